@@ -1,0 +1,58 @@
+//! An echo server: one thread a connection, blocking sockets.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use hybi::{Accept, Config, Connection, Event, Message, Response};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> Result {
+    let config = Config::new().max_head(4 * 1024);
+    for socket in TcpListener::bind("127.0.0.1:8075")?.incoming() {
+        let socket = socket?;
+        std::thread::spawn(move || serve(socket, Connection::server(&config)));
+    }
+    Ok(())
+}
+
+fn serve(mut socket: TcpStream, mut conn: Connection) -> Result {
+    socket.set_write_timeout(Some(Duration::from_secs(30)))?;
+    let start = Instant::now();
+    let mut message = Message::new(64 * 1024);
+    let mut buf = [0; 16 * 1024];
+    while !conn.is_done() {
+        socket.set_read_timeout(conn.tick(start.elapsed()))?;
+        let n = match socket.read(&mut buf) {
+            Ok(0) => {
+                conn.receive_eof();
+                0
+            }
+            Ok(n) => n,
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => 0,
+            Err(e) => return Err(e.into()),
+        };
+        let mut input = &mut buf[..n];
+        while let Some(event) = conn.receive(&mut input) {
+            match event {
+                Event::Request(request) => match request.resource() {
+                    "/echo" => conn.accept(&Accept::new())?,
+                    _ => conn.respond(&Response::new(404))?,
+                },
+                Event::Text(piece) => {
+                    if let Some(text) = message.text(&piece)? {
+                        conn.send_text(text)?;
+                    }
+                }
+                Event::Closed(why) => println!("{why}"),
+                _ => {}
+            }
+        }
+        while conn.wants_write() {
+            let n = socket.write(conn.transmit())?;
+            conn.advance(n);
+        }
+    }
+    Ok(())
+}

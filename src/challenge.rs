@@ -1,0 +1,142 @@
+//! The key numbers of Hixie-76 and the answer to them; pure functions.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use md5::{Digest, Md5};
+
+use crate::entropy::Entropy;
+use crate::error::KeyFault;
+
+/// The quotient that a key stands for.
+pub(crate) fn part(key: &[u8]) -> Result<u32, KeyFault> {
+    let mut number = Some(0_u32);
+    let mut digits = false;
+    let mut spaces = 0_u32;
+    for byte in key {
+        match byte {
+            // KEY-1: leading zeros are fine, the value counts. KEY-5: past 32 bits it stays None.
+            b'0'..=b'9' => {
+                digits = true;
+                let digit = u32::from(byte - b'0');
+                number = number.and_then(|n| n.checked_mul(10)?.checked_add(digit));
+            }
+            // KEY-2: 0x20 alone counts. A head has fewer than 2^32 bytes.
+            b' ' => spaces += 1,
+            _ => {}
+        }
+    }
+    if spaces == 0 {
+        return Err(KeyFault::NoSpaces); // KEY-3
+    }
+    if !digits {
+        return Err(KeyFault::NoDigits); // KEY-6
+    }
+    let number = number.ok_or(KeyFault::TooBig)?; // KEY-5
+    if number % spaces != 0 {
+        return Err(KeyFault::NotMultiple { number, spaces }); // KEY-4
+    }
+    Ok(number / spaces) // KEY-7
+}
+
+/// The 16 bytes that show that the server understood the opening (KEY-8).
+pub(crate) fn answer(parts: [u32; 2], key3: [u8; 8]) -> [u8; 16] {
+    let [first, second] = parts;
+    let mut hash = Md5::new();
+    hash.update(first.to_be_bytes());
+    hash.update(second.to_be_bytes());
+    hash.update(key3);
+    hash.finalize().into()
+}
+
+/// A key to send, and the number that it stands for (KEY-9).
+pub(crate) fn make_key(entropy: &mut Entropy) -> (String, u32) {
+    let spaces = 1 + entropy.up_to(11);
+    let part = entropy.up_to(u32::MAX / spaces);
+    let mut key: Vec<u8> = alloc::format!("{}", u64::from(part) * u64::from(spaces)).into_bytes();
+    for _ in 0..1 + entropy.up_to(11) {
+        let at = entropy.up_to(key.len() as u32);
+        key.insert(at as usize, noise(entropy));
+    }
+    for _ in 0..spaces {
+        // KEY-10: a digit and a noise character are there, so the range 1..=len-1 is not empty.
+        let at = 1 + entropy.up_to(key.len() as u32 - 2);
+        key.insert(at as usize, b' ');
+    }
+    (key.into_iter().map(char::from).collect(), part)
+}
+
+/// 0x21 to 0x2F or 0x3A to 0x7E: neither a space nor a digit.
+fn noise(entropy: &mut Entropy) -> u8 {
+    match entropy.up_to(83) as u8 {
+        low @ 0..=14 => 0x21 + low,
+        high => 0x3A + high - 15,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_1_2_7_digits_in_order_divided_by_spaces() {
+        assert_eq!(part(b"4 @1  46546xW%0l 1 5"), Ok(829_309_203));
+        assert_eq!(part(b"12998 5 Y3 1  .P00"), Ok(259_970_620));
+        assert_eq!(part(b"0 0"), Ok(0));
+        assert_eq!(part(b"0000000000000000000012 "), Ok(12));
+        assert_eq!(part(b"4294967295 "), Ok(u32::MAX));
+    }
+
+    #[test]
+    fn key_1_2_only_ascii_digits_and_only_0x20() {
+        assert_eq!(part("\u{661}2 ".as_bytes()), Ok(2));
+        assert_eq!(part("12\u{a0}\t ".as_bytes()), Ok(12));
+        assert_eq!(part(b"12\t"), Err(KeyFault::NoSpaces));
+    }
+
+    #[test]
+    fn key_3_4_5_6_refusals_of_the_drafts_and_of_peers() {
+        let not_multiple = |number, spaces| Err(KeyFault::NotMultiple { number, spaces });
+        assert_eq!(
+            part(b"2 L785 8o% s9Sy9@V. 4<1P5"),
+            not_multiple(2_785_899_415, 4)
+        );
+        assert_eq!(
+            part(b"4 @1   46546xW%0l 1 5"),
+            not_multiple(4_146_546_015, 6)
+        );
+        assert_eq!(part(b"12998  5 Y3 1  .P00"), not_multiple(1_299_853_100, 6));
+        assert_eq!(part(b"12998 5 Y3 1.P00"), not_multiple(1_299_853_100, 3));
+        assert_eq!(part(b"4@146546xW%0l15"), Err(KeyFault::NoSpaces));
+        assert_eq!(part(b"abs @ew dsdsxWdd d s"), Err(KeyFault::NoDigits));
+        assert_eq!(part(b"nospaces"), Err(KeyFault::NoSpaces));
+        assert_eq!(part(b"8589934590!  !"), Err(KeyFault::TooBig));
+        assert_eq!(part(b"4294967296 "), Err(KeyFault::TooBig));
+        assert_eq!(part(&[b'9'; 8_000]), Err(KeyFault::NoSpaces));
+        assert_eq!(
+            part(&[&[b'9'; 8_000][..], b" "].concat()),
+            Err(KeyFault::TooBig)
+        );
+        assert_eq!(part(b""), Err(KeyFault::NoSpaces));
+    }
+
+    #[test]
+    fn key_9_10_a_made_key_has_the_form_the_draft_gives_it() {
+        let mut seen_spaces = [0_u32; 13];
+        for seed in 0..=255 {
+            let (key, number) = make_key(&mut Entropy::new([seed; 32]));
+            assert_eq!(part(key.as_bytes()), Ok(number), "{key:?}");
+            assert!(!key.starts_with(' ') && !key.ends_with(' '), "{key:?}");
+            let count = |like: fn(&u8) -> bool| key.bytes().filter(like).count();
+            let spaces = count(|b| *b == b' ');
+            let noise = count(|b| matches!(b, 0x21..=0x2f | 0x3a..=0x7e));
+            assert!(
+                (1..=12).contains(&spaces) && (1..=12).contains(&noise),
+                "{key:?}"
+            );
+            assert_eq!(spaces + noise + count(u8::is_ascii_digit), key.len());
+            seen_spaces[spaces] += 1;
+        }
+        assert!(seen_spaces[1..].iter().all(|n| *n > 0), "{seen_spaces:?}");
+    }
+}

@@ -1,0 +1,259 @@
+//! What can go wrong, by whose fault: the peer's ([`ProtocolError`]) or the application's
+//! ([`Refused`]).
+
+use crate::config::Dialect;
+
+/// What the peer did wrong. Offsets count bytes from the first of the head, or of the frame.
+///
+/// Arrives in [`Closed::Protocol`](crate::Closed::Protocol). A server that has not begun its
+/// reply queues the HTTP status of [`status`](Self::status) by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// The head is longer than [`max_head`](crate::Config::max_head).
+    #[error("the head is longer than {limit} bytes")]
+    HeadTooLong {
+        /// The limit in bytes.
+        limit: u32,
+    },
+    /// A line of the head is longer than [`max_line`](crate::Config::max_line), or the first
+    /// line of a reply longer than 1024 bytes.
+    #[error("the line at byte {at} of the head is longer than {limit} bytes")]
+    LineTooLong {
+        /// Where the line begins.
+        at: u32,
+        /// The limit in bytes.
+        limit: u32,
+    },
+    /// More fields than [`max_headers`](crate::Config::max_headers).
+    #[error("the head has more than {limit} header fields")]
+    TooManyHeaders {
+        /// The limit.
+        limit: u32,
+    },
+    /// The method is not `GET`.
+    #[error("the method of the request is not GET")]
+    Method,
+    /// The version is not `HTTP/1.1`.
+    #[error("the version of the request, at byte {at} of the head, is not HTTP/1.1")]
+    Version {
+        /// Where the version begins.
+        at: u32,
+    },
+    /// The first line of the head is malformed.
+    #[error("the first line is malformed at byte {at}")]
+    StartLine {
+        /// The first byte that cannot stand there.
+        at: u32,
+    },
+    /// A line of the head is malformed.
+    #[error("{fault} at byte {at} of the head")]
+    Line {
+        /// The byte that cannot stand there.
+        at: u32,
+        /// What is wrong with it.
+        fault: LineFault,
+    },
+    /// A header field that the opening depends on is absent, doubled or wrong.
+    #[error("header {name}, at byte {at} of the head, {fault}")]
+    Header {
+        /// The field's name.
+        name: &'static str,
+        /// Where the field's line begins; the head's length when the field is absent.
+        at: u32,
+        /// What is wrong with it.
+        fault: HeaderFault,
+    },
+    /// A key number of Hixie-76 is malformed.
+    #[error("key number {name}: {fault}")]
+    Key {
+        /// The field's name.
+        name: &'static str,
+        /// What is wrong with it.
+        fault: KeyFault,
+    },
+    /// A request without `Upgrade`, where [`plain_http`](crate::Config::plain_http) is off.
+    #[error("a plain HTTP request, without Upgrade")]
+    NotWebSocket,
+    /// A request for a dialect that is not among [`dialects`](crate::Config::dialects).
+    #[error("{0} is switched off")]
+    DialectOff(Dialect),
+    /// A TLS hello on a plain port.
+    #[error("a TLS hello on a plain port")]
+    Tls,
+    /// A Flash policy request, where [`policy_file`](crate::Config::policy_file) is not set.
+    #[error("a Flash policy request, and no policy is set")]
+    PolicyRequest,
+    /// The 16 bytes that end a Hixie-76 opening are not the answer to the challenge.
+    #[error("the answer to the challenge is wrong from byte {at} on")]
+    Challenge {
+        /// The first of the 16 bytes that differs.
+        at: u32,
+    },
+    /// A frame's length takes more bytes than the format has.
+    #[error("the length of the frame goes on at its byte {at}")]
+    Length {
+        /// The first byte too many.
+        at: u64,
+    },
+    /// A frame's payload is longer than [`max_frame`](crate::Config::max_frame).
+    #[error("the payload of the frame is longer than {limit} bytes, seen at its byte {at}")]
+    FrameTooLong {
+        /// The byte that showed it: of the length, or of the payload.
+        at: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A frame of a type that the dialect skips, with
+    /// [`strict_frames`](crate::Config::strict_frames).
+    #[error("a frame of unknown type {kind:#04x}")]
+    UnknownFrame {
+        /// The frame's first byte.
+        kind: u8,
+    },
+    /// Text that is not UTF-8, with [`strict_utf8`](crate::Config::strict_utf8).
+    #[error("the text is not UTF-8 at byte {at} of the frame")]
+    Utf8 {
+        /// The first byte of the sequence that is not a character.
+        at: u64,
+    },
+}
+
+impl ProtocolError {
+    /// The HTTP status that a server answers it with before its reply has begun; `None` for what
+    /// is no HTTP at all, or comes later than that.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        // PX-3
+        match self {
+            Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } => Some(431),
+            Self::LineTooLong { at: 0, .. } => Some(414),
+            Self::LineTooLong { .. } => Some(431),
+            Self::Method => Some(405),
+            Self::Version { .. } => Some(505),
+            Self::NotWebSocket | Self::DialectOff(_) => Some(426),
+            Self::Header { name, fault, .. } => Some(header_status(name, *fault)),
+            Self::StartLine { .. } | Self::Line { .. } | Self::Key { .. } => Some(400),
+            Self::Tls
+            | Self::PolicyRequest
+            | Self::Challenge { .. }
+            | Self::Length { .. }
+            | Self::FrameTooLong { .. }
+            | Self::UnknownFrame { .. }
+            | Self::Utf8 { .. } => None,
+        }
+    }
+}
+
+const fn header_status(name: &str, fault: HeaderFault) -> u16 {
+    match (name.as_bytes(), fault) {
+        (b"Sec-WebSocket-Version" | b"Upgrade", HeaderFault::Invalid) => 426,
+        _ => 400,
+    }
+}
+
+/// What is wrong with a line of a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineFault {
+    /// A line feed without a carriage return before it.
+    #[error("a lone LF")]
+    BareLf,
+    /// A carriage return without a line feed behind it.
+    #[error("a lone CR")]
+    BareCr,
+    /// A line that goes on with the one before it.
+    #[error("a continuation line")]
+    Fold,
+    /// A field name that is empty, or a byte in it that no name has.
+    #[error("a malformed header name")]
+    Name,
+    /// A control character in a field value.
+    #[error("a control character in a header value")]
+    Value,
+}
+
+/// What is wrong with a header field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeaderFault {
+    /// It has to be there and is not.
+    #[error("is missing")]
+    Missing,
+    /// It may stand once only.
+    #[error("is there a second time")]
+    Duplicate,
+    /// Its value is none that it can have.
+    #[error("has a value that it can't have")]
+    Invalid,
+    /// It was not asked for.
+    #[error("was not asked for")]
+    Unasked,
+    /// The server's value differs from what the request asked for.
+    #[error("differs from what was asked for")]
+    Mismatch,
+}
+
+/// What is wrong with a key number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFault {
+    /// No space to divide by (KEY-3).
+    #[error("no space in it")]
+    NoSpaces,
+    /// No digit (KEY-6).
+    #[error("no digit in it")]
+    NoDigits,
+    /// The number is above 2^32 - 1 (KEY-5).
+    #[error("its number is above 4294967295")]
+    TooBig,
+    /// The number can't be divided by the spaces (KEY-4).
+    #[error("{number} is not a multiple of its {spaces} spaces")]
+    NotMultiple {
+        /// The digits' number.
+        number: u32,
+        /// How many spaces there are.
+        spaces: u32,
+    },
+}
+
+/// Why a call of the application was refused. The connection is as it was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// It would bring the pending output over [`max_pending`](crate::Config::max_pending), or
+    /// nothing may be pending for this call.
+    #[error("the output pending would be more than {limit} bytes")]
+    Full {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The opening handshake is not through.
+    #[error("the opening handshake is not through")]
+    NotOpen,
+    /// The connection is closing or closed.
+    #[error("the connection is closing or closed")]
+    Closing,
+    /// No request waits for an answer, or it is one for a plain page, which `accept` can't answer.
+    #[error("no request waits for this answer")]
+    NoRequest,
+    /// The dialect has no such thing, or is not among [`dialects`](crate::Config::dialects).
+    #[error("{0} does not have it, or is switched off")]
+    Unsupported(Dialect),
+    /// A header field that would break the head, that the crate itself writes, or that means
+    /// something else in this place.
+    #[error("a header field that can't be sent")]
+    BadHeader,
+    /// A status that can't end a request: only 200 to 599 can.
+    #[error("{0} can't be the status of a response")]
+    BadStatus(u16),
+    /// A subprotocol that the client did not offer.
+    #[error("the client did not offer this subprotocol")]
+    NotOffered,
+    /// A URL that names no WebSocket server.
+    #[error("the URL is malformed at byte {at}")]
+    BadUrl {
+        /// The first byte that cannot stand there.
+        at: usize,
+    },
+}

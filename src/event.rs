@@ -1,0 +1,270 @@
+//! What a connection says to its application.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use crate::config::Dialect;
+use crate::error::ProtocolError;
+use crate::handshake::{Reply, Request};
+use crate::utf8::Chunk;
+
+/// What the bytes taken by [`Connection::receive`](crate::Connection::receive) meant. It borrows
+/// from the caller's input and from nothing else.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'i> {
+    /// Server: the head of a request has come. Answer it, now or later, with
+    /// [`accept`](crate::Connection::accept) or [`respond`](crate::Connection::respond); until
+    /// then `receive` takes nothing more.
+    Request(Request),
+    /// The opening handshake is through.
+    Open(Open),
+    /// A piece of a text message.
+    Text(Text<'i>),
+    /// A piece of a binary message; neither Hixie-75 nor Hixie-76 has them.
+    Binary(Binary<'i>),
+    /// A frame of a type that the dialect skips has come to its end.
+    Discarded(Discarded),
+    /// It is over; the last event. What is still in [`transmit`](crate::Connection::transmit) is
+    /// for the peer, then the socket is to be dropped.
+    Closed(Closed),
+}
+
+/// The opening handshake's outcome.
+#[derive(Clone, Debug)]
+pub struct Open {
+    pub(crate) dialect: Dialect,
+    pub(crate) reply: Option<Reply>,
+}
+
+impl Open {
+    /// The dialect that both sides speak from here on.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Client: the subprotocol that the server chose.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.reply.as_ref()?.protocol()
+    }
+
+    /// Client: the first field of the server's reply with this name, in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.reply.as_ref()?.header(name)
+    }
+
+    /// Client: all fields of the server's reply in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.reply.iter().flat_map(|reply| reply.headers())
+    }
+}
+
+/// A piece of a text message: always valid UTF-8, never cut within a character.
+///
+/// [`Message`](crate::Message) puts the pieces of a message together.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Text<'i> {
+    pub(crate) chunk: Chunk<'i>,
+    pub(crate) last: bool,
+}
+
+impl Text<'_> {
+    /// The text of this piece; it may be empty when it is the last one.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.chunk.as_str()
+    }
+
+    /// Whether the message ends with this piece.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.last
+    }
+}
+
+/// Never shows the text.
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        payload(f, "Text", self.as_str().len(), self.last)
+    }
+}
+
+/// A piece of a binary message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Binary<'i> {
+    pub(crate) bytes: &'i [u8],
+    pub(crate) last: bool,
+}
+
+impl Binary<'_> {
+    /// The bytes of this piece; it may be empty when it is the last one.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes
+    }
+
+    /// Whether the message ends with this piece.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.last
+    }
+}
+
+/// Never shows the bytes.
+impl fmt::Debug for Binary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        payload(f, "Binary", self.bytes.len(), self.last)
+    }
+}
+
+fn payload(f: &mut fmt::Formatter<'_>, name: &str, len: usize, last: bool) -> fmt::Result {
+    f.debug_struct(name)
+        .field("len", &len)
+        .field("last", &last)
+        .finish()
+}
+
+/// A frame that the dialect reads over (FR-4, FR-6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discarded {
+    pub(crate) kind: u8,
+    pub(crate) len: u64,
+}
+
+impl Discarded {
+    /// The frame's first byte: its type.
+    #[must_use]
+    pub fn kind(&self) -> u8 {
+        self.kind
+    }
+
+    /// How many bytes of payload were skipped.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there was no payload at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// What a closing handshake says; nothing in Hixie-75 and Hixie-76, where a code or a reason that
+/// the caller gives is not sent (CL-8).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Close {
+    code: Option<u16>,
+    reason: Box<str>,
+}
+
+impl Close {
+    /// A closing handshake that says nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A closing handshake with a code and a reason.
+    #[must_use]
+    pub fn with(code: u16, reason: &str) -> Self {
+        Self {
+            code: Some(code),
+            reason: reason.into(),
+        }
+    }
+
+    /// The close code.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        self.code
+    }
+
+    /// The reason, empty when there is none.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// In the opening handshake.
+    Opening,
+    /// Open, between two frames.
+    Open,
+    /// Open, in the middle of a frame.
+    Frame,
+    /// This side has begun the closing handshake, and the peer has not answered it.
+    Closing,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Phase::Opening => "in the opening handshake",
+            Phase::Open => "between two frames",
+            Phase::Frame => "in the middle of a frame",
+            Phase::Closing => "in the closing handshake",
+        })
+    }
+}
+
+/// Why a connection is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Closed {
+    /// Both sides sent their close frame (CL-8).
+    Clean(Close),
+    /// This side closed where nothing tells that the peer knows: in Hixie-75, which has no
+    /// closing handshake (CL-20), or before the opening handshake was through (CL-13).
+    Local,
+    /// The request was answered with this HTTP status and no WebSocket came of it.
+    Rejected(u16),
+    /// The peer's end of file without a close frame.
+    Eof(Phase),
+    /// The peer broke the protocol.
+    Protocol(ProtocolError),
+    /// The peer took too long.
+    TimedOut(Phase),
+    /// A Flash policy request was answered with [`policy_file`](crate::Config::policy_file).
+    PolicyFile,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Closed::Clean(close) => {
+                f.write_str("closed")?;
+                if let Some(code) = close.code() {
+                    write!(f, " with code {code}")?;
+                }
+                if !close.reason().is_empty() {
+                    write!(f, ": {:?}", close.reason())?;
+                }
+                Ok(())
+            }
+            Closed::Local => f.write_str("closed by this side"),
+            Closed::Rejected(status) => write!(f, "answered with HTTP status {status}"),
+            Closed::Eof(phase) => write!(f, "the peer's end of file {phase}"),
+            Closed::Protocol(error) => write!(f, "protocol error: {error}"),
+            Closed::TimedOut(phase) => write!(f, "timed out {phase}"),
+            Closed::PolicyFile => f.write_str("policy file sent"),
+        }
+    }
+}
+
+impl core::error::Error for Closed {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Closed::Protocol(error) => Some(error),
+            _ => None,
+        }
+    }
+}

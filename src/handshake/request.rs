@@ -1,0 +1,298 @@
+//! A client's request, as a server reads it.
+
+use alloc::sync::Arc;
+use core::fmt;
+
+use super::{
+    CONNECTION, CONTENT_LENGTH, DRAFT, HOST, KEY, KEY1, KEY2, ORIGIN, TRANSFER_ENCODING, UPGRADE,
+    VERSION, is_authority, is_protocol, is_visible, members, missing, names, single, wrong,
+};
+use crate::challenge;
+use crate::config::{Config, Dialect};
+use crate::error::{HeaderFault, ProtocolError};
+use crate::head::{Head, Header};
+
+/// A request whose head is whole and whose every field that matters was checked.
+///
+/// Owned, and cheap to clone: keep it as long as you like, on any thread, and answer the
+/// connection that it came from when you are ready.
+#[derive(Clone)]
+pub struct Request(Arc<Checked>);
+
+struct Checked {
+    head: Head,
+    opening: Option<Opening>,
+}
+
+/// What makes a request one for a WebSocket.
+#[derive(Clone, Copy)]
+struct Opening {
+    dialect: Dialect,
+    /// The numbers of both keys; zero in Hixie-75, which has none.
+    parts: [u32; 2],
+}
+
+impl Request {
+    /// A request that an HTTP library has read, for [`Connection::upgrade`](crate::Connection::upgrade): the target as
+    /// it stood in the first line, and the fields.
+    ///
+    /// The library must leave the values of `Sec-WebSocket-Key1` and `Key2` as they came, less
+    /// one space after the colon: their spaces count (KEY-2).
+    ///
+    /// # Errors
+    /// What the same head, read by a [`Connection`](crate::Connection), would have met with;
+    /// offsets are those in a head written with the given fields, `name: value`, in their order.
+    ///
+    /// ```
+    /// use hybi::{Dialect, Request};
+    /// let request = Request::from_parts(
+    ///     "/demo",
+    ///     [
+    ///         ("Host", "example.com"),
+    ///         ("Connection", "Upgrade"),
+    ///         ("Sec-WebSocket-Key2", "12998 5 Y3 1  .P00"),
+    ///         ("Upgrade", "WebSocket"),
+    ///         ("Sec-WebSocket-Key1", "4 @1  46546xW%0l 1 5"),
+    ///         ("Origin", "http://example.com"),
+    ///     ],
+    /// )?;
+    /// assert_eq!(request.dialect(), Some(Dialect::Hixie76));
+    /// # Ok::<(), hybi::ProtocolError>(())
+    /// ```
+    pub fn from_parts<N, V>(
+        resource: &str,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, ProtocolError>
+    where
+        N: AsRef<[u8]>,
+        V: AsRef<[u8]>,
+    {
+        let mut head = Head::from_target(resource.as_bytes())?;
+        for (name, value) in headers {
+            head.push(name.as_ref(), value.as_ref())?;
+        }
+        Self::check(head)
+    }
+
+    pub(crate) fn check(head: Head) -> Result<Self, ProtocolError> {
+        let opening = opening(&head)?;
+        Ok(Self(Arc::new(Checked { head, opening })))
+    }
+
+    /// Whether a server with this configuration answers such a request at all.
+    pub(crate) fn admit(&self, config: &Config) -> Result<(), ProtocolError> {
+        match self.dialect() {
+            None if !config.plain_http => Err(ProtocolError::NotWebSocket),
+            Some(dialect) if !config.dialects.contains(dialect) => {
+                Err(ProtocolError::DialectOff(dialect))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The numbers of both keys.
+    pub(crate) fn parts(&self) -> [u32; 2] {
+        self.0.opening.map_or([0; 2], |opening| opening.parts)
+    }
+
+    /// The dialect that the client asks for; `None` for a plain HTTP request, with
+    /// [`plain_http`](crate::Config::plain_http).
+    #[must_use]
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.0.opening.map(|opening| opening.dialect)
+    }
+
+    /// The target of the request line, path and query, byte for byte: it begins with `/`, and
+    /// holds visible ASCII only.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        self.0.head.target()
+    }
+
+    /// The value of `Host`: `host` or `host:port`.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.visible(HOST).unwrap_or_default()
+    }
+
+    /// The value of `Origin`, visible ASCII; `None` only for a plain HTTP request.
+    ///
+    /// Whom to let in is the application's to decide: a browser sends the origin of the page that
+    /// opens the connection, and anybody else sends what they like.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.visible(ORIGIN)
+    }
+
+    /// Whether [`origin`](Self::origin) is one of `allowed`, in any case (H76-12).
+    ///
+    /// ```
+    /// # use hybi::{Connection, Refused, Request, Response};
+    /// # fn answer(conn: &mut Connection, request: &Request) -> Result<(), Refused> {
+    /// if !request.origin_among(&["https://example.com"]) {
+    ///     return conn.respond(&Response::new(403));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn origin_among(&self, allowed: &[&str]) -> bool {
+        let is = |origin: &str| allowed.iter().any(|one| one.eq_ignore_ascii_case(origin));
+        self.origin().is_some_and(is)
+    }
+
+    /// The subprotocols that the client offers, in its order of preference. Hixie-75 and Hixie-76
+    /// have one string, which later browsers and Flash filled with a list, divided by commas or
+    /// spaces (H76-13).
+    pub fn protocols(&self) -> impl Iterator<Item = &str> {
+        self.protocol_lines()
+            .flat_map(|line| line.split([',', ' ']))
+            .filter(|name| !name.is_empty())
+    }
+
+    /// The values of the subprotocol field as they came, white space round them aside.
+    pub(crate) fn protocol_lines(&self) -> impl Iterator<Item = &str> {
+        let name = self.dialect().map(|dialect| names(dialect).protocol);
+        let headers = self.0.head.headers();
+        headers
+            .filter(move |header| name.is_some_and(|name| header.is(name)))
+            .filter_map(|header| core::str::from_utf8(header.trimmed()).ok())
+    }
+
+    /// The first field with this name, in any case, without the white space round its value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        Some(self.0.head.header(name)?.trimmed())
+    }
+
+    /// All fields in their order, names as they came, values without the white space round them.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        name_value(&self.0.head)
+    }
+
+    fn visible(&self, name: &str) -> Option<&str> {
+        core::str::from_utf8(self.header(name)?).ok()
+    }
+}
+
+/// Never shows cookies or keys.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("dialect", &self.dialect())
+            .field("resource", &self.resource())
+            .field("host", &self.host())
+            .field("origin", &self.origin())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn name_value(head: &Head) -> impl Iterator<Item = (&str, &[u8])> {
+    head.headers().map(|header| {
+        let name = core::str::from_utf8(header.name).unwrap_or_default();
+        (name, header.trimmed())
+    })
+}
+
+/// Which dialect a request is in, and all that has to hold before anything is written (H76-2).
+/// `None` for plain HTTP.
+fn opening(head: &Head) -> Result<Option<Opening>, ProtocolError> {
+    if let Some(header) = head.header(TRANSFER_ENCODING) {
+        return Err(wrong(TRANSFER_ENCODING, &header, HeaderFault::Invalid)); // RQ-18
+    }
+    required(head, HOST, is_authority)?; // RQ-16
+    let Some(upgrade) = single(head, UPGRADE)? else {
+        no_body(head)?;
+        return Ok(None);
+    };
+    if !upgrade.trimmed().eq_ignore_ascii_case(b"WebSocket") {
+        return Err(wrong(UPGRADE, &upgrade, HeaderFault::Invalid)); // RQ-14
+    }
+    connection(head)?;
+    let dialect = dialect(head)?;
+    required(head, ORIGIN, is_visible)?; // H75-4, H76-11
+    for header in head.headers().filter(|h| h.is(names(dialect).protocol)) {
+        if !is_protocol(header.trimmed()) {
+            let name = names(dialect).protocol;
+            return Err(wrong(name, &header, HeaderFault::Invalid));
+        }
+    }
+    let parts = match dialect {
+        Dialect::Hixie75 => [0; 2],
+        Dialect::Hixie76 => {
+            key3_length(head)?;
+            [part(head, KEY1)?, part(head, KEY2)?]
+        }
+    };
+    Ok(Some(Opening { dialect, parts }))
+}
+
+fn required(
+    head: &Head,
+    name: &'static str,
+    is_valid: fn(&[u8]) -> bool,
+) -> Result<(), ProtocolError> {
+    let header = single(head, name)?.ok_or_else(|| missing(name, head))?;
+    if !is_valid(header.trimmed()) {
+        return Err(wrong(name, &header, HeaderFault::Invalid));
+    }
+    Ok(())
+}
+
+/// RQ-15
+fn connection(head: &Head) -> Result<(), ProtocolError> {
+    let mut fields = head.headers().filter(|header| header.is(CONNECTION));
+    let first = fields.next().ok_or_else(|| missing(CONNECTION, head))?;
+    let upgrades = |header: Header<'_>| {
+        members(header.value).any(|member| member.eq_ignore_ascii_case(b"upgrade"))
+    };
+    if upgrades(first) || fields.any(upgrades) {
+        return Ok(());
+    }
+    Err(wrong(CONNECTION, &first, HeaderFault::Invalid))
+}
+
+/// Section 2 of the rules: the first that fits.
+fn dialect(head: &Head) -> Result<Dialect, ProtocolError> {
+    if let Some(version) = single(head, VERSION)? {
+        return Err(wrong(VERSION, &version, HeaderFault::Invalid));
+    }
+    if single(head, KEY)?.is_some() {
+        return Err(missing(VERSION, head));
+    }
+    let draft = single(head, DRAFT)?;
+    if let Some(draft) = draft.filter(|draft| draft.trimmed() != b"0") {
+        return Err(wrong(DRAFT, &draft, HeaderFault::Invalid));
+    }
+    match (single(head, KEY1)?, single(head, KEY2)?) {
+        (Some(_), Some(_)) => Ok(Dialect::Hixie76),
+        (None, Some(_)) => Err(missing(KEY1, head)),
+        (Some(_), None) => Err(missing(KEY2, head)),
+        (None, None) if draft.is_some() => Err(missing(KEY1, head)),
+        (None, None) => Ok(Dialect::Hixie75),
+    }
+}
+
+/// RQ-18: some real clients announce the 8 bytes behind the head.
+fn key3_length(head: &Head) -> Result<(), ProtocolError> {
+    match single(head, CONTENT_LENGTH)? {
+        Some(length) if length.trimmed() != b"8" => {
+            Err(wrong(CONTENT_LENGTH, &length, HeaderFault::Invalid))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn no_body(head: &Head) -> Result<(), ProtocolError> {
+    match single(head, CONTENT_LENGTH)? {
+        Some(length) if length.trimmed() != b"0" => {
+            Err(wrong(CONTENT_LENGTH, &length, HeaderFault::Invalid))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn part(head: &Head, name: &'static str) -> Result<u32, ProtocolError> {
+    let key = head.header(name).ok_or_else(|| missing(name, head))?;
+    challenge::part(key.value).map_err(|fault| ProtocolError::Key { name, fault })
+}

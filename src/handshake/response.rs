@@ -1,0 +1,334 @@
+//! What a server answers a request with.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use super::{CONNECTION, CONTENT_LENGTH, Request, TRANSFER_ENCODING, UPGRADE, is_authority, names};
+use crate::config::Config;
+use crate::error::{ProtocolError, Refused};
+use crate::head::{is_control, is_token};
+
+/// A field that a caller adds.
+type Field<'a> = (&'a str, &'a str);
+
+/// How a request is to be accepted.
+///
+/// ```
+/// use hybi::Accept;
+/// let accept = Accept::new()
+///     .protocol("sample")
+///     .headers(&[("Set-Cookie", "seen=1; HttpOnly")]);
+/// # let _ = accept;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Accept<'a> {
+    protocol: Option<&'a str>,
+    authority: Option<&'a str>,
+    headers: &'a [Field<'a>],
+}
+
+impl<'a> Accept<'a> {
+    /// As the client asked.
+    ///
+    /// A client of Hixie-75 or Hixie-76 that asked for a subprotocol refuses a reply without it,
+    /// so what it asked for is then repeated, byte for byte (H76-13). Choose with
+    /// [`protocol`](Self::protocol), or refuse with [`respond`](crate::Connection::respond).
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            protocol: None,
+            authority: None,
+            headers: &[],
+        }
+    }
+
+    /// The subprotocol to speak, one of [`Request::protocols`]; `accept` refuses any other with
+    /// [`Refused::NotOffered`].
+    #[must_use]
+    pub const fn protocol(self, name: &'a str) -> Self {
+        Self {
+            protocol: Some(name),
+            ..self
+        }
+    }
+
+    /// The `host` or `host:port` of the location in the reply, where a proxy in front changed the
+    /// request's `Host` (H76-8). Default: the `Host` received.
+    #[must_use]
+    pub const fn authority(self, authority: &'a str) -> Self {
+        Self {
+            authority: Some(authority),
+            ..self
+        }
+    }
+
+    /// Fields to add, such as `Set-Cookie` (H76-15).
+    #[must_use]
+    pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
+        Self { headers, ..self }
+    }
+}
+
+/// Any other answer to a request than [`Accept`]: a status, fields, a body. The connection ends
+/// with it.
+///
+/// ```
+/// use hybi::Response;
+/// let page = Response::new(200)
+///     .headers(&[("Content-Type", "text/html; charset=utf-8")])
+///     .body(b"<!DOCTYPE html><title>Hello</title>");
+/// # let _ = page;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Response<'a> {
+    status: u16,
+    headers: &'a [Field<'a>],
+    body: Option<&'a [u8]>,
+}
+
+impl<'a> Response<'a> {
+    /// An answer with this status, 200 to 599, and a line of text that names it.
+    #[must_use]
+    pub const fn new(status: u16) -> Self {
+        Self {
+            status,
+            headers: &[],
+            body: None,
+        }
+    }
+
+    /// Fields to add. `Connection` and `Content-Length` are written by the crate, and
+    /// `Content-Type: text/plain` unless it is among these.
+    #[must_use]
+    pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
+        Self { headers, ..self }
+    }
+
+    /// The body in place of that line. A status that has no body (204, 304) goes without.
+    #[must_use]
+    pub const fn body(self, body: &'a [u8]) -> Self {
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+
+    pub(crate) const fn status(&self) -> u16 {
+        self.status
+    }
+}
+
+/// The head of the reply to a request that an HTTP library has read, for it to write; see
+/// [`Connection::upgrade`](crate::Connection::upgrade).
+#[derive(Clone, Debug)]
+pub struct Upgrade(String);
+
+impl Upgrade {
+    pub(crate) fn new(head: String) -> Self {
+        Self(head)
+    }
+
+    /// The whole head, from the status line to the blank line. Clients of Hixie-75 compare its
+    /// first bytes, so a library that can't keep the phrase or the case of names is of no use to
+    /// them.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The status: 101.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        101
+    }
+
+    /// The phrase behind the status.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        let line = self.0.lines().next().unwrap_or_default();
+        line.splitn(3, ' ').nth(2).unwrap_or_default()
+    }
+
+    /// The fields, in the order in which they have to be written.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(": "))
+    }
+}
+
+/// The head that accepts a request.
+pub(crate) fn accept(
+    config: &Config,
+    request: &Request,
+    accept: &Accept<'_>,
+) -> Result<String, Refused> {
+    let dialect = request.dialect().ok_or(Refused::NoRequest)?;
+    let names = names(dialect);
+    let authority = accept.authority.unwrap_or(request.host());
+    if !is_authority(authority.as_bytes()) {
+        return Err(Refused::BadHeader);
+    }
+    let ours = |name: &str| {
+        let starts = |prefix: &str| {
+            let front = name.as_bytes().get(..prefix.len());
+            front.is_some_and(|front| front.eq_ignore_ascii_case(prefix.as_bytes()))
+        };
+        // H76-16: a length in a 101 breaks clients and proxies.
+        starts("Sec-WebSocket-") || starts("WebSocket-") || is_framing(name)
+    };
+    check_fields(accept.headers, ours)?;
+
+    let mut head = String::with_capacity(256);
+    head.push_str(names.reply);
+    // H76-9: one space after each colon, never more.
+    push(
+        &mut head,
+        names.origin,
+        &[request.origin().unwrap_or_default()],
+    ); // H76-10
+    let scheme = if config.secure { "wss://" } else { "ws://" }; // H76-7
+    let location = [scheme, authority, request.resource()];
+    push(&mut head, names.location, &location); // H76-8
+    match accept.protocol {
+        Some(name) => {
+            let mut offered = request.protocols().chain(request.protocol_lines());
+            if !offered.any(|one| one == name) {
+                return Err(Refused::NotOffered);
+            }
+            push(&mut head, names.protocol, &[name]);
+        }
+        None => {
+            let lines: Vec<&str> = request.protocol_lines().collect();
+            if !lines.is_empty() {
+                push(&mut head, names.protocol, &[&lines.join(", ")]); // RQ-12
+            }
+        }
+    }
+    for (name, value) in accept.headers {
+        push(&mut head, name, &[value]);
+    }
+    head.push_str("\r\n"); // H76-17
+    Ok(head)
+}
+
+/// A whole response.
+pub(crate) fn respond(response: &Response<'_>) -> Result<Vec<u8>, Refused> {
+    if !(200..=599).contains(&response.status) {
+        return Err(Refused::BadStatus(response.status));
+    }
+    check_fields(response.headers, is_framing)?;
+    Ok(render(response))
+}
+
+/// The response that a bad request gets from the machine itself (PX-3): nothing of the request is
+/// in it.
+pub(crate) fn refusal(error: &ProtocolError) -> Option<(u16, Vec<u8>)> {
+    let status = error.status()?;
+    let headers: &[Field<'_>] = match status {
+        405 => &[("Allow", "GET")],
+        426 => &[(UPGRADE, "WebSocket")],
+        _ => &[],
+    };
+    Some((status, render(&Response::new(status).headers(headers))))
+}
+
+fn render(response: &Response<'_>) -> Vec<u8> {
+    let (status, reason) = (response.status, reason(response.status));
+    let mut head = String::new();
+    let mut named = String::new();
+    // Writing to a String can't fail.
+    let _ = write!(head, "HTTP/1.1 {status} {reason}\r\n");
+    let _ = writeln!(named, "{status} {reason}");
+    let bodiless = matches!(status, 204 | 304);
+    let body = match response.body {
+        _ if bodiless => &[],
+        Some(body) => body,
+        None => named.as_bytes(),
+    };
+    push(&mut head, CONNECTION, &["close"]);
+    for (name, value) in response.headers {
+        push(&mut head, name, &[value]);
+    }
+    if !bodiless {
+        let typed = |(name, _): &Field<'_>| name.eq_ignore_ascii_case("Content-Type");
+        if !response.headers.iter().any(typed) {
+            push(&mut head, "Content-Type", &["text/plain"]);
+        }
+        let _ = write!(head, "{CONTENT_LENGTH}: {}\r\n", body.len());
+    }
+    head.push_str("\r\n");
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+fn push(head: &mut String, name: &str, value: &[&str]) {
+    head.push_str(name);
+    head.push_str(": ");
+    head.extend(value.iter().copied());
+    head.push_str("\r\n");
+}
+
+/// Whether a field decides where a message ends, or what becomes of the connection.
+fn is_framing(name: &str) -> bool {
+    let framing = [CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING];
+    framing.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
+
+/// Nothing that a caller passes can break a line, or take the place of what the crate writes.
+pub(super) fn check_fields(
+    fields: &[Field<'_>],
+    ours: impl Fn(&str) -> bool,
+) -> Result<(), Refused> {
+    for (name, value) in fields {
+        if !is_field(name, value) || ours(name) {
+            return Err(Refused::BadHeader);
+        }
+    }
+    Ok(())
+}
+
+fn is_field(name: &str, value: &str) -> bool {
+    !name.is_empty() && name.bytes().all(is_token) && !value.bytes().any(is_control)
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        414 => "URI Too Long",
+        421 => "Misdirected Request",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        200..=299 => "Success",
+        300..=399 => "Redirection",
+        400..=499 => "Client Error",
+        _ => "Server Error",
+    }
+}

@@ -1,0 +1,244 @@
+//! What a client asks for, and the request that says so.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use super::response::check_fields;
+use super::{
+    CONNECTION, CONTENT_LENGTH, HOST, KEY1, KEY2, ORIGIN, TRANSFER_ENCODING, UPGRADE, is_authority,
+    is_protocol, is_visible, names, parse_port,
+};
+use crate::challenge;
+use crate::config::Dialect;
+use crate::entropy::Entropy;
+use crate::error::Refused;
+
+/// Where a client connects to, and as whom. Everything is checked as it is set.
+///
+/// ```
+/// use hybi::{Dialect, Target};
+/// let target = Target::new("ws://example.com/demo?a=1")?
+///     .dialect(Dialect::Hixie76)
+///     .origin("http://example.com")?
+///     .protocol("sample")?;
+/// assert_eq!(target.host(), "example.com");
+/// assert_eq!(target.port(), 80);
+/// # Ok::<(), hybi::Refused>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Target {
+    dialect: Dialect,
+    secure: bool,
+    host: String,
+    port: u16,
+    resource: String,
+    origin: String,
+    protocol: Option<String>,
+    headers: Vec<(String, String)>,
+}
+
+impl Target {
+    /// A `ws://` or `wss://` URL; the host is lower-cased. The dialect is Hixie-76, the origin
+    /// that of a page of the same host.
+    ///
+    /// # Errors
+    /// [`Refused::BadUrl`] with the offset of what can't stand there: another scheme, a user
+    /// name, a fragment, a space or a byte beyond ASCII, a port outside 1 to 65535.
+    pub fn new(url: &str) -> Result<Self, Refused> {
+        let scheme_end = url.find("://").ok_or(Refused::BadUrl { at: 0 })?;
+        let (scheme, rest) = url.split_at(scheme_end);
+        let secure = scheme.eq_ignore_ascii_case("wss");
+        if !secure && !scheme.eq_ignore_ascii_case("ws") {
+            return Err(Refused::BadUrl { at: 0 });
+        }
+        let rest = rest.get(3..).unwrap_or_default();
+        let authority_at = scheme_end + 3;
+        let length = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, resource) = rest.split_at(length);
+        if !is_authority(authority.as_bytes()) {
+            return Err(Refused::BadUrl { at: authority_at });
+        }
+        let in_resource = |byte: u8| matches!(byte, 0x21..=0x7E) && byte != b'#';
+        if let Some(bad) = resource.bytes().position(|byte| !in_resource(byte)) {
+            let at = authority_at + length + bad;
+            return Err(Refused::BadUrl { at });
+        }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, parse_port(port.as_bytes())),
+            _ => (authority, None),
+        };
+        let mut target = Self {
+            dialect: Dialect::Hixie76,
+            secure,
+            host: host.to_ascii_lowercase(),
+            port: port.unwrap_or(if secure { 443 } else { 80 }),
+            // H76-30
+            resource: match resource.as_bytes().first() {
+                Some(b'/') => resource.to_owned(),
+                _ => alloc::format!("/{resource}"),
+            },
+            origin: String::new(),
+            protocol: None,
+            headers: Vec::new(),
+        };
+        let scheme = if secure { "https://" } else { "http://" };
+        target.origin = [scheme, &target.authority()].concat();
+        Ok(target)
+    }
+
+    /// The dialect to speak. Default: Hixie-76.
+    #[must_use]
+    pub fn dialect(self, dialect: Dialect) -> Self {
+        Self { dialect, ..self }
+    }
+
+    /// The origin to name, which is lower-cased (H76-32). Default: `http://` or `https://`, and
+    /// the host of the URL.
+    ///
+    /// # Errors
+    /// [`Refused::BadHeader`] when it is empty or holds anything but visible ASCII.
+    pub fn origin(self, origin: &str) -> Result<Self, Refused> {
+        if !is_visible(origin.as_bytes()) {
+            return Err(Refused::BadHeader);
+        }
+        Ok(Self {
+            origin: origin.to_ascii_lowercase(),
+            ..self
+        })
+    }
+
+    /// The subprotocol to ask for; the server has to answer with it. Default: none.
+    ///
+    /// # Errors
+    /// [`Refused::BadHeader`] when it is empty, begins or ends with a space, or holds a byte
+    /// outside 0x20 to 0x7E.
+    pub fn protocol(self, name: &str) -> Result<Self, Refused> {
+        if !is_protocol(name.as_bytes()) || name.trim_ascii() != name {
+            return Err(Refused::BadHeader);
+        }
+        Ok(Self {
+            protocol: Some(name.to_owned()),
+            ..self
+        })
+    }
+
+    /// A field to add, such as `Cookie`.
+    ///
+    /// # Errors
+    /// [`Refused::BadHeader`] when it would break the head, or is one that the crate writes.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Refused> {
+        let ours = |name: &str| {
+            let written = [
+                HOST,
+                ORIGIN,
+                UPGRADE,
+                CONNECTION,
+                CONTENT_LENGTH,
+                TRANSFER_ENCODING,
+            ];
+            let lower = name.to_ascii_lowercase();
+            written.iter().any(|one| one.eq_ignore_ascii_case(name))
+                || lower.starts_with("sec-websocket-")
+                || lower.starts_with("websocket-")
+        };
+        check_fields(&[(name, value)], ours)?;
+        self.headers.push((name.to_owned(), value.to_owned()));
+        Ok(self)
+    }
+
+    /// The host to connect to, lower-cased; an IPv6 address in its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port to connect to: the URL's, or 80 for `ws` and 443 for `wss`.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether the URL's scheme is `wss`: the caller then connects over TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    pub(crate) fn speaks(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// H76-32: with the port only when it is not the scheme's own.
+    fn authority(&self) -> String {
+        if self.port == self.default_port() {
+            return self.host.clone();
+        }
+        self.authority_with_port()
+    }
+
+    pub(crate) fn authority_with_port(&self) -> String {
+        alloc::format!("{}:{}", self.host, self.port)
+    }
+
+    fn default_port(&self) -> u16 {
+        if self.secure { 443 } else { 80 }
+    }
+
+    /// What the server has to say of itself.
+    pub(super) fn expected_origin(&self) -> &str {
+        &self.origin
+    }
+
+    pub(super) fn expected_protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// H76-38: with the scheme's own port left out, or written out as Firefox 4 had it.
+    pub(super) fn is_location(&self, location: &[u8]) -> bool {
+        let scheme = if self.secure { "wss://" } else { "ws://" };
+        let is = |authority: String| {
+            [scheme, &authority, &self.resource].concat().as_bytes() == location
+        };
+        is(self.authority()) || is(self.authority_with_port())
+    }
+
+    /// The request, and the answer that it has to get.
+    pub(crate) fn request(&self, entropy: &mut Entropy) -> (Vec<u8>, Option<[u8; 16]>) {
+        let mut head = String::new();
+        // Writing to a String can't fail. H75-1: the order of Hixie-75 is fixed.
+        let _ = write!(head, "GET {} HTTP/1.1\r\n", self.resource);
+        let mut field = |name: &str, value: &str| {
+            let _ = write!(head, "{name}: {value}\r\n");
+        };
+        field(UPGRADE, "WebSocket");
+        field(CONNECTION, "Upgrade");
+        field(HOST, &self.authority());
+        field(ORIGIN, &self.origin);
+        if let Some(protocol) = &self.protocol {
+            field(names(self.dialect).protocol, protocol);
+        }
+        for (name, value) in &self.headers {
+            field(name, value);
+        }
+        match self.dialect {
+            Dialect::Hixie75 => {
+                head.push_str("\r\n");
+                (head.into_bytes(), None)
+            }
+            Dialect::Hixie76 => {
+                let (key1, part1) = challenge::make_key(entropy);
+                let (key2, part2) = challenge::make_key(entropy);
+                field(KEY1, &key1);
+                field(KEY2, &key2);
+                head.push_str("\r\n");
+                let key3 = entropy.bytes();
+                // H76-31: one buffer, so that one write takes all of it.
+                let mut request = head.into_bytes();
+                request.extend_from_slice(&key3);
+                (request, Some(challenge::answer([part1, part2], key3)))
+            }
+        }
+    }
+}

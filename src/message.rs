@@ -1,0 +1,175 @@
+//! Pieces to whole messages: the application's own, with the limit and the only payload buffer.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::event::{Binary, Text};
+
+/// What is kept from one message to the next.
+const KEPT: usize = 64 * 1024;
+
+/// Puts the pieces of messages together, up to a limit in bytes.
+///
+/// A message that came in one piece is lent as it stands in the input; one that came in several
+/// is gathered in a buffer, of which at most 64 KiB are kept for the next.
+///
+/// ```
+/// # use hybi::{Config, Connection, Dialect, Event, Message, Role};
+/// # let mut conn = Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32]);
+/// let mut message = Message::new(64 * 1024);
+/// let mut texts = Vec::new();
+/// for read in [&mut b"\x00Hel"[..], &mut b"lo\xff\x00you\xff"[..]] {
+///     let mut input = read;
+///     while let Some(Event::Text(piece)) = conn.receive(&mut input) {
+///         if let Some(text) = message.text(&piece)? {
+///             texts.push(text.to_owned());
+///         }
+///     }
+/// }
+/// assert_eq!(texts, ["Hello", "you"]);
+/// # Ok::<(), hybi::TooLong>(())
+/// ```
+#[derive(Clone)]
+pub struct Message {
+    limit: usize,
+    progress: Progress,
+    text: String,
+    binary: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// The next piece begins a message.
+    Between,
+    /// The buffer holds the pieces before.
+    Gathering,
+    /// The message is too long and was reported.
+    Dropping,
+}
+
+/// A message is longer than the [`Message`]'s limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message of more than {limit} bytes")]
+pub struct TooLong {
+    /// The limit in bytes.
+    pub limit: usize,
+}
+
+impl Message {
+    /// An assembler for messages of at most `limit` bytes. It allocates nothing yet.
+    #[must_use]
+    pub const fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            progress: Progress::Between,
+            text: String::new(),
+            binary: Vec::new(),
+        }
+    }
+
+    /// Adds a piece; the message once it is whole.
+    ///
+    /// # Errors
+    /// [`TooLong`] once for a message over the limit, with the piece that passes it; the rest of
+    /// that message is dropped, and the next begins anew.
+    pub fn text<'a>(&'a mut self, piece: &'a Text<'_>) -> Result<Option<&'a str>, TooLong> {
+        let (buffer, text) = (&mut self.text, piece.as_str());
+        if self.progress == Progress::Between {
+            buffer.clear();
+            buffer.shrink_to(KEPT);
+        }
+        let held = buffer.len();
+        Ok(
+            match add(&mut self.progress, self.limit, held, text.len(), piece.last)? {
+                Step::Lend => Some(text),
+                Step::Drop => {
+                    *buffer = String::new();
+                    None
+                }
+                Step::Keep { whole } => {
+                    buffer.push_str(text);
+                    whole.then_some(buffer.as_str())
+                }
+            },
+        )
+    }
+
+    /// As [`text`](Self::text), for binary messages.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text).
+    pub fn binary<'a>(&'a mut self, piece: &'a Binary<'_>) -> Result<Option<&'a [u8]>, TooLong> {
+        let (buffer, bytes) = (&mut self.binary, piece.as_bytes());
+        if self.progress == Progress::Between {
+            buffer.clear();
+            buffer.shrink_to(KEPT);
+        }
+        let held = buffer.len();
+        Ok(
+            match add(
+                &mut self.progress,
+                self.limit,
+                held,
+                bytes.len(),
+                piece.last,
+            )? {
+                Step::Lend => Some(bytes),
+                Step::Drop => {
+                    *buffer = Vec::new();
+                    None
+                }
+                Step::Keep { whole } => {
+                    buffer.extend_from_slice(bytes);
+                    whole.then_some(buffer.as_slice())
+                }
+            },
+        )
+    }
+}
+
+/// What to do with a piece.
+enum Step {
+    Lend,
+    Keep { whole: bool },
+    Drop,
+}
+
+fn add(
+    progress: &mut Progress,
+    limit: usize,
+    held: usize,
+    more: usize,
+    last: bool,
+) -> Result<Step, TooLong> {
+    let before = *progress;
+    *progress = match (before, last) {
+        (_, true) => Progress::Between,
+        (Progress::Dropping, false) => Progress::Dropping,
+        (_, false) => Progress::Gathering,
+    };
+    match before {
+        Progress::Dropping => return Ok(Step::Drop),
+        Progress::Between | Progress::Gathering => {}
+    }
+    if held.checked_add(more).is_none_or(|whole| whole > limit) {
+        if !last {
+            *progress = Progress::Dropping;
+        }
+        return Err(TooLong { limit });
+    }
+    Ok(match (before, last) {
+        (Progress::Between, true) => Step::Lend,
+        _ => Step::Keep { whole: last },
+    })
+}
+
+/// Never shows what is gathered.
+impl core::fmt::Debug for Message {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Message")
+            .field("limit", &self.limit)
+            .field("progress", &self.progress)
+            .field("held", &(self.text.len() + self.binary.len()))
+            .finish()
+    }
+}

@@ -1,0 +1,83 @@
+//! Bytes on their way to the socket.
+
+use alloc::vec::Vec;
+
+/// What is kept for the next messages once all is sent.
+const KEPT: usize = 64 * 1024;
+
+/// Appending in blocks keeps clear of the slow path that some processors have for long copies
+/// between addresses a few bytes apart modulo the page size.
+const BLOCK: usize = 2 * 1024;
+
+#[derive(Default)]
+pub(crate) struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+    /// Whether a message has gone this way: then the next finds room made. Many a connection
+    /// only listens once its opening is through, and holds nothing.
+    keeps: bool,
+}
+
+impl Outbox {
+    pub(crate) fn pending(&self) -> &[u8] {
+        self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn fits(&self, more: usize, limit: usize) -> bool {
+        self.len().checked_add(more).is_some_and(|n| n <= limit)
+    }
+
+    pub(crate) fn push_message(&mut self, bytes: &[u8]) {
+        self.keeps = true;
+        self.push(bytes);
+    }
+
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.bytes.reserve(more);
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        for block in bytes.chunks(BLOCK) {
+            self.bytes.extend_from_slice(block);
+        }
+    }
+
+    /// # Panics
+    /// When `n` is more than is pending: the one way to misuse the crate that no type can stop.
+    pub(crate) fn advance(&mut self, n: usize) {
+        assert!(
+            n <= self.len(),
+            "advance({n}) with {} bytes pending",
+            self.len()
+        );
+        self.sent += n;
+        if self.sent == self.bytes.len() {
+            self.clear();
+        } else if self.sent > self.bytes.len() / 2 {
+            // At least as many bytes were sent as are moved here: amortised, each moves once.
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.sent = 0;
+        self.bytes.shrink_to(if self.keeps { KEPT } else { 0 });
+    }
+}
+
+/// Never shows what is sent.
+impl core::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Outbox({} bytes)", self.len())
+    }
+}

@@ -1,0 +1,337 @@
+//! Bytes to pieces of frames. Constant state, each byte looked at as it comes; no header of an
+//! opening is ever seen here.
+
+use core::mem;
+
+use memchr::memchr;
+
+use crate::config::{Config, Dialect};
+use crate::error::ProtocolError;
+use crate::event::{Discarded, Text};
+use crate::steps;
+use crate::utf8::{self, Carry, Chunk, Mend};
+
+/// What a stretch of input holds.
+pub(crate) enum Piece<'i> {
+    Text(Text<'i>),
+    Discarded(Discarded),
+    Close,
+}
+
+/// The end of a text frame and of a frame of an unknown low type.
+const END: u8 = 0xFF;
+
+/// FR-7: so many length bytes hold 63 bits; a further one is none too many for leading 0x80 only.
+const LENGTH_BYTES: u8 = 9;
+
+#[derive(Debug, Default)]
+pub(crate) struct Scanner {
+    state: State,
+    /// Payload bytes taken of the frame in the making.
+    taken: u64,
+    carry: Carry,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
+    #[default]
+    Between,
+    Text,
+    /// A frame of type 0x01 to 0x7F, up to 0xFF.
+    Skim {
+        kind: u8,
+    },
+    /// The length of a frame of type 0x80 to 0xFF.
+    Length {
+        kind: u8,
+        length: u64,
+        bytes: u8,
+    },
+    /// Its payload, by count.
+    Skip {
+        kind: u8,
+        length: u64,
+    },
+    Failed(ProtocolError),
+}
+
+impl Scanner {
+    pub(crate) fn is_between_frames(&self) -> bool {
+        matches!(self.state, State::Between)
+    }
+
+    /// Takes bytes off the front of `input`, up to the end of the next piece; `None` once all are
+    /// taken.
+    pub(crate) fn next<'i>(
+        &mut self,
+        config: &Config,
+        dialect: Dialect,
+        input: &mut &'i mut [u8],
+    ) -> Option<Result<Piece<'i>, ProtocolError>> {
+        loop {
+            let piece = match self.state {
+                State::Between => {
+                    self.begin(take_byte(input)?);
+                    continue;
+                }
+                State::Text => self.text(config, input)?,
+                State::Skim { kind } => self.skim(config, kind, input)?,
+                State::Length {
+                    kind,
+                    length,
+                    bytes,
+                } => {
+                    let byte = take_byte(input)?;
+                    if let Err(error) = self.length(config, kind, length, bytes, byte) {
+                        Err(error)
+                    } else {
+                        continue;
+                    }
+                }
+                State::Skip { kind, length } => self.skip(config, dialect, kind, length, input)?,
+                State::Failed(error) => Err(error),
+            };
+            if let Err(error) = piece {
+                self.state = State::Failed(error);
+            }
+            return Some(piece);
+        }
+    }
+
+    /// FR-1
+    fn begin(&mut self, kind: u8) {
+        self.taken = 0;
+        self.state = match kind {
+            0x00 => State::Text,
+            0x01..=0x7F => State::Skim { kind },
+            0x80..=0xFF => State::Length {
+                kind,
+                length: 0,
+                bytes: 0,
+            },
+        };
+    }
+
+    /// FR-2, FR-3: all but 0xFF is payload, and there may be none of it.
+    fn text<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i mut [u8],
+    ) -> Option<Result<Piece<'i>, ProtocolError>> {
+        if !self.carry.is_empty() {
+            return self.mend(config, input);
+        }
+        let (run, ends) = match self.run(config, input)? {
+            Ok(run) => run,
+            Err(error) => return Some(Err(error)),
+        };
+        let run: &'i [u8] = take(input, run);
+        self.taken += run.len() as u64;
+        let cut = if ends { 0 } else { utf8::cut(run) };
+        let (whole, cut) = run.split_at_checked(run.len() - cut)?;
+        self.carry.keep(cut);
+        if ends {
+            take(input, 1);
+            self.state = State::Between;
+        } else if whole.is_empty() {
+            return None;
+        }
+        steps::count(whole.len());
+        let chunk = match utf8::check(whole) {
+            Ok(text) => Chunk::Run(text),
+            Err(damaged) if config.strict_utf8 => {
+                let valid = damaged.valid();
+                let before = self.taken - run.len() as u64 + valid.len() as u64;
+                let error = ProtocolError::Utf8 { at: 1 + before };
+                if valid.is_empty() {
+                    return Some(Err(error));
+                }
+                self.state = State::Failed(error);
+                return Some(Ok(text(Chunk::Run(valid), false)));
+            }
+            Err(damaged) => Chunk::Mended(damaged.mended()),
+        };
+        Some(Ok(text(chunk, ends)))
+    }
+
+    /// The character that the end of the last input cut. The frame's limit and end are looked for
+    /// before each byte, so that no cut of the input makes a difference.
+    fn mend<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i mut [u8],
+    ) -> Option<Result<Piece<'i>, ProtocolError>> {
+        let front = input.get(..input.len().min(3)).unwrap_or_default();
+        let room = config.max_frame - self.taken;
+        let payload = memchr(END, front).unwrap_or(front.len());
+        let allowed = usize::try_from(room).map_or(payload, |room| payload.min(room));
+        let (used, mend) = self.carry.mend(front.get(..allowed).unwrap_or_default());
+        take(input, used);
+        self.taken += used as u64;
+        let chunk = match mend {
+            Mend::Whole(bytes, len) => Chunk::Character(bytes, len),
+            Mend::Cut => match input.first() {
+                None => return None,
+                Some(&END) => match self.damaged(config) {
+                    Ok(chunk) => chunk,
+                    Err(error) => return Some(Err(error)),
+                },
+                Some(_) => return Some(Err(self.too_long(config))),
+            },
+            Mend::Bad => match self.damaged(config) {
+                Ok(chunk) => chunk,
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        let ends = input.first() == Some(&END);
+        if ends {
+            take(input, 1);
+            self.state = State::Between;
+        }
+        Some(Ok(text(chunk, ends)))
+    }
+
+    /// The carried bytes can't become a character any more.
+    fn damaged<'i>(&mut self, config: &Config) -> Result<Chunk<'i>, ProtocolError> {
+        let before = self.taken - self.carry.len() as u64;
+        self.carry.clear();
+        if config.strict_utf8 {
+            return Err(ProtocolError::Utf8 { at: 1 + before });
+        }
+        Ok(Chunk::Run("\u{FFFD}"))
+    }
+
+    /// How much of `input` is payload, and whether the frame ends behind it. An error when not one
+    /// byte more is allowed and one has come (FR-14).
+    fn run(&self, config: &Config, input: &[u8]) -> Option<Result<(usize, bool), ProtocolError>> {
+        let room = config.max_frame - self.taken;
+        let found = memchr(END, input);
+        let run = found.unwrap_or(input.len());
+        steps::count(run);
+        if run as u64 > room {
+            if room == 0 {
+                return Some(Err(self.too_long(config)));
+            }
+            return Some(Ok((room as usize, false)));
+        }
+        match found {
+            None if run == 0 => None,
+            _ => Some(Ok((run, found.is_some()))),
+        }
+    }
+
+    fn too_long(&self, config: &Config) -> ProtocolError {
+        ProtocolError::FrameTooLong {
+            at: 1 + self.taken,
+            limit: config.max_frame,
+        }
+    }
+
+    /// FR-4
+    fn skim<'i>(
+        &mut self,
+        config: &Config,
+        kind: u8,
+        input: &mut &'i mut [u8],
+    ) -> Option<Result<Piece<'i>, ProtocolError>> {
+        if config.strict_frames {
+            return Some(Err(ProtocolError::UnknownFrame { kind }));
+        }
+        loop {
+            let (run, ends) = match self.run(config, input)? {
+                Ok(run) => run,
+                Err(error) => return Some(Err(error)),
+            };
+            take(input, run);
+            self.taken += run as u64;
+            if ends {
+                take(input, 1);
+                self.state = State::Between;
+                return Some(Ok(discarded(kind, self.taken)));
+            }
+        }
+    }
+
+    /// FR-5, FR-7
+    fn length(
+        &mut self,
+        config: &Config,
+        kind: u8,
+        length: u64,
+        bytes: u8,
+        byte: u8,
+    ) -> Result<(), ProtocolError> {
+        steps::count(1);
+        let at = 1 + u64::from(bytes);
+        let length = length
+            .checked_mul(0x80)
+            .and_then(|length| length.checked_add(u64::from(byte & 0x7F)))
+            .filter(|length| *length <= config.max_frame)
+            .ok_or(ProtocolError::FrameTooLong {
+                at,
+                limit: config.max_frame,
+            })?;
+        let bytes = bytes + 1;
+        if bytes > LENGTH_BYTES {
+            return Err(ProtocolError::Length { at });
+        }
+        self.state = if byte & 0x80 == 0 {
+            State::Skip { kind, length }
+        } else {
+            State::Length {
+                kind,
+                length,
+                bytes,
+            }
+        };
+        Ok(())
+    }
+
+    /// FR-6: by count, whatever the bytes are. FR-8, FR-9: of Hixie-76 alone, a frame of type 0xFF
+    /// and no payload closes.
+    fn skip<'i>(
+        &mut self,
+        config: &Config,
+        dialect: Dialect,
+        kind: u8,
+        length: u64,
+        input: &mut &'i mut [u8],
+    ) -> Option<Result<Piece<'i>, ProtocolError>> {
+        if dialect == Dialect::Hixie76 && kind == 0xFF && length == 0 {
+            self.state = State::Between;
+            return Some(Ok(Piece::Close));
+        }
+        if config.strict_frames {
+            return Some(Err(ProtocolError::UnknownFrame { kind }));
+        }
+        let left = length - self.taken;
+        let here = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
+        take(input, here);
+        self.taken += here as u64;
+        if self.taken < length {
+            return None;
+        }
+        self.state = State::Between;
+        Some(Ok(discarded(kind, length)))
+    }
+}
+
+fn text(chunk: Chunk<'_>, last: bool) -> Piece<'_> {
+    Piece::Text(Text { chunk, last })
+}
+
+fn discarded<'i>(kind: u8, len: u64) -> Piece<'i> {
+    Piece::Discarded(Discarded { kind, len })
+}
+
+fn take_byte(input: &mut &mut [u8]) -> Option<u8> {
+    take(input, 1).first().copied()
+}
+
+/// Takes `n` bytes off the front, or all if there are fewer.
+pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
+    let n = n.min(input.len());
+    let (front, rest) = mem::take(input).split_at_mut(n);
+    *input = rest;
+    front
+}

@@ -1,0 +1,239 @@
+//! Text over cuts: what is valid goes out at once, and of a character that the end of the input
+//! cut, at most three bytes wait for the rest.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+/// A piece of text as it came off the wire.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Chunk<'i> {
+    /// Valid as it stands in the input.
+    Run(&'i str),
+    /// A character whose bytes came in more than one input.
+    Character([u8; 4], u8),
+    /// A run in which bad sequences were replaced.
+    Mended(Box<str>),
+}
+
+impl Chunk<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Chunk::Run(text) => text,
+            Chunk::Character(bytes, len) => bytes
+                .get(..usize::from(*len))
+                .and_then(|bytes| core::str::from_utf8(bytes).ok())
+                .unwrap_or_default(),
+            Chunk::Mended(text) => text,
+        }
+    }
+}
+
+/// What a cut character became.
+pub(crate) enum Mend {
+    /// All of the input went into it, and it is still cut.
+    Cut,
+    /// It is whole.
+    Whole([u8; 4], u8),
+    /// It can't become a character; the byte that showed it was not taken.
+    Bad,
+}
+
+/// The bytes of a cut character, at most three.
+#[derive(Default)]
+pub(crate) struct Carry {
+    bytes: [u8; 4],
+    len: u8,
+}
+
+impl Carry {
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Keeps the cut character that ends a run; see [`cut`].
+    pub(crate) fn keep(&mut self, tail: &[u8]) {
+        self.clear();
+        for byte in tail {
+            self.push(*byte);
+        }
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(free) = self.bytes.get_mut(usize::from(self.len)) {
+            *free = byte;
+            self.len += 1;
+        }
+    }
+
+    fn taken(&self) -> &[u8] {
+        self.bytes.get(..self.len()).unwrap_or_default()
+    }
+
+    /// Completes the character from the front of `input`; says how many bytes it took.
+    pub(crate) fn mend(&mut self, input: &[u8]) -> (usize, Mend) {
+        for (taken, byte) in input.iter().enumerate() {
+            let before = self.len;
+            self.push(*byte);
+            match missing(self.taken()) {
+                Some(0) => {
+                    let whole = Mend::Whole(self.bytes, self.len);
+                    self.clear();
+                    return (taken + 1, whole);
+                }
+                Some(_) => {}
+                None => {
+                    self.len = before;
+                    return (taken, Mend::Bad);
+                }
+            }
+        }
+        (input.len(), Mend::Cut)
+    }
+}
+
+impl core::fmt::Debug for Carry {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Carry({} bytes)", self.len)
+    }
+}
+
+/// The length of the cut character at the end of `run`: 0 when it ends with a whole one, or with
+/// bytes that no more input can mend.
+pub(crate) fn cut(run: &[u8]) -> usize {
+    let last = run.last_chunk::<3>().map_or(run, |three| three);
+    let lead = last.iter().rposition(|byte| *byte >= 0xC0);
+    let tail = lead.and_then(|lead| last.get(lead..)).unwrap_or_default();
+    match missing(tail) {
+        Some(more) if more > 0 => tail.len(),
+        _ => 0,
+    }
+}
+
+/// How many bytes are missing from the character that begins with `prefix`; `None` if no
+/// character does.
+fn missing(prefix: &[u8]) -> Option<usize> {
+    let (lead, rest) = prefix.split_first()?;
+    let (following, second): (usize, _) = match lead {
+        0x00..=0x7F => (0, 0x80..=0xBF),
+        0xC2..=0xDF => (1, 0x80..=0xBF),
+        0xE0 => (2, 0xA0..=0xBF),
+        0xE1..=0xEC | 0xEE..=0xEF => (2, 0x80..=0xBF),
+        0xED => (2, 0x80..=0x9F),
+        0xF0 => (3, 0x90..=0xBF),
+        0xF1..=0xF3 => (3, 0x80..=0xBF),
+        0xF4 => (3, 0x80..=0x8F),
+        _ => return None,
+    };
+    let good = |(i, byte): (usize, &u8)| {
+        if i == 0 {
+            second.contains(byte)
+        } else {
+            (0x80..=0xBF).contains(byte)
+        }
+    };
+    if !rest.iter().enumerate().all(good) {
+        return None;
+    }
+    following.checked_sub(rest.len())
+}
+
+/// The text of a run that a cut character does not end. This is the one place where text is
+/// checked.
+pub(crate) fn check(run: &[u8]) -> Result<&str, Damaged<'_>> {
+    simdutf8::basic::from_utf8(run).map_err(|_| Damaged(run))
+}
+
+/// A run that is not UTF-8.
+pub(crate) struct Damaged<'i>(&'i [u8]);
+
+impl<'i> Damaged<'i> {
+    /// Each bad sequence becomes U+FFFD (FR-10).
+    pub(crate) fn mended(&self) -> Box<str> {
+        String::from_utf8_lossy(self.0).into()
+    }
+
+    /// What is valid before the first bad byte.
+    pub(crate) fn valid(&self) -> &'i str {
+        self.0
+            .utf8_chunks()
+            .next()
+            .map_or("", |chunk| chunk.valid())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// All byte strings up to `length` over bytes at every edge of the encoding.
+    fn strings(length: usize) -> Vec<Vec<u8>> {
+        let edges = [
+            0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0,
+            0xE1, 0xED, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5, 0xFF,
+        ];
+        let mut all = alloc::vec![Vec::new()];
+        let mut longest = all.clone();
+        for _ in 0..length {
+            longest = longest
+                .iter()
+                .flat_map(|s| edges.iter().map(move |e| [&s[..], &[*e]].concat()))
+                .collect();
+            all.extend(longest.iter().cloned());
+        }
+        all
+    }
+
+    #[test]
+    fn fr_10_a_cut_character_is_what_the_standard_library_calls_an_unexpected_end() {
+        for bytes in strings(4) {
+            let expected = match core::str::from_utf8(&bytes) {
+                Err(e) if e.error_len().is_none() => bytes.len() - e.valid_up_to(),
+                Err(e) if bytes[e.valid_up_to()..].utf8_chunks().count() > 1 => {
+                    let last = bytes.utf8_chunks().last().map_or(&[][..], |c| c.invalid());
+                    let unfinished = core::str::from_utf8(last)
+                        .is_err_and(|e| e.error_len().is_none() && e.valid_up_to() == 0);
+                    if unfinished { last.len() } else { 0 }
+                }
+                _ => 0,
+            };
+            assert_eq!(cut(&bytes), expected, "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn fr_10_a_carried_character_becomes_what_it_is_uncut() {
+        for bytes in strings(3) {
+            let tail = cut(&bytes);
+            if tail == 0 {
+                continue;
+            }
+            for next in 0..=0xFF {
+                let mut carry = Carry::default();
+                carry.keep(&bytes[bytes.len() - tail..]);
+                let whole = [&bytes[bytes.len() - tail..], &[next]].concat();
+                match carry.mend(&[next]) {
+                    (1, Mend::Whole(bytes, len)) => {
+                        assert_eq!(bytes[..usize::from(len)], whole[..]);
+                        assert!(core::str::from_utf8(&whole).is_ok());
+                    }
+                    (1, Mend::Cut) => assert_eq!(cut(&whole), tail + 1),
+                    (0, Mend::Bad) => {
+                        let mended = String::from_utf8_lossy(&whole);
+                        let rest = String::from_utf8_lossy(&whole[tail..]);
+                        assert_eq!(mended, alloc::format!("\u{FFFD}{rest}"));
+                    }
+                    _ => panic!("{bytes:02x?} {next:02x}"),
+                }
+            }
+        }
+    }
+}

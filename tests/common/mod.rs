@@ -1,0 +1,153 @@
+//! How the tests speak: bytes in, events and bytes out.
+#![allow(dead_code)] // Each test file uses its part of it.
+
+use hybi::{Accept, Closed, Connection, Dialect, Event, Request};
+
+/// An event with the pieces of a message joined.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    Request(Option<Dialect>, String),
+    Open(Dialect),
+    /// A whole message.
+    Text(String),
+    /// The pieces of a message that never came to its end; none are not told.
+    Unfinished(String),
+    Discarded(u8, u64),
+    Closed(Closed),
+}
+
+/// All that a connection said and sent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Story {
+    pub said: Vec<Said>,
+    pub sent: Vec<u8>,
+}
+
+type Answer<'a> = dyn FnMut(&mut Connection, &Request) + 'a;
+
+/// Feeds a connection and writes down what came of it.
+pub struct Teller<'a> {
+    pub conn: Connection,
+    pub story: Story,
+    piece: String,
+    answer: Box<Answer<'a>>,
+}
+
+impl<'a> Teller<'a> {
+    /// Requests are accepted as they come.
+    pub fn new(conn: Connection) -> Self {
+        Self::answering(conn, |conn, _| conn.accept(&Accept::new()).unwrap())
+    }
+
+    pub fn answering(conn: Connection, answer: impl FnMut(&mut Connection, &Request) + 'a) -> Self {
+        Self {
+            conn,
+            story: Story::default(),
+            piece: String::new(),
+            answer: Box::new(answer),
+        }
+    }
+
+    /// Feeds `bytes` and takes all output; what the connection left of them.
+    pub fn feed(&mut self, bytes: &[u8]) -> usize {
+        let mut bytes = bytes.to_vec();
+        let mut input = &mut bytes[..];
+        while let Some(event) = self.conn.receive(&mut input) {
+            let said = match event {
+                Event::Request(request) => {
+                    (self.answer)(&mut self.conn, &request);
+                    Said::Request(request.dialect(), request.resource().to_owned())
+                }
+                Event::Open(open) => Said::Open(open.dialect()),
+                Event::Text(text) => {
+                    self.piece.push_str(text.as_str());
+                    if !text.is_last() {
+                        continue;
+                    }
+                    Said::Text(std::mem::take(&mut self.piece))
+                }
+                Event::Discarded(frame) => Said::Discarded(frame.kind(), frame.len()),
+                Event::Closed(why) => {
+                    if !self.piece.is_empty() {
+                        let piece = std::mem::take(&mut self.piece);
+                        self.story.said.push(Said::Unfinished(piece));
+                    }
+                    Said::Closed(why)
+                }
+                other => panic!("an event that these dialects don't have: {other:?}"),
+            };
+            self.story.said.push(said);
+        }
+        let left = input.len();
+        self.drain();
+        left
+    }
+
+    pub fn eof(&mut self) {
+        self.conn.receive_eof();
+        self.feed(&[]);
+    }
+
+    /// Takes all output.
+    pub fn drain(&mut self) {
+        let pending = self.conn.transmit();
+        self.story.sent.extend_from_slice(pending);
+        let n = pending.len();
+        self.conn.advance(n);
+    }
+
+    /// What was said since the last call.
+    pub fn said(&mut self) -> Vec<Said> {
+        std::mem::take(&mut self.story.said)
+    }
+
+    /// What was sent since the last call.
+    pub fn sent(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.story.sent)
+    }
+}
+
+/// The story of `bytes`, cut at `cuts`; what a connection leaves is fed again with the next piece.
+pub fn tell(conn: Connection, bytes: &[u8], cuts: &[usize], eof: bool) -> Story {
+    let mut teller = Teller::new(conn);
+    let mut from = 0;
+    for to in cuts.iter().copied().chain([bytes.len()]) {
+        from = to - teller.feed(&bytes[from..to]);
+    }
+    if eof {
+        teller.eof();
+    }
+    teller.story
+}
+
+/// The draft's own request, with the fields in its order.
+pub const DRAFT_76_HEAD: &str = "GET /demo HTTP/1.1\r\n\
+    Host: example.com\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n\
+    Sec-WebSocket-Protocol: sample\r\n\
+    Upgrade: WebSocket\r\n\
+    Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n\
+    Origin: http://example.com\r\n\r\n";
+pub const DRAFT_76_KEY3: &[u8; 8] = b"^n:ds[4U";
+pub const DRAFT_76_REPLY: &str = "HTTP/1.1 101 WebSocket Protocol Handshake\r\n\
+    Upgrade: WebSocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Origin: http://example.com\r\n\
+    Sec-WebSocket-Location: ws://example.com/demo\r\n\
+    Sec-WebSocket-Protocol: sample\r\n\r\n";
+pub const DRAFT_76_ANSWER: &[u8; 16] = b"8jKS'y:G*Co,Wxa-";
+
+/// The same of Hixie-75.
+pub const DRAFT_75_HEAD: &str = "GET /demo HTTP/1.1\r\n\
+    Upgrade: WebSocket\r\n\
+    Connection: Upgrade\r\n\
+    Host: example.com\r\n\
+    Origin: http://example.com\r\n\
+    WebSocket-Protocol: sample\r\n\r\n";
+pub const DRAFT_75_REPLY: &str = "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
+    Upgrade: WebSocket\r\n\
+    Connection: Upgrade\r\n\
+    WebSocket-Origin: http://example.com\r\n\
+    WebSocket-Location: ws://example.com/demo\r\n\
+    WebSocket-Protocol: sample\r\n\r\n";
