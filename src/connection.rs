@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::challenge;
 use crate::config::{Config, Dialect, Role};
-use crate::encode;
+use crate::encode::{self, Encoded};
 use crate::entropy::Entropy;
 use crate::error::{ProtocolError, Refused};
 use crate::event::{Close, Closed, Event, Open, Phase};
@@ -402,6 +402,35 @@ impl Connection {
         Ok(())
     }
 
+    /// Queues a message that was encoded before, so that what goes to many is encoded once.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] when the connection speaks another dialect than the message,
+    /// otherwise as [`send_text`](Self::send_text).
+    ///
+    /// ```
+    /// # use hybi::{Config, Connection, Dialect, Encoded, Role};
+    /// # let peer = || {
+    /// #     Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32])
+    /// # };
+    /// # let mut peers = [peer(), peer()];
+    /// let news = Encoded::text(Dialect::Hixie76, "to all of you");
+    /// for conn in &mut peers {
+    ///     conn.send_encoded(&news)?;
+    /// }
+    /// # assert_eq!(peers[1].transmit(), b"\x00to all of you\xff");
+    /// # Ok::<(), hybi::Refused>(())
+    /// ```
+    pub fn send_encoded(&mut self, message: &Encoded) -> Result<(), Refused> {
+        let dialect = self.sending()?;
+        if dialect != message.dialect() {
+            return Err(Refused::Unsupported(message.dialect()));
+        }
+        self.check_room(message.bytes().len())?;
+        self.outbox.push_message(message.bytes());
+        Ok(())
+    }
+
     /// Queues a whole binary message, where the dialect has them: neither Hixie-75 nor Hixie-76
     /// has.
     ///
@@ -427,8 +456,6 @@ impl Connection {
                     // A constant status and no fields: nothing to refuse.
                     let response = handshake::respond(&Response::new(503)).unwrap_or_default();
                     self.outbox.push(&response);
-                } else if self.role == Role::Client {
-                    self.outbox.clear();
                 }
                 self.finish(Closed::Local);
             }

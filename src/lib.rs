@@ -35,6 +35,7 @@ mod utf8;
 
 pub use config::{Config, Dialect, Dialects, Role};
 pub use connection::{Connection, Frame};
+pub use encode::Encoded;
 pub use error::{HeaderFault, KeyFault, LineFault, ProtocolError, Refused};
 pub use event::{Binary, Close, Closed, Discarded, Event, Open, Phase, Text};
 pub use handshake::{Accept, Request, Response, Target, Upgrade};

@@ -1,0 +1,125 @@
+//! A client for the command line: lines in, messages out, and the other way round.
+
+#[path = "common/link.rs"]
+mod link;
+
+use std::error::Error;
+use std::io::{self, BufRead, Write};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use hybi::{Closed, Config, Connection, Dialect, Event, Message, Refused, Target};
+use link::Link;
+
+const HELP: &str = "\
+Sends each line of standard input as a message, prints each message as a line.
+
+Usage: std_client URL [--dialect hixie-75|hixie-76] [--origin ORIGIN] [--protocol NAME]
+
+URL is ws://HOST[:PORT]/PATH. The dialect defaults to hixie-76, the origin to
+that of a page of HOST. At the end of input the connection is closed.";
+
+const MAX_MESSAGE: usize = 64 << 20;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("std_client: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let Some(target) = arguments()? else {
+        println!("{HELP}");
+        return Ok(());
+    };
+    if target.is_secure() {
+        return Err("this client has no TLS".into());
+    }
+    let host = target.host().trim_matches(['[', ']']);
+    let socket = TcpStream::connect((host, target.port()))?;
+    let mut entropy = [0; 32];
+    getrandom::fill(&mut entropy)?;
+    let config = Config::new().max_pending(MAX_MESSAGE);
+    let link = Arc::new(Link::new(
+        socket,
+        Connection::client(&config, &target, entropy),
+    )?);
+
+    let sender = Arc::clone(&link);
+    thread::spawn(move || send_lines(&sender));
+
+    let mut message = Message::new(MAX_MESSAGE);
+    let mut ending = None;
+    link.run(|event| match event {
+        Event::Text(piece) => {
+            let shown = match message.text(&piece) {
+                Ok(Some(text)) => writeln!(io::stdout(), "{text}"),
+                Ok(None) => Ok(()),
+                Err(error) => Err(io::Error::other(error)),
+            };
+            if let Err(error) = shown {
+                link.cut(error.to_string());
+            }
+        }
+        Event::Closed(why) => ending = Some(why),
+        _ => {}
+    });
+    match ending {
+        // Hixie-75 knows no more of an end than that we made it.
+        Some(Closed::Clean(_) | Closed::Local) => Ok(()),
+        _ => Err(link.why().into()),
+    }
+}
+
+fn arguments() -> Result<Option<Target>, Box<dyn Error>> {
+    use lexopt::prelude::*;
+    let (mut url, mut dialect, mut origin, mut protocol) = (None, None, None, None);
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Long("dialect") => {
+                dialect = Some(match parser.value()?.string()?.as_str() {
+                    "hixie-75" => Dialect::Hixie75,
+                    "hixie-76" => Dialect::Hixie76,
+                    other => return Err(format!("unknown dialect {other:?}").into()),
+                });
+            }
+            Long("origin") => origin = Some(parser.value()?.string()?),
+            Long("protocol") => protocol = Some(parser.value()?.string()?),
+            Value(value) if url.is_none() => url = Some(value.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let mut target = Target::new(&url.ok_or("no URL given; --help says how")?)?;
+    target = target.dialect(dialect.unwrap_or(Dialect::Hixie76));
+    if let Some(origin) = origin {
+        target = target.origin(&origin)?;
+    }
+    if let Some(protocol) = protocol {
+        target = target.protocol(&protocol)?;
+    }
+    Ok(Some(target))
+}
+
+/// Runs beside the connection, and is left behind with a line half read when that ends first.
+fn send_lines(link: &Link) {
+    for line in io::stdin().lock().lines() {
+        let sent = line
+            .map_err(|error| error.to_string())
+            .map(|line| link.send_waiting(&line));
+        match sent {
+            Ok(Ok(())) => {}
+            Ok(Err(Refused::Closing)) => return,
+            Ok(Err(error)) => return link.cut(error.to_string()),
+            Err(error) => return link.cut(error),
+        }
+    }
+    link.close_waiting();
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/perl
+# Holds poke's conversation over one connection for each version given, all open at once:
+# protocol_websocket.pl HOST:PORT VERSION...
+use strict;
+use warnings;
+use utf8;
+
+use IO::Socket::INET;
+use Protocol::WebSocket::Frame;
+use Protocol::WebSocket::Handshake::Client;
+
+binmode STDERR, ':utf8';
+$SIG{ALRM} = sub { die "nothing more from poke for 20 s\n" };
+$SIG{PIPE} = sub { die "poke hung up\n" };
+
+sub receive {
+    my ($conn) = @_;
+    alarm 20;
+    my $n = sysread $conn->{socket}, my $bytes, 65536;
+    alarm 0;
+    die "read: $!\n" unless defined $n;
+    return $n ? $bytes : undef;
+}
+
+sub send_frame {
+    my ($conn, %frame) = @_;
+    my $frame = Protocol::WebSocket::Frame->new(version => $conn->{version}, %frame);
+    alarm 20;
+    print { $conn->{socket} } $frame->to_bytes or die "write: $!\n";
+    alarm 0;
+}
+
+sub open_connection {
+    my ($addr, $version) = @_;
+    my $socket = IO::Socket::INET->new(PeerAddr => $addr, Timeout => 20) or die "connect: $@\n";
+    $socket->autoflush;
+    my $conn = {
+        socket  => $socket,
+        version => $version,
+        frame   => Protocol::WebSocket::Frame->new(version => $version),
+    };
+    my $handshake = Protocol::WebSocket::Handshake::Client->new(url => "ws://$addr/", version => $version);
+    print $socket $handshake->to_string or die "write: $!\n";
+    until ($handshake->is_done) {
+        my $bytes = receive($conn) // die "end of file in the handshake\n";
+        $handshake->parse($bytes) or die $handshake->error, "\n";
+        $conn->{frame}->append($bytes);
+    }
+    return $conn;
+}
+
+sub expect {
+    my ($conn, $wanted) = @_;
+    my $got;
+    until (defined($got = $conn->{frame}->next)) {
+        $conn->{frame}->append(receive($conn) // die "end of file instead of a message\n");
+    }
+    return if $got eq $wanted && !$conn->{frame}->is_close;
+    die sprintf "%s: expected '%.40s' of %d, got '%.40s' of %d\n",
+        $conn->{version}, $wanted, length $wanted, $got, length $got;
+}
+
+sub close_connection {
+    my ($conn) = @_;
+    if ($conn->{version} eq 'draft-hixie-75') {
+        $conn->{socket}->shutdown(1);
+    }
+    else {
+        send_frame($conn, type => 'close');
+        until (defined $conn->{frame}->next_bytes) {
+            $conn->{frame}->append(receive($conn) // die "end of file instead of a close frame\n");
+        }
+        die "a message instead of a close frame\n" unless $conn->{frame}->is_close;
+    }
+    die "bytes after the end\n" if defined receive($conn);
+}
+
+my ($addr, @versions) = @ARGV;
+my $long = substr join(' ', 1 .. 200_000), 0, 1 << 20;
+
+my @conns = map { open_connection($addr, $_) } @versions;
+for my $conn (@conns) {
+    send_frame($conn, buffer => 'CONNECTED');
+    expect($conn, 'Welcome');
+    send_frame($conn, buffer => 'POKE');
+    expect($conn, 'Quit poking me!');
+    for my $text ('héllo ☃ 😀', '', $long) {
+        send_frame($conn, buffer => $text);
+        expect($_, $text) for @conns;
+    }
+}
+close_connection($_) for @conns;
