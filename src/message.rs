@@ -18,8 +18,8 @@ const KEPT: usize = 64 * 1024;
 /// # let mut conn = Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32]);
 /// let mut message = Message::new(64 * 1024);
 /// let mut texts = Vec::new();
-/// for read in [&mut b"\x00Hel"[..], &mut b"lo\xff\x00you\xff"[..]] {
-///     let mut input = read;
+/// for mut read in [b"\x00Hel".to_vec(), b"lo\xff\x00you\xff".to_vec()] {
+///     let mut input = &mut read[..];
 ///     while let Some(Event::Text(piece)) = conn.receive(&mut input) {
 ///         if let Some(text) = message.text(&piece)? {
 ///             texts.push(text.to_owned());
