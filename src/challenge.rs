@@ -1,9 +1,12 @@
-//! The key numbers of Hixie-76 and the answer to them; pure functions.
+//! What shows that a server understood the opening: the key numbers of Hixie-76 and the answer to
+//! them, the key of later dialects and its accept value. Pure functions.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use data_encoding::BASE64;
 use md5::{Digest, Md5};
+use sha1::Sha1;
 
 use crate::entropy::Entropy;
 use crate::error::KeyFault;
@@ -74,6 +77,56 @@ fn noise(entropy: &mut Entropy) -> u8 {
     }
 }
 
+/// What is hashed behind a key (HY-2).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// An accept value, or a key: base64 of a hash, or of 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Base64<const N: usize>([u8; N]);
+
+pub(crate) type Key = Base64<24>;
+pub(crate) type AcceptValue = Base64<28>;
+
+impl<const N: usize> Base64<N> {
+    fn encode(bytes: &[u8]) -> Self {
+        let mut text = [0; N];
+        if BASE64.encode_len(bytes.len()) == N {
+            BASE64.encode_mut(bytes, &mut text);
+        }
+        Self(text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// Never shows a key.
+impl<const N: usize> core::fmt::Debug for Base64<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Base64({N} bytes)")
+    }
+}
+
+/// Whether a key is base64 of 16 bytes, with no other spelling than its own (HY-2).
+pub(crate) fn is_key(key: &[u8]) -> bool {
+    let mut bytes = [0; 18];
+    key.len() == 24 && BASE64.decode_mut(key, &mut bytes) == Ok(16)
+}
+
+/// The accept value of a key (HY-2).
+pub(crate) fn accept_value(key: &[u8]) -> AcceptValue {
+    let mut hash = Sha1::new();
+    hash.update(key);
+    hash.update(GUID);
+    Base64::encode(&hash.finalize())
+}
+
+/// A key of 16 bytes that nobody can foretell.
+pub(crate) fn make_nonce(entropy: &mut Entropy) -> Key {
+    Base64::encode(&entropy.bytes::<16>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +191,35 @@ mod tests {
             seen_spaces[spaces] += 1;
         }
         assert!(seen_spaces[1..].iter().all(|n| *n > 0), "{seen_spaces:?}");
+    }
+
+    #[test]
+    fn hy_2_the_accept_values_of_the_rfc_and_of_a_browser() {
+        for (key, accept) in [
+            ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            ("x3JJHMbDL1EzLkh9GBhXDw==", "HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
+        ] {
+            assert!(is_key(key.as_bytes()));
+            assert_eq!(accept_value(key.as_bytes()).as_str(), accept);
+        }
+    }
+
+    #[test]
+    fn hy_2_a_key_is_16_bytes_in_their_one_spelling() {
+        let made = make_nonce(&mut Entropy::new([3; 32]));
+        assert!(is_key(made.as_str().as_bytes()));
+        for bad in [
+            "",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25jZQ=",
+            "dGhlIHNhbXBsZSBub25jZR==",
+            "dGhlIHNhbXBsZSBub25jZ===",
+            "dGhlIHNhbXBsZSBub25jZWE=",
+            "dGhlIHNhbXBsZSBub25jZWFh",
+            "dGhlIHNhbXBsZSBub25j ZQ=",
+            "dGhlIHNhbXBsZSBub25jZQ==dGhlIHNhbXBsZSBub25jZQ==",
+        ] {
+            assert!(!is_key(bad.as_bytes()), "{bad:?}");
+        }
     }
 }

@@ -20,14 +20,54 @@ pub enum Dialect {
     /// draft-hixie-thewebsocketprotocol-76, May 2010, which became
     /// draft-ietf-hybi-thewebsocketprotocol-00: two key numbers and an MD5 challenge.
     Hixie76,
+    /// draft-ietf-hybi-thewebsocketprotocol-07, April 2011: masked frames, `Sec-WebSocket-Version`
+    /// 7.
+    HyBi7,
+    /// draft-ietf-hybi-thewebsocketprotocol-08 to 12, June to August 2011: version 8.
+    HyBi8,
+    /// RFC 6455, December 2011, and the drafts 13 to 17 before it: version 13.
+    Rfc6455,
 }
 
 impl Dialect {
+    /// All of them, the oldest first.
+    const ALL: [Self; 5] = [
+        Self::Hixie75,
+        Self::Hixie76,
+        Self::HyBi7,
+        Self::HyBi8,
+        Self::Rfc6455,
+    ];
+
     const fn bit(self) -> u8 {
         match self {
             Dialect::Hixie75 => 1,
             Dialect::Hixie76 => 2,
+            Dialect::HyBi7 => 4,
+            Dialect::HyBi8 => 8,
+            Dialect::Rfc6455 => 16,
         }
+    }
+
+    /// The number in `Sec-WebSocket-Version` (HY-1); the dialects before it had none.
+    pub(crate) const fn version(self) -> Option<&'static str> {
+        match self {
+            Dialect::Hixie75 | Dialect::Hixie76 => None,
+            Dialect::HyBi7 => Some("7"),
+            Dialect::HyBi8 => Some("8"),
+            Dialect::Rfc6455 => Some("13"),
+        }
+    }
+
+    /// Whether frames are those of Hixie-75 and Hixie-76, and not those of RFC 6455.
+    pub(crate) const fn is_hixie(self) -> bool {
+        self.version().is_none()
+    }
+
+    /// The dialect of a `Sec-WebSocket-Version`.
+    pub(crate) fn of_version(version: &[u8]) -> Option<Self> {
+        let is = |one: &Self| one.version().is_some_and(|v| v.as_bytes() == version);
+        Self::ALL.into_iter().find(is)
     }
 }
 
@@ -36,6 +76,9 @@ impl core::fmt::Display for Dialect {
         f.write_str(match self {
             Dialect::Hixie75 => "Hixie-75",
             Dialect::Hixie76 => "Hixie-76",
+            Dialect::HyBi7 => "HyBi-7",
+            Dialect::HyBi8 => "HyBi-8",
+            Dialect::Rfc6455 => "RFC 6455",
         })
     }
 }
@@ -55,7 +98,12 @@ impl Dialects {
     pub const NONE: Self = Self(0);
 
     /// Every dialect that this version of the crate speaks.
-    pub const ALL: Self = Self::NONE.with(Dialect::Hixie75).with(Dialect::Hixie76);
+    pub const ALL: Self = Self::NONE
+        .with(Dialect::Hixie75)
+        .with(Dialect::Hixie76)
+        .with(Dialect::HyBi7)
+        .with(Dialect::HyBi8)
+        .with(Dialect::Rfc6455);
 
     /// This set and `dialect`.
     #[must_use]
@@ -74,6 +122,12 @@ impl Dialects {
     pub const fn contains(self, dialect: Dialect) -> bool {
         self.0 & dialect.bit() != 0
     }
+
+    /// Those in the set, the newest first.
+    pub(crate) fn newest_first(self) -> impl Iterator<Item = Dialect> {
+        let all = Dialect::ALL.into_iter().rev();
+        all.filter(move |dialect| self.contains(*dialect))
+    }
 }
 
 impl Default for Dialects {
@@ -90,10 +144,7 @@ impl Dialects {
 
 impl core::fmt::Debug for Dialects {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let known = [Dialect::Hixie75, Dialect::Hixie76];
-        f.debug_set()
-            .entries(known.iter().filter(|d| self.contains(**d)))
-            .finish()
+        f.debug_set().entries(self.newest_first()).finish()
     }
 }
 
@@ -111,11 +162,13 @@ pub struct Config {
     pub(crate) strict_utf8: bool,
     pub(crate) strict_frames: bool,
     pub(crate) plain_http: bool,
+    pub(crate) auto_pong: bool,
     pub(crate) policy_file: Option<&'static str>,
     pub(crate) max_head: u32,
     pub(crate) max_line: u32,
     pub(crate) max_headers: u32,
     pub(crate) max_frame: u64,
+    pub(crate) max_fragments: u32,
     pub(crate) high_water: usize,
     pub(crate) max_pending: usize,
     pub(crate) handshake_timeout: Duration,
@@ -135,11 +188,13 @@ impl Config {
             strict_utf8: false,
             strict_frames: false,
             plain_http: false,
+            auto_pong: true,
             policy_file: None,
             max_head: 8 * 1024,
             max_line: 4 * 1024,
             max_headers: 100,
             max_frame: MAX_LENGTH,
+            max_fragments: 64 * 1024,
             high_water: 64 * 1024,
             max_pending: 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
@@ -162,8 +217,8 @@ impl Config {
         Self { secure, ..self }
     }
 
-    /// Whether text that is not UTF-8 fails the connection. Default: no; in Hixie-75 and Hixie-76
-    /// each bad sequence becomes U+FFFD, as the drafts ask (FR-10).
+    /// Whether text that is not UTF-8 fails a connection of Hixie-75 or Hixie-76. Default: no; each
+    /// bad sequence becomes U+FFFD, as the drafts ask (FR-10). From HyBi-7 on it always fails.
     #[must_use]
     pub const fn strict_utf8(self, strict: bool) -> Self {
         Self {
@@ -172,8 +227,8 @@ impl Config {
         }
     }
 
-    /// Whether a frame of a type that the dialect skips fails the connection, as the drafts let a
-    /// server do (FR-4). Default: no; such a frame is reported as
+    /// Whether a frame of a type that Hixie-75 or Hixie-76 skips fails the connection, as these
+    /// drafts let a server do (FR-4). Default: no; such a frame is reported as
     /// [`Event::Discarded`](crate::Event::Discarded).
     #[must_use]
     pub const fn strict_frames(self, strict: bool) -> Self {
@@ -190,6 +245,16 @@ impl Config {
     pub const fn plain_http(self, allowed: bool) -> Self {
         Self {
             plain_http: allowed,
+            ..self
+        }
+    }
+
+    /// Whether a ping is answered by the machine itself. Default: yes; while output is pending,
+    /// only the latest ping is.
+    #[must_use]
+    pub const fn auto_pong(self, answer: bool) -> Self {
+        Self {
+            auto_pong: answer,
             ..self
         }
     }
@@ -242,6 +307,16 @@ impl Config {
             } else {
                 MAX_LENGTH
             },
+            ..self
+        }
+    }
+
+    /// The most frames that a message may come in, from HyBi-7 on; empty ones count as well.
+    /// Default: 65,536.
+    #[must_use]
+    pub const fn max_fragments(self, frames: u32) -> Self {
+        Self {
+            max_fragments: frames,
             ..self
         }
     }

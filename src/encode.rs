@@ -3,24 +3,92 @@
 use alloc::vec::Vec;
 
 use crate::config::Dialect;
+use crate::opcode::Opcode;
 
-/// The bytes before and behind a text message (FR-11): valid UTF-8 holds no 0xFF, so nothing
-/// inside needs an escape.
-pub(crate) fn text(dialect: Dialect) -> (&'static [u8], &'static [u8]) {
-    match dialect {
-        Dialect::Hixie75 | Dialect::Hixie76 => (&[0x00], &[0xFF]),
+/// The bytes before a payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header {
+    bytes: [u8; Header::MAX],
+    len: u8,
+}
+
+impl Header {
+    /// The longest: two bytes, a 64-bit length, a mask.
+    pub(crate) const MAX: usize = 14;
+
+    /// FR-11: the type of a text frame.
+    const HIXIE_TEXT: Self = Self {
+        bytes: [0; Header::MAX],
+        len: 1,
+    };
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let free = self.bytes.iter_mut().skip(usize::from(self.len));
+        free.zip(bytes).for_each(|(free, byte)| *free = *byte);
+        self.len += bytes.len() as u8;
+    }
+
+    /// RFC 6455, 5.2, with the shortest form of the length.
+    pub(crate) fn hybi(opcode: Opcode, last: bool, length: usize, mask: Option<[u8; 4]>) -> Self {
+        let masked = if mask.is_some() { 0x80 } else { 0 };
+        let mut header = Self {
+            bytes: [0; Header::MAX],
+            len: 0,
+        };
+        header.push(&[opcode as u8 | if last { 0x80 } else { 0 }]);
+        match length {
+            0..=125 => header.push(&[length as u8 | masked]),
+            126..=0xFFFF => {
+                header.push(&[126 | masked]);
+                header.push(&(length as u16).to_be_bytes());
+            }
+            _ => {
+                header.push(&[127 | masked]);
+                header.push(&(length as u64).to_be_bytes());
+            }
+        }
+        header.push(mask.as_ref().map_or(&[], |key| &key[..]));
+        header
     }
 }
 
-/// The frame that starts or answers the closing handshake, where there is one (CL-1, CL-20).
-pub(crate) fn close(dialect: Dialect) -> Option<&'static [u8]> {
-    match dialect {
-        Dialect::Hixie75 => None,
-        Dialect::Hixie76 => Some(&[0xFF, 0x00]),
+/// What goes round the payload of a whole message, unmasked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Envelope {
+    pub(crate) header: Header,
+    pub(crate) tail: &'static [u8],
+}
+
+/// FR-11: valid UTF-8 holds no 0xFF, so nothing inside a Hixie text needs an escape.
+pub(crate) fn text(dialect: Dialect, length: usize) -> Envelope {
+    if dialect.is_hixie() {
+        return Envelope {
+            header: Header::HIXIE_TEXT,
+            tail: &[0xFF],
+        };
+    }
+    Envelope {
+        header: Header::hybi(Opcode::Text, true, length, None),
+        tail: &[],
     }
 }
 
-/// A text message encoded once, for any number of connections of its dialect; see
+/// `None` where there are no binary messages (FR-12).
+pub(crate) fn binary(dialect: Dialect, length: usize) -> Option<Envelope> {
+    (!dialect.is_hixie()).then(|| Envelope {
+        header: Header::hybi(Opcode::Binary, true, length, None),
+        tail: &[],
+    })
+}
+
+/// The close frame of Hixie-76 (CL-1).
+pub(crate) const HIXIE_76_CLOSE: &[u8] = &[0xFF, 0x00];
+
+/// A message encoded once, for any number of connections; see
 /// [`Connection::send_encoded`](crate::Connection::send_encoded).
 #[derive(Clone)]
 pub struct Encoded {
@@ -29,11 +97,23 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// Encodes a text message.
+    /// Encodes a text message as a server sends it in `dialect`.
     #[must_use]
     pub fn text(dialect: Dialect, text: &str) -> Self {
-        let (head, tail) = self::text(dialect);
-        let bytes = [head, text.as_bytes(), tail].concat();
+        let envelope = self::text(dialect, text.len());
+        Self::new(dialect, &envelope, text.as_bytes())
+    }
+
+    /// Encodes a binary message as a server sends it in `dialect`; `None` for Hixie-75 and
+    /// Hixie-76, which have none.
+    #[must_use]
+    pub fn binary(dialect: Dialect, bytes: &[u8]) -> Option<Self> {
+        let envelope = self::binary(dialect, bytes.len())?;
+        Some(Self::new(dialect, &envelope, bytes))
+    }
+
+    fn new(dialect: Dialect, envelope: &Envelope, payload: &[u8]) -> Self {
+        let bytes = [envelope.header.as_bytes(), payload, envelope.tail].concat();
         Self { dialect, bytes }
     }
 

@@ -2,6 +2,13 @@
 
 use md5::{Digest, Md5};
 
+/// Never shows the seed.
+impl core::fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Entropy")
+    }
+}
+
 /// A hash over the seed and a counter: earlier output tells nothing of later output, and one seed
 /// always gives the same bytes.
 pub(crate) struct Entropy {

@@ -84,16 +84,62 @@ pub enum ProtocolError {
     /// A Flash policy request, where [`policy_file`](crate::Config::policy_file) is not set.
     #[error("a Flash policy request, and no policy is set")]
     PolicyRequest,
+    /// The frame's first byte has a reserved bit set; no extension is ever agreed on.
+    #[error("a frame with a reserved bit set: {byte:#04x}")]
+    ReservedBits {
+        /// The frame's first byte.
+        byte: u8,
+    },
+    /// A frame of an opcode that has no meaning.
+    #[error("a frame of unknown opcode {opcode:#x}")]
+    Opcode {
+        /// The opcode.
+        opcode: u8,
+    },
+    /// A client's frame without a mask.
+    #[error("a client's frame without a mask")]
+    Unmasked,
+    /// A server's frame with a mask.
+    #[error("a server's frame with a mask")]
+    Masked,
+    /// A control frame that is fragmented, or longer than 125 bytes.
+    #[error("a control frame of opcode {opcode:#x} that is fragmented or too long")]
+    Control {
+        /// The opcode.
+        opcode: u8,
+    },
+    /// A continuation without a message before it, or a message within another.
+    #[error("a frame of opcode {opcode:#x} out of turn")]
+    OutOfTurn {
+        /// The opcode.
+        opcode: u8,
+    },
+    /// A message in more frames than [`max_fragments`](crate::Config::max_fragments).
+    #[error("a message of more than {limit} frames")]
+    TooManyFragments {
+        /// The limit.
+        limit: u32,
+    },
+    /// A close frame with half a code.
+    #[error("a close frame with a payload of one byte")]
+    CloseLength,
+    /// A close frame with a code that can't be sent.
+    #[error("a close frame with code {code}")]
+    CloseCode {
+        /// The code.
+        code: u16,
+    },
     /// The 16 bytes that end a Hixie-76 opening are not the answer to the challenge.
     #[error("the answer to the challenge is wrong from byte {at} on")]
     Challenge {
         /// The first of the 16 bytes that differs.
         at: u32,
     },
-    /// A frame's length takes more bytes than the format has.
-    #[error("the length of the frame goes on at its byte {at}")]
+    /// A frame's length takes more bytes than the format has, or than it needs, or its top bit is
+    /// set.
+    #[error("the length of the frame is malformed at its byte {at}")]
     Length {
-        /// The first byte too many.
+        /// The byte that showed it.
         at: u64,
     },
     /// A frame's payload is longer than [`max_frame`](crate::Config::max_frame).
@@ -111,10 +157,12 @@ pub enum ProtocolError {
         /// The frame's first byte.
         kind: u8,
     },
-    /// Text that is not UTF-8, with [`strict_utf8`](crate::Config::strict_utf8).
-    #[error("the text is not UTF-8 at byte {at} of the frame")]
+    /// Text that is not UTF-8; in Hixie-75 and Hixie-76 with
+    /// [`strict_utf8`](crate::Config::strict_utf8).
+    #[error("the text is not UTF-8 at byte {at} of the payload")]
     Utf8 {
-        /// The first byte of the sequence that is not a character.
+        /// Where, in the message's payload or the close reason, the sequence begins that is not a
+        /// character.
         at: u64,
     },
 }
@@ -136,11 +184,32 @@ impl ProtocolError {
             Self::StartLine { .. } | Self::Line { .. } | Self::Key { .. } => Some(400),
             Self::Tls
             | Self::PolicyRequest
+            | Self::ReservedBits { .. }
+            | Self::Opcode { .. }
+            | Self::Unmasked
+            | Self::Masked
+            | Self::Control { .. }
+            | Self::OutOfTurn { .. }
+            | Self::TooManyFragments { .. }
+            | Self::CloseLength
+            | Self::CloseCode { .. }
             | Self::Challenge { .. }
             | Self::Length { .. }
             | Self::FrameTooLong { .. }
             | Self::UnknownFrame { .. }
             | Self::Utf8 { .. } => None,
+        }
+    }
+}
+
+impl ProtocolError {
+    /// The close code that it is answered with, from HyBi-7 on, once the connection is open.
+    #[must_use]
+    pub const fn close_code(&self) -> u16 {
+        match self {
+            Self::Utf8 { .. } => 1007,
+            Self::FrameTooLong { .. } | Self::TooManyFragments { .. } => 1009,
+            _ => 1002,
         }
     }
 }
@@ -183,7 +252,7 @@ pub enum HeaderFault {
     /// It may stand once only.
     #[error("is there a second time")]
     Duplicate,
-    /// Its value is none that it can have.
+    /// Its value is none that it can have here.
     #[error("has a value that it can't have")]
     Invalid,
     /// It was not asked for.
@@ -250,6 +319,15 @@ pub enum Refused {
     /// A subprotocol that the client did not offer.
     #[error("the client did not offer this subprotocol")]
     NotOffered,
+    /// A close code that can't be sent, or a reason of more than 123 bytes.
+    #[error("a close code or reason that can't be sent")]
+    BadClose,
+    /// The payload of a ping or pong is longer than 125 bytes.
+    #[error("a ping or pong of more than 125 bytes")]
+    TooLong,
+    /// A message is being sent in fragments, and this is none of them.
+    #[error("a message in fragments is being sent")]
+    Fragmented,
     /// A URL that names no WebSocket server.
     #[error("the URL is malformed at byte {at}")]
     BadUrl {

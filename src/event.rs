@@ -1,11 +1,14 @@
 //! What a connection says to its application.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::config::Dialect;
 use crate::error::ProtocolError;
 use crate::handshake::{Reply, Request};
+use crate::opcode::NO_CODE;
 use crate::utf8::Chunk;
 
 /// What the bytes taken by [`Connection::receive`](crate::Connection::receive) meant. It borrows
@@ -23,7 +26,11 @@ pub enum Event<'i> {
     Text(Text<'i>),
     /// A piece of a binary message; neither Hixie-75 nor Hixie-76 has them.
     Binary(Binary<'i>),
-    /// A frame of a type that the dialect skips has come to its end.
+    /// A ping, from HyBi-7 on. With [`auto_pong`](crate::Config::auto_pong) it has been answered.
+    Ping(Payload<'i>),
+    /// A pong, asked for or not, from HyBi-7 on.
+    Pong(Payload<'i>),
+    /// A frame of a type that Hixie-75 or Hixie-76 skips has come to its end.
     Discarded(Discarded),
     /// It is over; the last event. What is still in [`transmit`](crate::Connection::transmit) is
     /// for the peer, then the socket is to be dropped.
@@ -120,6 +127,33 @@ impl fmt::Debug for Binary<'_> {
     }
 }
 
+/// The payload of a ping or pong: at most 125 bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload<'i>(Cow<'i, [u8]>);
+
+impl<'i> Payload<'i> {
+    pub(crate) fn borrowed(bytes: &'i [u8]) -> Self {
+        Self(Cow::Borrowed(bytes))
+    }
+
+    pub(crate) fn owned(bytes: Vec<u8>) -> Self {
+        Self(Cow::Owned(bytes))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Never shows the bytes.
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.0.len())
+    }
+}
+
 fn payload(f: &mut fmt::Formatter<'_>, name: &str, len: usize, last: bool) -> fmt::Result {
     f.debug_struct(name)
         .field("len", &len)
@@ -127,7 +161,7 @@ fn payload(f: &mut fmt::Formatter<'_>, name: &str, len: usize, last: bool) -> fm
         .finish()
 }
 
-/// A frame that the dialect reads over (FR-4, FR-6).
+/// A frame that Hixie-75 or Hixie-76 reads over (FR-4, FR-6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discarded {
     pub(crate) kind: u8,
@@ -154,8 +188,8 @@ impl Discarded {
     }
 }
 
-/// What a closing handshake says; nothing in Hixie-75 and Hixie-76, where a code or a reason that
-/// the caller gives is not sent (CL-8).
+/// What a closing handshake says: from HyBi-7 on a code and a reason, both optional; nothing in
+/// Hixie-75 and Hixie-76, where what the caller gives is not sent (CL-8).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Close {
     code: Option<u16>,
@@ -169,7 +203,8 @@ impl Close {
         Self::default()
     }
 
-    /// A closing handshake with a code and a reason.
+    /// A closing handshake with a code, of which 1000 is the normal one, and a reason of at most
+    /// 123 bytes.
     #[must_use]
     pub fn with(code: u16, reason: &str) -> Self {
         Self {
@@ -178,7 +213,11 @@ impl Close {
         }
     }
 
-    /// The close code.
+    pub(crate) fn without_code() -> Self {
+        Self::with(NO_CODE, "")
+    }
+
+    /// The close code; 1005 when the peer's close frame had none (HY-8).
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         self.code
@@ -199,7 +238,7 @@ pub enum Phase {
     Opening,
     /// Open, between two frames.
     Open,
-    /// Open, in the middle of a frame.
+    /// Open, in the middle of a frame, or of a message in several frames.
     Frame,
     /// This side has begun the closing handshake, and the peer has not answered it.
     Closing,
@@ -210,7 +249,7 @@ impl fmt::Display for Phase {
         f.write_str(match self {
             Phase::Opening => "in the opening handshake",
             Phase::Open => "between two frames",
-            Phase::Frame => "in the middle of a frame",
+            Phase::Frame => "in the middle of a frame or message",
             Phase::Closing => "in the closing handshake",
         })
     }

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::mask;
+
 /// What is kept for the next messages once all is sent.
 const KEPT: usize = 64 * 1024;
 
@@ -38,6 +40,17 @@ impl Outbox {
     pub(crate) fn push_message(&mut self, bytes: &[u8]) {
         self.keeps = true;
         self.push(bytes);
+    }
+
+    /// Appends a payload masked.
+    pub(crate) fn push_masked(&mut self, bytes: &[u8], key: [u8; 4]) {
+        self.keeps = true;
+        for (block, offset) in bytes.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+            let end = self.bytes.len();
+            self.bytes.extend_from_slice(block);
+            let block = self.bytes.get_mut(end..).unwrap_or_default();
+            mask::apply(block, key, offset);
+        }
     }
 
     pub(crate) fn reserve(&mut self, more: usize) {

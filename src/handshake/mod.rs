@@ -6,7 +6,7 @@ mod request;
 mod response;
 mod target;
 
-pub(crate) use reply::{Reply, check_reply};
+pub(crate) use reply::{Proof, Reply, check_reply};
 pub use request::Request;
 pub use response::{Accept, Response, Upgrade};
 pub(crate) use response::{accept, refusal, respond};
@@ -14,7 +14,7 @@ pub use target::Target;
 
 use crate::config::Dialect;
 use crate::error::{HeaderFault, ProtocolError};
-use crate::head::{Head, Header};
+use crate::head::{Head, Header, is_token, trim};
 
 const HOST: &str = "Host";
 const ORIGIN: &str = "Origin";
@@ -27,34 +27,58 @@ const KEY1: &str = "Sec-WebSocket-Key1";
 const KEY2: &str = "Sec-WebSocket-Key2";
 const VERSION: &str = "Sec-WebSocket-Version";
 const DRAFT: &str = "Sec-WebSocket-Draft";
+const ACCEPT: &str = "Sec-WebSocket-Accept";
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+const PROTOCOL: &str = "Sec-WebSocket-Protocol";
 
-/// The fields that a reply answers with, whose names changed from one dialect to the next.
-struct Names {
+/// The fields with which a reply of Hixie-75 and Hixie-76 repeats the request's.
+struct Echoed {
     origin: &'static str,
     location: &'static str,
-    protocol: &'static str,
-    /// The reply up to the first of them; browsers compare these bytes (H75-2, H76-5, H76-6).
-    reply: &'static str,
 }
 
-fn names(dialect: Dialect) -> Names {
+fn echoed(dialect: Dialect) -> Option<Echoed> {
     match dialect {
-        Dialect::Hixie75 => Names {
+        Dialect::Hixie75 => Some(Echoed {
             origin: "WebSocket-Origin",
             location: "WebSocket-Location",
-            protocol: "WebSocket-Protocol",
-            reply: "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
-                    Upgrade: WebSocket\r\n\
-                    Connection: Upgrade\r\n",
-        },
-        Dialect::Hixie76 => Names {
-            origin: "Sec-WebSocket-Origin",
+        }),
+        Dialect::Hixie76 => Some(Echoed {
+            origin: HYBI_ORIGIN,
             location: "Sec-WebSocket-Location",
-            protocol: "Sec-WebSocket-Protocol",
-            reply: "HTTP/1.1 101 WebSocket Protocol Handshake\r\n\
-                    Upgrade: WebSocket\r\n\
-                    Connection: Upgrade\r\n",
-        },
+        }),
+        Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => None,
+    }
+}
+
+/// Of a reply in Hixie-76, and of a request in HyBi-7 and HyBi-8.
+const HYBI_ORIGIN: &str = "Sec-WebSocket-Origin";
+
+fn protocol_name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Hixie75 => "WebSocket-Protocol",
+        Dialect::Hixie76 | Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => PROTOCOL,
+    }
+}
+
+/// How a reply begins; browsers compare these bytes (H75-2, H76-5, H76-6).
+fn reply_lines(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Hixie75 => {
+            "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
+             Upgrade: WebSocket\r\n\
+             Connection: Upgrade\r\n"
+        }
+        Dialect::Hixie76 => {
+            "HTTP/1.1 101 WebSocket Protocol Handshake\r\n\
+             Upgrade: WebSocket\r\n\
+             Connection: Upgrade\r\n"
+        }
+        Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
+            "HTTP/1.1 101 Switching Protocols\r\n\
+             Upgrade: websocket\r\n\
+             Connection: Upgrade\r\n"
+        }
     }
 }
 
@@ -129,7 +153,16 @@ fn is_visible(value: &[u8]) -> bool {
     !value.is_empty() && value.iter().all(|byte| matches!(byte, 0x21..=0x7E))
 }
 
-/// H75-9, H76-14
-fn is_protocol(value: &[u8]) -> bool {
-    !value.is_empty() && value.iter().all(|byte| matches!(byte, 0x20..=0x7E))
+/// One string in Hixie-75 and Hixie-76 (H75-9, H76-14), a list of tokens later (HY-4).
+fn is_protocol(dialect: Dialect, value: &[u8]) -> bool {
+    if dialect.is_hixie() {
+        return !value.is_empty() && value.iter().all(|byte| matches!(byte, 0x20..=0x7E));
+    }
+    let is_member = |member: &[u8]| !member.is_empty() && member.iter().copied().all(is_token);
+    value.split(|byte| *byte == b',').map(trim).all(is_member)
+}
+
+/// Whether a value that may be a comma list has this member, in any case.
+fn has_member(header: &Header<'_>, wanted: &[u8]) -> bool {
+    members(header.value).any(|member| member.eq_ignore_ascii_case(wanted))
 }

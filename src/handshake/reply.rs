@@ -3,10 +3,25 @@
 use alloc::sync::Arc;
 
 use super::request::name_value;
-use super::{CONNECTION, Target, UPGRADE, missing, names, single, wrong};
+use super::{
+    ACCEPT, CONNECTION, EXTENSIONS, Target, UPGRADE, echoed, has_member, missing, protocol_name,
+    reply_lines, single, wrong,
+};
+use crate::challenge::AcceptValue;
 use crate::config::Dialect;
 use crate::error::{HeaderFault, ProtocolError};
 use crate::head::{Head, Header};
+
+/// What shows a client that the server understood its request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Proof {
+    /// Hixie-75 asks for none.
+    None,
+    /// Hixie-76: the bytes behind the head.
+    Answer([u8; 16]),
+    /// From HyBi-7 on: a field of the head.
+    Accept(AcceptValue),
+}
 
 /// A reply that holds all that the request asked for.
 #[derive(Clone, Debug)]
@@ -21,8 +36,8 @@ impl Reply {
     }
 
     pub(crate) fn protocol(&self) -> Option<&str> {
-        let header = self.head.header(names(self.dialect).protocol)?;
-        core::str::from_utf8(header.value).ok()
+        let header = self.head.header(protocol_name(self.dialect))?;
+        core::str::from_utf8(header.trimmed()).ok()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
@@ -34,29 +49,44 @@ impl Reply {
     }
 }
 
-/// H75-6, H76-36 to H76-38, for a reply with status 101.
-pub(crate) fn check_reply(head: Head, target: &Target) -> Result<Reply, ProtocolError> {
+/// Checks a reply with status 101.
+pub(crate) fn check_reply(
+    head: Head,
+    target: &Target,
+    proof: &Proof,
+) -> Result<Reply, ProtocolError> {
     let dialect = target.speaks();
-    let names = names(dialect);
     match dialect {
-        Dialect::Hixie75 => first_lines(&head, names.reply.as_bytes())?,
+        Dialect::Hixie75 => first_lines(&head, reply_lines(dialect).as_bytes())?,
         Dialect::Hixie76 => {
-            expect(&head, UPGRADE, |value| value == b"WebSocket")?;
-            expect(&head, CONNECTION, |v| v.eq_ignore_ascii_case(b"Upgrade"))?;
+            expect(&head, UPGRADE, |header| header.value == b"WebSocket")?;
+            let is_upgrade = |header: &Header<'_>| header.value.eq_ignore_ascii_case(b"Upgrade");
+            expect(&head, CONNECTION, is_upgrade)?;
+        }
+        Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
+            let is_websocket =
+                |header: &Header<'_>| header.trimmed().eq_ignore_ascii_case(b"websocket");
+            expect(&head, UPGRADE, is_websocket)?;
+            connection(&head)?;
         }
     }
-    expect(&head, names.origin, |value| {
-        value == target.expected_origin().as_bytes()
-    })?;
-    expect(&head, names.location, |value| target.is_location(value))?;
-    match target.expected_protocol() {
-        Some(protocol) => expect(&head, names.protocol, |v| v == protocol.as_bytes())?,
-        None => {
-            if let Some(header) = head.header(names.protocol) {
-                return Err(wrong(names.protocol, &header, HeaderFault::Unasked));
-            }
-        }
+    if let Some(echoed) = echoed(dialect) {
+        let origin = target.expected_origin();
+        expect(&head, echoed.origin, |header| {
+            header.value == origin.as_bytes()
+        })?;
+        expect(&head, echoed.location, |header| {
+            target.is_location(header.value)
+        })?;
     }
+    if let Proof::Accept(value) = proof {
+        let value = value.as_str().as_bytes();
+        expect(&head, ACCEPT, |header| header.trimmed() == value)?;
+    }
+    if let Some(header) = head.header(EXTENSIONS).filter(|_| !dialect.is_hixie()) {
+        return Err(wrong(EXTENSIONS, &header, HeaderFault::Unasked)); // HY-4
+    }
+    protocol(&head, target)?;
     Ok(Reply {
         head: Arc::new(head),
         dialect,
@@ -84,13 +114,43 @@ fn first_lines(head: &Head, expected: &[u8]) -> Result<(), ProtocolError> {
     })
 }
 
+/// RFC 6455, 4.1: a list in which `Upgrade` is one member.
+fn connection(head: &Head) -> Result<(), ProtocolError> {
+    let mut fields = head.headers().filter(|header| header.is(CONNECTION));
+    let first = fields.next().ok_or_else(|| missing(CONNECTION, head))?;
+    if has_member(&first, b"upgrade") || fields.any(|header| has_member(&header, b"upgrade")) {
+        return Ok(());
+    }
+    Err(wrong(CONNECTION, &first, HeaderFault::Mismatch))
+}
+
+/// Hixie: exactly what was asked for (H75-6, H76-38). Later: one of those, or none (HY-4).
+fn protocol(head: &Head, target: &Target) -> Result<(), ProtocolError> {
+    let dialect = target.speaks();
+    let name = protocol_name(dialect);
+    let is_asked = |header: &Header<'_>| {
+        let asked = |one: &str| one.as_bytes() == header.trimmed();
+        target.protocols_asked().any(asked)
+    };
+    match single(head, name)? {
+        Some(header) if target.protocols_asked().next().is_none() => {
+            Err(wrong(name, &header, HeaderFault::Unasked))
+        }
+        Some(header) if !is_asked(&header) => Err(wrong(name, &header, HeaderFault::Mismatch)),
+        None if dialect.is_hixie() && target.protocols_asked().next().is_some() => {
+            Err(missing(name, head))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn expect(
     head: &Head,
     name: &'static str,
-    is_right: impl Fn(&[u8]) -> bool,
+    is_right: impl Fn(&Header<'_>) -> bool,
 ) -> Result<(), ProtocolError> {
     let header = single(head, name)?.ok_or_else(|| missing(name, head))?;
-    if !is_right(header.value) {
+    if !is_right(&header) {
         return Err(wrong(name, &header, HeaderFault::Mismatch));
     }
     Ok(())

@@ -4,8 +4,9 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use super::{
-    CONNECTION, CONTENT_LENGTH, DRAFT, HOST, KEY, KEY1, KEY2, ORIGIN, TRANSFER_ENCODING, UPGRADE,
-    VERSION, is_authority, is_protocol, is_visible, members, missing, names, single, wrong,
+    CONNECTION, CONTENT_LENGTH, DRAFT, HOST, HYBI_ORIGIN, KEY, KEY1, KEY2, ORIGIN,
+    TRANSFER_ENCODING, UPGRADE, VERSION, has_member, is_authority, is_protocol, is_visible,
+    missing, protocol_name, single, wrong,
 };
 use crate::challenge;
 use crate::config::{Config, Dialect};
@@ -28,7 +29,7 @@ struct Checked {
 #[derive(Clone, Copy)]
 struct Opening {
     dialect: Dialect,
-    /// The numbers of both keys; zero in Hixie-75, which has none.
+    /// The numbers of both keys; zero but for Hixie-76, which has them.
     parts: [u32; 2],
 }
 
@@ -90,7 +91,12 @@ impl Request {
         }
     }
 
-    /// The numbers of both keys.
+    /// From HyBi-7 on: the key.
+    pub(crate) fn key(&self) -> &[u8] {
+        self.header(KEY).unwrap_or_default()
+    }
+
+    /// Hixie-76: the numbers of both keys.
     pub(crate) fn parts(&self) -> [u32; 2] {
         self.0.opening.map_or([0; 2], |opening| opening.parts)
     }
@@ -115,13 +121,16 @@ impl Request {
         self.visible(HOST).unwrap_or_default()
     }
 
-    /// The value of `Origin`, visible ASCII; `None` only for a plain HTTP request.
+    /// The value of `Origin`, or of `Sec-WebSocket-Origin` in HyBi-7 and HyBi-8 (HY-3), visible
+    /// ASCII. Hixie-75 and Hixie-76 always have it; later, browsers send it and others need not.
     ///
     /// Whom to let in is the application's to decide: a browser sends the origin of the page that
     /// opens the connection, and anybody else sends what they like.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        self.visible(ORIGIN)
+        let hybi = matches!(self.dialect(), Some(Dialect::HyBi7 | Dialect::HyBi8));
+        let drafted = hybi.then(|| self.visible(HYBI_ORIGIN)).flatten();
+        drafted.or_else(|| self.visible(ORIGIN))
     }
 
     /// Whether [`origin`](Self::origin) is one of `allowed`, in any case (H76-12).
@@ -152,7 +161,7 @@ impl Request {
 
     /// The values of the subprotocol field as they came, white space round them aside.
     pub(crate) fn protocol_lines(&self) -> impl Iterator<Item = &str> {
-        let name = self.dialect().map(|dialect| names(dialect).protocol);
+        let name = self.dialect().map(protocol_name);
         let headers = self.0.head.headers();
         headers
             .filter(move |header| name.is_some_and(|name| header.is(name)))
@@ -202,7 +211,7 @@ fn opening(head: &Head) -> Result<Option<Opening>, ProtocolError> {
     }
     required(head, HOST, is_authority)?; // RQ-16
     let Some(upgrade) = single(head, UPGRADE)? else {
-        no_body(head)?;
+        body_of(head, b"0")?;
         return Ok(None);
     };
     if !upgrade.trimmed().eq_ignore_ascii_case(b"WebSocket") {
@@ -210,18 +219,23 @@ fn opening(head: &Head) -> Result<Option<Opening>, ProtocolError> {
     }
     connection(head)?;
     let dialect = dialect(head)?;
-    required(head, ORIGIN, is_visible)?; // H75-4, H76-11
-    for header in head.headers().filter(|h| h.is(names(dialect).protocol)) {
-        if !is_protocol(header.trimmed()) {
-            let name = names(dialect).protocol;
-            return Err(wrong(name, &header, HeaderFault::Invalid));
-        }
+    if dialect.is_hixie() {
+        required(head, ORIGIN, is_visible)?; // H75-4, H76-11
+    } else {
+        optional(head, ORIGIN, is_visible)?;
+        optional(head, HYBI_ORIGIN, is_visible)?;
     }
+    protocol(head, dialect)?;
     let parts = match dialect {
         Dialect::Hixie75 => [0; 2],
         Dialect::Hixie76 => {
-            key3_length(head)?;
+            body_of(head, b"8")?;
             [part(head, KEY1)?, part(head, KEY2)?]
+        }
+        Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
+            body_of(head, b"0")?;
+            required(head, KEY, challenge::is_key)?; // HY-2
+            [0; 2]
         }
     };
     Ok(Some(Opening { dialect, parts }))
@@ -232,20 +246,39 @@ fn required(
     name: &'static str,
     is_valid: fn(&[u8]) -> bool,
 ) -> Result<(), ProtocolError> {
-    let header = single(head, name)?.ok_or_else(|| missing(name, head))?;
-    if !is_valid(header.trimmed()) {
-        return Err(wrong(name, &header, HeaderFault::Invalid));
+    if single(head, name)?.is_none() {
+        return Err(missing(name, head));
     }
-    Ok(())
+    optional(head, name, is_valid)
+}
+
+fn optional(
+    head: &Head,
+    name: &'static str,
+    is_valid: fn(&[u8]) -> bool,
+) -> Result<(), ProtocolError> {
+    match single(head, name)? {
+        Some(header) if !is_valid(header.trimmed()) => {
+            Err(wrong(name, &header, HeaderFault::Invalid))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn protocol(head: &Head, dialect: Dialect) -> Result<(), ProtocolError> {
+    let name = protocol_name(dialect);
+    let mut fields = head.headers().filter(|header| header.is(name));
+    match fields.find(|header| !is_protocol(dialect, header.trimmed())) {
+        Some(header) => Err(wrong(name, &header, HeaderFault::Invalid)),
+        None => Ok(()),
+    }
 }
 
 /// RQ-15
 fn connection(head: &Head) -> Result<(), ProtocolError> {
     let mut fields = head.headers().filter(|header| header.is(CONNECTION));
     let first = fields.next().ok_or_else(|| missing(CONNECTION, head))?;
-    let upgrades = |header: Header<'_>| {
-        members(header.value).any(|member| member.eq_ignore_ascii_case(b"upgrade"))
-    };
+    let upgrades = |header: Header<'_>| has_member(&header, b"upgrade");
     if upgrades(first) || fields.any(upgrades) {
         return Ok(());
     }
@@ -255,7 +288,8 @@ fn connection(head: &Head) -> Result<(), ProtocolError> {
 /// Section 2 of the rules: the first that fits.
 fn dialect(head: &Head) -> Result<Dialect, ProtocolError> {
     if let Some(version) = single(head, VERSION)? {
-        return Err(wrong(VERSION, &version, HeaderFault::Invalid));
+        return Dialect::of_version(version.trimmed()) // HY-1
+            .ok_or_else(|| wrong(VERSION, &version, HeaderFault::Invalid)); // HY-9
     }
     if single(head, KEY)?.is_some() {
         return Err(missing(VERSION, head));
@@ -273,19 +307,11 @@ fn dialect(head: &Head) -> Result<Dialect, ProtocolError> {
     }
 }
 
-/// RQ-18: some real clients announce the 8 bytes behind the head.
-fn key3_length(head: &Head) -> Result<(), ProtocolError> {
+/// RQ-18: some real clients announce the 8 bytes behind a Hixie-76 head; no other request has a
+/// body.
+fn body_of(head: &Head, bytes: &[u8]) -> Result<(), ProtocolError> {
     match single(head, CONTENT_LENGTH)? {
-        Some(length) if length.trimmed() != b"8" => {
-            Err(wrong(CONTENT_LENGTH, &length, HeaderFault::Invalid))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn no_body(head: &Head) -> Result<(), ProtocolError> {
-    match single(head, CONTENT_LENGTH)? {
-        Some(length) if length.trimmed() != b"0" => {
+        Some(length) if length.trimmed() != bytes => {
             Err(wrong(CONTENT_LENGTH, &length, HeaderFault::Invalid))
         }
         _ => Ok(()),

@@ -4,8 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::{CONNECTION, CONTENT_LENGTH, Request, TRANSFER_ENCODING, UPGRADE, is_authority, names};
-use crate::config::Config;
+use super::{
+    ACCEPT, CONNECTION, CONTENT_LENGTH, Request, TRANSFER_ENCODING, UPGRADE, VERSION, echoed,
+    is_authority, protocol_name, reply_lines,
+};
+use crate::challenge;
+use crate::config::{Config, Dialects};
 use crate::error::{ProtocolError, Refused};
 use crate::head::{is_control, is_token};
 
@@ -29,9 +33,9 @@ pub struct Accept<'a> {
 }
 
 impl<'a> Accept<'a> {
-    /// As the client asked.
+    /// As the client asked, with no subprotocol.
     ///
-    /// A client of Hixie-75 or Hixie-76 that asked for a subprotocol refuses a reply without it,
+    /// But a client of Hixie-75 or Hixie-76 that asked for a subprotocol refuses a reply without it,
     /// so what it asked for is then repeated, byte for byte (H76-13). Choose with
     /// [`protocol`](Self::protocol), or refuse with [`respond`](crate::Connection::respond).
     #[must_use]
@@ -166,7 +170,6 @@ pub(crate) fn accept(
     accept: &Accept<'_>,
 ) -> Result<String, Refused> {
     let dialect = request.dialect().ok_or(Refused::NoRequest)?;
-    let names = names(dialect);
     let authority = accept.authority.unwrap_or(request.host());
     if !is_authority(authority.as_bytes()) {
         return Err(Refused::BadHeader);
@@ -182,28 +185,38 @@ pub(crate) fn accept(
     check_fields(accept.headers, ours)?;
 
     let mut head = String::with_capacity(256);
-    head.push_str(names.reply);
+    head.push_str(reply_lines(dialect));
     // H76-9: one space after each colon, never more.
-    push(
-        &mut head,
-        names.origin,
-        &[request.origin().unwrap_or_default()],
-    ); // H76-10
-    let scheme = if config.secure { "wss://" } else { "ws://" }; // H76-7
-    let location = [scheme, authority, request.resource()];
-    push(&mut head, names.location, &location); // H76-8
+    match echoed(dialect) {
+        Some(echoed) => {
+            push(
+                &mut head,
+                echoed.origin,
+                &[request.origin().unwrap_or_default()],
+            ); // H76-10
+            let scheme = if config.secure { "wss://" } else { "ws://" }; // H76-7
+            let location = [scheme, authority, request.resource()];
+            push(&mut head, echoed.location, &location); // H76-8
+        }
+        None => {
+            let value = challenge::accept_value(request.key());
+            push(&mut head, ACCEPT, &[value.as_str()]);
+        }
+    }
+    let protocol = protocol_name(dialect);
     match accept.protocol {
         Some(name) => {
-            let mut offered = request.protocols().chain(request.protocol_lines());
+            let whole = request.protocol_lines().filter(|_| dialect.is_hixie());
+            let mut offered = request.protocols().chain(whole);
             if !offered.any(|one| one == name) {
                 return Err(Refused::NotOffered);
             }
-            push(&mut head, names.protocol, &[name]);
+            push(&mut head, protocol, &[name]);
         }
         None => {
             let lines: Vec<&str> = request.protocol_lines().collect();
-            if !lines.is_empty() {
-                push(&mut head, names.protocol, &[&lines.join(", ")]); // RQ-12
+            if dialect.is_hixie() && !lines.is_empty() {
+                push(&mut head, protocol, &[&lines.join(", ")]); // RQ-12
             }
         }
     }
@@ -225,14 +238,21 @@ pub(crate) fn respond(response: &Response<'_>) -> Result<Vec<u8>, Refused> {
 
 /// The response that a bad request gets from the machine itself (PX-3): nothing of the request is
 /// in it.
-pub(crate) fn refusal(error: &ProtocolError) -> Option<(u16, Vec<u8>)> {
+pub(crate) fn refusal(error: &ProtocolError, spoken: Dialects) -> Option<Vec<u8>> {
     let status = error.status()?;
+    let versions: Vec<&str> = spoken
+        .newest_first()
+        .filter_map(|one| one.version())
+        .collect();
+    let versions = versions.join(", ");
+    let upgrade = [(UPGRADE, "websocket"), (VERSION, versions.as_str())];
     let headers: &[Field<'_>] = match status {
         405 => &[("Allow", "GET")],
-        426 => &[(UPGRADE, "WebSocket")],
+        426 if versions.is_empty() => upgrade.get(..1).unwrap_or_default(),
+        426 => &upgrade, // HY-9
         _ => &[],
     };
-    Some((status, render(&Response::new(status).headers(headers))))
+    Some(render(&Response::new(status).headers(headers)))
 }
 
 fn render(response: &Response<'_>) -> Vec<u8> {

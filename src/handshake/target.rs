@@ -5,15 +5,17 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
+use super::reply::Proof;
 use super::response::check_fields;
 use super::{
-    CONNECTION, CONTENT_LENGTH, HOST, KEY1, KEY2, ORIGIN, TRANSFER_ENCODING, UPGRADE, is_authority,
-    is_protocol, is_visible, names, parse_port,
+    CONNECTION, CONTENT_LENGTH, HOST, HYBI_ORIGIN, KEY, KEY1, KEY2, ORIGIN, TRANSFER_ENCODING,
+    UPGRADE, VERSION, is_authority, is_visible, parse_port, protocol_name,
 };
 use crate::challenge;
 use crate::config::Dialect;
 use crate::entropy::Entropy;
 use crate::error::Refused;
+use crate::head::is_token;
 
 /// Where a client connects to, and as whom. Everything is checked as it is set.
 ///
@@ -34,14 +36,13 @@ pub struct Target {
     host: String,
     port: u16,
     resource: String,
-    origin: String,
-    protocol: Option<String>,
+    origin: Option<String>,
+    protocols: Vec<String>,
     headers: Vec<(String, String)>,
 }
 
 impl Target {
-    /// A `ws://` or `wss://` URL; the host is lower-cased. The dialect is Hixie-76, the origin
-    /// that of a page of the same host.
+    /// A `ws://` or `wss://` URL; the host is lower-cased. The dialect is RFC 6455.
     ///
     /// # Errors
     /// [`Refused::BadUrl`] with the offset of what can't stand there: another scheme, a user
@@ -69,8 +70,8 @@ impl Target {
             Some((host, port)) if !port.ends_with(']') => (host, parse_port(port.as_bytes())),
             _ => (authority, None),
         };
-        let mut target = Self {
-            dialect: Dialect::Hixie76,
+        Ok(Self {
+            dialect: Dialect::Rfc6455,
             secure,
             host: host.to_ascii_lowercase(),
             port: port.unwrap_or(if secure { 443 } else { 80 }),
@@ -79,23 +80,20 @@ impl Target {
                 Some(b'/') => resource.to_owned(),
                 _ => alloc::format!("/{resource}"),
             },
-            origin: String::new(),
-            protocol: None,
+            origin: None,
+            protocols: Vec::new(),
             headers: Vec::new(),
-        };
-        let scheme = if secure { "https://" } else { "http://" };
-        target.origin = [scheme, &target.authority()].concat();
-        Ok(target)
+        })
     }
 
-    /// The dialect to speak. Default: Hixie-76.
+    /// The dialect to speak. Default: RFC 6455.
     #[must_use]
     pub fn dialect(self, dialect: Dialect) -> Self {
         Self { dialect, ..self }
     }
 
-    /// The origin to name, which is lower-cased (H76-32). Default: `http://` or `https://`, and
-    /// the host of the URL.
+    /// The origin to name, which is lower-cased (H76-32). Default: in Hixie-75 and Hixie-76, which
+    /// demand one, that of a page of the same host; later none, as of a client that is no browser.
     ///
     /// # Errors
     /// [`Refused::BadHeader`] when it is empty or holds anything but visible ASCII.
@@ -104,24 +102,23 @@ impl Target {
             return Err(Refused::BadHeader);
         }
         Ok(Self {
-            origin: origin.to_ascii_lowercase(),
+            origin: Some(origin.to_ascii_lowercase()),
             ..self
         })
     }
 
-    /// The subprotocol to ask for; the server has to answer with it. Default: none.
+    /// A subprotocol to ask for. Call it once for each, the best first; in Hixie-75 and Hixie-76
+    /// only the first is asked for, and the server has to answer with it. Default: none.
     ///
     /// # Errors
-    /// [`Refused::BadHeader`] when it is empty, begins or ends with a space, or holds a byte
-    /// outside 0x20 to 0x7E.
-    pub fn protocol(self, name: &str) -> Result<Self, Refused> {
-        if !is_protocol(name.as_bytes()) || name.trim_ascii() != name {
+    /// [`Refused::BadHeader`] when it is no token (RFC 7230, 3.2.6), or was given before.
+    pub fn protocol(mut self, name: &str) -> Result<Self, Refused> {
+        let is_name = !name.is_empty() && name.bytes().all(is_token);
+        if !is_name || self.protocols.iter().any(|one| one == name) {
             return Err(Refused::BadHeader);
         }
-        Ok(Self {
-            protocol: Some(name.to_owned()),
-            ..self
-        })
+        self.protocols.push(name.to_owned());
+        Ok(self)
     }
 
     /// A field to add, such as `Cookie`.
@@ -186,13 +183,20 @@ impl Target {
         if self.secure { 443 } else { 80 }
     }
 
-    /// What the server has to say of itself.
-    pub(super) fn expected_origin(&self) -> &str {
-        &self.origin
+    /// The origin that the request names, if any.
+    pub(super) fn expected_origin(&self) -> String {
+        let scheme = if self.secure { "https://" } else { "http://" };
+        let own = || [scheme, &self.authority()].concat();
+        self.origin.clone().unwrap_or_else(own)
     }
 
-    pub(super) fn expected_protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
+    pub(super) fn protocols_asked(&self) -> impl Iterator<Item = &str> {
+        let most = if self.dialect.is_hixie() {
+            1
+        } else {
+            usize::MAX
+        };
+        self.protocols.iter().map(String::as_str).take(most)
     }
 
     /// H76-38: with the scheme's own port left out, or written out as Firefox 4 had it.
@@ -204,41 +208,54 @@ impl Target {
         is(self.authority()) || is(self.authority_with_port())
     }
 
-    /// The request, and the answer that it has to get.
-    pub(crate) fn request(&self, entropy: &mut Entropy) -> (Vec<u8>, Option<[u8; 16]>) {
+    /// The request, and what has to come of it.
+    pub(crate) fn request(&self, entropy: &mut Entropy) -> (Vec<u8>, Proof) {
         let mut head = String::new();
         // Writing to a String can't fail. H75-1: the order of Hixie-75 is fixed.
         let _ = write!(head, "GET {} HTTP/1.1\r\n", self.resource);
         let mut field = |name: &str, value: &str| {
             let _ = write!(head, "{name}: {value}\r\n");
         };
-        field(UPGRADE, "WebSocket");
+        let hixie = self.dialect.is_hixie();
+        field(UPGRADE, if hixie { "WebSocket" } else { "websocket" });
         field(CONNECTION, "Upgrade");
         field(HOST, &self.authority());
-        field(ORIGIN, &self.origin);
-        if let Some(protocol) = &self.protocol {
-            field(names(self.dialect).protocol, protocol);
+        let origin = match self.dialect {
+            Dialect::HyBi7 | Dialect::HyBi8 => HYBI_ORIGIN, // HY-3
+            Dialect::Hixie75 | Dialect::Hixie76 | Dialect::Rfc6455 => ORIGIN,
+        };
+        if hixie || self.origin.is_some() {
+            field(origin, &self.expected_origin());
+        }
+        let protocols: Vec<&str> = self.protocols_asked().collect();
+        if !protocols.is_empty() {
+            field(protocol_name(self.dialect), &protocols.join(", "));
         }
         for (name, value) in &self.headers {
             field(name, value);
         }
-        match self.dialect {
-            Dialect::Hixie75 => {
-                head.push_str("\r\n");
-                (head.into_bytes(), None)
-            }
+        let mut key3: Option<[u8; 8]> = None;
+        let proof = match self.dialect {
+            Dialect::Hixie75 => Proof::None,
             Dialect::Hixie76 => {
                 let (key1, part1) = challenge::make_key(entropy);
                 let (key2, part2) = challenge::make_key(entropy);
                 field(KEY1, &key1);
                 field(KEY2, &key2);
-                head.push_str("\r\n");
-                let key3 = entropy.bytes();
-                // H76-31: one buffer, so that one write takes all of it.
-                let mut request = head.into_bytes();
-                request.extend_from_slice(&key3);
-                (request, Some(challenge::answer([part1, part2], key3)))
+                let bytes = *key3.insert(entropy.bytes());
+                Proof::Answer(challenge::answer([part1, part2], bytes))
             }
-        }
+            Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
+                let key = challenge::make_nonce(entropy);
+                field(VERSION, self.dialect.version().unwrap_or_default());
+                field(KEY, key.as_str());
+                Proof::Accept(challenge::accept_value(key.as_str().as_bytes()))
+            }
+        };
+        head.push_str("\r\n");
+        // H76-31: one buffer, so that one write takes all of it.
+        let mut request = head.into_bytes();
+        request.extend_from_slice(key3.as_ref().map_or(&[], |bytes| &bytes[..]));
+        (request, proof)
     }
 }

@@ -13,6 +13,9 @@ pub enum Said {
     /// The pieces of a message that never came to its end; none are not told.
     Unfinished(String),
     Discarded(u8, u64),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
     Closed(Closed),
 }
 
@@ -30,6 +33,7 @@ pub struct Teller<'a> {
     pub conn: Connection,
     pub story: Story,
     piece: String,
+    bytes: Vec<u8>,
     answer: Box<Answer<'a>>,
 }
 
@@ -44,6 +48,7 @@ impl<'a> Teller<'a> {
             conn,
             story: Story::default(),
             piece: String::new(),
+            bytes: Vec::new(),
             answer: Box::new(answer),
         }
     }
@@ -67,6 +72,15 @@ impl<'a> Teller<'a> {
                     Said::Text(std::mem::take(&mut self.piece))
                 }
                 Event::Discarded(frame) => Said::Discarded(frame.kind(), frame.len()),
+                Event::Binary(piece) => {
+                    self.bytes.extend_from_slice(piece.as_bytes());
+                    if !piece.is_last() {
+                        continue;
+                    }
+                    Said::Binary(std::mem::take(&mut self.bytes))
+                }
+                Event::Ping(payload) => Said::Ping(payload.as_bytes().to_vec()),
+                Event::Pong(payload) => Said::Pong(payload.as_bytes().to_vec()),
                 Event::Closed(why) => {
                     if !self.piece.is_empty() {
                         let piece = std::mem::take(&mut self.piece);

@@ -1,22 +1,14 @@
-//! Bytes to pieces of frames. Constant state, each byte looked at as it comes; no header of an
-//! opening is ever seen here.
-
-use core::mem;
+//! The frames of Hixie-75 and Hixie-76: text up to 0xFF, and frames with a length, which are
+//! skipped.
 
 use memchr::memchr;
 
+use super::{Piece, Scanned, take, take_byte, text};
 use crate::config::{Config, Dialect};
 use crate::error::ProtocolError;
-use crate::event::{Discarded, Text};
+use crate::event::{Close, Discarded};
 use crate::steps;
 use crate::utf8::{self, Carry, Chunk, Mend};
-
-/// What a stretch of input holds.
-pub(crate) enum Piece<'i> {
-    Text(Text<'i>),
-    Discarded(Discarded),
-    Close,
-}
 
 /// The end of a text frame and of a frame of an unknown low type.
 const END: u8 = 0xFF;
@@ -24,17 +16,17 @@ const END: u8 = 0xFF;
 /// FR-7: so many length bytes hold 63 bits; a further one is none too many for leading 0x80 only.
 const LENGTH_BYTES: u8 = 9;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Scanner {
+    dialect: Dialect,
     state: State,
     /// Payload bytes taken of the frame in the making.
     taken: u64,
     carry: Carry,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 enum State {
-    #[default]
     Between,
     Text,
     /// A frame of type 0x01 to 0x7F, up to 0xFF.
@@ -56,18 +48,20 @@ enum State {
 }
 
 impl Scanner {
-    pub(crate) fn is_between_frames(&self) -> bool {
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            state: State::Between,
+            taken: 0,
+            carry: Carry::default(),
+        }
+    }
+
+    pub(crate) fn is_between(&self) -> bool {
         matches!(self.state, State::Between)
     }
 
-    /// Takes bytes off the front of `input`, up to the end of the next piece; `None` once all are
-    /// taken.
-    pub(crate) fn next<'i>(
-        &mut self,
-        config: &Config,
-        dialect: Dialect,
-        input: &mut &'i mut [u8],
-    ) -> Option<Result<Piece<'i>, ProtocolError>> {
+    pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
         loop {
             let piece = match self.state {
                 State::Between => {
@@ -88,7 +82,7 @@ impl Scanner {
                         continue;
                     }
                 }
-                State::Skip { kind, length } => self.skip(config, dialect, kind, length, input)?,
+                State::Skip { kind, length } => self.skip(config, kind, length, input)?,
                 State::Failed(error) => Err(error),
             };
             if let Err(error) = piece {
@@ -113,11 +107,7 @@ impl Scanner {
     }
 
     /// FR-2, FR-3: all but 0xFF is payload, and there may be none of it.
-    fn text<'i>(
-        &mut self,
-        config: &Config,
-        input: &mut &'i mut [u8],
-    ) -> Option<Result<Piece<'i>, ProtocolError>> {
+    fn text<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
         if !self.carry.is_empty() {
             return self.mend(config, input);
         }
@@ -142,7 +132,7 @@ impl Scanner {
             Err(damaged) if config.strict_utf8 => {
                 let valid = damaged.valid();
                 let before = self.taken - run.len() as u64 + valid.len() as u64;
-                let error = ProtocolError::Utf8 { at: 1 + before };
+                let error = ProtocolError::Utf8 { at: before };
                 if valid.is_empty() {
                     return Some(Err(error));
                 }
@@ -156,11 +146,7 @@ impl Scanner {
 
     /// The character that the end of the last input cut. The frame's limit and end are looked for
     /// before each byte, so that no cut of the input makes a difference.
-    fn mend<'i>(
-        &mut self,
-        config: &Config,
-        input: &mut &'i mut [u8],
-    ) -> Option<Result<Piece<'i>, ProtocolError>> {
+    fn mend<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
         let front = input.get(..input.len().min(3)).unwrap_or_default();
         let room = config.max_frame - self.taken;
         let payload = memchr(END, front).unwrap_or(front.len());
@@ -196,7 +182,7 @@ impl Scanner {
         let before = self.taken - self.carry.len() as u64;
         self.carry.clear();
         if config.strict_utf8 {
-            return Err(ProtocolError::Utf8 { at: 1 + before });
+            return Err(ProtocolError::Utf8 { at: before });
         }
         Ok(Chunk::Run("\u{FFFD}"))
     }
@@ -228,12 +214,7 @@ impl Scanner {
     }
 
     /// FR-4
-    fn skim<'i>(
-        &mut self,
-        config: &Config,
-        kind: u8,
-        input: &mut &'i mut [u8],
-    ) -> Option<Result<Piece<'i>, ProtocolError>> {
+    fn skim<'i>(&mut self, config: &Config, kind: u8, input: &mut &'i mut [u8]) -> Scanned<'i> {
         if config.strict_frames {
             return Some(Err(ProtocolError::UnknownFrame { kind }));
         }
@@ -292,14 +273,13 @@ impl Scanner {
     fn skip<'i>(
         &mut self,
         config: &Config,
-        dialect: Dialect,
         kind: u8,
         length: u64,
         input: &mut &'i mut [u8],
-    ) -> Option<Result<Piece<'i>, ProtocolError>> {
-        if dialect == Dialect::Hixie76 && kind == 0xFF && length == 0 {
+    ) -> Scanned<'i> {
+        if self.dialect == Dialect::Hixie76 && kind == 0xFF && length == 0 {
             self.state = State::Between;
-            return Some(Ok(Piece::Close));
+            return Some(Ok(Piece::Close(Close::new())));
         }
         if config.strict_frames {
             return Some(Err(ProtocolError::UnknownFrame { kind }));
@@ -316,22 +296,6 @@ impl Scanner {
     }
 }
 
-fn text(chunk: Chunk<'_>, last: bool) -> Piece<'_> {
-    Piece::Text(Text { chunk, last })
-}
-
 fn discarded<'i>(kind: u8, len: u64) -> Piece<'i> {
     Piece::Discarded(Discarded { kind, len })
-}
-
-fn take_byte(input: &mut &mut [u8]) -> Option<u8> {
-    take(input, 1).first().copied()
-}
-
-/// Takes `n` bytes off the front, or all if there are fewer.
-pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
-    let n = n.min(input.len());
-    let (front, rest) = mem::take(input).split_at_mut(n);
-    *input = rest;
-    front
 }

@@ -1,0 +1,508 @@
+//! The state machine: the one file that holds transitions.
+
+mod clock;
+mod opening;
+mod sending;
+
+use alloc::boxed::Box;
+
+use crate::config::{Config, Dialect, Role};
+use crate::encode::HIXIE_76_CLOSE;
+use crate::entropy::Entropy;
+use crate::error::{ProtocolError, Refused};
+use crate::event::{Close, Closed, Event, Open, Phase};
+use crate::handshake::{self, Accept, Request, Response, Target, Upgrade};
+use crate::head::{Head, Limits};
+use crate::opcode::{self, MAX_CONTROL, NO_CODE, Opcode};
+use crate::outbox::Outbox;
+use crate::preface::Preface;
+use crate::scan::{Piece, Scanner};
+
+use clock::Timer;
+use opening::{Gather, Opening, Step};
+pub use sending::Frame;
+
+/// One end of a WebSocket connection, as a machine of bytes in and events and bytes out.
+///
+/// Four sentences hold of it. `None` from [`receive`](Self::receive) means that the input is
+/// empty, or a request waits for its answer, or it is over. Any split of the same bytes gives the
+/// same events (pieces joined) and the same output, of answers to pings the latest.
+/// [`Event::Closed`] comes once and last. No input panics.
+///
+/// ```
+/// use hybi::{Accept, Config, Connection, Event};
+///
+/// let mut conn = Connection::server(&Config::new());
+/// let mut bytes = *b"GET /demo HTTP/1.1\r\n\
+///     Host: example.com\r\n\
+///     Connection: Upgrade\r\n\
+///     Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n\
+///     Upgrade: WebSocket\r\n\
+///     Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n\
+///     Origin: http://example.com\r\n\r\n\
+///     ^n:ds[4U\
+///     \x00Hello\xff";
+/// let mut input = &mut bytes[..];
+/// while let Some(event) = conn.receive(&mut input) {
+///     match event {
+///         Event::Request(_) => conn.accept(&Accept::new())?,
+///         Event::Open(_) => assert!(conn.transmit().ends_with(b"8jKS'y:G*Co,Wxa-")),
+///         Event::Text(text) => conn.send_text(text.as_str())?,
+///         _ => {}
+///     }
+/// }
+/// assert!(conn.transmit().ends_with(b"\x00Hello\xff"));
+/// # Ok::<(), hybi::Refused>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    config: Config,
+    role: Role,
+    dialect: Option<Dialect>,
+    state: State,
+    /// The caller has said that no more input comes.
+    eof: bool,
+    outbox: Outbox,
+    /// The latest ping, to be answered once what is pending has gone out.
+    pong: Option<Box<[u8]>>,
+    /// Where a client's masks come from, from HyBi-7 on.
+    entropy: Option<Box<Entropy>>,
+    timer: Option<Timer>,
+}
+
+#[derive(Debug)]
+enum State {
+    Opening(Box<Opening>),
+    /// The handshake is through; whether the application has been told.
+    Open {
+        told: bool,
+        scanner: Scanner,
+        /// This side has sent its close frame.
+        closing: bool,
+        /// The message that this side is sending in parts.
+        partial: Option<Opcode>,
+    },
+    Over {
+        why: Closed,
+        told: bool,
+    },
+}
+
+impl Connection {
+    /// A server's side of a TCP connection just accepted.
+    #[must_use]
+    pub fn server(config: &Config) -> Self {
+        let preface = Opening::Preface(Preface::default(), Limits::of(config));
+        Self::new(config, Role::Server, State::Opening(Box::new(preface)))
+    }
+
+    /// A client's side of a TCP connection just opened; [`transmit`](Self::transmit) holds the
+    /// request. The keys are made from `entropy`, 32 bytes that nobody else can know.
+    #[must_use]
+    pub fn client(config: &Config, target: &Target, entropy: [u8; 32]) -> Self {
+        let mut entropy = Entropy::new(entropy);
+        let (request, proof) = target.request(&mut entropy);
+        let reply = Opening::Reply {
+            head: Head::response(Limits::of(config)),
+            target: target.clone(),
+            proof,
+        };
+        let mut conn = Self::new(config, Role::Client, State::Opening(Box::new(reply)));
+        conn.outbox.push(&request);
+        conn.entropy = (!target.speaks().is_hixie()).then(|| Box::new(entropy));
+        conn
+    }
+
+    fn new(config: &Config, role: Role, state: State) -> Self {
+        Self {
+            config: *config,
+            role,
+            dialect: None,
+            state,
+            eof: false,
+            outbox: Outbox::default(),
+            pong: None,
+            entropy: None,
+            timer: None,
+        }
+    }
+
+    /// A server's side of a request that an HTTP library has read, and the head of the reply for
+    /// that library to write. What it read behind the request's head is to be given to
+    /// [`receive`](Self::receive): with Hixie-76 the 8 key bytes come first of it.
+    ///
+    /// # Errors
+    /// [`Refused::NoRequest`] for plain HTTP, [`Refused::Unsupported`] for a dialect that is not
+    /// among [`dialects`](Config::dialects), and those of [`accept`](Self::accept).
+    ///
+    /// ```
+    /// # use hybi::{Accept, Config, Connection, Event, Refused, Request};
+    /// # fn upgrade(request: Request) -> Result<(), Refused> {
+    /// let (mut conn, reply) = Connection::upgrade(&Config::new(), &request, &Accept::new())?;
+    /// for (name, value) in reply.headers() {
+    ///     println!("{name}: {value}");
+    /// }
+    /// let mut leftover = *b"^n:ds[4U";
+    /// let event = conn.receive(&mut &mut leftover[..]);
+    /// assert!(matches!(event, Some(Event::Open(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn upgrade(
+        config: &Config,
+        request: &Request,
+        accept: &Accept<'_>,
+    ) -> Result<(Self, Upgrade), Refused> {
+        let dialect = request.dialect().ok_or(Refused::NoRequest)?;
+        if !config.dialects.contains(dialect) {
+            return Err(Refused::Unsupported(dialect));
+        }
+        let head = handshake::accept(config, request, accept)?;
+        let waiting = Opening::Waiting(request.clone());
+        let mut conn = Self::new(config, Role::Server, State::Opening(Box::new(waiting)));
+        conn.accepted(request, dialect);
+        Ok((conn, Upgrade::new(head)))
+    }
+
+    /// Either side of a handshake made elsewhere. It is open at once, without an [`Event::Open`].
+    /// From HyBi-7 on a client draws its masks from `entropy`, 32 bytes that nobody else can know.
+    #[must_use]
+    pub fn established(config: &Config, role: Role, dialect: Dialect, entropy: [u8; 32]) -> Self {
+        let mut conn = Self::new(config, role, State::open(dialect, role, true));
+        conn.dialect = Some(dialect);
+        let masks = role == Role::Client && !dialect.is_hixie();
+        conn.entropy = masks.then(|| Box::new(Entropy::new(entropy)));
+        conn
+    }
+
+    /// Takes bytes off the front of `input` and returns what they meant; `None` once it needs
+    /// more, or an answer, or it is over. Call it until it says `None`, also with an empty input,
+    /// since [`receive_eof`](Self::receive_eof) and [`tick`](Self::tick) speak through it.
+    ///
+    /// Every byte taken is done with; what is not taken is still the caller's. An event borrows
+    /// from the input and not from the connection, which may be called while the event is held.
+    pub fn receive<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
+        loop {
+            match &mut self.state {
+                State::Opening(step) => {
+                    let taken = match &mut **step {
+                        Opening::Waiting(_) => return None,
+                        step => step.read(&self.config, input),
+                    };
+                    match taken {
+                        Step::More if self.eof && input.is_empty() => {
+                            self.finish(Closed::Eof(Phase::Opening)); // H76-19
+                        }
+                        Step::More => return None,
+                        Step::Again => {}
+                        Step::Request(request) => match request.admit(&self.config) {
+                            Ok(()) => {
+                                let waiting = Opening::Waiting(request.clone());
+                                self.state = State::Opening(Box::new(waiting));
+                                return Some(Event::Request(request));
+                            }
+                            Err(error) => self.fail(error),
+                        },
+                        Step::Answer(answer) => {
+                            self.outbox.push(&answer); // H76-4: before Open
+                            self.state = State::open(Dialect::Hixie76, self.role, false);
+                        }
+                        Step::Open(reply) => {
+                            let dialect = reply.dialect();
+                            self.dialect = Some(dialect);
+                            self.state = State::open(dialect, self.role, true);
+                            self.timer = None;
+                            let reply = Some(reply);
+                            return Some(Event::Open(Open { dialect, reply }));
+                        }
+                        Step::Policy(policy) => {
+                            self.outbox.push(policy.as_bytes());
+                            self.outbox.push(&[0]);
+                            self.finish(Closed::PolicyFile);
+                        }
+                        Step::Rejected(status) => self.finish(Closed::Rejected(status)),
+                        Step::Failed(error) => self.fail(error),
+                    }
+                }
+                State::Open { told, scanner, .. } => {
+                    let dialect = self.dialect?;
+                    if !*told {
+                        *told = true;
+                        self.timer = None;
+                        let reply = None;
+                        return Some(Event::Open(Open { dialect, reply }));
+                    }
+                    let piece = match scanner.next(&self.config, input) {
+                        Some(Ok(piece)) => piece,
+                        Some(Err(error)) => {
+                            self.fail(error);
+                            continue;
+                        }
+                        None if self.eof => {
+                            self.ended();
+                            continue;
+                        }
+                        None => return None,
+                    };
+                    match piece {
+                        Piece::Text(text) => return Some(Event::Text(text)),
+                        Piece::Binary(binary) => return Some(Event::Binary(binary)),
+                        Piece::Ping(payload) => {
+                            if self.config.auto_pong && !self.is_closing() {
+                                self.answer_ping(payload.as_bytes());
+                            }
+                            return Some(Event::Ping(payload));
+                        }
+                        Piece::Pong(payload) => return Some(Event::Pong(payload)),
+                        Piece::Discarded(frame) => return Some(Event::Discarded(frame)),
+                        Piece::Close(close) => self.answer_close(close),
+                    }
+                }
+                State::Over { told: true, .. } => return None,
+                State::Over { told, why } => {
+                    *told = true;
+                    return Some(Event::Closed(why.clone()));
+                }
+            }
+        }
+    }
+
+    /// CL-2, CL-5, CL-6: one close frame from each side, never a second. HY-8: the code comes back.
+    fn answer_close(&mut self, close: Close) {
+        if !self.is_closing() {
+            self.queue_close(close.code(), "");
+        }
+        self.finish(Closed::Clean(close));
+    }
+
+    /// Queues a close frame, where the dialect has one (CL-1, CL-20).
+    fn queue_close(&mut self, code: Option<u16>, reason: &str) {
+        match self.dialect {
+            Some(Dialect::Hixie75) | None => {}
+            Some(Dialect::Hixie76) => self.outbox.push(HIXIE_76_CLOSE),
+            Some(Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455) => {
+                let code = code.filter(|code| *code != NO_CODE);
+                let payload = code.map(|code| [&code.to_be_bytes(), reason.as_bytes()].concat());
+                self.queue_frame(Opcode::Close, true, &payload.unwrap_or_default());
+            }
+        }
+    }
+
+    /// CL-8, CL-10: a frame that was not whole is never delivered as if it were.
+    fn ended(&mut self) {
+        let phase = match &self.state {
+            State::Open { scanner, .. } if !scanner.is_between() => Phase::Frame,
+            State::Open { closing: true, .. } => Phase::Closing,
+            State::Open { .. } => Phase::Open,
+            _ => Phase::Opening,
+        };
+        self.finish(Closed::Eof(phase));
+    }
+
+    /// The peer broke the protocol; it is told so in the way that is still open.
+    fn fail(&mut self, error: ProtocolError) {
+        match &self.state {
+            State::Opening(step) if step.may_answer() => {
+                if let Some(response) = handshake::refusal(&error, self.config.dialects) {
+                    self.outbox.push(&response);
+                }
+            }
+            State::Open { closing: false, .. } => self.queue_close(Some(error.close_code()), ""),
+            // PX-4: a reply or a close frame has gone out before.
+            _ => {}
+        }
+        self.finish(Closed::Protocol(error));
+    }
+
+    fn finish(&mut self, why: Closed) {
+        self.timer = None;
+        self.pong = None;
+        self.state = State::Over { why, told: false };
+    }
+
+    /// The peer's end of file, which [`receive`](Self::receive) tells of once all input is taken
+    /// and no request waits. Calling it again does no harm (CL-11).
+    pub fn receive_eof(&mut self) {
+        self.eof = true;
+    }
+
+    /// Opens the connection as the last [`Event::Request`] asked. The head of the reply is queued
+    /// at once: with Hixie-76 a proxy may hold the 8 key bytes back until it has seen that
+    /// (H76-3), and [`Event::Open`] follows when they have come.
+    ///
+    /// # Errors
+    /// [`Refused::NoRequest`] when none waits, or it is for a plain page; [`Refused::NotOffered`]
+    /// for a subprotocol that the client did not offer; [`Refused::BadHeader`] for a field that
+    /// would break the head, or that the crate writes itself; [`Refused::Full`] for a head larger
+    /// than [`max_pending`](Config::max_pending).
+    pub fn accept(&mut self, answer: &Accept<'_>) -> Result<(), Refused> {
+        let request = self.waiting()?.clone();
+        let dialect = request.dialect().ok_or(Refused::NoRequest)?;
+        let head = handshake::accept(&self.config, &request, answer)?;
+        self.check_room(head.len())?;
+        self.outbox.push(head.as_bytes());
+        self.accepted(&request, dialect);
+        Ok(())
+    }
+
+    fn accepted(&mut self, request: &Request, dialect: Dialect) {
+        self.dialect = Some(dialect);
+        self.state = match dialect {
+            Dialect::Hixie75 | Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
+                State::open(dialect, self.role, false) // H75-5
+            }
+            Dialect::Hixie76 => State::Opening(Box::new(Opening::Key3 {
+                parts: request.parts(),
+                key3: Gather::default(),
+            })),
+        };
+    }
+
+    /// Answers the last [`Event::Request`] with any other status, fields and body, and closes.
+    ///
+    /// # Errors
+    /// [`Refused::NoRequest`] when none waits; [`Refused::BadStatus`] outside 200 to 599;
+    /// [`Refused::BadHeader`] as in [`accept`](Self::accept); [`Refused::Full`] for a response
+    /// larger than [`max_pending`](Config::max_pending).
+    pub fn respond(&mut self, response: &Response<'_>) -> Result<(), Refused> {
+        self.waiting()?;
+        let bytes = handshake::respond(response)?;
+        self.check_room(bytes.len())?;
+        self.outbox.push(&bytes);
+        self.finish(Closed::Rejected(response.status()));
+        Ok(())
+    }
+
+    fn waiting(&self) -> Result<&Request, Refused> {
+        if let State::Opening(step) = &self.state {
+            if let Opening::Waiting(request) = &**step {
+                return Ok(request);
+            }
+        }
+        Err(Refused::NoRequest)
+    }
+
+    /// Starts the closing handshake; messages still come until the peer answers (CL-3). Hixie-75
+    /// has none: what is pending is flushed, and it is over (CL-20). Before the opening handshake
+    /// is through it ends the connection; a server that has not begun its reply queues a 503
+    /// (CL-13).
+    ///
+    /// # Errors
+    /// [`Refused::Closing`] when it has been called before, or it is over; from HyBi-7 on
+    /// [`Refused::BadClose`] for a code that can't be sent (other than 1000 to 1003, 1007 to 1014
+    /// and 3000 to 4999), a reason without a code, or one of more than 123 bytes.
+    pub fn close(&mut self, close: &Close) -> Result<(), Refused> {
+        match &mut self.state {
+            State::Opening(step) => {
+                if step.may_answer() {
+                    // A constant status and no fields: nothing to refuse.
+                    let response = handshake::respond(&Response::new(503)).unwrap_or_default();
+                    self.outbox.push(&response);
+                }
+                self.finish(Closed::Local);
+            }
+            State::Open { closing: true, .. } | State::Over { .. } => {
+                return Err(Refused::Closing);
+            }
+            State::Open { .. } if self.dialect == Some(Dialect::Hixie75) => {
+                self.finish(Closed::Local);
+            }
+            State::Open { closing, .. } => {
+                // CL-8: Hixie-76 has no place for what it says.
+                if self.dialect != Some(Dialect::Hixie76) && !can_be_sent(close) {
+                    return Err(Refused::BadClose);
+                }
+                *closing = true;
+                self.queue_close(close.code(), close.reason());
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes for the socket, all of them, in order.
+    #[must_use]
+    pub fn transmit(&self) -> &[u8] {
+        self.outbox.pending()
+    }
+
+    /// The socket took the first `n` bytes of [`transmit`](Self::transmit).
+    ///
+    /// # Panics
+    /// When `n` is more than there are.
+    pub fn advance(&mut self, n: usize) {
+        self.outbox.advance(n);
+        if self.outbox.is_empty() {
+            self.queue_pong();
+        }
+    }
+
+    /// Whether input is of use now: not after its end, not when it is over, not while a request
+    /// waits for its answer, and not while more than [`high_water`](Config::high_water) bytes are
+    /// pending.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        let over = matches!(self.state, State::Over { .. });
+        let waiting = self.waiting().is_ok();
+        !self.eof && !over && !waiting && self.outbox.len() <= self.config.high_water
+    }
+
+    /// Whether [`transmit`](Self::transmit) holds anything.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Whether it is over, [`Event::Closed`] was taken and all is flushed: drop the socket.
+    ///
+    /// Dropping a socket with unread input can make the system reset the connection, and the
+    /// peer lose our last bytes. An adapter that minds shuts down its writing side first, and
+    /// reads, for a bounded time, to the end.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Over { told: true, .. }) && self.outbox.is_empty()
+    }
+
+    /// Why it is over, once it is.
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        match &self.state {
+            State::Over { why, .. } => Some(why),
+            _ => None,
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        matches!(self.state, State::Open { closing: true, .. })
+    }
+
+    /// Which end this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The dialect spoken, once it is known: from `accept` on, or from [`Event::Open`].
+    #[must_use]
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.dialect
+    }
+}
+
+impl State {
+    fn open(dialect: Dialect, role: Role, told: bool) -> Self {
+        State::Open {
+            told,
+            scanner: Scanner::new(dialect, role),
+            closing: false,
+            partial: None,
+        }
+    }
+}
+
+/// Whether HyBi-7 and later can say it (HY-8).
+fn can_be_sent(close: &Close) -> bool {
+    match close.code() {
+        None | Some(NO_CODE) => close.reason().is_empty(),
+        Some(code) => opcode::is_close_code(code) && close.reason().len() + 2 <= MAX_CONTROL,
+    }
+}

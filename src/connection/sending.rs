@@ -1,0 +1,360 @@
+//! What the application sends.
+
+use crate::config::{Dialect, Role};
+use crate::encode::{self, Encoded, Envelope, Header};
+use crate::error::Refused;
+use crate::opcode::{MAX_CONTROL, Opcode};
+use crate::outbox::Outbox;
+
+use super::{Connection, State};
+
+impl Connection {
+    /// Queues a whole text message.
+    ///
+    /// # Errors
+    /// [`Refused::NotOpen`] before [`Event::Open`](crate::Event::Open), [`Refused::Closing`] after
+    /// [`close`](Self::close) or [`Event::Closed`](crate::Event::Closed), [`Refused::Fragmented`]
+    /// within a message of [`send_text_part`](Self::send_text_part), [`Refused::Full`] when it
+    /// would bring the pending output over [`max_pending`](crate::Config::max_pending).
+    pub fn send_text(&mut self, text: &str) -> Result<(), Refused> {
+        let dialect = self.sending_message()?;
+        if self.role == Role::Client && !dialect.is_hixie() {
+            return self.send_frame(Opcode::Text, true, text.as_bytes());
+        }
+        self.send_whole(&encode::text(dialect, text.len()), text.as_bytes())
+    }
+
+    /// Queues a whole binary message, where the dialect has them: from HyBi-7 on.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] where it has not, otherwise as [`send_text`](Self::send_text).
+    pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        let dialect = self.sending_message()?;
+        let envelope = encode::binary(dialect, bytes.len());
+        let envelope = envelope.ok_or(Refused::Unsupported(dialect))?; // FR-12
+        if self.role == Role::Client {
+            return self.send_frame(Opcode::Binary, true, bytes);
+        }
+        self.send_whole(&envelope, bytes)
+    }
+
+    /// Queues a part of a text message, as a frame of its own, so that a long message needs not
+    /// be there as a whole; `last` ends it. Until then no other message can be sent.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] in Hixie-75 and Hixie-76, which have no fragments;
+    /// [`Refused::Fragmented`] within a binary message; otherwise as
+    /// [`send_text`](Self::send_text).
+    ///
+    /// ```
+    /// # use hybi::{Config, Connection, Dialect, Role};
+    /// # let config = Config::new();
+    /// # let mut conn = Connection::established(&config, Role::Server, Dialect::Rfc6455, [0; 32]);
+    /// conn.send_text_part("Hel", false)?;
+    /// conn.send_text_part("lo", true)?;
+    /// assert_eq!(conn.transmit(), b"\x01\x03Hel\x80\x02lo");
+    /// # Ok::<(), hybi::Refused>(())
+    /// ```
+    pub fn send_text_part(&mut self, text: &str, last: bool) -> Result<(), Refused> {
+        self.send_part(Opcode::Text, text.as_bytes(), last)
+    }
+
+    /// As [`send_text_part`](Self::send_text_part), of a binary message.
+    ///
+    /// # Errors
+    /// As [`send_text_part`](Self::send_text_part).
+    pub fn send_binary_part(&mut self, bytes: &[u8], last: bool) -> Result<(), Refused> {
+        self.send_part(Opcode::Binary, bytes, last)
+    }
+
+    fn send_part(&mut self, message: Opcode, payload: &[u8], last: bool) -> Result<(), Refused> {
+        self.sending_hybi()?;
+        let opcode = match self.partial() {
+            None => message,
+            Some(opcode) if opcode == message => Opcode::Continuation,
+            Some(_) => return Err(Refused::Fragmented),
+        };
+        self.send_frame(opcode, last, payload)?;
+        if let State::Open { partial, .. } = &mut self.state {
+            *partial = (!last).then_some(message);
+        }
+        Ok(())
+    }
+
+    /// Queues a ping, also within a message in parts.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] in Hixie-75 and Hixie-76, which have none; [`Refused::TooLong`]
+    /// above 125 bytes; otherwise as [`send_text`](Self::send_text).
+    pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), Refused> {
+        self.send_control(Opcode::Ping, payload)
+    }
+
+    /// Queues a pong: unasked, or in answer to a ping where
+    /// [`auto_pong`](crate::Config::auto_pong) is off.
+    ///
+    /// # Errors
+    /// As [`send_ping`](Self::send_ping).
+    pub fn send_pong(&mut self, payload: &[u8]) -> Result<(), Refused> {
+        self.send_control(Opcode::Pong, payload)
+    }
+
+    fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), Refused> {
+        self.sending_hybi()?;
+        if payload.len() > MAX_CONTROL {
+            return Err(Refused::TooLong);
+        }
+        self.send_frame(opcode, true, payload)
+    }
+
+    /// Queues a message that was encoded before, so that what goes to many is encoded once.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] when the connection speaks another dialect than the message, or is
+    /// a client's that masks each frame anew; otherwise as [`send_text`](Self::send_text).
+    ///
+    /// ```
+    /// # use hybi::{Config, Connection, Dialect, Encoded, Role};
+    /// # let peer = || {
+    /// #     Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32])
+    /// # };
+    /// # let mut peers = [peer(), peer()];
+    /// let news = Encoded::text(Dialect::Hixie76, "to all of you");
+    /// for conn in &mut peers {
+    ///     conn.send_encoded(&news)?;
+    /// }
+    /// # assert_eq!(peers[1].transmit(), b"\x00to all of you\xff");
+    /// # Ok::<(), hybi::Refused>(())
+    /// ```
+    pub fn send_encoded(&mut self, message: &Encoded) -> Result<(), Refused> {
+        let dialect = self.sending_message()?;
+        if dialect != message.dialect() || self.masks(dialect) {
+            return Err(Refused::Unsupported(message.dialect()));
+        }
+        self.make_room(message.bytes().len())?;
+        self.outbox.push_message(message.bytes());
+        Ok(())
+    }
+
+    /// A text message to write without copying it first: hand [`Frame::slices`] to a vectored
+    /// write, and say with [`Frame::wrote`] how much of it was taken; the rest is queued.
+    ///
+    /// # Errors
+    /// [`Refused::Full`] while bytes are pending, or when the message is larger than
+    /// [`max_pending`](crate::Config::max_pending); [`Refused::Unsupported`] from a client that
+    /// has to mask, and so to copy; otherwise as [`send_text`](Self::send_text).
+    ///
+    /// ```
+    /// # use hybi::{Config, Connection, Dialect, Role};
+    /// # use std::io::{IoSlice, Write};
+    /// # let mut socket = Vec::new();
+    /// # let config = Config::new();
+    /// # let mut conn = Connection::established(&config, Role::Server, Dialect::Hixie76, [0; 32]);
+    /// let frame = conn.frame_text("a large one")?;
+    /// let n = socket.write_vectored(&frame.slices().map(IoSlice::new))?;
+    /// frame.wrote(n);
+    /// # assert_eq!(socket, b"\x00a large one\xff");
+    /// # assert!(!conn.wants_write());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn frame_text<'c, 'p>(&'c mut self, text: &'p str) -> Result<Frame<'c, 'p>, Refused> {
+        let dialect = self.sending_message()?;
+        self.frame(dialect, encode::text(dialect, text.len()), text.as_bytes())
+    }
+
+    /// As [`frame_text`](Self::frame_text), of a binary message.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] in Hixie-75 and Hixie-76, otherwise as
+    /// [`frame_text`](Self::frame_text).
+    pub fn frame_binary<'c, 'p>(&'c mut self, bytes: &'p [u8]) -> Result<Frame<'c, 'p>, Refused> {
+        let dialect = self.sending_message()?;
+        let envelope = encode::binary(dialect, bytes.len());
+        self.frame(
+            dialect,
+            envelope.ok_or(Refused::Unsupported(dialect))?,
+            bytes,
+        )
+    }
+
+    fn frame<'c, 'p>(
+        &'c mut self,
+        dialect: Dialect,
+        envelope: Envelope,
+        payload: &'p [u8],
+    ) -> Result<Frame<'c, 'p>, Refused> {
+        if self.masks(dialect) {
+            return Err(Refused::Unsupported(dialect));
+        }
+        let limit = self.config.max_pending;
+        if self.wants_write() {
+            return Err(Refused::Full { limit });
+        }
+        self.check_room(envelope.header.as_bytes().len() + payload.len() + envelope.tail.len())?;
+        Ok(Frame {
+            outbox: &mut self.outbox,
+            envelope,
+            payload,
+            written: 0,
+        })
+    }
+
+    fn send_whole(&mut self, envelope: &Envelope, payload: &[u8]) -> Result<(), Refused> {
+        let header = envelope.header.as_bytes();
+        let length = header.len() + payload.len() + envelope.tail.len();
+        self.make_room(length)?;
+        self.outbox.reserve(length);
+        for part in [header, payload, envelope.tail] {
+            self.outbox.push_message(part);
+        }
+        Ok(())
+    }
+
+    /// A frame of HyBi-7 and later, masked if this is a client's.
+    fn send_frame(&mut self, opcode: Opcode, last: bool, payload: &[u8]) -> Result<(), Refused> {
+        // The header of a masked frame is the longest there is.
+        self.make_room(Header::MAX + payload.len())?;
+        self.queue_frame(opcode, last, payload);
+        Ok(())
+    }
+
+    /// Queues without a limit; for what the machine sends by itself, which is bounded.
+    pub(super) fn queue_frame(&mut self, opcode: Opcode, last: bool, payload: &[u8]) {
+        // HY-5: a fresh one for each frame.
+        let mask = self.entropy.as_mut().map(|entropy| entropy.bytes());
+        let header = Header::hybi(opcode, last, payload.len(), mask);
+        self.outbox.reserve(header.as_bytes().len() + payload.len());
+        self.outbox.push_message(header.as_bytes());
+        match mask {
+            Some(key) => self.outbox.push_masked(payload, key),
+            None => self.outbox.push_message(payload),
+        }
+    }
+
+    /// A pong that waited goes first, so that no stream of messages holds it back for ever.
+    fn make_room(&mut self, more: usize) -> Result<(), Refused> {
+        self.check_room(more)?;
+        self.queue_pong();
+        Ok(())
+    }
+
+    /// Answers a ping: at once when nothing is pending, else when that has gone out, and then
+    /// only the latest (RFC 6455, 5.5.3), so that pings alone can't make the output grow.
+    pub(super) fn answer_ping(&mut self, payload: &[u8]) {
+        self.pong = Some(payload.into());
+        if !self.wants_write() {
+            self.queue_pong();
+        }
+    }
+
+    pub(super) fn queue_pong(&mut self) {
+        if let Some(payload) = self.pong.take() {
+            self.queue_frame(Opcode::Pong, true, &payload);
+        }
+    }
+
+    pub(super) fn check_room(&self, more: usize) -> Result<(), Refused> {
+        let limit = self.config.max_pending;
+        if self.outbox.fits(more, limit) {
+            Ok(())
+        } else {
+            Err(Refused::Full { limit })
+        }
+    }
+
+    fn masks(&self, dialect: Dialect) -> bool {
+        self.role == Role::Client && !dialect.is_hixie()
+    }
+
+    /// The dialect to send anything in.
+    fn sending(&self) -> Result<Dialect, Refused> {
+        match &self.state {
+            State::Opening(_) => Err(Refused::NotOpen),
+            State::Open { closing: true, .. } | State::Over { .. } => Err(Refused::Closing),
+            State::Open { .. } => self.dialect.ok_or(Refused::NotOpen),
+        }
+    }
+
+    /// The dialect to send a whole message in.
+    fn sending_message(&self) -> Result<Dialect, Refused> {
+        let dialect = self.sending()?;
+        match self.partial() {
+            None => Ok(dialect),
+            Some(_) => Err(Refused::Fragmented),
+        }
+    }
+
+    /// FR-12: what Hixie-75 and Hixie-76 have not.
+    fn sending_hybi(&self) -> Result<(), Refused> {
+        let dialect = self.sending()?;
+        if dialect.is_hixie() {
+            return Err(Refused::Unsupported(dialect));
+        }
+        Ok(())
+    }
+
+    fn partial(&self) -> Option<Opcode> {
+        match &self.state {
+            State::Open { partial, .. } => *partial,
+            _ => None,
+        }
+    }
+}
+
+/// A message on its way out that is not copied; see [`Connection::frame_text`]. Dropped, it queues
+/// whatever was not written.
+#[must_use = "dropped, it queues the whole message"]
+pub struct Frame<'c, 'p> {
+    outbox: &'c mut Outbox,
+    envelope: Envelope,
+    payload: &'p [u8],
+    written: usize,
+}
+
+impl Frame<'_, '_> {
+    /// What to write, in this order; some may be empty.
+    #[must_use]
+    pub fn slices(&self) -> [&[u8]; 3] {
+        [
+            self.envelope.header.as_bytes(),
+            self.payload,
+            self.envelope.tail,
+        ]
+    }
+
+    /// The socket took the first `n` bytes of the slices.
+    ///
+    /// # Panics
+    /// When `n` is more than there are.
+    pub fn wrote(mut self, n: usize) {
+        let length: usize = self.slices().map(<[u8]>::len).iter().sum();
+        assert!(n <= length, "wrote({n}) of a frame of {length} bytes");
+        self.written = n;
+    }
+}
+
+impl Drop for Frame<'_, '_> {
+    fn drop(&mut self) {
+        let mut skip = self.written;
+        let parts = [
+            self.envelope.header.as_bytes(),
+            self.payload,
+            self.envelope.tail,
+        ];
+        for part in parts {
+            let here = skip.min(part.len());
+            self.outbox
+                .push_message(part.get(here..).unwrap_or_default());
+            skip -= here;
+        }
+    }
+}
+
+/// Never shows the payload.
+impl core::fmt::Debug for Frame<'_, '_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Frame")
+            .field("payload", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,391 @@
+//! The frames of HyBi-7, HyBi-8 and RFC 6455: a header, a mask from clients, a payload by count.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use super::{Piece, Scanned, take, take_byte, text};
+use crate::config::{Config, Dialect, Role};
+use crate::encode::Header;
+use crate::error::ProtocolError;
+use crate::event::{Binary, Close, Payload};
+use crate::mask;
+use crate::opcode::{self, Opcode};
+use crate::steps;
+use crate::utf8::{self, Carry, Chunk, Mend};
+
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    rules: Rules,
+    state: State,
+    /// The beginning of a header that the input cut.
+    header: [u8; Header::MAX],
+    header_len: u8,
+    message: Option<Message>,
+    /// A control frame's payload that the input cut.
+    control: Vec<u8>,
+}
+
+/// What a header is held against, for as long as the connection lasts.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    /// HY-5: clients mask, servers don't.
+    masked: bool,
+    /// HY-6: RFC 6455 has one form for each length.
+    minimal: bool,
+}
+
+/// A message of which a frame has come, and not the last.
+#[derive(Debug)]
+struct Message {
+    opcode: Opcode,
+    fragments: u32,
+    /// Payload bytes so far, over all frames.
+    taken: u64,
+    carry: Carry,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Header,
+    Data(Frame),
+    Control(Frame),
+    Failed(ProtocolError),
+}
+
+/// A frame whose header is whole.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    last: bool,
+    opcode: Opcode,
+    mask: Option<[u8; 4]>,
+    length: u64,
+    taken: u64,
+}
+
+impl Frame {
+    fn left(&self) -> u64 {
+        self.length - self.taken
+    }
+
+    /// Takes payload off the front of `input`, unmasked.
+    fn take<'i>(&mut self, input: &mut &'i mut [u8], most: usize) -> &'i mut [u8] {
+        let most = usize::try_from(self.left()).map_or(most, |left| left.min(most));
+        let payload = take(input, most);
+        if let Some(key) = self.mask {
+            mask::apply(payload, key, self.taken);
+        }
+        self.taken += payload.len() as u64;
+        steps::count(payload.len());
+        payload
+    }
+}
+
+impl Scanner {
+    pub(crate) fn new(dialect: Dialect, role: Role) -> Self {
+        Self {
+            rules: Rules {
+                masked: role == Role::Server,
+                minimal: dialect == Dialect::Rfc6455,
+            },
+            state: State::Header,
+            header: [0; Header::MAX],
+            header_len: 0,
+            message: None,
+            control: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_between(&self) -> bool {
+        let header = matches!(self.state, State::Header) && self.header_len == 0;
+        header && self.message.is_none()
+    }
+
+    pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
+        loop {
+            let piece = match self.state {
+                State::Header => match self.header(input)? {
+                    Ok(frame) => match self.begin(config, frame) {
+                        Ok(()) => continue,
+                        Err(error) => Err(error),
+                    },
+                    Err(error) => Err(error),
+                },
+                State::Data(frame) => match self.data(frame, input)? {
+                    Ok(Some(piece)) => Ok(piece),
+                    Ok(None) => continue,
+                    Err(error) => Err(error),
+                },
+                State::Control(frame) => self.control(frame, input)?,
+                State::Failed(error) => Err(error),
+            };
+            if let Err(error) = piece {
+                self.state = State::Failed(error);
+            }
+            return Some(piece);
+        }
+    }
+
+    fn header(&mut self, input: &mut &mut [u8]) -> Option<Result<Frame, ProtocolError>> {
+        let in_message = self.message.is_some();
+        if self.header_len == 0 && input.len() >= Header::MAX {
+            // It can't be cut, so it is read where it stands.
+            let parsed = parse(input, self.rules, in_message).transpose()?;
+            return Some(parsed.map(|(frame, length)| {
+                take(input, length);
+                frame
+            }));
+        }
+        loop {
+            let byte = take_byte(input)?;
+            let len = usize::from(self.header_len);
+            *self.header.get_mut(len)? = byte;
+            self.header_len += 1;
+            let so_far = self.header.get(..=len)?;
+            if let Some(parsed) = parse(so_far, self.rules, in_message).transpose() {
+                self.header_len = 0;
+                return Some(parsed.map(|(frame, _)| frame));
+            }
+        }
+    }
+
+    /// A header is whole: its payload comes next.
+    fn begin(&mut self, config: &Config, frame: Frame) -> Result<(), ProtocolError> {
+        if frame.length > config.max_frame {
+            return Err(ProtocolError::FrameTooLong {
+                at: 1,
+                limit: config.max_frame,
+            });
+        }
+        if frame.opcode.is_control() {
+            self.control.clear();
+            self.state = State::Control(frame);
+            return Ok(());
+        }
+        let message = self.message.get_or_insert_with(|| Message {
+            opcode: frame.opcode,
+            fragments: 0,
+            taken: 0,
+            carry: Carry::default(),
+        });
+        // Counted also when empty: endless fragments would keep a message from ever ending.
+        message.fragments = message.fragments.saturating_add(1);
+        if message.fragments > config.max_fragments {
+            return Err(ProtocolError::TooManyFragments {
+                limit: config.max_fragments,
+            });
+        }
+        self.state = State::Data(frame);
+        Ok(())
+    }
+
+    /// `Ok(None)` when a frame ended without a piece to show.
+    fn data<'i>(
+        &mut self,
+        mut frame: Frame,
+        input: &mut &'i mut [u8],
+    ) -> Option<Result<Option<Piece<'i>>, ProtocolError>> {
+        if input.is_empty() && frame.left() > 0 {
+            return None;
+        }
+        let message = self.message.as_mut()?;
+        // A cut character is mended byte by byte, so that the first impossible one is seen.
+        let mending = !message.carry.is_empty();
+        let run: &'i [u8] = frame.take(input, if mending { 1 } else { input.len() });
+        let before = message.taken;
+        message.taken += run.len() as u64;
+        let ended = frame.left() == 0;
+        let last = ended && frame.last;
+        let piece = match message.opcode {
+            Opcode::Text if mending => mend(message, run, last),
+            Opcode::Text => decode(message, before, run, last),
+            _ if run.is_empty() && !last => Ok(None),
+            _ => Ok(Some(Piece::Binary(Binary { bytes: run, last }))),
+        };
+        self.state = match piece {
+            Err(Damage::After(valid, error)) => {
+                self.state = State::Failed(error);
+                return Some(Ok(Some(text(Chunk::Run(valid), false))));
+            }
+            _ if ended => State::Header,
+            _ => State::Data(frame),
+        };
+        if last {
+            self.message = None;
+        }
+        Some(piece.map_err(|damage| match damage {
+            Damage::At(error) | Damage::After(_, error) => error,
+        }))
+    }
+
+    /// A control frame is handed out whole: it has 125 bytes at most.
+    fn control<'i>(&mut self, mut frame: Frame, input: &mut &'i mut [u8]) -> Scanned<'i> {
+        let here = frame.take(input, input.len());
+        let whole = frame.left() == 0;
+        if !whole || !self.control.is_empty() {
+            self.control.extend_from_slice(here);
+        }
+        if !whole {
+            self.state = State::Control(frame);
+            return None;
+        }
+        self.state = State::Header;
+        let payload = if self.control.is_empty() {
+            Payload::borrowed(here)
+        } else {
+            Payload::owned(mem::take(&mut self.control))
+        };
+        Some(match frame.opcode {
+            Opcode::Ping => Ok(Piece::Ping(payload)),
+            Opcode::Pong => Ok(Piece::Pong(payload)),
+            _ => close(payload.as_bytes()).map(Piece::Close),
+        })
+    }
+}
+
+/// Text that is not UTF-8, and what of it comes before.
+enum Damage<'i> {
+    At(ProtocolError),
+    After(&'i str, ProtocolError),
+}
+
+/// HY-7: checked as it comes, and once.
+fn decode<'i>(
+    message: &mut Message,
+    before: u64,
+    run: &'i [u8],
+    last: bool,
+) -> Result<Option<Piece<'i>>, Damage<'i>> {
+    let cut = if last { 0 } else { utf8::cut(run) };
+    let (whole, cut) = run.split_at_checked(run.len() - cut).unwrap_or((run, &[]));
+    message.carry.keep(cut);
+    if whole.is_empty() && !last {
+        return Ok(None);
+    }
+    steps::count(whole.len());
+    utf8::check(whole)
+        .map(|whole| Some(text(Chunk::Run(whole), last)))
+        .map_err(|damaged| {
+            let valid = damaged.valid();
+            let at = before + valid.len() as u64;
+            let error = ProtocolError::Utf8 { at };
+            if valid.is_empty() {
+                Damage::At(error)
+            } else {
+                Damage::After(valid, error)
+            }
+        })
+}
+
+/// One byte more of a character that was cut, or none when a frame is empty.
+fn mend<'i>(
+    message: &mut Message,
+    byte: &[u8],
+    last: bool,
+) -> Result<Option<Piece<'i>>, Damage<'i>> {
+    let at = message.taken - (message.carry.len() + byte.len()) as u64;
+    match message.carry.mend(byte) {
+        (_, Mend::Whole(bytes, len)) => Ok(Some(text(Chunk::Character(bytes, len), last))),
+        (_, Mend::Cut) if !last => Ok(None),
+        _ => Err(Damage::At(ProtocolError::Utf8 { at })),
+    }
+}
+
+/// Reads a header as far as `bytes` go: `None` when it goes on behind them. Each byte is judged as
+/// soon as it is there, so that no cut of the input makes a difference (HY-5, HY-6).
+fn parse(
+    bytes: &[u8],
+    rules: Rules,
+    in_message: bool,
+) -> Result<Option<(Frame, usize)>, ProtocolError> {
+    let Some(&first) = bytes.first() else {
+        return Ok(None);
+    };
+    if first & 0x70 != 0 {
+        return Err(ProtocolError::ReservedBits { byte: first });
+    }
+    let number = first & 0x0F;
+    let opcode = Opcode::of(number).ok_or(ProtocolError::Opcode { opcode: number })?;
+    let last = first & 0x80 != 0;
+    if opcode.is_control() && !last {
+        return Err(ProtocolError::Control { opcode: number });
+    }
+    if !opcode.is_control() && in_message != (opcode == Opcode::Continuation) {
+        return Err(ProtocolError::OutOfTurn { opcode: number });
+    }
+    let Some(&second) = bytes.get(1) else {
+        return Ok(None);
+    };
+    match (second & 0x80 != 0, rules.masked) {
+        (false, true) => return Err(ProtocolError::Unmasked),
+        (true, false) => return Err(ProtocolError::Masked),
+        _ => {}
+    }
+    let short = second & 0x7F;
+    if opcode.is_control() && short > 125 {
+        return Err(ProtocolError::Control { opcode: number });
+    }
+    let Some((length, end)) = length(bytes, short, rules)? else {
+        return Ok(None);
+    };
+    let mask = if rules.masked {
+        let Some(&[a, b, c, d]) = bytes.get(end..end + 4) else {
+            return Ok(None);
+        };
+        Some([a, b, c, d])
+    } else {
+        None
+    };
+    let frame = Frame {
+        last,
+        opcode,
+        mask,
+        length,
+        taken: 0,
+    };
+    Ok(Some((frame, end + if rules.masked { 4 } else { 0 })))
+}
+
+/// The length, and where it ends.
+fn length(bytes: &[u8], short: u8, rules: Rules) -> Result<Option<(u64, usize)>, ProtocolError> {
+    let (length, end, least) = match short {
+        126 => match bytes.get(2..4) {
+            Some(&[a, b]) => (u64::from(u16::from_be_bytes([a, b])), 4, 126),
+            _ => return Ok(None),
+        },
+        127 => {
+            if bytes.get(2).is_some_and(|top| top & 0x80 != 0) {
+                return Err(ProtocolError::Length { at: 2 });
+            }
+            match bytes.get(2..10) {
+                Some(&[a, b, c, d, e, f, g, h]) => {
+                    (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10, 0x1_0000)
+                }
+                _ => return Ok(None),
+            }
+        }
+        _ => (u64::from(short), 2, 0),
+    };
+    if rules.minimal && length < least {
+        return Err(ProtocolError::Length { at: end as u64 - 1 });
+    }
+    Ok(Some((length, end)))
+}
+
+/// HY-8
+fn close(payload: &[u8]) -> Result<Close, ProtocolError> {
+    let (code, reason) = match payload {
+        [] => return Ok(Close::without_code()),
+        [_] => return Err(ProtocolError::CloseLength),
+        [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
+    };
+    if !opcode::is_close_code(code) {
+        return Err(ProtocolError::CloseCode { code });
+    }
+    steps::count(reason.len());
+    match utf8::check(reason) {
+        Ok(reason) => Ok(Close::with(code, reason)),
+        Err(damaged) => Err(ProtocolError::Utf8 {
+            at: 2 + damaged.valid().len() as u64,
+        }),
+    }
+}

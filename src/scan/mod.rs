@@ -1,0 +1,73 @@
+//! Bytes to pieces of frames. Constant state, each byte looked at as it comes; no header of an
+//! opening is ever seen here.
+
+mod hixie;
+mod hybi;
+
+use core::mem;
+
+use crate::config::{Config, Dialect, Role};
+use crate::error::ProtocolError;
+use crate::event::{Binary, Close, Discarded, Payload, Text};
+use crate::utf8::Chunk;
+
+/// What a stretch of input holds.
+pub(crate) enum Piece<'i> {
+    Text(Text<'i>),
+    Binary(Binary<'i>),
+    Ping(Payload<'i>),
+    Pong(Payload<'i>),
+    Discarded(Discarded),
+    Close(Close),
+}
+
+/// What a step through the input came to; `None` once all is taken.
+type Scanned<'i> = Option<Result<Piece<'i>, ProtocolError>>;
+
+#[derive(Debug)]
+pub(crate) enum Scanner {
+    Hixie(hixie::Scanner),
+    Hybi(hybi::Scanner),
+}
+
+impl Scanner {
+    pub(crate) fn new(dialect: Dialect, role: Role) -> Self {
+        if dialect.is_hixie() {
+            Self::Hixie(hixie::Scanner::new(dialect))
+        } else {
+            Self::Hybi(hybi::Scanner::new(dialect, role))
+        }
+    }
+
+    /// Whether neither a frame nor a fragmented message is in the making.
+    pub(crate) fn is_between(&self) -> bool {
+        match self {
+            Self::Hixie(scanner) => scanner.is_between(),
+            Self::Hybi(scanner) => scanner.is_between(),
+        }
+    }
+
+    /// Takes bytes off the front of `input`, up to the end of the next piece.
+    pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
+        match self {
+            Self::Hixie(scanner) => scanner.next(config, input),
+            Self::Hybi(scanner) => scanner.next(config, input),
+        }
+    }
+}
+
+fn text(chunk: Chunk<'_>, last: bool) -> Piece<'_> {
+    Piece::Text(Text { chunk, last })
+}
+
+fn take_byte(input: &mut &mut [u8]) -> Option<u8> {
+    take(input, 1).first().copied()
+}
+
+/// Takes `n` bytes off the front, or all if there are fewer.
+pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
+    let n = n.min(input.len());
+    let (front, rest) = mem::take(input).split_at_mut(n);
+    *input = rest;
+    front
+}
