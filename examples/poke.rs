@@ -136,6 +136,11 @@ fn serve(room: &Room, number: u64, socket: TcpStream, address: SocketAddr, confi
             Ok(None) => {}
             Err(error) => guest.check(Err(error)),
         },
+        Event::Binary(piece) => match message.binary(&piece) {
+            Ok(Some(bytes)) => guest.pass_on(room, bytes),
+            Ok(None) => {}
+            Err(error) => guest.check(Err(error)),
+        },
         _ => {}
     });
     room.part(&guest);
@@ -153,17 +158,29 @@ impl Guest {
     fn heard(&self, room: &Room, text: &str) {
         self.received.fetch_add(1, Relaxed);
         match words::answer(text) {
-            Answer::Sender(answer) => self.send(answer),
-            Answer::Everybody(text) => room.everybody().iter().for_each(|guest| guest.send(text)),
+            Answer::Sender(answer) => self.send(|conn| conn.send_text(answer)),
+            Answer::Everybody(text) => {
+                for guest in room.everybody() {
+                    guest.send(|conn| conn.send_text(text));
+                }
+            }
+        }
+    }
+
+    /// Binary messages go to those whose dialect has them.
+    fn pass_on(&self, room: &Room, bytes: &[u8]) {
+        self.received.fetch_add(1, Relaxed);
+        for guest in room.everybody() {
+            guest.send(|conn| conn.send_binary(bytes));
         }
     }
 
     /// Never waits. Who is not open yet, or closing, gets nothing; who lets too much pile up loses
     /// the connection.
-    fn send(&self, text: &str) {
-        match self.link.with(|conn| conn.send_text(text)) {
+    fn send(&self, send: impl FnOnce(&mut Connection) -> Result<(), Refused>) {
+        match self.link.with(send) {
             Ok(()) => drop(self.sent.fetch_add(1, Relaxed)),
-            Err(Refused::NotOpen | Refused::Closing) => {}
+            Err(Refused::NotOpen | Refused::Closing | Refused::Unsupported(_)) => {}
             Err(error) => self.link.cut(error.to_string()),
         }
     }

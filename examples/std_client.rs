@@ -16,10 +16,11 @@ use link::Link;
 const HELP: &str = "\
 Sends each line of standard input as a message, prints each message as a line.
 
-Usage: std_client URL [--dialect hixie-75|hixie-76] [--origin ORIGIN] [--protocol NAME]
+Usage: std_client URL [--dialect DIALECT] [--origin ORIGIN] [--protocol NAME]
 
-URL is ws://HOST[:PORT]/PATH. The dialect defaults to hixie-76, the origin to
-that of a page of HOST. At the end of input the connection is closed.";
+URL is ws://HOST[:PORT]/PATH. DIALECT is rfc6455 (the default), hybi-8, hybi-7,
+hixie-76 or hixie-75; the last two always name an origin, by default that of a
+page of HOST. At the end of input the connection is closed.";
 
 const MAX_MESSAGE: usize = 64 << 20;
 
@@ -67,6 +68,7 @@ fn run() -> Result<(), Box<dyn Error>> {
                 link.cut(error.to_string());
             }
         }
+        Event::Binary(_) => link.cut("a binary message, which is no line".to_owned()),
         Event::Closed(why) => ending = Some(why),
         _ => {}
     });
@@ -79,17 +81,21 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 fn arguments() -> Result<Option<Target>, Box<dyn Error>> {
     use lexopt::prelude::*;
-    let (mut url, mut dialect, mut origin, mut protocol) = (None, None, None, None);
+    let (mut url, mut origin, mut protocol) = (None, None, None);
+    let mut dialect = Dialect::Rfc6455;
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Long("dialect") => {
-                dialect = Some(match parser.value()?.string()?.as_str() {
+                dialect = match parser.value()?.string()?.as_str() {
                     "hixie-75" => Dialect::Hixie75,
                     "hixie-76" => Dialect::Hixie76,
+                    "hybi-7" => Dialect::HyBi7,
+                    "hybi-8" => Dialect::HyBi8,
+                    "rfc6455" => Dialect::Rfc6455,
                     other => return Err(format!("unknown dialect {other:?}").into()),
-                });
+                };
             }
             Long("origin") => origin = Some(parser.value()?.string()?),
             Long("protocol") => protocol = Some(parser.value()?.string()?),
@@ -97,8 +103,8 @@ fn arguments() -> Result<Option<Target>, Box<dyn Error>> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let mut target = Target::new(&url.ok_or("no URL given; --help says how")?)?;
-    target = target.dialect(dialect.unwrap_or(Dialect::Hixie76));
+    let url = url.ok_or("no URL given; --help says how")?;
+    let mut target = Target::new(&url)?.dialect(dialect);
     if let Some(origin) = origin {
         target = target.origin(&origin)?;
     }

@@ -9,8 +9,11 @@ use hybi::{Accept, Config, Connection, Event, Message, Response};
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> Result {
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8075"))?;
+    println!("listening on ws://{}/", listener.local_addr()?);
     let config = Config::new().max_head(4 * 1024);
-    for socket in TcpListener::bind("127.0.0.1:8075")?.incoming() {
+    for socket in listener.incoming() {
         let socket = socket?;
         std::thread::spawn(move || serve(socket, Connection::server(&config)));
     }
@@ -37,12 +40,17 @@ fn serve(mut socket: TcpStream, mut conn: Connection) -> Result {
         while let Some(event) = conn.receive(&mut input) {
             match event {
                 Event::Request(request) => match request.resource() {
-                    "/echo" => conn.accept(&Accept::new())?,
+                    "/" | "/echo" => conn.accept(&Accept::new())?,
                     _ => conn.respond(&Response::new(404))?,
                 },
                 Event::Text(piece) => {
                     if let Some(text) = message.text(&piece)? {
                         conn.send_text(text)?;
+                    }
+                }
+                Event::Binary(piece) => {
+                    if let Some(bytes) = message.binary(&piece)? {
+                        conn.send_binary(bytes)?;
                     }
                 }
                 Event::Closed(why) => println!("{why}"),

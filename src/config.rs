@@ -249,8 +249,8 @@ impl Config {
         }
     }
 
-    /// Whether a ping is answered by the machine itself. Default: yes; while output is pending,
-    /// only the latest ping is.
+    /// Whether a ping is answered by the machine itself. Default: yes; while more than
+    /// [`high_water`](Self::high_water) bytes are pending, only the latest ping is.
     #[must_use]
     pub const fn auto_pong(self, answer: bool) -> Self {
         Self {

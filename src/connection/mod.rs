@@ -26,8 +26,8 @@ pub use sending::Frame;
 ///
 /// Four sentences hold of it. `None` from [`receive`](Self::receive) means that the input is
 /// empty, or a request waits for its answer, or it is over. Any split of the same bytes gives the
-/// same events (pieces joined) and the same output, of answers to pings the latest.
-/// [`Event::Closed`] comes once and last. No input panics.
+/// same events (pieces joined) and the same output. [`Event::Closed`] comes once and last. No
+/// input panics.
 ///
 /// ```
 /// use hybi::{Accept, Config, Connection, Event};
@@ -431,7 +431,7 @@ impl Connection {
     /// When `n` is more than there are.
     pub fn advance(&mut self, n: usize) {
         self.outbox.advance(n);
-        if self.outbox.is_empty() {
+        if self.outbox.len() <= self.config.high_water {
             self.queue_pong();
         }
     }

@@ -238,12 +238,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers a ping: at once when nothing is pending, else when that has gone out, and then
-    /// only the latest (RFC 6455, 5.5.3), so that pings alone can't make the output grow.
+    /// Answers a ping: at once, but while more than `high_water` bytes stand, only the latest, and
+    /// when they have gone out (RFC 6455, 5.5.3); so pings alone can't make the output grow.
     pub(super) fn answer_ping(&mut self, payload: &[u8]) {
-        self.pong = Some(payload.into());
-        if !self.wants_write() {
-            self.queue_pong();
+        if self.outbox.len() <= self.config.high_water {
+            self.queue_frame(Opcode::Pong, true, payload);
+        } else {
+            self.pong = Some(payload.into());
         }
     }
 
