@@ -74,7 +74,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     });
     match ending {
         // Hixie-75 knows no more of an end than that we made it.
-        Some(Closed::Clean(_) | Closed::Local) => Ok(()),
+        Some(Closed::Local) => Ok(()),
+        Some(Closed::Clean(close)) if matches!(close.code(), None | Some(1000 | 1001 | 1005)) => {
+            Ok(())
+        }
         _ => Err(link.why().into()),
     }
 }
