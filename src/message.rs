@@ -72,8 +72,18 @@ impl Message {
     /// # Errors
     /// [`TooLong`] once for a message over the limit, with the piece that passes it; the rest of
     /// that message is dropped, and the next begins anew.
+    #[inline]
     pub fn text<'a>(&'a mut self, piece: &'a Text<'_>) -> Result<Option<&'a str>, TooLong> {
         let (buffer, text) = (&mut self.text, piece.as_str());
+        if lends(
+            self.progress,
+            self.limit,
+            buffer.len(),
+            text.len(),
+            piece.last,
+        ) {
+            return Ok(Some(text));
+        }
         if self.progress == Progress::Between {
             buffer.clear();
             buffer.shrink_to(KEPT);
@@ -98,8 +108,18 @@ impl Message {
     ///
     /// # Errors
     /// As [`text`](Self::text).
+    #[inline]
     pub fn binary<'a>(&'a mut self, piece: &'a Binary<'_>) -> Result<Option<&'a [u8]>, TooLong> {
         let (buffer, bytes) = (&mut self.binary, piece.as_bytes());
+        if lends(
+            self.progress,
+            self.limit,
+            buffer.len(),
+            bytes.len(),
+            piece.last,
+        ) {
+            return Ok(Some(bytes));
+        }
         if self.progress == Progress::Between {
             buffer.clear();
             buffer.shrink_to(KEPT);
@@ -125,6 +145,11 @@ impl Message {
             },
         )
     }
+}
+
+/// Whether a piece is a whole message, and no buffer is to be given back first.
+fn lends(progress: Progress, limit: usize, held: usize, piece: usize, last: bool) -> bool {
+    last && progress == Progress::Between && held == 0 && piece <= limit
 }
 
 /// What to do with a piece.

@@ -145,6 +145,29 @@ fn missing(prefix: &[u8]) -> Option<usize> {
     following.checked_sub(rest.len())
 }
 
+/// So far the short way looks for the end of a text; from there on, a search and a check that know
+/// the processor are faster.
+const SHORT: usize = 128;
+
+/// How many bytes of ASCII stand before the first 0xFF, when nothing else comes before it and it
+/// is near.
+#[inline]
+pub(crate) fn ascii_up_to_0xff(bytes: &[u8]) -> Option<usize> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let bytes = bytes.get(..SHORT).unwrap_or(bytes);
+    let words = bytes.chunks_exact(8);
+    let (rest, whole) = (words.remainder(), bytes.len() & !7);
+    for (word, at) in words.zip((0..).step_by(8)) {
+        let word = u64::from_le_bytes(<[u8; 8]>::try_from(word).ok()?);
+        if word & HIGH != 0 {
+            let first = ((word & HIGH).trailing_zeros() / 8) as usize;
+            return (word >> (8 * first) & 0xFF == 0xFF).then_some(at + first);
+        }
+    }
+    let first = rest.iter().position(|byte| !byte.is_ascii())?;
+    (rest.get(first) == Some(&0xFF)).then_some(whole + first)
+}
+
 /// The text of a run that a cut character does not end. This is the one place where text is
 /// checked.
 pub(crate) fn check(run: &[u8]) -> Result<&str, Damaged<'_>> {
@@ -173,6 +196,22 @@ impl<'i> Damaged<'i> {
 mod tests {
     use super::*;
     use alloc::vec::Vec;
+
+    #[test]
+    fn fr_1_the_short_way_finds_the_end_of_ascii_and_nothing_else() {
+        for length in 0..2 * SHORT {
+            let mut bytes = alloc::vec![b'a'; length];
+            assert_eq!(ascii_up_to_0xff(&bytes), None);
+            bytes.extend_from_slice(b"\xff\x00more\xff");
+            let near = (length < SHORT).then_some(length);
+            assert_eq!(ascii_up_to_0xff(&bytes), near, "{length}");
+            for at in 0..length.min(SHORT) {
+                let before = core::mem::replace(&mut bytes[at], 0xC3);
+                assert_eq!(ascii_up_to_0xff(&bytes), None);
+                bytes[at] = before;
+            }
+        }
+    }
 
     /// All byte strings up to `length` over bytes at every edge of the encoding.
     fn strings(length: usize) -> Vec<Vec<u8>> {

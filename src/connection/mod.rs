@@ -16,7 +16,7 @@ use crate::head::{Head, Limits};
 use crate::opcode::{self, MAX_CONTROL, NO_CODE, Opcode};
 use crate::outbox::Outbox;
 use crate::preface::Preface;
-use crate::scan::{Piece, Scanner};
+use crate::scan::{Piece, Scanner, Whole};
 
 use clock::Timer;
 use opening::{Gather, Opening, Step};
@@ -181,7 +181,24 @@ impl Connection {
     ///
     /// Every byte taken is done with; what is not taken is still the caller's. An event borrows
     /// from the input and not from the connection, which may be called while the event is held.
+    #[inline]
     pub fn receive<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
+        if let State::Open {
+            told: true,
+            scanner,
+            ..
+        } = &mut self.state
+        {
+            match scanner.whole(&self.config, input) {
+                Whole::None => {}
+                Whole::Text(text) => return Some(Event::Text(text)),
+                Whole::Binary(binary) => return Some(Event::Binary(binary)),
+            }
+        }
+        self.receive_any(input)
+    }
+
+    fn receive_any<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
         loop {
             match &mut self.state {
                 State::Opening(step) => {

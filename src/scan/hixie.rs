@@ -3,10 +3,10 @@
 
 use memchr::memchr;
 
-use super::{Piece, Scanned, take, take_byte, text};
+use super::{Piece, Scanned, Whole, take, take_byte, text};
 use crate::config::{Config, Dialect};
 use crate::error::ProtocolError;
-use crate::event::{Close, Discarded};
+use crate::event::{Close, Discarded, Text};
 use crate::steps;
 use crate::utf8::{self, Carry, Chunk, Mend};
 
@@ -59,6 +59,29 @@ impl Scanner {
 
     pub(crate) fn is_between(&self) -> bool {
         matches!(self.state, State::Between)
+    }
+
+    #[inline]
+    pub(crate) fn whole<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Whole<'i> {
+        let Some((0x00, rest)) = input.split_first() else {
+            return Whole::None;
+        };
+        if !self.is_between() {
+            return Whole::None;
+        }
+        let Some(length) = utf8::ascii_up_to_0xff(rest) else {
+            return Whole::None;
+        };
+        if length as u64 > config.max_frame {
+            return Whole::None;
+        }
+        steps::count(2 * length);
+        let frame: &'i [u8] = take(input, length + 2);
+        let chunk = match utf8::check(frame.get(1..=length).unwrap_or_default()) {
+            Ok(text) => Chunk::Run(text),
+            Err(damaged) => Chunk::Mended(damaged.mended()),
+        };
+        Whole::Text(Text { chunk, last: true })
     }
 
     pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {

@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use super::{Piece, Scanned, take, take_byte, text};
+use super::{Piece, Scanned, Whole, take, take_byte, text};
 use crate::config::{Config, Dialect, Role};
 use crate::encode::Header;
 use crate::error::ProtocolError;
-use crate::event::{Binary, Close, Payload};
+use crate::event::{Binary, Close, Payload, Text};
 use crate::mask;
 use crate::opcode::{self, Opcode};
 use crate::steps;
@@ -98,6 +98,53 @@ impl Scanner {
     pub(crate) fn is_between(&self) -> bool {
         let header = matches!(self.state, State::Header) && self.header_len == 0;
         header && self.message.is_none()
+    }
+
+    #[inline]
+    pub(crate) fn whole<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Whole<'i> {
+        let Some((opcode, length, start)) = whole_header(input, self.rules) else {
+            return Whole::None;
+        };
+        let end = start + length;
+        let sound = length as u64 <= config.max_frame && end <= input.len();
+        if !sound || !self.is_between() || config.max_fragments == 0 {
+            return Whole::None;
+        }
+        let frame: &'i mut [u8] = take(input, end);
+        let (header, payload) = frame.split_at_mut(start.min(end));
+        if let (true, Some(key)) = (self.rules.masked, header.last_chunk::<4>()) {
+            mask::apply(payload, *key, 0);
+        }
+        steps::count(2 * length);
+        let payload: &'i [u8] = payload;
+        if opcode == Opcode::Binary {
+            let last = true;
+            return Whole::Binary(Binary {
+                bytes: payload,
+                last,
+            });
+        }
+        match utf8::check(payload) {
+            Ok(text) => Whole::Text(Text {
+                chunk: Chunk::Run(text),
+                last: true,
+            }),
+            Err(damaged) => self.damaged(damaged.valid()),
+        }
+    }
+
+    /// What is valid goes out, and then the error.
+    #[cold]
+    fn damaged<'i>(&mut self, valid: &'i str) -> Whole<'i> {
+        let at = valid.len() as u64;
+        self.state = State::Failed(ProtocolError::Utf8 { at });
+        if valid.is_empty() {
+            return Whole::None;
+        }
+        Whole::Text(Text {
+            chunk: Chunk::Run(valid),
+            last: false,
+        })
     }
 
     pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
@@ -287,6 +334,32 @@ fn mend<'i>(
         (_, Mend::Whole(bytes, len)) => Ok(Some(text(Chunk::Character(bytes, len), last))),
         (_, Mend::Cut) if !last => Ok(None),
         _ => Err(Damage::At(ProtocolError::Utf8 { at })),
+    }
+}
+
+/// The header of a message in one frame of up to 64 KiB: opcode, length, and where the payload
+/// begins. `None` for any other, and for what is wrong.
+#[inline]
+fn whole_header(bytes: &[u8], rules: Rules) -> Option<(Opcode, usize, usize)> {
+    let (opcode, second) = match *bytes {
+        [0x81, second, ..] => (Opcode::Text, second),
+        [0x82, second, ..] => (Opcode::Binary, second),
+        _ => return None,
+    };
+    if (second & 0x80 != 0) != rules.masked {
+        return None;
+    }
+    let mask = if rules.masked { 4 } else { 0 };
+    match second & 0x7F {
+        127 => None,
+        126 => match *bytes {
+            [_, _, high, low, ..] => {
+                let length = usize::from(u16::from_be_bytes([high, low]));
+                (length > 125).then_some((opcode, length, 4 + mask))
+            }
+            _ => None,
+        },
+        short => Some((opcode, usize::from(short), 2 + mask)),
     }
 }
 

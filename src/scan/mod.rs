@@ -24,6 +24,13 @@ pub(crate) enum Piece<'i> {
 /// What a step through the input came to; `None` once all is taken.
 type Scanned<'i> = Option<Result<Piece<'i>, ProtocolError>>;
 
+/// A message in one piece, if one was there.
+pub(crate) enum Whole<'i> {
+    None,
+    Text(Text<'i>),
+    Binary(Binary<'i>),
+}
+
 #[derive(Debug)]
 pub(crate) enum Scanner {
     Hixie(hixie::Scanner),
@@ -47,6 +54,16 @@ impl Scanner {
         }
     }
 
+    /// Takes a message off the front of `input` that is one frame, short, whole and sound, as most
+    /// are; anything else is left to [`next`](Self::next), which takes it in any pieces.
+    #[inline]
+    pub(crate) fn whole<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Whole<'i> {
+        match self {
+            Self::Hixie(scanner) => scanner.whole(config, input),
+            Self::Hybi(scanner) => scanner.whole(config, input),
+        }
+    }
+
     /// Takes bytes off the front of `input`, up to the end of the next piece.
     pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
         match self {
@@ -65,6 +82,7 @@ fn take_byte(input: &mut &mut [u8]) -> Option<u8> {
 }
 
 /// Takes `n` bytes off the front, or all if there are fewer.
+#[inline]
 pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
     let n = n.min(input.len());
     let (front, rest) = mem::take(input).split_at_mut(n);

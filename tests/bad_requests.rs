@@ -1,0 +1,978 @@
+//! Requests that a server refuses, with what it says to whom; and odd ones that it takes.
+
+mod common;
+
+use common::*;
+use hybi::{
+    Closed, Config, Connection, Dialect, Dialects, HeaderFault, KeyFault, LineFault, Phase,
+    ProtocolError,
+};
+
+use Dialect::{Hixie75, Hixie76};
+use HeaderFault::{Duplicate, Invalid, Missing};
+use LineFault::{BareCr, BareLf, Fold, Name, Value};
+use ProtocolError::{
+    DialectOff, HeadTooLong, Header, Key, Line, LineTooLong, Method, NotWebSocket, StartLine, Tls,
+    TooManyHeaders, Version,
+};
+
+/// Stands in all that the client chooses, and in no refusal.
+const MARK: &str = "zqxj";
+
+const HEAD_76: &str = "GET /zqxj?zqxj HTTP/1.1\r\n\
+    Host: zqxj.example\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Key2: zqxj12998 5 Y3 1  .P00\r\n\
+    Sec-WebSocket-Protocol: zqxj\r\n\
+    Upgrade: WebSocket\r\n\
+    Sec-WebSocket-Key1: zqxj4 @1  46546xW%0l 1 5\r\n\
+    Cookie: zqxj=zqxj\r\n\
+    Zqxj: zqxj\r\n\
+    Origin: http://zqxj.example\r\n\r\n";
+
+const HEAD_75: &str = "GET /zqxj?zqxj HTTP/1.1\r\n\
+    Upgrade: WebSocket\r\n\
+    Connection: Upgrade\r\n\
+    Host: zqxj.example\r\n\
+    Origin: http://zqxj.example\r\n\
+    WebSocket-Protocol: zqxj\r\n\
+    Cookie: zqxj=zqxj\r\n\
+    Zqxj: zqxj\r\n\r\n";
+
+const BOTH: [&str; 2] = [HEAD_75, HEAD_76];
+
+const CONFIG: Config = Config::new().dialects(Dialects::ALL);
+
+/// Cuts between all bytes.
+fn everywhere(bytes: &[u8]) -> Vec<usize> {
+    (1..bytes.len()).collect()
+}
+
+/// PX-3: all bytes of the answer to a bad request.
+fn refusal(status: u16) -> String {
+    let (reason, field) = match status {
+        400 => ("Bad Request", ""),
+        405 => ("Method Not Allowed", "Allow: GET\r\n"),
+        426 => ("Upgrade Required", "Upgrade: WebSocket\r\n"),
+        431 => ("Request Header Fields Too Large", ""),
+        505 => ("HTTP Version Not Supported", ""),
+        _ => panic!("a bad request is never answered {status}"),
+    };
+    let body = format!("{status} {reason}\n");
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status} {reason}\r\n\
+         Connection: close\r\n\
+         {field}\
+         Content-Type: text/plain\r\n\
+         Content-Length: {length}\r\n\r\n\
+         {body}"
+    )
+}
+
+/// The request gives this error and this answer, whole and byte by byte, and then nothing more.
+#[track_caller]
+fn refused(name: &str, config: Config, bytes: &[u8], error: ProtocolError, status: Option<u16>) {
+    let story = tell(Connection::server(&config), bytes, &[], false);
+    let closed = Said::Closed(Closed::Protocol(error));
+    assert_eq!(story.said, [closed], "{name}: {}", show(bytes));
+    let answer = status.map(refusal).unwrap_or_default(); // H76-2: and no 101
+    assert_eq!(show(&story.sent), show(&answer), "{name}");
+    assert!(!answer.contains(MARK));
+    assert_eq!(error.status(), status, "{name}");
+
+    // RQ-20
+    let cut = tell(
+        Connection::server(&config),
+        bytes,
+        &everywhere(bytes),
+        false,
+    );
+    assert_eq!(cut, story, "{name}, byte by byte");
+
+    // FR-16
+    let mut server = Teller::new(Connection::server(&config));
+    server.feed(bytes);
+    server.story = Story::default();
+    let good = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3, b"\x00Hello\xff"].concat();
+    server.feed(&good);
+    server.eof();
+    assert_eq!(server.story, Story::default(), "{name}, and more");
+    assert!(server.conn.is_done(), "{name}");
+}
+
+/// A request edited: what it is, from, to, the error, the status. A `^` in `to` marks the byte
+/// whose place the error tells; without it that is the head's length.
+type Row<'a> = (&'a str, &'a str, &'a [u8], fn(u32) -> ProtocolError, u16);
+
+#[track_caller]
+fn refuses(heads: &[&str], rows: &[Row<'_>]) {
+    for (name, from, to, error, status) in rows {
+        for head in heads {
+            let (bytes, at) = edit_marked(head, from, to);
+            refused(name, CONFIG, &bytes, error(at), Some(*status));
+        }
+    }
+}
+
+#[test]
+fn rq_1_rq_2_rq_3_rq_4_rq_6_h76_2_the_first_line() {
+    let line = "GET /zqxj?zqxj HTTP/1.1";
+    let method = |_| Method;
+    let version = |at| Version { at };
+    let malformed = |at| StartLine { at };
+    refuses(
+        &BOTH,
+        &[
+            ("POST", "GET ", b"POST ", method, 405),
+            ("HEAD", "GET ", b"HEAD ", method, 405),
+            ("OPTIONS *", "GET /zqxj?zqxj", b"OPTIONS *", method, 405),
+            ("lower-case method", "GET ", b"get ", method, 405),
+            ("longer method", "GET ", b"GETS ", method, 405),
+            ("HTTP/1.0", "HTTP/1.1", b"^HTTP/1.0", version, 505),
+            ("HTTP/0.9", "HTTP/1.1", b"^HTTP/0.9", version, 505),
+            ("HTTP/1.10", "HTTP/1.1", b"^HTTP/1.10", version, 505),
+            ("HTTP/1.2", "HTTP/1.1", b"^HTTP/1.2", version, 505),
+            ("HTTP/2.0", "HTTP/1.1", b"^HTTP/2.0", version, 505),
+            (
+                "lower-case version",
+                "HTTP/1.1",
+                b"^http/1.1",
+                malformed,
+                400,
+            ),
+            ("another protocol", "HTTP/1.1", b"^RTSP/1.1", malformed, 400),
+            ("no slash", "GET /", b"GET ^", malformed, 400),
+            ("two spaces before", "GET /", b"GET ^ /", malformed, 400),
+            ("two spaces behind", " HTTP", b" ^ HTTP", malformed, 400),
+            ("space in front", "GET /", b"^ GET /", malformed, 400),
+            ("tab before", "GET /", b"GET^\t/", malformed, 400),
+            ("tab behind", " HTTP", b"^\tHTTP", malformed, 400),
+            ("space in the target", "/zqxj?", b"/zqxj ^?", malformed, 400),
+            ("no target", "/zqxj?zqxj ", b"^", malformed, 400),
+            ("no version", " HTTP/1.1", b"^", malformed, 400),
+            ("empty version", "HTTP/1.1", b"^", malformed, 400),
+            ("method alone", line, b"GET^", malformed, 400),
+            ("empty line", line, b"^", malformed, 400),
+            ("empty line before", "GET /", b"^\r\nGET /", malformed, 400),
+            ("no method", "GET ", b"^ ", malformed, 400),
+            ("no token", "GET ", b"G^@T ", malformed, 400),
+            ("fragment", "?zqxj", b"^#zqxj", malformed, 400),
+            ("NUL in the target", "?zqxj", b"^\0", malformed, 400),
+            ("DEL in the target", "?zqxj", b"^\x7f", malformed, 400),
+            ("0x80 in the target", "?zqxj", b"^\x80", malformed, 400),
+            ("lone CR", "?zqxj", b"^\r", malformed, 400),
+            ("absolute form", "/zqxj?", b"^http://zqxj/", malformed, 400),
+            ("authority form", "/zqxj?zqxj", b"^zqxj:80", malformed, 400),
+            ("asterisk", "/zqxj?zqxj", b"^*", malformed, 400),
+            ("markup", line, b"<^html>", malformed, 400),
+        ],
+    );
+}
+
+#[test]
+fn rq_1_the_first_line_is_wrong_from_its_first_wrong_byte_on() {
+    let malformed = |at| StartLine { at };
+    refuses(
+        &BOTH,
+        &[
+            ("space at the end", "1.1\r\n", b"1.1^ \r\n", malformed, 400),
+            ("tab at the end", "1.1\r\n", b"1.1^\t\r\n", malformed, 400),
+            (
+                "lone CR at the end",
+                "1.1\r\n",
+                b"1.1^\r\r\n",
+                malformed,
+                400,
+            ),
+            ("letter in the version", "/1.1", b"/1.^x", malformed, 400),
+            ("version cut short", "HTTP/1.1", b"HT^", malformed, 400),
+        ],
+    );
+}
+
+#[test]
+fn rq_5_rq_7_rq_10_rq_11_lines() {
+    let host = "Host: zqxj.example\r\n";
+    let cr = |at| fault(at, BareCr);
+    let lf = |at| fault(at, BareLf);
+    let fold = |at| fault(at, Fold);
+    let name = |at| fault(at, Name);
+    let value = |at| fault(at, Value);
+    refuses(
+        &BOTH,
+        &[
+            (
+                "first line, LF alone",
+                "HTTP/1.1\r\n",
+                b"HTTP/1.1^\n",
+                lf,
+                400,
+            ),
+            ("LF alone", host, b"Host: zqxj.example^\n", lf, 400),
+            ("LF in a value", "Zqxj: zqxj", b"Zqxj: zq^\nxj", lf, 400),
+            ("LF in a name", "Zqxj: zqxj", b"Zq^\nxj: zqxj", lf, 400),
+            ("blank line, LF alone", "\r\n\r\n", b"\r\n^\n", lf, 400),
+            ("LF at the very front", "GET /", b"^\nGET /", lf, 400),
+            ("CR in a value", "Zqxj: zqxj", b"Zqxj: zq^\rxj", cr, 400),
+            ("CR in a name", "Zqxj: zqxj", b"Zq^\rxj: zqxj", cr, 400),
+            ("CR CR LF", host, b"Host: zqxj.example^\r\r\n", cr, 400),
+            ("blank line, CR CR LF", "\r\n\r\n", b"\r\n^\r\r\n", cr, 400),
+            (
+                "fold, space",
+                host,
+                b"Host:\r\n^ zqxj.example\r\n",
+                fold,
+                400,
+            ),
+            (
+                "fold, tab",
+                host,
+                b"Host:\r\n^\tzqxj.example\r\n",
+                fold,
+                400,
+            ),
+            ("fold of nothing", host, b"Host: zqxj\r\n^ \r\n", fold, 400),
+            (
+                "first field folded",
+                "HTTP/1.1\r\n",
+                b"HTTP/1.1\r\n^ ",
+                fold,
+                400,
+            ),
+            ("no colon", "Zqxj: zqxj", b"Zqxj^", name, 400),
+            ("no name", "Zqxj: zqxj", b"^: zqxj", name, 400),
+            ("space before the colon", "Zqxj: ", b"Zqxj^ : ", name, 400),
+            ("space in a name", "Zqxj: ", b"Zq^ xj: ", name, 400),
+            ("tab before the colon", "Zqxj: ", b"Zqxj^\t: ", name, 400),
+            ("no token", "Zqxj: ", b"Zqxj^(: ", name, 400),
+            ("0x80 in a name", "Zqxj: ", b"Zq^\x80xj: ", name, 400),
+            ("NUL in a name", "Zqxj: ", b"Zq^\0xj: ", name, 400),
+            ("NUL", "Zqxj: zqxj", b"Zqxj: zq^\0xj", value, 400),
+            ("0x01", "Zqxj: zqxj", b"Zqxj: zq^\x01xj", value, 400),
+            ("backspace", "Zqxj: zqxj", b"Zqxj:^\x08", value, 400),
+            ("vertical tab", "Zqxj: zqxj", b"Zqxj: ^\x0b", value, 400),
+            ("escape", "Zqxj: zqxj", b"Zqxj: ^\x1b[31m", value, 400),
+            ("0x1f", "Zqxj: zqxj", b"Zqxj: zqxj^\x1f", value, 400),
+            ("DEL", "Zqxj: zqxj", b"Zqxj: ^\x7f", value, 400),
+            ("NUL in the host", host, b"Host: zqxj^\0\r\n", value, 400),
+            ("NUL in the origin", "Origin: ", b"Origin: ^\0", value, 400),
+        ],
+    );
+}
+
+fn fault(at: u32, fault: LineFault) -> ProtocolError {
+    Line { at, fault }
+}
+
+fn header(name: &'static str, at: u32, fault: HeaderFault) -> ProtocolError {
+    Header { name, at, fault }
+}
+
+/// This value of this field gives the error for that field's line.
+#[track_caller]
+fn refuses_value(heads: &[&str], name: &'static str, line: &str, value: &[u8], status: u16) {
+    for head in heads {
+        let line = format!("{line}\r\n");
+        let wrong = [b"^", name.as_bytes(), b": ", value, b"\r\n"].concat();
+        let (bytes, at) = edit_marked(head, line, wrong);
+        let what = format!("{name}: {}", show(value));
+        let error = header(name, at, Invalid);
+        refused(&what, CONFIG, &bytes, error, Some(status));
+    }
+}
+
+#[test]
+fn rq_16_the_host() {
+    let missing = |at| header("Host", at, Missing);
+    let line = "Host: zqxj.example";
+    let none = "Host: zqxj.example\r\n";
+    refuses(&BOTH, &[("no Host", none, b"", missing, 400)]);
+    for value in [
+        &b""[..],
+        b"example.com:0x50",
+        b"example.com:",
+        b"example.com:0",
+        b"example.com:65536",
+        b"example.com:99999999999999999999",
+        b"example.com:+80",
+        b"example.com:-1",
+        b"example.com:80:80",
+        b":80",
+        b"zqxj example",
+        b"zqxj\texample",
+        b"zqxj/example",
+        b"zqxj@example",
+        b"zqxj,example",
+        b"zqxj\x80",
+        b"ws://zqxj",
+        b"[::1",
+        b"[]",
+        b"[::1]zqxj",
+        b"[::1]:",
+        b"[zqxj]",
+    ] {
+        refuses_value(&BOTH, "Host", line, value, 400);
+    }
+}
+
+#[test]
+fn h75_4_h76_11_the_origin() {
+    let missing = |at| header("Origin", at, Missing);
+    let line = "Origin: http://zqxj.example";
+    let none = "Origin: http://zqxj.example\r\n";
+    refuses(&BOTH, &[("no Origin", none, b"", missing, 400)]);
+    for value in [&b""[..], b"zqxj example", b"zqxj\texample", b"zqxj\x80"] {
+        refuses_value(&BOTH, "Origin", line, value, 400);
+    }
+}
+
+#[test]
+fn rq_14_the_upgrade() {
+    let none = "Upgrade: WebSocket\r\n";
+    let plain = |_| NotWebSocket;
+    refuses(&BOTH, &[("no Upgrade", none, b"", plain, 426)]);
+    for value in [
+        &b""[..],
+        b"NonWebSocket",
+        b"WebSocket, zqxj",
+        b"zqxj, WebSocket",
+        b"WebSocket/13",
+        b"Web Socket",
+        b"zqxj",
+    ] {
+        refuses_value(&BOTH, "Upgrade", "Upgrade: WebSocket", value, 426);
+    }
+}
+
+#[test]
+fn rq_14_the_page_that_a_browser_asks_for() {
+    let get = "GET /zqxj HTTP/1.1\r\n\
+        Host: zqxj.example\r\n\
+        User-Agent: zqxj/5.0 (zqxj)\r\n\
+        Accept: */*\r\n\
+        Cookie: zqxj=zqxj\r\n\
+        Connection: keep-alive\r\n\r\n";
+    refused("GET", CONFIG, get.as_bytes(), NotWebSocket, Some(426));
+}
+
+#[test]
+fn rq_15_the_connection() {
+    let missing = |at| header("Connection", at, Missing);
+    let none = "Connection: Upgrade\r\n";
+    refuses(&BOTH, &[("no Connection", none, b"", missing, 400)]);
+    for value in [
+        &b""[..],
+        b"close",
+        b"keep-alive",
+        b"keep-alive, zqxj",
+        b"keep-alive Upgrade",
+        b"Upgraded",
+        b"\"Upgrade\"",
+    ] {
+        refuses_value(&BOTH, "Connection", "Connection: Upgrade", value, 400);
+    }
+}
+
+#[test]
+fn h75_9_h76_14_the_protocol() {
+    for (head, name) in [
+        (HEAD_75, "WebSocket-Protocol"),
+        (HEAD_76, "Sec-WebSocket-Protocol"),
+    ] {
+        let line = format!("{name}: zqxj");
+        for value in [&b""[..], b" ", b"zq\txj", b"zqxj\x80", b"zqxj\xc3\xa9"] {
+            refuses_value(&[head], name, &line, value, 400);
+        }
+        // One bad line among good ones.
+        let more = format!("{line}\r\n^{name}:\r\n");
+        let (bytes, at) = edit_marked(head, line + "\r\n", more);
+        let error = header(name, at, Invalid);
+        refused("two lines", CONFIG, &bytes, error, Some(400));
+    }
+}
+
+#[test]
+fn rq_12_fields_that_may_stand_once() {
+    let doubled = |head: &str, name: &'static str, first: &str| {
+        for second in [first, &format!("{name}: zqxj"), &format!("{name}:")] {
+            let end = format!("\r\n{first}\r\n^{second}\r\n\r\n");
+            let (bytes, at) = edit_marked(head, "\r\n\r\n", end);
+            let error = header(name, at, Duplicate);
+            refused(second, CONFIG, &bytes, error, Some(400));
+        }
+    };
+    for head in BOTH {
+        for (name, first) in [
+            ("Host", "Host: zqxj.example"),
+            ("Origin", "Origin: http://zqxj.example"),
+            ("Upgrade", "Upgrade: WebSocket"),
+        ] {
+            let without = edit(head, format!("{first}\r\n"), "");
+            let without = String::from_utf8(without).unwrap();
+            doubled(&without, name, first);
+        }
+        for (name, first) in [
+            ("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13"),
+            ("Sec-WebSocket-Key", "sec-websocket-key: zqxj=="),
+            ("Sec-WebSocket-Draft", "Sec-WebSocket-Draft: 0"),
+        ] {
+            doubled(head, name, first);
+        }
+    }
+    doubled(HEAD_75, "Sec-WebSocket-Key1", "Sec-WebSocket-Key1: 1 1");
+    doubled(HEAD_75, "Sec-WebSocket-Key2", "Sec-WebSocket-Key2: 1 1");
+    let once = "\r\nSec-WebSocket-Key1: 1 1\r\nSec-WebSocket-Key2: 1 1\r\n\r\n";
+    let twice = "\r\nSec-WebSocket-Key1: 1 1\r\n^sec-websocket-key1: 1 1\r\n\
+        Sec-WebSocket-Key2: 1 1\r\n\r\n";
+    let head = String::from_utf8(edit(HEAD_75, "\r\n\r\n", once)).unwrap();
+    let (bytes, at) = edit_marked(&head, once, twice);
+    let error = header("Sec-WebSocket-Key1", at, Duplicate);
+    refused("Key1 twice beside Key2", CONFIG, &bytes, error, Some(400));
+}
+
+#[test]
+fn rq_18_a_body_is_refused() {
+    let coded = |at| header("Transfer-Encoding", at, Invalid);
+    let field = "Zqxj: zqxj\r\n";
+    refuses(
+        &BOTH,
+        &[
+            (
+                "chunked",
+                field,
+                b"^Transfer-Encoding: chunked\r\n",
+                coded,
+                400,
+            ),
+            (
+                "identity",
+                field,
+                b"^transfer-encoding:identity\r\n",
+                coded,
+                400,
+            ),
+        ],
+    );
+    for value in [
+        &b"0"[..],
+        b"9",
+        b"80",
+        b"-8",
+        b"+8",
+        b"08",
+        b"8, 8",
+        b"8;",
+        b"",
+        b"99999999999999999999",
+        b"zqxj",
+    ] {
+        refuses_value(&[HEAD_76], "Content-Length", "Zqxj: zqxj", value, 400);
+    }
+}
+
+// Section 2: which dialect.
+
+#[test]
+fn a_later_version_is_answered_426_whatever_stands_beside_it() {
+    for version in ["13", "8", "7", "6", "12", "14", "0", "-1", "zqxj", ""] {
+        let value = version.as_bytes();
+        let name = "Sec-WebSocket-Version";
+        refuses_value(&BOTH, name, "Zqxj: zqxj", value, 426);
+        let beside = "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        for head in BOTH {
+            let head = String::from_utf8(edit(head, "\r\n\r\n", beside)).unwrap();
+            refuses_value(&[&head], name, "Zqxj: zqxj", value, 426);
+        }
+    }
+}
+
+#[test]
+fn a_later_key_without_version_is_never_hixie() {
+    let missing = |at| header("Sec-WebSocket-Version", at, Missing);
+    let key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    refuses(&BOTH, &[("Key", "Zqxj: zqxj\r\n", key, missing, 400)]);
+}
+
+#[test]
+fn another_draft_is_an_unsupported_version() {
+    for draft in ["1", "2", "3", "76", "00", "zqxj", ""] {
+        let value = draft.as_bytes();
+        refuses_value(&BOTH, "Sec-WebSocket-Draft", "Zqxj: zqxj", value, 426);
+    }
+}
+
+#[test]
+fn a_lone_key_never_falls_back_to_hixie_75() {
+    let without_1 = |at| header("Sec-WebSocket-Key1", at, Missing);
+    let without_2 = |at| header("Sec-WebSocket-Key2", at, Missing);
+    let key1 = "Sec-WebSocket-Key1: zqxj4 @1  46546xW%0l 1 5\r\n";
+    let key2 = "Sec-WebSocket-Key2: zqxj12998 5 Y3 1  .P00\r\n";
+    let rows: [Row<'_>; 2] = [
+        ("no Key1", key1, b"", without_1, 400),
+        ("no Key2", key2, b"", without_2, 400),
+    ];
+    refuses(&[HEAD_76], &rows);
+    let draft = b"Sec-WebSocket-Draft: 0\r\n";
+    let rows: [Row<'_>; 1] = [("Draft: 0", "Zqxj: zqxj\r\n", draft, without_1, 400)];
+    refuses(&[HEAD_75], &rows);
+}
+
+#[test]
+fn a_dialect_that_is_off_is_answered_426() {
+    let none = Config::new().dialects(Dialects::NONE);
+    let all_but = |dialect| CONFIG.dialects(Dialects::ALL.without(dialect));
+    for (head, dialect, configs) in [
+        (HEAD_75, Hixie75, [Config::new(), all_but(Hixie75), none]),
+        (HEAD_76, Hixie76, [all_but(Hixie76), none, none]),
+    ] {
+        for config in configs {
+            let error = DialectOff(dialect);
+            refused("off", config, head.as_bytes(), error, Some(426));
+        }
+    }
+}
+
+#[test]
+fn px_3_a_tls_hello_gets_no_answer() {
+    for hello in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03zqxj"[..],
+        b"\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10zqxj",
+        b"\x16",
+        b"\x80",
+    ] {
+        refused("TLS", CONFIG, hello, Tls, None);
+    }
+}
+
+// Keys.
+
+/// This value of either key gives this error.
+#[track_caller]
+fn refuses_key(value: &str, fault: KeyFault) {
+    for (name, line) in [
+        ("Sec-WebSocket-Key1", "zqxj4 @1  46546xW%0l 1 5"),
+        ("Sec-WebSocket-Key2", "zqxj12998 5 Y3 1  .P00"),
+    ] {
+        let bytes = edit(HEAD_76, line, value);
+        let config = CONFIG.max_line(16 * 1024).max_head(32 * 1024);
+        refused(value, config, &bytes, Key { name, fault }, Some(400));
+    }
+}
+
+#[test]
+fn key_3_no_space() {
+    for key in [
+        "4@146546xW%0l15", // N5
+        "nospaces",
+        "",
+        "12\t",
+        "12\u{a0}",
+        "4294967296",
+    ] {
+        refuses_key(key, KeyFault::NoSpaces);
+    }
+}
+
+#[test]
+fn key_4_not_a_multiple() {
+    for (key, number, spaces) in [
+        ("2 L785 8o% s9Sy9@V. 4<1P5", 2_785_899_415, 4), // N1
+        ("4 @1   46546xW%0l 1 5", 4_146_546_015, 6),     // N2
+        ("12998  5 Y3 1  .P00", 1_299_853_100, 6),       // N3
+        ("12998 5 Y3 1.P00", 1_299_853_100, 3),          // N4
+        ("1 0 1", 101, 2),
+        ("4294967295  ", 4_294_967_295, 2),
+    ] {
+        refuses_key(key, KeyFault::NotMultiple { number, spaces });
+    }
+}
+
+#[test]
+fn key_5_too_big() {
+    let many = "9".repeat(8_000) + " ";
+    for key in [
+        "8589934590!  !", // N7
+        "4294967296 ",
+        "4294967300 ",
+        "18446744073709551616 ",
+        "18446744073709551617 ",
+        &many,
+    ] {
+        refuses_key(key, KeyFault::TooBig);
+    }
+}
+
+#[test]
+fn key_6_no_digit() {
+    for key in [
+        "abs @ew dsdsxWdd d s", // N6
+        "a b",
+        "x ",
+        "\u{661} \u{ff11} \u{b2}",
+    ] {
+        refuses_key(key, KeyFault::NoDigits);
+    }
+}
+
+// Limits.
+
+#[test]
+fn rq_19_a_head_that_is_too_long() {
+    let fill = |length: usize| {
+        let bytes = |filler: usize| {
+            let end = format!("\r\nX: {}\r\nX: \r\n\r\n", "zqxj".repeat(1000));
+            let head = edit(HEAD_76, "\r\n\r\n", end);
+            edit(
+                head,
+                "\r\nX: \r\n",
+                format!("\r\nX: {}\r\n", "x".repeat(filler)),
+            )
+        };
+        bytes(length - bytes(0).len())
+    };
+    accepted(CONFIG, &fill(8192));
+    for length in [8193, 8200] {
+        let error = HeadTooLong { limit: 8192 };
+        refused("head", CONFIG, &fill(length), error, Some(431));
+    }
+    let endless = [b"GET / HTTP/1.1\r\n", &b"X: zqxj\r\n".repeat(9)[..]].concat();
+    let config = CONFIG.max_head(endless.len() - 1);
+    let limit = endless.len() as u32 - 1;
+    refused(
+        "unfinished",
+        config,
+        &endless,
+        HeadTooLong { limit },
+        Some(431),
+    );
+}
+
+#[test]
+fn rq_19_a_line_that_is_too_long() {
+    for head in BOTH {
+        let fill = |length: usize| {
+            let value = "x".repeat(length - "Cookie: \r\n".len());
+            edit_marked(head, "Cookie: zqxj=zqxj", format!("^Cookie: {value}"))
+        };
+        accepted(CONFIG, &fill(4096).0);
+        for length in [4097, 4100] {
+            let ((bytes, at), limit) = (fill(length), 4096);
+            let error = LineTooLong { at, limit };
+            refused("line", CONFIG, &bytes, error, Some(431));
+        }
+    }
+}
+
+#[test]
+fn rq_19_too_many_fields() {
+    for head in BOTH {
+        let fields = head.lines().count() - 2;
+        let fill = |count: usize| {
+            let more = "zqxj: zqxj\r\n".repeat(count - fields);
+            edit(head, "\r\n\r\n", format!("\r\n{more}\r\n"))
+        };
+        accepted(CONFIG, &fill(100));
+        for count in [101, 200] {
+            let error = TooManyHeaders { limit: 100 };
+            refused("fields", CONFIG, &fill(count), error, Some(431));
+        }
+    }
+}
+
+#[test]
+fn rq_19_px_3_a_first_line_that_is_too_long() {
+    let fill = |length: usize| {
+        let query = "x".repeat(length - "GET /zqxj? HTTP/1.1\r\n".len());
+        edit(HEAD_76, "?zqxj", format!("?{query}"))
+    };
+    accepted(CONFIG, &fill(4096));
+    let (at, limit) = (0, 4096);
+    let error = LineTooLong { at, limit };
+    refused("line", CONFIG, &fill(4097), error, Some(431));
+}
+
+// The input ends.
+
+#[test]
+fn rq_20_the_end_of_input_in_the_head_gets_no_answer() {
+    for head in BOTH {
+        for end in 0..head.len() {
+            let conn = Connection::server(&CONFIG);
+            let story = tell(conn, &head.as_bytes()[..end], &[], true);
+            let eof = Said::Closed(Closed::Eof(Phase::Opening));
+            assert_eq!(story.said, [eof], "at {end}");
+            assert_eq!(show(story.sent), "");
+        }
+    }
+}
+
+// Frames before the request is accepted stay the caller's.
+
+#[test]
+fn h76_4_nothing_behind_the_head_is_taken_before_the_answer() {
+    for head in BOTH {
+        let frames = b"^n:ds[4U\x00Hello\xff";
+        let mut server = Teller::answering(Connection::server(&CONFIG), |_, _| {});
+        let left = server.feed(&[head.as_bytes(), frames].concat());
+        assert_eq!(left, frames.len());
+        assert_eq!(server.feed(frames), frames.len());
+        assert!(matches!(server.said()[..], [Said::Request(..)]));
+        assert_eq!(show(server.sent()), "");
+        assert!(!server.conn.wants_read());
+    }
+}
+
+// What is odd and taken all the same.
+
+/// The request opens.
+#[track_caller]
+fn accepted(config: Config, head: &[u8]) {
+    let key1 = b"Sec-WebSocket-Key1";
+    let mut windows = head.windows(key1.len());
+    let hixie76 = windows.any(|name| name.eq_ignore_ascii_case(key1));
+    let (dialect, key3, answer) = if hixie76 {
+        (Hixie76, &DRAFT_76_KEY3[..], &DRAFT_76_ANSWER[..])
+    } else {
+        (Hixie75, &b""[..], &b"\r\n\r\n"[..])
+    };
+    let bytes = [head, key3].concat();
+    let story = tell(Connection::server(&config), &bytes, &[], false);
+    assert!(
+        matches!(&story.said[..], [Said::Request(Some(asked), _), Said::Open(open)]
+            if *asked == dialect && *open == dialect),
+        "{:?} of {}",
+        story.said,
+        show(head)
+    );
+    assert!(story.sent.starts_with(b"HTTP/1.1 101 Web"));
+    assert!(story.sent.ends_with(answer), "{}", show(&story.sent));
+    let cut = tell(
+        Connection::server(&config),
+        &bytes,
+        &everywhere(&bytes),
+        false,
+    );
+    assert_eq!(cut, story, "byte by byte"); // RQ-20
+}
+
+#[test]
+fn rq_7_rq_8_rq_9_rq_11_rq_12_rq_15_rq_17_odd_fields() {
+    // What is odd, from, to; the reply is the usual one.
+    let rows: [(&str, &str, &[u8]); 27] = [
+        ("no space", "Host: example.com", b"Host:example.com"),
+        ("more spaces", "Host: ", b"Host: \t  "),
+        (
+            "spaces behind",
+            "Host: example.com",
+            b"Host: example.com \t ",
+        ),
+        ("names in capitals", "Host:", b"HOST:"),
+        (
+            "names in small letters",
+            "Sec-WebSocket-Key1:",
+            b"sec-websocket-key1:",
+        ),
+        ("key without a space", "Key1: 4", b"Key1:4"),
+        (
+            "spaces round the origin",
+            "Origin: http://example.com",
+            b"Origin:  http://example.com ",
+        ),
+        (
+            "spaces round the upgrade",
+            "WebSocket\r\n",
+            b" WebSocket\t\r\n",
+        ),
+        (
+            "spaces round the protocol",
+            "sample\r\n",
+            b"\t sample  \r\n",
+        ),
+        ("empty value", "\r\n\r\n", b"\r\nCookie:\r\n\r\n"),
+        (
+            "empty value, space",
+            "\r\n\r\n",
+            b"\r\nEmptyValue: \r\n\r\n",
+        ),
+        ("unknown", "\r\n\r\n", b"\r\nX-Any: thing\r\n\r\n"),
+        ("unknown, twice", "\r\n\r\n", b"\r\nX: 1\r\nX: 2\r\n\r\n"),
+        (
+            "token name",
+            "\r\n\r\n",
+            b"\r\n!#$%&'*+-.^_`|~09: x\r\n\r\n",
+        ),
+        (
+            "cookies, twice",
+            "\r\n\r\n",
+            b"\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n",
+        ),
+        ("colons", "\r\n\r\n", b"\r\nX: :a:b::\r\n\r\n"),
+        ("colon at once", "\r\n\r\n", b"\r\nX:::\r\n\r\n"),
+        ("tab", "\r\n\r\n", b"\r\nX: a\tb\t\r\n\r\n"),
+        (
+            "0x80 to 0xff",
+            "\r\n\r\n",
+            b"\r\nCookie: \x80\xc3\x28\xfe\xff\r\n\r\n",
+        ),
+        (
+            "keep-alive first",
+            "Connection: ",
+            b"Connection: keep-alive, ",
+        ),
+        (
+            "no space in the list",
+            "Connection: ",
+            b"Connection: keep-alive,",
+        ),
+        (
+            "list of holes",
+            "Connection: Upgrade",
+            b"Connection: ,,\tupgrade ,",
+        ),
+        (
+            "two lists",
+            "Connection: ",
+            b"Connection: keep-alive\r\nConnection: ",
+        ),
+        (
+            "list behind",
+            "\r\n\r\n",
+            b"\r\nConnection: keep-alive\r\n\r\n",
+        ),
+        ("0x80 to 0xff in a key", "Key1: 4", b"Key1: \x80\xff4"),
+        ("draft 0", "\r\n\r\n", b"\r\nSec-WebSocket-Draft: 0\r\n\r\n"),
+        (
+            "extensions",
+            "\r\n\r\n",
+            b"\r\nSec-WebSocket-Extensions: ;=,\"x\r\n\r\n",
+        ),
+    ];
+    for (name, from, to) in rows {
+        let head = edit(DRAFT_76_HEAD, from, to);
+        accepted(CONFIG, &head);
+        let story = tell(Connection::server(&CONFIG), &head, &[], false);
+        assert_eq!(show(story.sent), show(DRAFT_76_REPLY), "{name}");
+    }
+}
+
+#[test]
+fn rq_11_values_are_kept_as_raw_bytes() {
+    let raw: Vec<u8> = (0x80..=0xFF).collect();
+    let cookie = [b"\r\nCookie: ", &raw[..], b"\r\nX: :a: b\r\n\r\n"].concat();
+    let head = edit(DRAFT_76_HEAD, "\r\n\r\n", cookie);
+    let mut server = Teller::answering(Connection::server(&CONFIG), |_, request| {
+        assert_eq!(request.header("cookie"), Some(&raw[..]));
+        assert_eq!(request.header("X"), Some(&b":a: b"[..])); // RQ-7
+    });
+    server.feed(&head);
+    assert_eq!(server.said().len(), 1);
+}
+
+#[test]
+fn rq_13_any_order() {
+    for head in BOTH {
+        let lines: Vec<&str> = head.trim_end().split("\r\n").collect();
+        for turn in 0..lines.len() - 1 {
+            let mut turned = lines.clone();
+            turned[1..].rotate_left(turn);
+            accepted_lines(&turned);
+            turned[1..].reverse();
+            accepted_lines(&turned);
+        }
+    }
+}
+
+#[track_caller]
+fn accepted_lines(lines: &[&str]) {
+    let head = lines.join("\r\n") + "\r\n\r\n";
+    accepted(CONFIG, head.as_bytes());
+}
+
+#[test]
+fn rq_18_hixie_75_ignores_any_length() {
+    for length in ["0", "8", "9", "zqxj"] {
+        let end = format!("\r\nContent-Length: {length}\r\n\r\n");
+        accepted(CONFIG, &edit(HEAD_75, "\r\n\r\n", end));
+    }
+}
+
+/// What 0x01 eight times gives when both parts are 4294967295 (V15).
+const ANSWER_TO_MAX: &[u8; 16] =
+    b"\x17\xd2\x9e\x98\xdd\x8c\x0b\x13\x58\xd9\xe4\x5f\x5a\x18\x6d\xf4";
+
+/// What the draft's key3 gives when both parts are 0.
+const ANSWER_TO_ZERO: &[u8; 16] =
+    b"\x30\x51\x12\xde\x3e\x55\x1a\x5d\x07\x04\x16\xac\xd8\x57\x9f\xbc";
+
+/// The answer when these bytes follow the colon of both keys.
+fn answer_to(key: &str, key3: &[u8]) -> Vec<u8> {
+    let head = edit(DRAFT_76_HEAD, " 4 @1  46546xW%0l 1 5", key);
+    let head = edit(head, " 12998 5 Y3 1  .P00", key);
+    let mut server = Teller::new(Connection::server(&CONFIG));
+    server.feed(&head);
+    assert_eq!(show(server.sent()), show(DRAFT_76_REPLY), "{key:?}");
+    server.feed(key3);
+    server.sent()
+}
+
+#[test]
+fn rq_8_key_1_key_2_key_7_key_11_how_a_key_may_be_spelled() {
+    for key in [
+        " 4294967295 ",
+        "4294967295 ",
+        "  4294967295", // The second space is the key's own.
+        " 4294967295 x",
+        " x4294967295 ",
+        " 0000000000000004294967295 ",
+        " 4 294967295",
+        " \t4294967295\t \t",
+        " 42\u{661}949\u{ff12}67295 ",
+        " 4294967295\u{a0} \u{2003}",
+        " +4294967295 .e-x",
+    ] {
+        let answer = answer_to(key, &[0x01; 8]);
+        assert_eq!(show(answer), show(ANSWER_TO_MAX), "{key:?}");
+    }
+}
+
+#[test]
+fn key_7_a_part_may_be_zero() {
+    let many = format!(" 0{}", " ".repeat(1000));
+    for key in [" 0 0", " 0 ", "  000", " x0 y  z ", &many] {
+        let answer = answer_to(key, DRAFT_76_KEY3);
+        assert_eq!(show(answer), show(ANSWER_TO_ZERO), "{key:?}");
+    }
+}
+
+// Plain HTTP, where it is let in.
+
+#[test]
+fn a_plain_request_is_handed_over_where_that_is_on() {
+    let config = CONFIG.plain_http(true);
+    let get = "GET /zqxj HTTP/1.1\r\nHost: zqxj.example\r\n\r\n";
+    let mut server = Teller::answering(Connection::server(&config), |conn, request| {
+        assert_eq!(request.origin(), None);
+        let page = hybi::Response::new(200).body(b"page");
+        conn.respond(&page).unwrap();
+    });
+    server.feed(get.as_bytes());
+    let request = Said::Request(None, "/zqxj".to_owned());
+    assert_eq!(
+        server.said(),
+        [request, Said::Closed(Closed::Rejected(200))]
+    );
+    let answer = "HTTP/1.1 200 OK\r\n\
+        Connection: close\r\n\
+        Content-Type: text/plain\r\n\
+        Content-Length: 4\r\n\r\n\
+        page";
+    assert_eq!(show(server.sent()), show(answer));
+
+    // What is malformed is refused all the same.
+    let post = edit(get, "GET", "POST");
+    refused("POST", config, &post, Method, Some(405));
+    let (body, at) = edit_marked(get, "\r\n\r\n", "\r\n^Content-Length: 4\r\n\r\n");
+    let error = header("Content-Length", at, Invalid);
+    refused("body", config, &body, error, Some(400));
+}

@@ -1,0 +1,130 @@
+//! The policy file that Flash asks for before it connects (PX-1).
+
+mod common;
+
+use common::*;
+use hybi::{Closed, Config, Connection, Phase, ProtocolError};
+
+const REQUEST: &[u8; 23] = b"<policy-file-request/>\0";
+
+const POLICY: &str = "<?xml version=\"1.0\"?>\
+    <cross-domain-policy>\
+    <allow-access-from domain=\"*\" to-ports=\"*\"/>\
+    </cross-domain-policy>";
+
+const ON: Config = Config::new().policy_file(POLICY);
+
+fn sent() -> Said {
+    Said::Closed(Closed::PolicyFile)
+}
+
+fn broken(error: ProtocolError) -> Said {
+    Said::Closed(Closed::Protocol(error))
+}
+
+/// The document and a NUL, and it is over.
+#[track_caller]
+fn gets_the_policy(config: &Config, request: &[u8], cuts: &[usize]) {
+    let story = tell(Connection::server(config), request, cuts, false);
+    assert_eq!(story.said, [sent()]);
+    let policy = [POLICY.as_bytes(), b"\0"].concat();
+    assert_eq!(show(story.sent), show(policy));
+}
+
+#[test]
+fn px_1_the_policy_and_a_nul_at_every_cut() {
+    gets_the_policy(&ON, REQUEST, &[]);
+    for cut in 0..=REQUEST.len() {
+        gets_the_policy(&ON, REQUEST, &[cut]);
+    }
+    let everywhere: Vec<usize> = (1..REQUEST.len()).collect();
+    gets_the_policy(&ON, REQUEST, &everywhere);
+}
+
+#[test]
+fn px_1_spaces_may_stand_before_the_slash() {
+    for request in [
+        &b"<policy-file-request />\0"[..],
+        b"<policy-file-request   />\0",
+    ] {
+        for cut in 0..=request.len() {
+            gets_the_policy(&ON, request, &[cut]);
+        }
+    }
+}
+
+#[test]
+fn px_1_it_is_over_once_the_policy_is_flushed() {
+    let mut server = Teller::new(Connection::server(&ON));
+    let left = server.feed(&[REQUEST, DRAFT_76_HEAD.as_bytes()].concat());
+    assert_eq!(left, DRAFT_76_HEAD.len(), "what follows is not taken");
+    assert!(server.conn.is_done());
+    server.story = Story::default();
+    server.feed(DRAFT_76_HEAD.as_bytes());
+    server.eof();
+    assert_eq!(server.story, Story::default());
+}
+
+#[test]
+fn px_1_a_document_ends_at_its_first_nul() {
+    let config = Config::new().policy_file("<cross-domain-policy/>\0\0more");
+    let story = tell(Connection::server(&config), REQUEST, &[], false);
+    assert_eq!(story.said, [sent()]);
+    assert_eq!(show(story.sent), show(b"<cross-domain-policy/>\0"));
+}
+
+#[test]
+fn px_1_off_it_is_refused_with_no_reply() {
+    for cut in 0..=REQUEST.len() {
+        let off = Connection::server(&Config::new());
+        let story = tell(off, REQUEST, &[cut], true);
+        assert_eq!(story.said, [broken(ProtocolError::PolicyRequest)]);
+        assert_eq!(show(story.sent), "");
+    }
+}
+
+#[test]
+fn px_1_nothing_is_said_before_its_nul() {
+    for config in [ON, Config::new()] {
+        for end in 0..REQUEST.len() {
+            let mut server = Teller::new(Connection::server(&config));
+            server.feed(&REQUEST[..end]);
+            assert_eq!(server.story, Story::default());
+            server.eof();
+            let eof = Said::Closed(Closed::Eof(Phase::Opening));
+            assert_eq!(server.said(), [eof], "at {end}");
+            assert_eq!(show(server.sent()), "");
+        }
+    }
+}
+
+#[test]
+fn px_1_what_only_looks_like_it_is_a_bad_request() {
+    // The byte at which each goes wrong is marked.
+    for malformed in [
+        "<^html>",
+        "<^POLICY-FILE-REQUEST/>",
+        "<policy-file-request^>",
+        "<policy-file-request/^ >",
+        "<policy-file-request/>^\r\n\r\n",
+        "<policy-file-request/>^GET / HTTP/1.1\r\n",
+        "<^ policy-file-request/>",
+    ] {
+        let whole = "<policy-file-request/>";
+        let (bytes, at) = edit_marked([whole.as_bytes(), b"\0"].concat(), whole, malformed);
+        for config in [ON, Config::new()] {
+            let story = tell(Connection::server(&config), &bytes, &[], false);
+            assert_eq!(story.said, [broken(ProtocolError::StartLine { at })]);
+            let refusal = b"HTTP/1.1 400 Bad Request\r\n";
+            assert!(story.sent.starts_with(refusal), "{malformed}");
+        }
+    }
+}
+
+#[test]
+fn px_1_a_request_is_answered_as_ever_where_it_is_on() {
+    let bytes = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3].concat();
+    let story = tell(Connection::server(&ON), &bytes, &[], false);
+    let sent = [DRAFT_76_REPLY.as_bytes(), DRAFT_76_ANSWER].concat();
+    assert_eq!(show(story.sent), show(sent));
+}
