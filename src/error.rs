@@ -174,9 +174,9 @@ impl ProtocolError {
     pub const fn status(&self) -> Option<u16> {
         // PX-3
         match self {
-            Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } => Some(431),
-            Self::LineTooLong { at: 0, .. } => Some(414),
-            Self::LineTooLong { .. } => Some(431),
+            Self::HeadTooLong { .. } | Self::LineTooLong { .. } | Self::TooManyHeaders { .. } => {
+                Some(431)
+            }
             Self::Method => Some(405),
             Self::Version { .. } => Some(505),
             Self::NotWebSocket | Self::DialectOff(_) => Some(426),
@@ -216,7 +216,9 @@ impl ProtocolError {
 
 const fn header_status(name: &str, fault: HeaderFault) -> u16 {
     match (name.as_bytes(), fault) {
-        (b"Sec-WebSocket-Version" | b"Upgrade", HeaderFault::Invalid) => 426,
+        (b"Sec-WebSocket-Version" | b"Sec-WebSocket-Draft" | b"Upgrade", HeaderFault::Invalid) => {
+            426
+        }
         _ => 400,
     }
 }

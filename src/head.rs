@@ -295,14 +295,17 @@ fn request_target(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
     if version == b"HTTP/1.1" {
         return Ok(begin..end);
     }
-    let number = version.strip_prefix(b"HTTP/").unwrap_or_default();
-    let other = !number.is_empty() && number.iter().all(|b| b.is_ascii_digit() || *b == b'.');
     let at = end + 1;
-    Err(if other {
-        ProtocolError::Version { at: at as u32 }
-    } else {
-        malformed(at)
-    })
+    let name = b"HTTP/";
+    let same = version.iter().zip(name).take_while(|(a, b)| a == b).count();
+    let number = version.get(same..).unwrap_or_default();
+    let in_number = |byte: &&u8| byte.is_ascii_digit() || **byte == b'.';
+    let digits = number.iter().take_while(in_number).count();
+    if same < name.len() || digits == 0 || digits < number.len() {
+        let digits = if same < name.len() { 0 } else { digits };
+        return Err(malformed(at + same + digits));
+    }
+    Err(ProtocolError::Version { at: at as u32 })
 }
 
 /// H76-34: the range of the status, three digits between the first two spaces.
@@ -313,9 +316,9 @@ fn status(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
     }
     let begin = memchr(b' ', line).ok_or(malformed(line.len()))? + 1;
     let digits = line.get(begin..).unwrap_or_default();
-    let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
-    let end = begin + count;
-    if count != 3 || line.get(end) != Some(&b' ') {
+    let count = digits.iter().take(3).take_while(|b| b.is_ascii_digit());
+    let end = begin + count.count();
+    if end != begin + 3 || line.get(end) != Some(&b' ') {
         return Err(malformed(end));
     }
     Ok(begin..end)

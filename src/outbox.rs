@@ -18,6 +18,8 @@ pub(crate) struct Outbox {
     /// Whether a message has gone this way: then the next finds room made. Many a connection
     /// only listens once its opening is through, and holds nothing.
     keeps: bool,
+    /// Whether anything was pushed since [`rest`](Self::rest).
+    used: bool,
 }
 
 impl Outbox {
@@ -45,6 +47,7 @@ impl Outbox {
     /// Appends a payload masked.
     pub(crate) fn push_masked(&mut self, bytes: &[u8], key: [u8; 4]) {
         self.keeps = true;
+        self.used = true;
         for (block, offset) in bytes.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
             let end = self.bytes.len();
             self.bytes.extend_from_slice(block);
@@ -58,6 +61,7 @@ impl Outbox {
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.used = true;
         for block in bytes.chunks(BLOCK) {
             self.bytes.extend_from_slice(block);
         }
@@ -85,6 +89,21 @@ impl Outbox {
         self.bytes.clear();
         self.sent = 0;
         self.bytes.shrink_to(if self.keeps { KEPT } else { 0 });
+    }
+
+    /// Whether room is held that nothing is in.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.bytes.is_empty() && self.bytes.capacity() > 0
+    }
+
+    /// Whether nothing was pushed since the last call.
+    pub(crate) fn rest(&mut self) -> bool {
+        !core::mem::take(&mut self.used)
+    }
+
+    /// Gives all room back.
+    pub(crate) fn release(&mut self) {
+        self.bytes.shrink_to_fit();
     }
 }
 

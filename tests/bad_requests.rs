@@ -53,7 +53,11 @@ fn refusal(status: u16) -> String {
     let (reason, field) = match status {
         400 => ("Bad Request", ""),
         405 => ("Method Not Allowed", "Allow: GET\r\n"),
-        426 => ("Upgrade Required", "Upgrade: WebSocket\r\n"),
+        // HY-9: with those versions that are on.
+        426 => (
+            "Upgrade Required",
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n",
+        ),
         431 => ("Request Header Fields Too Large", ""),
         505 => ("HTTP Version Not Supported", ""),
         _ => panic!("a bad request is never answered {status}"),
@@ -73,11 +77,23 @@ fn refusal(status: u16) -> String {
 /// The request gives this error and this answer, whole and byte by byte, and then nothing more.
 #[track_caller]
 fn refused(name: &str, config: Config, bytes: &[u8], error: ProtocolError, status: Option<u16>) {
+    let answer = status.map(refusal).unwrap_or_default(); // H76-2: and no 101
+    refused_with(name, config, bytes, error, status, &answer);
+}
+
+#[track_caller]
+fn refused_with(
+    name: &str,
+    config: Config,
+    bytes: &[u8],
+    error: ProtocolError,
+    status: Option<u16>,
+    answer: &str,
+) {
     let story = tell(Connection::server(&config), bytes, &[], false);
     let closed = Said::Closed(Closed::Protocol(error));
     assert_eq!(story.said, [closed], "{name}: {}", show(bytes));
-    let answer = status.map(refusal).unwrap_or_default(); // H76-2: and no 101
-    assert_eq!(show(&story.sent), show(&answer), "{name}");
+    assert_eq!(show(&story.sent), show(answer), "{name}");
     assert!(!answer.contains(MARK));
     assert_eq!(error.status(), status, "{name}");
 
@@ -474,8 +490,8 @@ fn rq_18_a_body_is_refused() {
 // Section 2: which dialect.
 
 #[test]
-fn a_later_version_is_answered_426_whatever_stands_beside_it() {
-    for version in ["13", "8", "7", "6", "12", "14", "0", "-1", "zqxj", ""] {
+fn hy_9_an_unknown_version_is_answered_426_whatever_stands_beside_it() {
+    for version in ["6", "12", "14", "0", "-1", "zqxj", ""] {
         let value = version.as_bytes();
         let name = "Sec-WebSocket-Version";
         refuses_value(&BOTH, name, "Zqxj: zqxj", value, 426);
@@ -521,6 +537,7 @@ fn a_lone_key_never_falls_back_to_hixie_75() {
 #[test]
 fn a_dialect_that_is_off_is_answered_426() {
     let none = Config::new().dialects(Dialects::NONE);
+    let no_version = refusal(426).replace("Sec-WebSocket-Version: 13, 8, 7\r\n", "");
     let all_but = |dialect| CONFIG.dialects(Dialects::ALL.without(dialect));
     for (head, dialect, configs) in [
         (HEAD_75, Hixie75, [Config::new(), all_but(Hixie75), none]),
@@ -528,7 +545,12 @@ fn a_dialect_that_is_off_is_answered_426() {
     ] {
         for config in configs {
             let error = DialectOff(dialect);
-            refused("off", config, head.as_bytes(), error, Some(426));
+            let answer = if config == none {
+                no_version.clone()
+            } else {
+                refusal(426)
+            };
+            refused_with("off", config, head.as_bytes(), error, Some(426), &answer);
         }
     }
 }

@@ -192,7 +192,7 @@ fn h75_8_fr_14_after_a_fatal_error_it_is_dropped_with_nothing_written() {
         (&b"\x00\x01\x02\x03\x04\x05\x06"[..], too_long),
         (b"\x80\x06", length_too_long),
         (b"\x7f", unknown),
-        (b"\x00\xc3\x28\xff", ProtocolError::Utf8 { at: 1 }),
+        (b"\x00\xc3\x28\xff", ProtocolError::Utf8 { at: 0 }),
     ] {
         for mut end in ends(&config) {
             end.feed(bytes);

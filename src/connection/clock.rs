@@ -18,7 +18,12 @@ pub(super) enum Timed {
     Closing,
     /// It is over, and the peer has not taken the last bytes.
     Flushing,
+    /// Open, with room in hand for output and none to fill it.
+    Resting,
 }
+
+/// A connection silent for so long gives the room for its output back.
+const REST: Duration = Duration::from_secs(1);
 
 /// What a caller may wait while an event is ready: the least that every kind of socket takes for
 /// a timeout.
@@ -29,17 +34,22 @@ impl Connection {
     /// wait before the next call, never zero, `None` for as long as it likes.
     ///
     /// Each timeout begins with the first call in its phase: the opening handshake
-    /// ([`handshake_timeout`](Config::handshake_timeout)), the peer's answer to a close, and the
-    /// peer's taking of the last bytes once it is over
-    /// ([`close_timeout`](Config::close_timeout)); bytes not taken by then are dropped, so that
-    /// [`is_done`](Self::is_done) comes true. A caller that never calls it has no timeouts.
+    /// ([`handshake_timeout`](crate::Config::handshake_timeout)), the peer's answer to a close, and
+    /// the peer's taking of the last bytes once it is over
+    /// ([`close_timeout`](crate::Config::close_timeout)); bytes not taken by then are dropped, so
+    /// that [`is_done`](Self::is_done) comes true. A connection that has sent nothing for a second
+    /// gives the room for its output back. A caller that never calls it has none of this.
+    ///
+    /// A timeout is told of by the next [`receive`](Self::receive): tick, receive, write is a good
+    /// order for a turn.
     pub fn tick(&mut self, now: Duration) -> Option<Duration> {
         let Some((phase, timeout)) = self.timed() else {
             self.timer = None;
             return self.has_news().then_some(AT_ONCE);
         };
+        let rested = phase == Timed::Resting && self.outbox.rest();
         let timer = match self.timer {
-            Some(timer) if timer.phase == phase => timer,
+            Some(timer) if timer.phase == phase && (rested || phase != Timed::Resting) => timer,
             _ => Timer {
                 phase,
                 until: now.saturating_add(timeout),
@@ -62,6 +72,7 @@ impl Connection {
         match &self.state {
             State::Opening(_) => Some((Timed::Opening, self.config.handshake_timeout)),
             State::Open { closing: true, .. } => Some((Timed::Closing, self.config.close_timeout)),
+            State::Open { .. } if self.outbox.is_idle() => Some((Timed::Resting, REST)),
             State::Open { .. } => None,
             State::Over { .. } if self.wants_write() => {
                 Some((Timed::Flushing, self.config.close_timeout))
@@ -75,6 +86,7 @@ impl Connection {
             Timed::Opening => self.finish(Closed::TimedOut(Phase::Opening)),
             Timed::Closing => self.finish(Closed::TimedOut(Phase::Closing)),
             Timed::Flushing => self.outbox.clear(),
+            Timed::Resting => self.outbox.release(),
         }
     }
 

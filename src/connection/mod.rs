@@ -488,6 +488,13 @@ impl Connection {
         }
     }
 
+    /// Whether a message can be sent: from [`Event::Open`] on, and until [`close`](Self::close) or
+    /// [`Event::Closed`].
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { closing: false, .. })
+    }
+
     fn is_closing(&self) -> bool {
         matches!(self.state, State::Open { closing: true, .. })
     }
@@ -498,7 +505,8 @@ impl Connection {
         self.role
     }
 
-    /// The dialect spoken, once it is known: from `accept` on, or from [`Event::Open`].
+    /// The dialect spoken, once it is known: a server's from [`accept`](Self::accept) on, a
+    /// client's from [`Event::Open`].
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
         self.dialect

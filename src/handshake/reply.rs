@@ -93,25 +93,27 @@ pub(crate) fn check_reply(
     })
 }
 
-/// WebKit compared the first three lines byte by byte (H75-2).
+/// H75-2, H75-6: WebKit compared the first three lines byte by byte.
 fn first_lines(head: &Head, expected: &[u8]) -> Result<(), ProtocolError> {
-    let bytes = head.bytes();
-    let same = bytes.iter().zip(expected).take_while(|(a, b)| a == b);
+    let same = head
+        .bytes()
+        .iter()
+        .zip(expected)
+        .take_while(|(a, b)| a == b);
     let at = same.count();
-    if at == expected.len() {
-        return Ok(());
+    if at < expected.len() {
+        let lines = expected.iter().take(at).filter(|byte| **byte == b'\n');
+        let (number, name) = match lines.count() {
+            0 => return Err(ProtocolError::StartLine { at: at as u32 }),
+            1 => (0, UPGRADE),
+            _ => (1, CONNECTION),
+        };
+        let anywhere = head.header(name).ok_or_else(|| missing(name, head))?;
+        let header = head.headers().nth(number).unwrap_or(anywhere);
+        return Err(wrong(name, &header, HeaderFault::Mismatch));
     }
-    let field = |header: &Header<'_>| header.at as usize <= at;
-    let name = match head.headers().take_while(field).count() {
-        0 => return Err(ProtocolError::StartLine { at: at as u32 }),
-        1 => UPGRADE,
-        _ => CONNECTION,
-    };
-    Err(ProtocolError::Header {
-        name,
-        at: at as u32,
-        fault: HeaderFault::Mismatch,
-    })
+    single(head, UPGRADE)?;
+    single(head, CONNECTION).map(drop)
 }
 
 /// RFC 6455, 4.1: a list in which `Upgrade` is one member.

@@ -83,12 +83,18 @@ impl Request {
     /// Whether a server with this configuration answers such a request at all.
     pub(crate) fn admit(&self, config: &Config) -> Result<(), ProtocolError> {
         match self.dialect() {
-            None if !config.plain_http => Err(ProtocolError::NotWebSocket),
+            None if !config.plain_http || self.lost_upgrade() => Err(ProtocolError::NotWebSocket),
             Some(dialect) if !config.dialects.contains(dialect) => {
                 Err(ProtocolError::DialectOff(dialect))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether it would be for a WebSocket, but that a field got lost on the way.
+    fn lost_upgrade(&self) -> bool {
+        let asks = [KEY, KEY1, KEY2, VERSION, DRAFT];
+        asks.iter().any(|name| self.0.head.header(name).is_some())
     }
 
     /// From HyBi-7 on: the key.
@@ -211,6 +217,7 @@ fn opening(head: &Head) -> Result<Option<Opening>, ProtocolError> {
     }
     required(head, HOST, is_authority)?; // RQ-16
     let Some(upgrade) = single(head, UPGRADE)? else {
+        optional(head, ORIGIN, is_visible)?;
         body_of(head, b"0")?;
         return Ok(None);
     };

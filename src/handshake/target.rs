@@ -199,13 +199,14 @@ impl Target {
         self.protocols.iter().map(String::as_str).take(most)
     }
 
-    /// H76-38: with the scheme's own port left out, or written out as Firefox 4 had it.
+    /// H75-6, H76-38: exactly ours; in Hixie-76 also with the scheme's own port written out, as
+    /// Firefox 4 had it.
     pub(super) fn is_location(&self, location: &[u8]) -> bool {
         let scheme = if self.secure { "wss://" } else { "ws://" };
         let is = |authority: String| {
             [scheme, &authority, &self.resource].concat().as_bytes() == location
         };
-        is(self.authority()) || is(self.authority_with_port())
+        is(self.authority()) || self.dialect == Dialect::Hixie76 && is(self.authority_with_port())
     }
 
     /// The request, and what has to come of it.

@@ -165,3 +165,46 @@ pub const DRAFT_75_REPLY: &str = "HTTP/1.1 101 Web Socket Protocol Handshake\r\n
     WebSocket-Origin: http://example.com\r\n\
     WebSocket-Location: ws://example.com/demo\r\n\
     WebSocket-Protocol: sample\r\n\r\n";
+
+/// Where `needle` begins, which stands in `bytes` once.
+pub fn at(bytes: &[u8], needle: impl AsRef<[u8]>) -> u32 {
+    let needle = needle.as_ref();
+    let windows = bytes.windows(needle.len()).enumerate();
+    let found: Vec<usize> = windows
+        .filter(|(_, window)| *window == needle)
+        .map(|(at, _)| at)
+        .collect();
+    let [at] = found[..] else {
+        panic!("{} stands there {}x", show(needle), found.len());
+    };
+    at as u32
+}
+
+/// `bytes` with `to` in the place of `from`, which stands there once.
+pub fn edit(bytes: impl AsRef<[u8]>, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Vec<u8> {
+    let (bytes, from) = (bytes.as_ref(), from.as_ref());
+    let (before, rest) = bytes.split_at(at(bytes, from) as usize);
+    [before, to.as_ref(), &rest[from.len()..]].concat()
+}
+
+/// [`edit`], where a `^` in `to` marks the byte behind it and is left out; and where that byte is,
+/// or else how long it all is.
+pub fn edit_marked(
+    bytes: impl AsRef<[u8]>,
+    from: impl AsRef<[u8]>,
+    to: impl AsRef<[u8]>,
+) -> (Vec<u8>, u32) {
+    let (begin, to) = (at(bytes.as_ref(), &from), to.as_ref());
+    let Some(mark) = to.iter().position(|byte| *byte == b'^') else {
+        let edited = edit(bytes, from, to);
+        let length = edited.len() as u32;
+        return (edited, length);
+    };
+    let to = [&to[..mark], &to[mark + 1..]].concat();
+    (edit(bytes, from, to), begin + mark as u32)
+}
+
+/// Bytes as a failed assertion is to print them; no two are shown alike.
+pub fn show(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().escape_ascii().to_string()
+}

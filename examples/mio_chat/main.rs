@@ -1,0 +1,64 @@
+//! The same server as `poke`, for thousands of connections on one thread: edge-triggered readiness
+//! from mio, one buffer for all that is read, one write for all that is said.
+
+mod letter;
+mod link;
+mod room;
+mod timers;
+#[path = "../common/words.rs"]
+mod words;
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io::Write;
+use std::net::ToSocketAddrs;
+
+use mio::net::TcpListener;
+use mio::{Poll, Waker};
+use room::Room;
+
+const HELP: &str = "\
+Serves the poke page and its WebSocket, all on one thread.
+
+Usage: mio_chat [ADDR]
+
+ADDR defaults to 127.0.0.1:1234; port 0 takes any that is free.";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Some(address) = arguments()? else {
+        say(HELP);
+        return Ok(());
+    };
+    let poll = Poll::new()?;
+    let interrupt = Waker::new(poll.registry(), room::INTERRUPT)?;
+    ctrlc::set_handler(move || {
+        let _ = interrupt.wake();
+    })?;
+    let address = address.to_socket_addrs()?.next();
+    let listener = TcpListener::bind(address.ok_or("the name has no address")?)?;
+    say(format_args!(
+        "listening on ws://{}/",
+        listener.local_addr()?
+    ));
+    Room::new(poll, listener)?.run()?;
+    Ok(())
+}
+
+fn arguments() -> Result<Option<String>, lexopt::Error> {
+    use lexopt::prelude::*;
+    let mut address = None;
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Value(value) if address.is_none() => address = Some(value.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Some(address.unwrap_or("127.0.0.1:1234".to_owned())))
+}
+
+/// A line for the operator, whom nobody has to be.
+fn say(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
