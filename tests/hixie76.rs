@@ -506,7 +506,9 @@ fn target() -> Target {
 }
 
 fn plain_target() -> Target {
-    let target = Target::new("ws://example.com/demo").unwrap();
+    let target = Target::new("ws://example.com/demo")
+        .unwrap()
+        .dialect(Hixie76);
     target.origin("http://example.com").unwrap()
 }
 
@@ -606,7 +608,7 @@ fn h76_30_h76_32_what_the_url_gives() {
         ("ws://[::AB]:8081/", "/", "[::ab]:8081", "http"),
     ];
     for (url, resource, host, scheme) in rows {
-        let request = request_to(&Target::new(url).unwrap(), ENTROPY);
+        let request = request_to(&Target::new(url).unwrap().dialect(Hixie76), ENTROPY);
         let line = format!("GET {resource} HTTP/1.1\r\n");
         assert!(request.head.starts_with(&line), "{url}: {}", request.head);
         assert_eq!(request.field("Host"), host, "{url}");
@@ -904,7 +906,7 @@ fn h76_38_the_port_of_the_scheme_may_be_written_out() {
             ["wss://example.com/demo", "wss://example.com:443/demo"],
         ),
     ] {
-        let target = Target::new(url).unwrap();
+        let target = Target::new(url).unwrap().dialect(Hixie76);
         let target = target.origin("http://example.com").unwrap();
         let target = target.protocol("sample").unwrap();
         for location in locations {
