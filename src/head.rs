@@ -40,6 +40,7 @@ const MAX_STATUS_LINE: u32 = 1024;
 
 /// Room for what browsers send, so that a head seldom has to grow.
 const USUAL: usize = 512;
+const USUAL_FIELDS: usize = 12;
 
 /// What the first line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +82,6 @@ impl<'h> Header<'h> {
     /// RQ-9: the value without the white space round it.
     pub(crate) fn trimmed(&self) -> &'h [u8] {
         trim(self.value)
-    }
-
-    pub(crate) fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
@@ -138,7 +135,8 @@ impl Head {
     /// Takes bytes off the front of `input`.
     pub(crate) fn read(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
         if self.bytes.capacity() == 0 {
-            self.bytes.reserve(USUAL);
+            self.bytes = Vec::with_capacity(USUAL);
+            self.fields = Vec::with_capacity(USUAL_FIELDS);
         }
         let room = self.room();
         let within = input.get(..room).unwrap_or(input);
@@ -224,8 +222,11 @@ impl Head {
 
     /// Request: the target, bytes 0x21 to 0x7E, as it came.
     pub(crate) fn target(&self) -> &str {
-        let target = self.bytes.get(self.subject.clone()).unwrap_or_default();
-        core::str::from_utf8(target).unwrap_or_default()
+        core::str::from_utf8(self.target_bytes()).unwrap_or_default()
+    }
+
+    pub(crate) fn target_bytes(&self) -> &[u8] {
+        self.bytes.get(self.subject.clone()).unwrap_or_default()
     }
 
     /// Response: the status, three digits.
@@ -237,23 +238,37 @@ impl Head {
 
     /// The fields in their order.
     pub(crate) fn headers(&self) -> impl Iterator<Item = Header<'_>> {
-        self.fields.iter().map(|field| {
-            let part = |from: u32, to: u32| {
-                let range = from as usize..to as usize;
-                self.bytes.get(range).unwrap_or_default()
-            };
-            let value = part(field.colon + 1, field.end);
-            Header {
-                name: part(field.name, field.colon),
-                value: value.strip_prefix(b" ").unwrap_or(value),
-                at: field.name,
+        self.fields.iter().map(|field| self.part(*field))
+    }
+
+    /// The fields of this name, in any case.
+    pub(crate) fn named<'h>(&'h self, name: &str) -> impl Iterator<Item = Header<'h>> {
+        self.fields.iter().filter_map(move |field| {
+            if (field.colon - field.name) as usize != name.len() {
+                return None;
             }
+            let header = self.part(*field);
+            let same = header.name.eq_ignore_ascii_case(name.as_bytes());
+            same.then_some(header)
         })
     }
 
-    /// The first field of this name.
+    /// The first field of this name, in any case.
     pub(crate) fn header(&self, name: &str) -> Option<Header<'_>> {
-        self.headers().find(|header| header.is(name))
+        self.named(name).next()
+    }
+
+    fn part(&self, field: Field) -> Header<'_> {
+        let part = |from: u32, to: u32| {
+            let range = from as usize..to as usize;
+            self.bytes.get(range).unwrap_or_default()
+        };
+        let value = part(field.colon + 1, field.end);
+        Header {
+            name: part(field.name, field.colon),
+            value: value.strip_prefix(b" ").unwrap_or(value),
+            at: field.name,
+        }
     }
 }
 
@@ -338,9 +353,14 @@ fn field(begin: usize, line: &[u8]) -> Result<usize, ProtocolError> {
         return Err(fault(begin + colon, LineFault::Name));
     }
     let value = line.get(colon + 1..).unwrap_or_default();
-    let Some(bad) = value.iter().position(|byte| is_control(*byte)) else {
+    // All of them at once, which is quicker than one by one up to the first.
+    if !value
+        .iter()
+        .fold(false, |bad, byte| bad | is_control(*byte))
+    {
         return Ok(colon);
-    };
+    }
+    let bad = value.iter().take_while(|byte| !is_control(**byte)).count();
     let kind = match value.get(bad) {
         Some(b'\r') => LineFault::BareCr,
         _ => LineFault::Value, // RQ-11
@@ -358,10 +378,19 @@ pub(crate) fn is_control(byte: u8) -> bool {
 }
 
 /// RFC 7230, 3.2.6
-pub(crate) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
+pub(crate) const fn is_token(byte: u8) -> bool {
+    const LOW: u64 = token_bits(0);
+    const HIGH: u64 = token_bits(64);
+    let bits = if byte < 64 { LOW } else { HIGH };
+    byte < 128 && bits >> (byte % 64) & 1 == 1
+}
+
+/// Which of the 64 bytes from `first` on stand in a token.
+const fn token_bits(first: u8) -> u64 {
+    let (mut bits, mut i) = (0, 0);
+    while i < 64 {
+        let marks = matches!(
+            first + i,
             b'!' | b'#'
                 | b'$'
                 | b'%'
@@ -376,7 +405,13 @@ pub(crate) fn is_token(byte: u8) -> bool {
                 | b'`'
                 | b'|'
                 | b'~'
-        )
+        );
+        if marks || (first + i).is_ascii_alphanumeric() {
+            bits |= 1 << i;
+        }
+        i += 1;
+    }
+    bits
 }
 
 pub(crate) fn trim(mut value: &[u8]) -> &[u8] {

@@ -67,6 +67,16 @@ impl Outbox {
         }
     }
 
+    /// Appends what was made for this, without a copy when nothing is before it.
+    pub(crate) fn append(&mut self, bytes: Vec<u8>) {
+        if self.bytes.is_empty() && !self.keeps {
+            self.bytes = bytes;
+            self.used = true;
+        } else {
+            self.push(&bytes);
+        }
+    }
+
     /// # Panics
     /// When `n` is more than is pending: the one way to misuse the crate that no type can stop.
     pub(crate) fn advance(&mut self, n: usize) {

@@ -108,7 +108,7 @@ impl Connection {
             proof,
         };
         let mut conn = Self::new(config, Role::Client, State::Opening(Box::new(reply)));
-        conn.outbox.push(&request);
+        conn.outbox.append(request);
         conn.entropy = (!target.speaks().is_hixie()).then(|| Box::new(entropy));
         conn
     }
@@ -214,8 +214,7 @@ impl Connection {
                         Step::Again => {}
                         Step::Request(request) => match request.admit(&self.config) {
                             Ok(()) => {
-                                let waiting = Opening::Waiting(request.clone());
-                                self.state = State::Opening(Box::new(waiting));
+                                **step = Opening::Waiting(request.clone());
                                 return Some(Event::Request(request));
                             }
                             Err(error) => self.fail(error),
@@ -321,7 +320,7 @@ impl Connection {
         match &self.state {
             State::Opening(step) if step.may_answer() => {
                 if let Some(response) = handshake::refusal(&error, self.config.dialects) {
-                    self.outbox.push(&response);
+                    self.outbox.append(response);
                 }
             }
             State::Open { closing: false, .. } => self.queue_close(Some(error.close_code()), ""),
@@ -357,22 +356,22 @@ impl Connection {
         let dialect = request.dialect().ok_or(Refused::NoRequest)?;
         let head = handshake::accept(&self.config, &request, answer)?;
         self.check_room(head.len())?;
-        self.outbox.push(head.as_bytes());
+        self.outbox.append(head);
         self.accepted(&request, dialect);
         Ok(())
     }
 
     fn accepted(&mut self, request: &Request, dialect: Dialect) {
         self.dialect = Some(dialect);
-        self.state = match dialect {
-            Dialect::Hixie75 | Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
-                State::open(dialect, self.role, false) // H75-5
+        match &mut self.state {
+            State::Opening(step) if dialect == Dialect::Hixie76 => {
+                **step = Opening::Key3 {
+                    parts: request.parts(),
+                    key3: Gather::default(),
+                };
             }
-            Dialect::Hixie76 => State::Opening(Box::new(Opening::Key3 {
-                parts: request.parts(),
-                key3: Gather::default(),
-            })),
-        };
+            _ => self.state = State::open(dialect, self.role, false), // H75-5
+        }
     }
 
     /// Answers the last [`Event::Request`] with any other status, fields and body, and closes.
@@ -385,7 +384,7 @@ impl Connection {
         self.waiting()?;
         let bytes = handshake::respond(response)?;
         self.check_room(bytes.len())?;
-        self.outbox.push(&bytes);
+        self.outbox.append(bytes);
         self.finish(Closed::Rejected(response.status()));
         Ok(())
     }
@@ -414,7 +413,7 @@ impl Connection {
                 if step.may_answer() {
                     // A constant status and no fields: nothing to refuse.
                     let response = handshake::respond(&Response::new(503)).unwrap_or_default();
-                    self.outbox.push(&response);
+                    self.outbox.append(response);
                 }
                 self.finish(Closed::Local);
             }

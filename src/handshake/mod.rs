@@ -100,7 +100,7 @@ fn missing(name: &'static str, head: &Head) -> ProtocolError {
 
 /// A field that may stand once (RQ-12).
 fn single<'h>(head: &'h Head, name: &'static str) -> Result<Option<Header<'h>>, ProtocolError> {
-    let mut found = head.headers().filter(|header| header.is(name));
+    let mut found = head.named(name);
     let first = found.next();
     match found.next() {
         None => Ok(first),

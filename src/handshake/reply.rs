@@ -118,7 +118,7 @@ fn first_lines(head: &Head, expected: &[u8]) -> Result<(), ProtocolError> {
 
 /// RFC 6455, 4.1: a list in which `Upgrade` is one member.
 fn connection(head: &Head) -> Result<(), ProtocolError> {
-    let mut fields = head.headers().filter(|header| header.is(CONNECTION));
+    let mut fields = head.named(CONNECTION);
     let first = fields.next().ok_or_else(|| missing(CONNECTION, head))?;
     if has_member(&first, b"upgrade") || fields.any(|header| has_member(&header, b"upgrade")) {
         return Ok(());

@@ -91,6 +91,20 @@ impl Request {
         }
     }
 
+    /// The value of `Host`, as it goes into the reply.
+    pub(crate) fn host_bytes(&self) -> &[u8] {
+        self.header(HOST).unwrap_or_default()
+    }
+
+    /// Hixie: the value of `Origin`, as it goes into the reply.
+    pub(crate) fn origin_bytes(&self) -> &[u8] {
+        self.header(ORIGIN).unwrap_or_default()
+    }
+
+    pub(crate) fn resource_bytes(&self) -> &[u8] {
+        self.0.head.target_bytes()
+    }
+
     /// Whether it would be for a WebSocket, but that a field got lost on the way.
     fn lost_upgrade(&self) -> bool {
         let asks = [KEY, KEY1, KEY2, VERSION, DRAFT];
@@ -168,9 +182,10 @@ impl Request {
     /// The values of the subprotocol field as they came, white space round them aside.
     pub(crate) fn protocol_lines(&self) -> impl Iterator<Item = &str> {
         let name = self.dialect().map(protocol_name);
-        let headers = self.0.head.headers();
+        let headers = name.map(|name| self.0.head.named(name));
         headers
-            .filter(move |header| name.is_some_and(|name| header.is(name)))
+            .into_iter()
+            .flatten()
             .filter_map(|header| core::str::from_utf8(header.trimmed()).ok())
     }
 
@@ -253,10 +268,11 @@ fn required(
     name: &'static str,
     is_valid: fn(&[u8]) -> bool,
 ) -> Result<(), ProtocolError> {
-    if single(head, name)?.is_none() {
-        return Err(missing(name, head));
+    match single(head, name)? {
+        Some(header) if is_valid(header.trimmed()) => Ok(()),
+        Some(header) => Err(wrong(name, &header, HeaderFault::Invalid)),
+        None => Err(missing(name, head)),
     }
-    optional(head, name, is_valid)
 }
 
 fn optional(
@@ -274,7 +290,7 @@ fn optional(
 
 fn protocol(head: &Head, dialect: Dialect) -> Result<(), ProtocolError> {
     let name = protocol_name(dialect);
-    let mut fields = head.headers().filter(|header| header.is(name));
+    let mut fields = head.named(name);
     match fields.find(|header| !is_protocol(dialect, header.trimmed())) {
         Some(header) => Err(wrong(name, &header, HeaderFault::Invalid)),
         None => Ok(()),
@@ -283,7 +299,7 @@ fn protocol(head: &Head, dialect: Dialect) -> Result<(), ProtocolError> {
 
 /// RQ-15
 fn connection(head: &Head) -> Result<(), ProtocolError> {
-    let mut fields = head.headers().filter(|header| header.is(CONNECTION));
+    let mut fields = head.named(CONNECTION);
     let first = fields.next().ok_or_else(|| missing(CONNECTION, head))?;
     let upgrades = |header: Header<'_>| has_member(&header, b"upgrade");
     if upgrades(first) || fields.any(upgrades) {

@@ -1,8 +1,6 @@
 //! What a server answers a request with.
 
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 
 use super::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, Request, TRANSFER_ENCODING, UPGRADE, VERSION, echoed,
@@ -126,10 +124,10 @@ impl<'a> Response<'a> {
 /// The head of the reply to a request that an HTTP library has read, for it to write; see
 /// [`Connection::upgrade`](crate::Connection::upgrade).
 #[derive(Clone, Debug)]
-pub struct Upgrade(String);
+pub struct Upgrade(Vec<u8>);
 
 impl Upgrade {
-    pub(crate) fn new(head: String) -> Self {
+    pub(crate) fn new(head: Vec<u8>) -> Self {
         Self(head)
     }
 
@@ -138,7 +136,7 @@ impl Upgrade {
     /// them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        &self.0
     }
 
     /// The status: 101.
@@ -150,30 +148,36 @@ impl Upgrade {
     /// The phrase behind the status.
     #[must_use]
     pub fn reason(&self) -> &str {
-        let line = self.0.lines().next().unwrap_or_default();
+        let line = self.lines().next().unwrap_or_default();
         line.splitn(3, ' ').nth(2).unwrap_or_default()
     }
 
     /// The fields, in the order in which they have to be written.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .lines()
-            .skip(1)
-            .filter_map(|line| line.split_once(": "))
+        let lines = self.lines().skip(1);
+        lines.filter_map(|line| line.split_once(": "))
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        core::str::from_utf8(&self.0).unwrap_or_default().lines()
     }
 }
+
+/// Room for a reply as most are, and for the 16 bytes behind it.
+const USUAL: usize = 384;
 
 /// The head that accepts a request.
 pub(crate) fn accept(
     config: &Config,
     request: &Request,
     accept: &Accept<'_>,
-) -> Result<String, Refused> {
+) -> Result<Vec<u8>, Refused> {
     let dialect = request.dialect().ok_or(Refused::NoRequest)?;
-    let authority = accept.authority.unwrap_or(request.host());
-    if !is_authority(authority.as_bytes()) {
-        return Err(Refused::BadHeader);
-    }
+    let authority = match accept.authority.map(str::as_bytes) {
+        Some(authority) if !is_authority(authority) => return Err(Refused::BadHeader),
+        Some(authority) => authority,
+        None => request.host_bytes(),
+    };
     let ours = |name: &str| {
         let starts = |prefix: &str| {
             let front = name.as_bytes().get(..prefix.len());
@@ -184,23 +188,19 @@ pub(crate) fn accept(
     };
     check_fields(accept.headers, ours)?;
 
-    let mut head = String::with_capacity(256);
-    head.push_str(reply_lines(dialect));
+    let mut head = Vec::with_capacity(USUAL);
+    head.extend_from_slice(reply_lines(dialect).as_bytes());
     // H76-9: one space after each colon, never more.
     match echoed(dialect) {
         Some(echoed) => {
-            push(
-                &mut head,
-                echoed.origin,
-                &[request.origin().unwrap_or_default()],
-            ); // H76-10
-            let scheme = if config.secure { "wss://" } else { "ws://" }; // H76-7
-            let location = [scheme, authority, request.resource()];
+            push(&mut head, echoed.origin, &[request.origin_bytes()]); // H76-10
+            let scheme: &[u8] = if config.secure { b"wss://" } else { b"ws://" }; // H76-7
+            let location = [scheme, authority, request.resource_bytes()];
             push(&mut head, echoed.location, &location); // H76-8
         }
         None => {
             let value = challenge::accept_value(request.key());
-            push(&mut head, ACCEPT, &[value.as_str()]);
+            push(&mut head, ACCEPT, &[value.as_bytes()]);
         }
     }
     let protocol = protocol_name(dialect);
@@ -211,19 +211,27 @@ pub(crate) fn accept(
             if !offered.any(|one| one == name) {
                 return Err(Refused::NotOffered);
             }
-            push(&mut head, protocol, &[name]);
+            push(&mut head, protocol, &[name.as_bytes()]);
         }
-        None => {
-            let lines: Vec<&str> = request.protocol_lines().collect();
-            if dialect.is_hixie() && !lines.is_empty() {
-                push(&mut head, protocol, &[&lines.join(", ")]); // RQ-12
+        None if dialect.is_hixie() => {
+            let mut lines = request.protocol_lines();
+            if let Some(first) = lines.next() {
+                push(&mut head, protocol, &[first.as_bytes()]);
+                // RQ-12: the others stand behind it, in one field.
+                for line in lines {
+                    head.truncate(head.len() - 2);
+                    head.extend_from_slice(b", ");
+                    head.extend_from_slice(line.as_bytes());
+                    head.extend_from_slice(b"\r\n");
+                }
             }
         }
+        None => {}
     }
     for (name, value) in accept.headers {
-        push(&mut head, name, &[value]);
+        push(&mut head, name, &[value.as_bytes()]);
     }
-    head.push_str("\r\n"); // H76-17
+    head.extend_from_slice(b"\r\n"); // H76-17
     Ok(head)
 }
 
@@ -257,39 +265,37 @@ pub(crate) fn refusal(error: &ProtocolError, spoken: Dialects) -> Option<Vec<u8>
 
 fn render(response: &Response<'_>) -> Vec<u8> {
     let (status, reason) = (response.status, reason(response.status));
-    let mut head = String::new();
-    let mut named = String::new();
-    // Writing to a String can't fail.
-    let _ = write!(head, "HTTP/1.1 {status} {reason}\r\n");
-    let _ = writeln!(named, "{status} {reason}");
+    let named = alloc::format!("{status} {reason}\n");
     let bodiless = matches!(status, 204 | 304);
     let body = match response.body {
         _ if bodiless => &[],
         Some(body) => body,
         None => named.as_bytes(),
     };
-    push(&mut head, CONNECTION, &["close"]);
+    let mut bytes = alloc::format!("HTTP/1.1 {status} {reason}\r\n").into_bytes();
+    push(&mut bytes, CONNECTION, &[b"close"]);
     for (name, value) in response.headers {
-        push(&mut head, name, &[value]);
+        push(&mut bytes, name, &[value.as_bytes()]);
     }
     if !bodiless {
         let typed = |(name, _): &Field<'_>| name.eq_ignore_ascii_case("Content-Type");
         if !response.headers.iter().any(typed) {
-            push(&mut head, "Content-Type", &["text/plain"]);
+            push(&mut bytes, "Content-Type", &[b"text/plain"]);
         }
-        let _ = write!(head, "{CONTENT_LENGTH}: {}\r\n", body.len());
+        let length = alloc::format!("{}", body.len());
+        push(&mut bytes, CONTENT_LENGTH, &[length.as_bytes()]);
     }
-    head.push_str("\r\n");
-    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(b"\r\n");
     bytes.extend_from_slice(body);
     bytes
 }
 
-fn push(head: &mut String, name: &str, value: &[&str]) {
-    head.push_str(name);
-    head.push_str(": ");
-    head.extend(value.iter().copied());
-    head.push_str("\r\n");
+fn push(head: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
+    let ends: [&[u8]; 2] = [b": ", b"\r\n"];
+    let [colon, end] = ends;
+    for part in [name.as_bytes(), colon].iter().chain(value).chain([&end]) {
+        head.extend_from_slice(part);
+    }
 }
 
 /// Whether a field decides where a message ends, or what becomes of the connection.
