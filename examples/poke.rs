@@ -3,13 +3,14 @@
 
 #[path = "common/link.rs"]
 mod link;
+#[path = "common/operator.rs"]
+mod operator;
 #[path = "common/words.rs"]
 mod words;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Display;
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use hybi::{Close, Config, Connection, Event, Message, Open, Refused};
 use link::Link;
+use operator::say;
 use words::{Answer, MAX_MESSAGE};
 
 const HELP: &str = "\
@@ -34,8 +36,8 @@ const MAX_CONNECTIONS: usize = 1000;
 const FAREWELL: Duration = Duration::from_secs(7);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Some(address) = arguments()? else {
-        println!("{HELP}");
+    let Some(address) = operator::address()? else {
+        say(HELP);
         return Ok(());
     };
     let (interrupt, interrupted) = mpsc::channel();
@@ -54,25 +56,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     interrupted.recv()?;
     room.dismiss();
     Ok(())
-}
-
-fn arguments() -> Result<Option<String>, lexopt::Error> {
-    use lexopt::prelude::*;
-    let mut address = None;
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Short('h') | Long("help") => return Ok(None),
-            Value(value) if address.is_none() => address = Some(value.string()?),
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(Some(address.unwrap_or("127.0.0.1:1234".to_owned())))
-}
-
-/// A line for the operator, whom nobody has to be.
-fn say(line: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn welcome(listener: &TcpListener, room: &Arc<Room>) {

@@ -90,8 +90,15 @@ impl Link {
 
     /// Ends the connection at once, without the closing handshake.
     pub fn cut(&self, why: String) {
-        let _ = self.cut.set(why);
+        self.lost(why);
         let _ = self.socket.shutdown(Shutdown::Both);
+    }
+
+    /// Keeps the first reason, unless the connection was over by itself.
+    fn lost(&self, why: String) {
+        if self.lock().conn.closed().is_none() {
+            let _ = self.cut.set(why);
+        }
     }
 
     /// Why it is over, in words.
@@ -135,7 +142,7 @@ impl Link {
                 Ok(n) => n,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    let _ = self.cut.set(error.to_string());
+                    self.lost(error.to_string());
                     0
                 }
             };

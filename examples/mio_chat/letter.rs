@@ -2,24 +2,41 @@
 
 use hybi::{Dialect, Encoded};
 
-/// A text, encoded once for each dialect that somebody in the room speaks.
+/// A message, encoded once for each dialect that somebody in the room speaks.
 pub struct Letter<'a> {
-    text: &'a str,
+    content: Content<'a>,
     copies: Vec<Encoded>,
 }
 
+enum Content<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
 impl<'a> Letter<'a> {
-    pub fn new(text: &'a str) -> Self {
-        let copies = Vec::new();
-        Self { text, copies }
+    pub fn text(text: &'a str) -> Self {
+        Self::new(Content::Text(text))
     }
 
-    pub fn copy_in(&mut self, dialect: Dialect) -> &Encoded {
+    pub fn binary(bytes: &'a [u8]) -> Self {
+        Self::new(Content::Binary(bytes))
+    }
+
+    fn new(content: Content<'a>) -> Self {
+        let copies = Vec::new();
+        Self { content, copies }
+    }
+
+    /// `None` for a binary message in a dialect that has none.
+    pub fn copy_in(&mut self, dialect: Dialect) -> Option<&Encoded> {
         let known = self.copies.iter().position(|c| c.dialect() == dialect);
-        let at = known.unwrap_or_else(|| {
-            self.copies.push(Encoded::text(dialect, self.text));
-            self.copies.len() - 1
+        if let Some(at) = known {
+            return self.copies.get(at);
+        }
+        self.copies.push(match self.content {
+            Content::Text(text) => Encoded::text(dialect, text),
+            Content::Binary(bytes) => Encoded::binary(dialect, bytes)?,
         });
-        &self.copies[at]
+        self.copies.last()
     }
 }

@@ -3,18 +3,19 @@
 
 mod letter;
 mod link;
+#[path = "../common/operator.rs"]
+mod operator;
 mod room;
 mod timers;
 #[path = "../common/words.rs"]
 mod words;
 
 use std::error::Error;
-use std::fmt::Display;
-use std::io::Write;
 use std::net::ToSocketAddrs;
 
 use mio::net::TcpListener;
 use mio::{Poll, Waker};
+use operator::say;
 use room::Room;
 
 const HELP: &str = "\
@@ -25,7 +26,7 @@ Usage: mio_chat [ADDR]
 ADDR defaults to 127.0.0.1:1234; port 0 takes any that is free.";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Some(address) = arguments()? else {
+    let Some(address) = operator::address()? else {
         say(HELP);
         return Ok(());
     };
@@ -42,23 +43,4 @@ fn main() -> Result<(), Box<dyn Error>> {
     ));
     Room::new(poll, listener)?.run()?;
     Ok(())
-}
-
-fn arguments() -> Result<Option<String>, lexopt::Error> {
-    use lexopt::prelude::*;
-    let mut address = None;
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Short('h') | Long("help") => return Ok(None),
-            Value(value) if address.is_none() => address = Some(value.string()?),
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(Some(address.unwrap_or("127.0.0.1:1234".to_owned())))
-}
-
-/// A line for the operator, whom nobody has to be.
-fn say(line: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -12,7 +12,7 @@ use slab::Slab;
 
 use crate::letter::Letter;
 use crate::link::Link;
-use crate::say;
+use crate::operator::say;
 use crate::timers::Timers;
 use crate::words::{self, Answer, MAX_MESSAGE};
 
@@ -239,6 +239,17 @@ impl Room {
                         message = None;
                     }
                 }
+                Event::Binary(piece) => {
+                    let whole = message.get_or_insert_with(|| Message::new(MAX_MESSAGE));
+                    match whole.binary(&piece) {
+                        Ok(Some(bytes)) => self.pass_on(key, Letter::binary(bytes)),
+                        Ok(None) => {}
+                        Err(error) => guest.link.cut(error.to_string()),
+                    }
+                    if piece.is_last() {
+                        message = None;
+                    }
+                }
                 _ => {}
             }
         }
@@ -246,22 +257,27 @@ impl Room {
     }
 
     fn answer(&mut self, key: usize, text: &str) {
-        self.guests[key].received += 1;
         match words::answer(text) {
             Answer::Sender(answer) => {
                 let guest = &mut self.guests[key];
+                guest.received += 1;
                 let sent = guest.link.conn.send_text(answer);
                 guest.count(sent);
             }
-            Answer::Everybody(text) => {
-                let mut letter = Letter::new(text);
-                for (key, guest) in &mut self.guests {
-                    if let Some(dialect) = guest.link.conn.dialect() {
-                        let sent = guest.link.conn.send_encoded(letter.copy_in(dialect));
-                        guest.count(sent);
-                        guest.wake(key, &mut self.awake);
-                    }
-                }
+            Answer::Everybody(text) => self.pass_on(key, Letter::text(text)),
+        }
+    }
+
+    /// Sends a guest's message to all who are open and whose dialect has such messages.
+    fn pass_on(&mut self, key: usize, mut letter: Letter<'_>) {
+        self.guests[key].received += 1;
+        for (key, guest) in &mut self.guests {
+            let conn = &mut guest.link.conn;
+            let dialect = conn.dialect().filter(|_| conn.is_open());
+            if let Some(copy) = dialect.and_then(|dialect| letter.copy_in(dialect)) {
+                let sent = conn.send_encoded(copy);
+                guest.count(sent);
+                guest.wake(key, &mut self.awake);
             }
         }
     }
