@@ -208,7 +208,7 @@ impl Room {
     fn dismiss(&self) {
         for guest in self.everybody() {
             // Refused for one that is closing already.
-            let _ = guest.link.with(|conn| conn.close(&Close::new()));
+            let _ = guest.link.with(|conn| conn.close(&Close::with(1001, "")));
         }
         let until = Instant::now() + FAREWELL;
         let mut guests = self.lock();

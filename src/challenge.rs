@@ -77,6 +77,17 @@ fn noise(entropy: &mut Entropy) -> u8 {
     }
 }
 
+/// What shows a client that the server understood its request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Proof {
+    /// Hixie-75 asks for none.
+    None,
+    /// Hixie-76: the bytes behind the head.
+    Answer([u8; 16]),
+    /// From HyBi-7 on: a field of the head.
+    Accept(AcceptValue),
+}
+
 /// What is hashed behind a key (HY-2).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 

@@ -3,22 +3,19 @@
 use alloc::vec::Vec;
 
 use crate::config::Dialect;
-use crate::opcode::Opcode;
+use crate::opcode::{MAX_HEADER, Opcode};
 
 /// The bytes before a payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
-    bytes: [u8; Header::MAX],
+    bytes: [u8; MAX_HEADER],
     len: u8,
 }
 
 impl Header {
-    /// The longest: two bytes, a 64-bit length, a mask.
-    pub(crate) const MAX: usize = 14;
-
     /// FR-11: the type of a text frame.
     const HIXIE_TEXT: Self = Self {
-        bytes: [0; Header::MAX],
+        bytes: [0; MAX_HEADER],
         len: 1,
     };
 
@@ -36,7 +33,7 @@ impl Header {
     pub(crate) fn hybi(opcode: Opcode, last: bool, length: usize, mask: Option<[u8; 4]>) -> Self {
         let masked = if mask.is_some() { 0x80 } else { 0 };
         let mut header = Self {
-            bytes: [0; Header::MAX],
+            bytes: [0; MAX_HEADER],
             len: 0,
         };
         header.push(&[opcode as u8 | if last { 0x80 } else { 0 }]);

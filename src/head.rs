@@ -118,8 +118,13 @@ impl Head {
 
     /// A request that somebody else has read, to be filled with [`push`](Self::push).
     pub(crate) fn from_target(target: &[u8]) -> Result<Self, ProtocolError> {
+        let before = b"GET ";
+        if let Some(wrong) = target.iter().position(|byte| !in_target(*byte)) {
+            let at = (before.len() + wrong) as u32;
+            return Err(ProtocolError::StartLine { at });
+        }
         let mut head = Self::request(Limits::NONE);
-        head.bytes = [b"GET ", target, b" HTTP/1.1\r\n"].concat();
+        head.bytes = [before, target, b" HTTP/1.1\r\n"].concat();
         head.end_line()?;
         Ok(head)
     }
@@ -130,6 +135,11 @@ impl Head {
             self.bytes.extend_from_slice(part);
         }
         self.end_line().map(drop)
+    }
+
+    /// Ends a head from [`from_target`](Self::from_target).
+    pub(crate) fn finish(&mut self) {
+        self.bytes.extend_from_slice(b"\r\n");
     }
 
     /// Takes bytes off the front of `input`.

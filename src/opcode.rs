@@ -31,6 +31,9 @@ impl Opcode {
 /// What a close frame without a code is read as, and never sent (RFC 6455, 7.1.5).
 pub(crate) const NO_CODE: u16 = 1005;
 
+/// The longest header: two bytes, a 64-bit length, a mask.
+pub(crate) const MAX_HEADER: usize = 14;
+
 /// The longest payload of a control frame.
 pub(crate) const MAX_CONTROL: usize = 125;
 

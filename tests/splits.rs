@@ -2,11 +2,357 @@
 
 mod common;
 
+use std::ops::RangeInclusive;
+
+use common::pair::answer_to;
+use common::reference::Rules;
 use common::*;
-use hybi::{Config, Connection};
+use hybi::{
+    Closed, Config, Connection, Dialect, Dialects, HeaderFault, LineFault, Phase, ProtocolError,
+    Role, Target,
+};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// What one end reads.
+struct Conversation {
+    conn: Box<dyn Fn() -> Connection>,
+    bytes: Vec<u8>,
+    end: Closed,
+}
+
+/// The story of `bytes`, cut at `cuts`, and of the end of file behind them.
+fn story(conn: Connection, bytes: &[u8], cuts: &[usize]) -> Story {
+    let mut teller = Teller::new(conn);
+    let mut from = 0;
+    for to in cuts.iter().copied().chain([bytes.len()]) {
+        let left = teller.feed(&bytes[from..to]);
+        let over = teller.conn.closed().is_some();
+        assert!(left == 0 || over, "{left} bytes left of {from}..{to}");
+        from = to;
+    }
+    teller.eof();
+    let closed = |said: &&Said| matches!(said, Said::Closed(_));
+    assert_eq!(teller.story.said.iter().filter(closed).count(), 1);
+    teller.story
+}
+
+fn server(config: Config, bytes: impl AsRef<[u8]>, end: Closed) -> Conversation {
+    Conversation {
+        conn: Box::new(move || Connection::server(&config)),
+        bytes: bytes.as_ref().to_vec(),
+        end,
+    }
+}
+
+fn client(target: Target, bytes: impl AsRef<[u8]>, end: Closed) -> Conversation {
+    Conversation {
+        conn: Box::new(move || Connection::client(&Config::new(), &target, [7; 32])),
+        bytes: bytes.as_ref().to_vec(),
+        end,
+    }
+}
+
+fn open(config: Config, dialect: Dialect, bytes: impl AsRef<[u8]>, end: Closed) -> Conversation {
+    Conversation {
+        conn: Box::new(move || Connection::established(&config, Role::Server, dialect, [0; 32])),
+        bytes: bytes.as_ref().to_vec(),
+        end,
+    }
+}
+
+fn broken(error: ProtocolError) -> Closed {
+    Closed::Protocol(error)
+}
+
+fn clean() -> Closed {
+    Closed::Clean(hybi::Close::new())
+}
+
+/// Every kind of frame, among them the empty message, bytes 00 and FF where they mean nothing, a
+/// length that is not minimal, characters of one to four bytes, and text that is no UTF-8.
+const FRAMES: &[u8] = b"\x00Hello\xff\x00\xff\x01x\xff\x80\x03\x00\xff\x00\x00h\xc3\xa9\xe2\x98\x83\
+    \xf0\x9f\x98\x80\xff\xff\x80\x80\x01\xff\xe0\x00\x00\xe2\x82\xff\x00\xed\xa0\x80a\xf0\x9f\xc3(\xff";
+
+fn openings() -> Vec<Conversation> {
+    let all = Config::new().dialects(Dialects::ALL);
+    let target = |dialect: Dialect| {
+        let target = Target::new("ws://example.com/demo?a=1").unwrap();
+        target.dialect(dialect).protocol("sample").unwrap()
+    };
+    let reply = |dialect: Dialect| {
+        let mut client = Connection::client(&Config::new(), &target(dialect), [7; 32]);
+        answer_to(&mut client)
+    };
+    let [head75, head76] = [DRAFT_75_HEAD, DRAFT_76_HEAD].map(str::as_bytes);
+    let request76 = [head76, DRAFT_76_KEY3].concat();
+    let (reply75, reply76) = (reply(Dialect::Hixie75), reply(Dialect::Hixie76));
+    let wrong_answer = [&reply76[..reply76.len() - 1], b"?"].concat();
+    vec![
+        server(all, [&request76, FRAMES, b"\xff\x00"].concat(), clean()),
+        server(all, [&request76, FRAMES].concat(), Closed::Eof(Phase::Open)),
+        server(
+            all,
+            [&request76, FRAMES, b"\x00ab\xc3"].concat(),
+            Closed::Eof(Phase::Frame),
+        ),
+        server(
+            all,
+            &request76[..request76.len() - 1],
+            Closed::Eof(Phase::Opening),
+        ),
+        server(
+            all,
+            &head76[..head76.len() - 1],
+            Closed::Eof(Phase::Opening),
+        ),
+        server(all, [head75, FRAMES].concat(), Closed::Eof(Phase::Open)),
+        server(all, [head75, b"\x80"].concat(), Closed::Eof(Phase::Frame)),
+        client(
+            target(Dialect::Hixie76),
+            [&reply76, FRAMES, b"\xff\x00"].concat(),
+            clean(),
+        ),
+        client(
+            target(Dialect::Hixie75),
+            [&reply75, FRAMES].concat(),
+            Closed::Eof(Phase::Open),
+        ),
+        client(
+            target(Dialect::Hixie76),
+            &reply76[..reply76.len() - 1],
+            Closed::Eof(Phase::Opening),
+        ),
+        client(
+            target(Dialect::Hixie76),
+            wrong_answer,
+            broken(ProtocolError::Challenge { at: 15 }),
+        ),
+        client(
+            target(Dialect::Hixie76),
+            edit(&reply76, "Upgrade: WebSocket", "Upgrade: websocket"),
+            broken(ProtocolError::Header {
+                name: "Upgrade",
+                at: at(&reply76, "Upgrade: WebSocket"),
+                fault: HeaderFault::Mismatch,
+            }),
+        ),
+        client(
+            target(Dialect::Hixie75),
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nGone",
+            Closed::Rejected(404),
+        ),
+        client(
+            target(Dialect::Hixie75),
+            "HTTP/1.1 1o1 Web Socket Protocol Handshake\r\n\r\n",
+            broken(ProtocolError::StartLine { at: 10 }),
+        ),
+    ]
+}
+
+fn refused_requests() -> Vec<Conversation> {
+    let line = |at: u32, fault: LineFault| ProtocolError::Line { at, fault };
+    let header =
+        |name: &'static str, at: u32, fault: HeaderFault| ProtocolError::Header { name, at, fault };
+    let head = DRAFT_76_HEAD;
+    let host = at(head.as_bytes(), "Host:");
+    let bad: Vec<(Vec<u8>, ProtocolError)> = vec![
+        (edit(head, "GET", "POST"), ProtocolError::Method),
+        (
+            edit(head, "GET ", "GET  "),
+            ProtocolError::StartLine { at: 4 },
+        ),
+        (
+            edit(head, "/demo HTTP", "/demo#a HTTP"),
+            ProtocolError::StartLine { at: 9 },
+        ),
+        (
+            edit(head, "HTTP/1.1", "HTTP/1.0"),
+            ProtocolError::Version { at: 10 },
+        ),
+        (b"\r\n".to_vec(), ProtocolError::StartLine { at: 0 }),
+        (edit(head, "Host:", " Host:"), line(host, LineFault::Fold)),
+        (edit(head, "Host:", ":"), line(host, LineFault::Name)),
+        (
+            edit(head, "Host:", "Host :"),
+            line(host + 4, LineFault::Name),
+        ),
+        (
+            edit(head, "Host: ", "Host: \0"),
+            line(host + 6, LineFault::Value),
+        ),
+        (
+            edit(head, "Host: ", "Host: \r"),
+            line(host + 6, LineFault::BareCr),
+        ),
+        (
+            edit(head, "Host: ", "Host: \n"),
+            line(host + 6, LineFault::BareLf),
+        ),
+        (
+            edit(head, "Host: example.com", "Host: example.com:0x50"),
+            header("Host", host, HeaderFault::Invalid),
+        ),
+        (
+            edit(head, "Host:", "Host: a\r\nHost:"),
+            header("Host", host + 9, HeaderFault::Duplicate),
+        ),
+        (
+            edit(head, "Sec-WebSocket-Key2", "Sec-WebSocket-Key3"),
+            header(
+                "Sec-WebSocket-Key2",
+                head.len() as u32,
+                HeaderFault::Missing,
+            ),
+        ),
+        (
+            edit(head, "12998 5 Y3 1  .P00", "nospaces"),
+            ProtocolError::Key {
+                name: "Sec-WebSocket-Key2",
+                fault: hybi::KeyFault::NoSpaces,
+            },
+        ),
+        (
+            edit(head, "Upgrade: WebSocket\r\n", ""),
+            ProtocolError::NotWebSocket,
+        ),
+        (
+            DRAFT_75_HEAD.into(),
+            ProtocolError::DialectOff(Dialect::Hixie75),
+        ),
+        (b"\x16\x03\x01\x00\xc8\x01".to_vec(), ProtocolError::Tls),
+        (
+            b"<policy-file-request/>\0".to_vec(),
+            ProtocolError::PolicyRequest,
+        ),
+        (
+            b"<policy-file-response/>\0".to_vec(),
+            ProtocolError::StartLine { at: 15 },
+        ),
+    ];
+    let mut all = Vec::new();
+    for (bytes, error) in bad {
+        // What follows is never looked at (FR-16).
+        let bytes = [&bytes, &DRAFT_76_KEY3[..], FRAMES].concat();
+        all.push(server(Config::new(), bytes, broken(error)));
+    }
+    let (length, longest) = (head.len(), "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n");
+    let few = [
+        (
+            Config::new().max_head(length - 1),
+            ProtocolError::HeadTooLong {
+                limit: length as u32 - 1,
+            },
+        ),
+        (
+            Config::new().max_line(longest.len() - 1),
+            ProtocolError::LineTooLong {
+                at: at(head.as_bytes(), "Sec-WebSocket-Key1"),
+                limit: longest.len() as u32 - 1,
+            },
+        ),
+        (
+            Config::new().max_headers(6),
+            ProtocolError::TooManyHeaders { limit: 6 },
+        ),
+    ];
+    for (config, error) in few {
+        all.push(server(config, head, broken(error)));
+    }
+    all
+}
+
+fn policy_files() -> Vec<Conversation> {
+    let config = Config::new().policy_file("<cross-domain-policy/>");
+    [
+        "<policy-file-request/>\0",
+        "<policy-file-request   />\0",
+        "<policy-file-request/>\0GET /",
+    ]
+    .map(|bytes| server(config, bytes, Closed::PolicyFile))
+    .into()
+}
+
+fn refused_frames() -> Vec<Conversation> {
+    let utf8 = |at: u64| broken(ProtocolError::Utf8 { at });
+    let unknown = |kind: u8| broken(ProtocolError::UnknownFrame { kind });
+    let too_long = |at: u64, limit: u64| broken(ProtocolError::FrameTooLong { at, limit });
+    let strict_utf8 = Config::new().strict_utf8(true);
+    let strict_frames = Config::new().strict_frames(true);
+    let limit = |bytes: u64| Config::new().max_frame(bytes);
+    let mut all = Vec::new();
+    for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
+        let mut add = |config: Config, bytes: &[u8], end: Closed| {
+            all.push(open(config, dialect, bytes, end));
+        };
+        // FR-10
+        add(strict_utf8, b"\x00ab\xc3(\xff", utf8(2));
+        add(strict_utf8, b"\x00\xe2\x82\xff", utf8(0));
+        add(strict_utf8, b"\x00a\xc3\xa9\xf0\x9f\x98a\xff", utf8(3));
+        add(strict_utf8, b"\x00\x80\xff", utf8(0));
+        add(strict_utf8, b"\x00\xed\xa0\x80\xff", utf8(0));
+        add(
+            strict_utf8,
+            b"\x00\xc3\xa9\xff\x00\xc3",
+            Closed::Eof(Phase::Frame),
+        );
+        // FR-4
+        add(strict_frames, b"\x00a\xff\x66He\xff", unknown(0x66));
+        add(strict_frames, b"\x00a\xff\x80\x02He", unknown(0x80));
+        // FR-14, in the middle of a character of two, three and four bytes
+        add(limit(1), b"\x00\xc3\xa9\xff", too_long(2, 1));
+        add(limit(1), b"\x00\xe2\x98\x83\xff", too_long(2, 1));
+        add(limit(2), b"\x00\xe2\x98\x83\xff", too_long(3, 2));
+        add(limit(3), b"\x00\xf0\x9f\x98\x80\xff", too_long(4, 3));
+        add(limit(2), b"\x00a\xc3\xa9\xff", too_long(3, 2));
+        add(limit(4), b"\x00a\xf0\x9f\x98\x80\xff", too_long(5, 4));
+        add(
+            limit(2),
+            b"\x00\xe2\x98\xff\x00\xe2\x98\xe2\xff",
+            too_long(3, 2),
+        );
+        add(
+            limit(3),
+            b"\x00\xe2\x98\x83\xff\x00ab\xe2\x98\x83\xff",
+            too_long(4, 3),
+        );
+        add(limit(2), b"\x01ab\xff\x01abc\xff", too_long(3, 2));
+        add(limit(300), b"\x80\x82\x2d", too_long(2, 300));
+        // FR-7
+        let endless = [0x80; 40];
+        add(
+            Config::new(),
+            &endless,
+            broken(ProtocolError::Length { at: 10 }),
+        );
+    }
+    all
+}
+
+fn conversations() -> Vec<Conversation> {
+    let groups = [openings, refused_requests, policy_files, refused_frames];
+    groups.into_iter().flat_map(|group| group()).collect()
+}
+
+fn same_at_every_cut(conversations: Vec<Conversation>) {
+    for Conversation { conn, bytes, end } in conversations {
+        let shown = show(&bytes);
+        let whole = story(conn(), &bytes, &[]);
+        assert_eq!(whole.said.last(), Some(&Said::Closed(end)), "{shown}");
+        for cut in 0..=bytes.len() {
+            assert_eq!(story(conn(), &bytes, &[cut]), whole, "{shown} cut at {cut}");
+        }
+        let everywhere: Vec<usize> = (0..bytes.len()).collect();
+        assert_eq!(
+            story(conn(), &bytes, &everywhere),
+            whole,
+            "{shown} bytewise"
+        );
+    }
+}
 
 #[test]
-fn rq_20_the_drafts_conversation_at_every_cut() {
+fn rq_20_cl_7_the_drafts_conversation_at_every_cut() {
     let bytes = [
         DRAFT_76_HEAD.as_bytes(),
         DRAFT_76_KEY3,
@@ -14,10 +360,200 @@ fn rq_20_the_drafts_conversation_at_every_cut() {
     ]
     .concat();
     let server = || Connection::server(&Config::new());
-    let whole = tell(server(), &bytes, &[], true);
+    let whole = story(server(), &bytes, &[]);
+    assert_eq!(
+        whole.said,
+        [
+            Said::Request(Some(Dialect::Hixie76), "/demo".into()),
+            Said::Open(Dialect::Hixie76),
+            Said::Text("Hello".into()),
+            Said::Discarded(0x01, 1),
+            Said::Discarded(0x80, 3),
+            Said::Text("h\u{e9}\u{2603}".into()),
+            Said::Closed(clean()),
+        ]
+    );
+    let sent = [DRAFT_76_REPLY.as_bytes(), DRAFT_76_ANSWER, b"\xff\x00"].concat();
+    assert_eq!(show(&whole.sent), show(sent));
     for cut in 0..=bytes.len() {
-        assert_eq!(tell(server(), &bytes, &[cut], true), whole, "cut at {cut}");
+        assert_eq!(story(server(), &bytes, &[cut]), whole, "cut at {cut}");
     }
     let everywhere: Vec<usize> = (0..bytes.len()).collect();
-    assert_eq!(tell(server(), &bytes, &everywhere, true), whole);
+    assert_eq!(story(server(), &bytes, &everywhere), whole);
+}
+
+#[test]
+fn rq_20_h76_1_h76_18_h76_39_h76_40_openings_at_every_cut() {
+    same_at_every_cut(openings());
+}
+
+#[test]
+fn rq_20_refused_requests_at_every_cut() {
+    same_at_every_cut(refused_requests());
+}
+
+#[test]
+fn px_1_policy_files_at_every_cut() {
+    same_at_every_cut(policy_files());
+}
+
+#[test]
+fn fr_4_fr_7_fr_10_fr_14_refused_frames_at_every_cut() {
+    same_at_every_cut(refused_frames());
+}
+
+fn cut_at(indices: &[Index], length: usize) -> Vec<usize> {
+    let mut cuts: Vec<usize> = indices.iter().map(|i| i.index(length + 1)).collect();
+    cuts.sort_unstable();
+    cuts
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let dialect = prop_oneof![Just(Dialect::Hixie75), Just(Dialect::Hixie76)];
+    let max_frame = prop_oneof![3 => Just(i64::MAX as u64), 1 => 0_u64..12];
+    let one_in_four = || prop::bool::weighted(0.25);
+    (dialect, one_in_four(), one_in_four(), max_frame).prop_map(
+        |(dialect, strict_utf8, strict_frames, max_frame)| Rules {
+            dialect,
+            strict_utf8,
+            strict_frames,
+            max_frame,
+        },
+    )
+}
+
+fn bytes(of: RangeInclusive<u8>, length: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(of, 0..=length)
+}
+
+/// Bytes at every edge of UTF-8, in any order.
+fn nearly_text() -> impl Strategy<Value = Vec<u8>> {
+    let edges: &[u8] = &[
+        0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe2, 0xed,
+        0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xfe,
+    ];
+    prop::collection::vec(prop::sample::select(edges), 0..12)
+}
+
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    let text = prop::collection::vec(any::<char>(), 0..8)
+        .prop_map(|text| text.into_iter().collect::<String>().into_bytes());
+    prop_oneof![text, nearly_text(), bytes(0x00..=0xfe, 12)]
+}
+
+/// Base 128, with leading bytes that add nothing (FR-5).
+fn length_bytes(mut length: usize, padding: usize) -> Vec<u8> {
+    let mut bytes = vec![length as u8 % 128];
+    while length >= 128 {
+        length /= 128;
+        bytes.push(0x80 + length as u8 % 128);
+    }
+    bytes.extend(vec![0x80; padding]);
+    bytes.reverse();
+    bytes
+}
+
+fn frame() -> impl Strategy<Value = Vec<u8>> {
+    let text = payload().prop_map(|text| [&[0x00][..], &text, &[0xff]].concat());
+    let skimmed = (0x01..=0x7f_u8, bytes(0x00..=0xfe, 12))
+        .prop_map(|(kind, payload)| [&[kind][..], &payload, &[0xff]].concat());
+    let sized = (0x80..=0xff_u8, bytes(0x00..=0xff, 300), 0..3_usize).prop_map(
+        |(kind, payload, padding)| {
+            [&[kind][..], &length_bytes(payload.len(), padding), &payload].concat()
+        },
+    );
+    let close = (0..10_usize).prop_map(|n| [&[0xff][..], &vec![0x80; n], &[0x00]].concat());
+    let endless = (0x80..=0xff_u8, bytes(0x80..=0xff, 12))
+        .prop_map(|(kind, length)| [&[kind][..], &length].concat());
+    prop_oneof![
+        8 => text,
+        2 => skimmed,
+        2 => sized,
+        1 => close,
+        1 => endless,
+        1 => bytes(0x00..=0xff, 6),
+    ]
+}
+
+fn frames() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        3 => prop::collection::vec(frame(), 0..8).prop_map(|frames| frames.concat()),
+        1 => bytes(0x00..=0xff, 64),
+    ]
+}
+
+fn cuts() -> impl Strategy<Value = Vec<Index>> {
+    prop::collection::vec(any::<Index>(), 0..24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2048,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn rq_20_any_conversation_at_any_cuts(which: Index, cuts in cuts()) {
+        let conversations = conversations();
+        let Conversation { conn, bytes, .. } = which.get(&conversations);
+        let whole = story(conn(), bytes, &[]);
+        prop_assert_eq!(story(conn(), bytes, &cut_at(&cuts, bytes.len())), whole);
+    }
+
+    // FR-1 to FR-10, FR-14, FR-16
+    #[test]
+    fn any_frames_at_any_cuts_mean_what_they_mean_at_once(
+        rules in rules(),
+        role in prop_oneof![Just(Role::Client), Just(Role::Server)],
+        bytes in frames(),
+        cuts in cuts(),
+    ) {
+        let conn = || Connection::established(&rules.config(), role, rules.dialect, [0; 32]);
+        let whole = story(conn(), &bytes, &[]);
+        prop_assert_eq!(&whole.said, &rules.said(&bytes));
+        prop_assert_eq!(story(conn(), &bytes, &cut_at(&cuts, bytes.len())), whole.clone());
+        let everywhere: Vec<usize> = (0..bytes.len()).collect();
+        prop_assert_eq!(story(conn(), &bytes, &everywhere), whole);
+    }
+}
+
+/// FR-1 to FR-10: every string of bytes that mean something to a frame, against the reference.
+#[test]
+fn all_short_inputs_mean_what_the_reference_says() {
+    let alphabet = [0x00, 0x01, 0x41, 0x7f, 0x80, 0x81, 0xc3, 0xff];
+    let configs = [Dialect::Hixie75, Dialect::Hixie76]
+        .into_iter()
+        .flat_map(|dialect| {
+            [
+                (false, false, i64::MAX as u64),
+                (true, false, 2),
+                (false, true, 1),
+            ]
+            .map(|(strict_utf8, strict_frames, max_frame)| Rules {
+                dialect,
+                strict_utf8,
+                strict_frames,
+                max_frame,
+            })
+        });
+    for rules in configs {
+        let conn =
+            || Connection::established(&rules.config(), Role::Server, rules.dialect, [0; 32]);
+        for length in 0..=5_u32 {
+            for n in 0..8_u32.pow(length) {
+                let bytes: Vec<u8> = (0..length)
+                    .map(|i| alphabet[(n >> (3 * i)) as usize % 8])
+                    .collect();
+                let whole = story(conn(), &bytes, &[]);
+                assert_eq!(whole.said, rules.said(&bytes), "{rules:?} {bytes:02x?}");
+                let everywhere: Vec<usize> = (0..bytes.len()).collect();
+                assert_eq!(
+                    story(conn(), &bytes, &everywhere),
+                    whole,
+                    "{rules:?} {bytes:02x?}"
+                );
+            }
+        }
+    }
 }

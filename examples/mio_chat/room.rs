@@ -318,7 +318,7 @@ impl Room {
         self.timers.set(INTERRUPT.0, self.now + FAREWELL);
         for (key, guest) in &mut self.guests {
             // Refused for one that is closing already.
-            let _ = guest.link.conn.close(&Close::new());
+            let _ = guest.link.conn.close(&Close::with(1001, ""));
             guest.wake(key, &mut self.awake);
         }
     }

@@ -491,7 +491,10 @@ impl Connection {
     /// [`Event::Closed`].
     #[must_use]
     pub fn is_open(&self) -> bool {
-        matches!(self.state, State::Open { closing: false, .. })
+        match self.state {
+            State::Open { told, closing, .. } => told && !closing,
+            _ => false,
+        }
     }
 
     fn is_closing(&self) -> bool {

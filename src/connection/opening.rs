@@ -2,10 +2,10 @@
 
 use core::mem;
 
-use crate::challenge;
+use crate::challenge::{self, Proof};
 use crate::config::Config;
 use crate::error::ProtocolError;
-use crate::handshake::{self, Proof, Reply, Request, Target};
+use crate::handshake::{self, Reply, Request, Target};
 use crate::head::{Head, Limits, Progress};
 use crate::preface::{Found, Preface};
 use crate::scan::take;

@@ -3,7 +3,7 @@
 use crate::config::{Dialect, Role};
 use crate::encode::{self, Encoded, Envelope, Header};
 use crate::error::Refused;
-use crate::opcode::{MAX_CONTROL, Opcode};
+use crate::opcode::{MAX_CONTROL, MAX_HEADER, Opcode};
 use crate::outbox::Outbox;
 
 use super::{Connection, State};
@@ -213,7 +213,7 @@ impl Connection {
     /// A frame of HyBi-7 and later, masked if this is a client's.
     fn send_frame(&mut self, opcode: Opcode, last: bool, payload: &[u8]) -> Result<(), Refused> {
         // The header of a masked frame is the longest there is.
-        self.make_room(Header::MAX + payload.len())?;
+        self.make_room(MAX_HEADER + payload.len())?;
         self.queue_frame(opcode, last, payload);
         Ok(())
     }
@@ -270,7 +270,7 @@ impl Connection {
     /// The dialect to send anything in.
     fn sending(&self) -> Result<Dialect, Refused> {
         match &self.state {
-            State::Opening(_) => Err(Refused::NotOpen),
+            State::Opening(_) | State::Open { told: false, .. } => Err(Refused::NotOpen),
             State::Open { closing: true, .. } | State::Over { .. } => Err(Refused::Closing),
             State::Open { .. } => self.dialect.ok_or(Refused::NotOpen),
         }

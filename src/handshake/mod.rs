@@ -6,7 +6,7 @@ mod request;
 mod response;
 mod target;
 
-pub(crate) use reply::{Proof, Reply, check_reply};
+pub(crate) use reply::{Reply, check_reply};
 pub use request::Request;
 pub use response::{Accept, Response, Upgrade};
 pub(crate) use response::{accept, refusal, respond};
@@ -117,29 +117,28 @@ fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// RQ-16: host or host:port, an IPv6 address in brackets.
 fn is_authority(value: &[u8]) -> bool {
-    let bracketed = || {
-        let end = value.iter().position(|byte| *byte == b']')?;
-        let (address, rest) = value.split_at_checked(end + 1)?;
-        let inner = address.get(1..end)?;
-        let hex = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-        (!inner.is_empty() && inner.iter().all(hex)).then_some(rest)
+    wrong_in_authority(value).is_none()
+}
+
+/// Where an authority goes wrong.
+fn wrong_in_authority(value: &[u8]) -> Option<usize> {
+    let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    let in_address = |b: &u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
+    let host = match value {
+        [b'[', rest @ ..] => {
+            let length = rest.iter().take_while(|byte| in_address(byte)).count();
+            if length == 0 || rest.get(length) != Some(&b']') {
+                return Some(1 + length);
+            }
+            length + 2
+        }
+        _ => value.iter().take_while(|byte| in_name(byte)).count(),
     };
-    let named = || {
-        let end = value.iter().position(|byte| *byte == b':');
-        let (name, rest) = value.split_at_checked(end.unwrap_or(value.len()))?;
-        let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-        (!name.is_empty() && name.iter().all(plain)).then_some(rest)
-    };
-    let rest = if value.first() == Some(&b'[') {
-        bracketed()
-    } else {
-        named()
-    };
-    rest.is_some_and(|rest| match rest.split_first() {
-        None => true,
-        Some((b':', port)) => parse_port(port).is_some(),
-        Some(_) => false,
-    })
+    match value.get(host..) {
+        Some([]) if host > 0 => None,
+        Some([b':', port @ ..]) if host > 0 => parse_port(port).is_none().then_some(host + 1),
+        _ => Some(host),
+    }
 }
 
 fn parse_port(digits: &[u8]) -> Option<u16> {

@@ -7,21 +7,10 @@ use super::{
     ACCEPT, CONNECTION, EXTENSIONS, Target, UPGRADE, echoed, has_member, missing, protocol_name,
     reply_lines, single, wrong,
 };
-use crate::challenge::AcceptValue;
+use crate::challenge::Proof;
 use crate::config::Dialect;
 use crate::error::{HeaderFault, ProtocolError};
 use crate::head::{Head, Header};
-
-/// What shows a client that the server understood its request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Proof {
-    /// Hixie-75 asks for none.
-    None,
-    /// Hixie-76: the bytes behind the head.
-    Answer([u8; 16]),
-    /// From HyBi-7 on: a field of the head.
-    Accept(AcceptValue),
-}
 
 /// A reply that holds all that the request asked for.
 #[derive(Clone, Debug)]

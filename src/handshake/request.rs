@@ -72,6 +72,7 @@ impl Request {
         for (name, value) in headers {
             head.push(name.as_ref(), value.as_ref())?;
         }
+        head.finish();
         Self::check(head)
     }
 

@@ -5,13 +5,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::reply::Proof;
 use super::response::check_fields;
 use super::{
     CONNECTION, CONTENT_LENGTH, HOST, HYBI_ORIGIN, KEY, KEY1, KEY2, ORIGIN, TRANSFER_ENCODING,
-    UPGRADE, VERSION, is_authority, is_visible, parse_port, protocol_name,
+    UPGRADE, VERSION, is_visible, parse_port, protocol_name, wrong_in_authority,
 };
-use crate::challenge;
+use crate::challenge::{self, Proof};
 use crate::config::Dialect;
 use crate::entropy::Entropy;
 use crate::error::Refused;
@@ -58,8 +57,9 @@ impl Target {
         let authority_at = scheme_end + 3;
         let length = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, resource) = rest.split_at(length);
-        if !is_authority(authority.as_bytes()) {
-            return Err(Refused::BadUrl { at: authority_at });
+        if let Some(wrong) = wrong_in_authority(authority.as_bytes()) {
+            let at = authority_at + wrong;
+            return Err(Refused::BadUrl { at });
         }
         let in_resource = |byte: u8| matches!(byte, 0x21..=0x7E) && byte != b'#';
         if let Some(bad) = resource.bytes().position(|byte| !in_resource(byte)) {

@@ -147,7 +147,8 @@ impl Scanner {
             take(input, 1);
             self.state = State::Between;
         } else if whole.is_empty() {
-            return None;
+            // All of it is the beginning of a character.
+            return self.mend(config, input);
         }
         steps::count(whole.len());
         let chunk = match utf8::check(whole) {

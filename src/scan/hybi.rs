@@ -5,11 +5,10 @@ use core::mem;
 
 use super::{Piece, Scanned, Whole, take, take_byte, text};
 use crate::config::{Config, Dialect, Role};
-use crate::encode::Header;
 use crate::error::ProtocolError;
 use crate::event::{Binary, Close, Payload, Text};
 use crate::mask;
-use crate::opcode::{self, Opcode};
+use crate::opcode::{self, MAX_HEADER, Opcode};
 use crate::steps;
 use crate::utf8::{self, Carry, Chunk, Mend};
 
@@ -18,7 +17,7 @@ pub(crate) struct Scanner {
     rules: Rules,
     state: State,
     /// The beginning of a header that the input cut.
-    header: [u8; Header::MAX],
+    header: [u8; MAX_HEADER],
     header_len: u8,
     message: Option<Message>,
     /// A control frame's payload that the input cut.
@@ -88,7 +87,7 @@ impl Scanner {
                 minimal: dialect == Dialect::Rfc6455,
             },
             state: State::Header,
-            header: [0; Header::MAX],
+            header: [0; MAX_HEADER],
             header_len: 0,
             message: None,
             control: Vec::new(),
@@ -174,7 +173,7 @@ impl Scanner {
 
     fn header(&mut self, input: &mut &mut [u8]) -> Option<Result<Frame, ProtocolError>> {
         let in_message = self.message.is_some();
-        if self.header_len == 0 && input.len() >= Header::MAX {
+        if self.header_len == 0 && input.len() >= MAX_HEADER {
             // It can't be cut, so it is read where it stands.
             let parsed = parse(input, self.rules, in_message).transpose()?;
             return Some(parsed.map(|(frame, length)| {

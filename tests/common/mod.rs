@@ -1,6 +1,10 @@
 //! How the tests speak: bytes in, events and bytes out.
 #![allow(dead_code)] // Each test file uses its part of it.
 
+pub mod allocator;
+pub mod pair;
+pub mod reference;
+
 use hybi::{Accept, Closed, Connection, Dialect, Event, Request};
 
 /// An event with the pieces of a message joined.

@@ -22,9 +22,14 @@ sub receive {
     return $n ? $bytes : undef;
 }
 
+sub new_frame {
+    my ($version, @more) = @_;
+    return Protocol::WebSocket::Frame->new(version => $version, max_payload_size => undef, @more);
+}
+
 sub send_frame {
     my ($conn, %frame) = @_;
-    my $frame = Protocol::WebSocket::Frame->new(version => $conn->{version}, %frame);
+    my $frame = new_frame($conn->{version}, masked => 1, %frame);
     alarm 20;
     print { $conn->{socket} } $frame->to_bytes or die "write: $!\n";
     alarm 0;
@@ -37,7 +42,7 @@ sub open_connection {
     my $conn = {
         socket  => $socket,
         version => $version,
-        frame   => Protocol::WebSocket::Frame->new(version => $version),
+        frame   => new_frame($version),
     };
     my $handshake = Protocol::WebSocket::Handshake::Client->new(url => "ws://$addr/", version => $version);
     print $socket $handshake->to_string or die "write: $!\n";

@@ -1,0 +1,321 @@
+//! When memory is asked for, and how much: counted, never timed.
+
+mod common;
+
+use common::allocator::{Counting, Used, measure};
+use common::pair::answer_to;
+use common::*;
+use hybi::{Close, Config, Connection, Dialect, Dialects, Encoded, Event, Message, Role, Target};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
+const KIB: usize = 1024;
+const NONE: Used = Used {
+    allocations: 0,
+    largest: 0,
+    peak: 0,
+    kept: 0,
+};
+
+fn open(dialect: Dialect) -> Connection {
+    Connection::established(&Config::new(), Role::Server, dialect, [0; 32])
+}
+
+fn frame(text: &str) -> Vec<u8> {
+    [b"\x00", text.as_bytes(), b"\xff"].concat()
+}
+
+/// How many events came of `bytes`, of which each read gives so many.
+fn receive(conn: &mut Connection, bytes: &mut [u8], read: usize) -> usize {
+    let mut events = 0;
+    for mut input in bytes.chunks_mut(read) {
+        while conn.receive(&mut input).is_some() {
+            events += 1;
+        }
+    }
+    events
+}
+
+/// How many whole messages came of `bytes`.
+fn gather(conn: &mut Connection, message: &mut Message, bytes: &mut [u8], read: usize) -> usize {
+    let mut messages = 0;
+    for mut input in bytes.chunks_mut(read) {
+        while let Some(Event::Text(piece)) = conn.receive(&mut input) {
+            messages += usize::from(message.text(&piece).unwrap().is_some());
+        }
+    }
+    messages
+}
+
+fn texts() -> [String; 5] {
+    [
+        String::new(),
+        "Hello".to_owned(),
+        "h\u{e9}\u{2603}\u{1f600}\0\u{ff}".to_owned(),
+        "a".repeat(125),
+        "\u{2603}".repeat(10_000),
+    ]
+}
+
+#[test]
+fn a_whole_message_received_asks_for_none() {
+    for dialect in DIALECTS {
+        let (mut conn, mut message) = (open(dialect), Message::new(64 * KIB));
+        for text in texts() {
+            let mut bytes = frame(&text).repeat(20);
+            let whole = bytes.len();
+            let (messages, used) = measure(|| gather(&mut conn, &mut message, &mut bytes, whole));
+            assert_eq!((messages, used), (20, NONE), "{} bytes", text.len());
+        }
+    }
+}
+
+#[test]
+fn pieces_of_messages_ask_for_none_and_are_gathered_in_one_buffer() {
+    for dialect in DIALECTS {
+        let (mut conn, mut message) = (open(dialect), Message::new(64 * KIB));
+        for text in texts().into_iter().rev() {
+            for read in [1, 2, 3, 1000] {
+                let mut bytes = frame(&text).repeat(2);
+                let (_, used) = measure(|| receive(&mut conn, &mut bytes, read));
+                assert_eq!(used, NONE, "{} bytes by {read}", text.len());
+                // The longest came first and made the room.
+                gather(&mut conn, &mut message, &mut bytes, read);
+                let (messages, used) =
+                    measure(|| gather(&mut conn, &mut message, &mut bytes, read));
+                assert_eq!(
+                    (messages, used),
+                    (2, NONE),
+                    "{} bytes by {read}",
+                    text.len()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_sent_asks_for_none_once_one_was_sent() {
+    for dialect in DIALECTS {
+        let mut conn = open(dialect);
+        let encoded = texts().map(|text| Encoded::text(dialect, &text));
+        let flush = |conn: &mut Connection| conn.advance(conn.transmit().len());
+        // The longest makes the room.
+        for (text, encoded) in texts().iter().zip(&encoded).rev() {
+            let mut send = || {
+                conn.send_text(text).unwrap();
+                flush(&mut conn);
+                drop(conn.frame_text(text).unwrap());
+                flush(&mut conn);
+                conn.frame_text(text).unwrap().wrote(text.len() + 2);
+                conn.frame_text(text).unwrap().wrote(1);
+                flush(&mut conn);
+                conn.send_encoded(encoded).unwrap();
+                flush(&mut conn);
+            };
+            send();
+            let (_, used) = measure(send);
+            assert_eq!(used, NONE, "{} bytes", text.len());
+        }
+    }
+}
+
+#[test]
+fn skipped_frames_and_closing_ask_for_none() {
+    for dialect in DIALECTS {
+        let mut conn = open(dialect);
+        let mut bytes = [
+            &b"\x42\x00skipped\xff\x01\xff\x80\x00\x80\x03\xff\x00\xff\xff\x80\x80\x01\x00"[..],
+            b"\xa0\x81\x80\x00",
+            &[0xff; 16_384],
+        ]
+        .concat()
+        .repeat(10);
+        for read in [1, 7, 1 << 20] {
+            let (events, used) = measure(|| receive(&mut conn, &mut bytes, read));
+            assert_eq!((events, used), (60, NONE));
+        }
+    }
+    let mut conn = open(Dialect::Hixie76);
+    conn.send_text("a").unwrap();
+    conn.advance(3);
+    let mut bytes = b"\xff\x00".to_vec();
+    let (events, used) = measure(|| {
+        conn.close(&Close::new()).unwrap();
+        receive(&mut conn, &mut bytes, 1)
+    });
+    assert_eq!((events, used.kept), (1, 0));
+}
+
+/// FR-6, FR-7: what a peer says that it will send is not what it sent.
+#[test]
+fn fr_6_a_declared_length_asks_for_none() {
+    let lengths: [&[u8]; 4] = [
+        &[0x01],
+        &[0x81, 0x80, 0x80, 0x00],
+        &[0x8f, 0xff, 0xff, 0xff, 0x7f],
+        &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+    ];
+    for dialect in DIALECTS {
+        for kind in [0x80, 0xc0, 0xff] {
+            for length in lengths {
+                let mut conn = open(dialect);
+                let mut bytes = [&[kind][..], length].concat();
+                let (events, used) = measure(|| receive(&mut conn, &mut bytes, 1));
+                assert_eq!((events, used), (0, NONE));
+                let mut payload = [0; 100];
+                let (_, used) = measure(|| receive(&mut conn, &mut payload, 100));
+                assert_eq!(used, NONE);
+            }
+        }
+    }
+}
+
+#[test]
+fn rq_18_a_declared_content_length_asks_for_none() {
+    let lengths = [
+        "8",
+        "4294967295",
+        "9223372036854775807",
+        "18446744073709551616",
+    ];
+    let config = Config::new().dialects(Dialects::ALL).plain_http(true);
+    for head in [
+        DRAFT_75_HEAD,
+        DRAFT_76_HEAD,
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    ] {
+        for length in lengths {
+            let field = format!("Content-Length: {length}\r\nHost: ");
+            let mut bytes = edit(head, "Host: ", field);
+            let (_, used) = measure(|| {
+                let mut conn = Connection::server(&config);
+                receive(&mut conn, &mut bytes, 1 << 20)
+            });
+            assert!(used.peak <= 4 * KIB as isize, "{length}: {used:?}");
+        }
+    }
+    let target = Target::new("ws://example.com/demo")
+        .unwrap()
+        .dialect(Dialect::Hixie76);
+    let client = || Connection::client(&Config::new(), &target, [3; 32]);
+    let reply = answer_to(&mut client());
+    for length in lengths {
+        for status in ["101 WebSocket Protocol Handshake", "404 Not Found"] {
+            let field = format!("Content-Length: {length}\r\nUpgrade: ");
+            let reply = edit(&reply, "Upgrade: ", field);
+            let mut reply = edit(reply, "101 WebSocket Protocol Handshake", status);
+            let mut conn = client();
+            let (_, used) = measure(|| receive(&mut conn, &mut reply, 1 << 20));
+            assert!(used.peak <= 4 * KIB as isize, "{length}: {used:?}");
+        }
+    }
+}
+
+/// RQ-19: of an endless head no more is held than its limit, and the room to grow it.
+#[test]
+fn rq_19_a_head_that_does_not_end_is_held_to_its_limit() {
+    let line = b"X-Filler: some text\r\n";
+    for limit in [1, 8, 64] {
+        let config = Config::new().max_head(limit * KIB).max_headers(usize::MAX);
+        for read in [1, 1 << 20] {
+            let mut bytes = [&b"GET / HTTP/1.1\r\n"[..], &line.repeat(10_000)].concat();
+            let (events, used) = measure(|| {
+                let mut conn = Connection::server(&config);
+                receive(&mut conn, &mut bytes, read)
+            });
+            assert_eq!(events, 1);
+            let most = 4 * limit * KIB + 2 * KIB;
+            assert!(used.peak <= most as isize, "{limit} KiB: {used:?}");
+        }
+    }
+}
+
+/// A gibibyte in reads of 64 KiB, of frames that end and of one that does not: nothing is held.
+#[test]
+fn fr_15_a_gibibyte_streams_through_in_no_memory() {
+    let letters = vec![b'a'; 64 * KIB];
+    let texts = frame(&"a".repeat(1000)).repeat(66)[..64 * KIB].to_vec();
+    for (dialect, total) in [(Dialect::Hixie75, 1 << 26), (Dialect::Hixie76, 1 << 30)] {
+        let mut conn = open(dialect);
+        // A quarter each: one text, many, one frame skipped to its end, one skipped by count.
+        for (begin, read) in [
+            (&b"\x00"[..], &letters),
+            (b"\xff", &texts),
+            (b"\xff\x42", &letters),
+            (b"\xff\x80\xff\xff\xff\xff\x7f", &letters),
+        ] {
+            let (mut begin, mut read) = (begin.to_vec(), read.clone());
+            let (_, used) = measure(|| {
+                receive(&mut conn, &mut begin, 64 * KIB);
+                for _ in 0..total / 4 / read.len() {
+                    receive(&mut conn, &mut read, 64 * KIB);
+                }
+            });
+            assert_eq!(used, NONE);
+        }
+        assert!(conn.closed().is_none());
+    }
+}
+
+/// The docs of `Message`: at most 64 KiB are kept for the next.
+#[test]
+fn what_a_large_message_took_is_given_back() {
+    let large = "\u{2603}".repeat(1 << 20)[..(1 << 20) - 1].to_owned();
+    let (mut once, mut small) = (frame(&large), frame("small").repeat(100));
+    for read in [2, 1 << 20] {
+        let mut conn = open(Dialect::Hixie76);
+        let (mut message, used) = measure(|| {
+            let mut message = Message::new(usize::MAX);
+            assert_eq!(gather(&mut conn, &mut message, &mut once, 4 * KIB), 1);
+            assert_eq!(gather(&mut conn, &mut message, &mut small, read), 100);
+            message
+        });
+        assert!(used.peak >= 1 << 20);
+        assert!(used.kept <= 64 * KIB as isize, "{used:?}");
+        let (_, used) = measure(|| gather(&mut conn, &mut message, &mut small, read));
+        assert_eq!(used, NONE);
+    }
+}
+
+#[test]
+fn what_a_large_message_took_of_the_outbox_is_given_back() {
+    let large = "a".repeat((1 << 20) - 2);
+    for taken in [1 << 20, 1000] {
+        let mut conn = open(Dialect::Hixie76);
+        let flush = |conn: &mut Connection| {
+            while conn.wants_write() {
+                conn.advance(taken.min(conn.transmit().len()));
+            }
+        };
+        let (_, used) = measure(|| {
+            conn.send_text(&large).unwrap();
+            flush(&mut conn);
+            for _ in 0..100 {
+                conn.send_text("small").unwrap();
+                flush(&mut conn);
+            }
+        });
+        assert!(used.peak >= 1 << 20);
+        assert!(used.kept <= 64 * KIB as isize, "{used:?}");
+    }
+}
+
+/// The docs of `max_pending`: however often messages come and go.
+#[test]
+fn a_peer_that_reads_slowly_costs_no_more_than_what_is_pending() {
+    let text = "a".repeat(998);
+    let limit = 100 * KIB;
+    let config = Config::new().max_pending(limit);
+    let mut conn = Connection::established(&config, Role::Server, Dialect::Hixie75, [0; 32]);
+    let (_, used) = measure(|| {
+        for _ in 0..10_000 {
+            while conn.send_text(&text).is_ok() {}
+            conn.advance(700);
+        }
+    });
+    // Pending and as much again that was sent, and the room that growth makes.
+    assert!(used.peak <= 4 * limit as isize, "{used:?}");
+}

@@ -1,0 +1,568 @@
+//! Each limit at, below and above.
+
+mod common;
+
+use common::pair::answer_to;
+use common::*;
+use hybi::{
+    Accept, Close, Closed, Config, Connection, Dialect, Event, Message, Phase, ProtocolError,
+    Refused, Response, Role, Target, TooLong,
+};
+
+const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
+
+fn broken(error: ProtocolError) -> Said {
+    Said::Closed(Closed::Protocol(error))
+}
+
+/// What a server says of the draft's request, and the status that it answers.
+fn server(config: Config) -> (Said, Option<u16>) {
+    let mut teller = Teller::new(Connection::server(&config));
+    teller.feed(DRAFT_76_HEAD.as_bytes());
+    let status = teller.sent().get(9..12).map(|status| {
+        let status = std::str::from_utf8(status).unwrap();
+        status.parse().unwrap()
+    });
+    (teller.said().pop().unwrap(), status)
+}
+
+fn admitted() -> (Said, Option<u16>) {
+    let request = Said::Request(Some(Dialect::Hixie76), "/demo".into());
+    (request, Some(101))
+}
+
+/// What a client says of `reply` with this configuration.
+fn client(config: Config, reply: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Option<Said> {
+    let target = Target::new("ws://example.com/demo")
+        .unwrap()
+        .dialect(Dialect::Hixie76);
+    let mut conn = Connection::client(&config, &target, [9; 32]);
+    let reply = reply(answer_to(&mut conn));
+    let mut teller = Teller::new(conn);
+    teller.feed(&reply);
+    teller.said().pop()
+}
+
+fn open(config: Config, dialect: Dialect) -> Teller<'static> {
+    Teller::new(Connection::established(
+        &config,
+        Role::Server,
+        dialect,
+        [0; 32],
+    ))
+}
+
+#[test]
+fn rq_19_max_head_of_a_request() {
+    let length = DRAFT_76_HEAD.len();
+    assert_eq!(server(Config::new().max_head(length)), admitted());
+    assert_eq!(server(Config::new().max_head(length + 1)), admitted());
+    for below in [length - 1, length - 2, 60, 1] {
+        let limit = below as u32;
+        let error = ProtocolError::HeadTooLong { limit };
+        assert_eq!(
+            server(Config::new().max_head(below)),
+            (broken(error), Some(431))
+        );
+    }
+}
+
+#[test]
+fn rq_19_the_default_head_is_8_kib_of_lines_of_4_kib() {
+    let filler = |n: usize| format!("X: {}\r\n", "x".repeat(n - 5));
+    let head = |bytes: usize| {
+        let rest = bytes - DRAFT_76_HEAD.len();
+        let filler = [filler(4096), filler(rest - 4096)].concat();
+        edit(DRAFT_76_HEAD, "Host:", filler + "Host:")
+    };
+    let said = |bytes: usize| {
+        let mut teller = Teller::new(Connection::server(&Config::new()));
+        teller.feed(&head(bytes));
+        teller.said().pop().unwrap()
+    };
+    assert_eq!(head(8192).len(), 8192);
+    assert_eq!(said(8191), admitted().0);
+    assert_eq!(said(8192), admitted().0);
+    assert_eq!(
+        said(8193),
+        broken(ProtocolError::HeadTooLong { limit: 8192 })
+    );
+}
+
+#[test]
+fn rq_19_max_head_is_told_with_the_first_byte_too_many() {
+    let mut teller = Teller::new(Connection::server(&Config::new().max_head(20)));
+    teller.feed(&DRAFT_76_HEAD.as_bytes()[..20]);
+    assert_eq!(teller.said(), []);
+    teller.feed(b"o");
+    assert_eq!(
+        teller.said(),
+        [broken(ProtocolError::HeadTooLong { limit: 20 })]
+    );
+}
+
+#[test]
+fn rq_19_max_line_of_a_request() {
+    let longest = "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n".len();
+    assert_eq!(server(Config::new().max_line(longest)), admitted());
+    assert_eq!(server(Config::new().max_line(longest + 1)), admitted());
+    let error = ProtocolError::LineTooLong {
+        at: at(DRAFT_76_HEAD.as_bytes(), "Sec-WebSocket-Key1"),
+        limit: longest as u32 - 1,
+    };
+    assert_eq!(
+        server(Config::new().max_line(longest - 1)),
+        (broken(error), Some(431))
+    );
+}
+
+#[test]
+fn rq_19_a_first_line_that_is_too_long_is_431() {
+    let first = "GET /demo HTTP/1.1\r\n".len();
+    let limit = first as u32 - 1;
+    let error = ProtocolError::LineTooLong { at: 0, limit };
+    assert_eq!(error.status(), Some(431));
+    assert_eq!(
+        server(Config::new().max_line(first - 1)),
+        (broken(error), Some(431))
+    );
+    let long = format!("/{}", "a".repeat(100));
+    let head = edit(DRAFT_76_HEAD, "/demo", &long);
+    let first = "GET  HTTP/1.1\r\n".len() + long.len();
+    for (limit, whole) in [(first, true), (first + 1, true), (first - 1, false)] {
+        let mut teller = Teller::new(Connection::server(&Config::new().max_line(limit)));
+        teller.feed(&head);
+        let status: &[u8] = if whole {
+            b"HTTP/1.1 101 "
+        } else {
+            b"HTTP/1.1 431 "
+        };
+        assert!(teller.sent().starts_with(status), "max_line {limit}");
+    }
+}
+
+#[test]
+fn rq_19_max_headers_of_a_request() {
+    assert_eq!(DRAFT_76_HEAD.lines().count(), 1 + 7 + 1);
+    assert_eq!(server(Config::new().max_headers(7)), admitted());
+    assert_eq!(server(Config::new().max_headers(8)), admitted());
+    for limit in [6, 1, 0] {
+        let error = ProtocolError::TooManyHeaders { limit };
+        assert_eq!(
+            server(Config::new().max_headers(limit as usize)),
+            (broken(error), Some(431))
+        );
+    }
+}
+
+#[test]
+fn rq_19_100_headers_by_default() {
+    for (more, said) in [
+        (93, admitted().0),
+        (94, broken(ProtocolError::TooManyHeaders { limit: 100 })),
+    ] {
+        let head = edit(DRAFT_76_HEAD, "Host:", "X: y\r\n".repeat(more) + "Host:");
+        let mut teller = Teller::new(Connection::server(&Config::new()));
+        teller.feed(&head);
+        assert_eq!(teller.said(), [said]);
+    }
+}
+
+#[test]
+fn h76_35_the_limits_of_a_replys_head() {
+    let target = Target::new("ws://example.com/demo")
+        .unwrap()
+        .dialect(Dialect::Hixie76);
+    let reply = answer_to(&mut Connection::client(&Config::new(), &target, [9; 32]));
+    let head = reply.len() - 16;
+    let opened = Some(Said::Open(Dialect::Hixie76));
+    assert_eq!(client(Config::new().max_head(head), |reply| reply), opened);
+    let limit = head as u32 - 1;
+    assert_eq!(
+        client(Config::new().max_head(head - 1), |reply| reply),
+        Some(broken(ProtocolError::HeadTooLong { limit }))
+    );
+    let longest = "Sec-WebSocket-Location: ws://example.com/demo\r\n".len();
+    assert_eq!(
+        client(Config::new().max_line(longest), |reply| reply),
+        opened
+    );
+    let error = ProtocolError::LineTooLong {
+        at: at(&reply, "Sec-WebSocket-Location"),
+        limit: longest as u32 - 1,
+    };
+    assert_eq!(
+        client(Config::new().max_line(longest - 1), |reply| reply),
+        Some(broken(error))
+    );
+    assert_eq!(client(Config::new().max_headers(4), |reply| reply), opened);
+    assert_eq!(
+        client(Config::new().max_headers(3), |reply| reply),
+        Some(broken(ProtocolError::TooManyHeaders { limit: 3 }))
+    );
+}
+
+/// H76-34: the cap that WebKit had.
+#[test]
+fn h76_34_a_status_line_of_1024_bytes() {
+    let phrase = "WebSocket Protocol Handshake";
+    let long = |line: usize| {
+        let rest = line - "HTTP/1.1 101 \r\n".len();
+        move |reply: Vec<u8>| edit(reply, phrase, "x".repeat(rest))
+    };
+    let opened = Some(Said::Open(Dialect::Hixie76));
+    assert_eq!(client(Config::new(), long(1023)), opened);
+    assert_eq!(client(Config::new(), long(1024)), opened);
+    let error = ProtocolError::LineTooLong { at: 0, limit: 1024 };
+    assert_eq!(client(Config::new(), long(1025)), Some(broken(error)));
+    // A lower limit for all lines holds for the first one too.
+    let error = ProtocolError::LineTooLong { at: 0, limit: 100 };
+    assert_eq!(
+        client(Config::new().max_line(100), long(101)),
+        Some(broken(error))
+    );
+}
+
+#[test]
+fn fr_14_max_frame_of_text() {
+    for dialect in DIALECTS {
+        for limit in [0_usize, 1, 2, 125, 70_000] {
+            let frame = |length: usize| [&[0x00][..], &b"a".repeat(length), &[0xff]].concat();
+            let mut teller = open(Config::new().max_frame(limit as u64), dialect);
+            // Each frame is counted for itself.
+            for length in [limit.saturating_sub(1), limit, limit] {
+                teller.feed(&frame(length));
+                assert_eq!(teller.said(), [Said::Text("a".repeat(length))]);
+            }
+            let too_long = broken(ProtocolError::FrameTooLong {
+                at: 1 + limit as u64,
+                limit: limit as u64,
+            });
+            // F16: not the 0xFF is waited for.
+            teller.feed(&frame(limit + 1)[..limit + 2]);
+            assert_eq!(teller.said().last(), Some(&too_long));
+        }
+    }
+}
+
+#[test]
+fn fr_14_max_frame_within_a_character() {
+    for dialect in DIALECTS {
+        for character in ["\u{e9}", "\u{2603}", "\u{1f600}"] {
+            let frame = [b"\x00", character.as_bytes(), b"\xff"].concat();
+            let length = character.len() as u64;
+            for limit in 0..length {
+                let mut teller = open(Config::new().max_frame(limit), dialect);
+                teller.feed(&frame);
+                let at = 1 + limit;
+                let error = ProtocolError::FrameTooLong { at, limit };
+                assert_eq!(teller.said(), [broken(error)], "{character} and {limit}");
+            }
+            let mut teller = open(Config::new().max_frame(length), dialect);
+            teller.feed(&frame);
+            assert_eq!(teller.said(), [Said::Text(character.into())]);
+        }
+    }
+}
+
+#[test]
+fn fr_14_max_frame_of_a_frame_of_an_unknown_low_type() {
+    for dialect in DIALECTS {
+        for limit in [0_usize, 1, 300] {
+            let frame = |length: usize| [&[0x42][..], &b"a".repeat(length), &[0xff]].concat();
+            let mut teller = open(Config::new().max_frame(limit as u64), dialect);
+            for length in [limit.saturating_sub(1), limit] {
+                teller.feed(&frame(length));
+                assert_eq!(teller.said(), [Said::Discarded(0x42, length as u64)]);
+            }
+            teller.feed(&frame(limit + 1)[..limit + 2]);
+            let error = ProtocolError::FrameTooLong {
+                at: 1 + limit as u64,
+                limit: limit as u64,
+            };
+            assert_eq!(teller.said(), [broken(error)]);
+        }
+    }
+}
+
+#[test]
+fn fr_7_max_frame_of_a_frame_with_a_length() {
+    for dialect in DIALECTS {
+        let config = Config::new().max_frame(300);
+        let mut teller = open(config, dialect);
+        for (length, bytes) in [(299_usize, [0x82, 0x2b]), (300, [0x82, 0x2c])] {
+            teller.feed(&[&[0x80][..], &bytes, &vec![0xff; length]].concat());
+            assert_eq!(teller.said(), [Said::Discarded(0x80, length as u64)]);
+        }
+        // Not one byte of the payload is waited for.
+        teller.feed(&[0x80, 0x82]);
+        assert_eq!(teller.said(), []);
+        teller.feed(&[0x2d]);
+        let error = ProtocolError::FrameTooLong { at: 2, limit: 300 };
+        assert_eq!(teller.said(), [broken(error)]);
+    }
+}
+
+/// Section 12's lengths, at their own limit and one below it (FR-5, FR-7).
+#[test]
+fn fr_5_fr_7_the_lengths_of_the_table() {
+    let lengths: [(u64, &[u8]); 12] = [
+        (0, &[0x00]),
+        (1, &[0x01]),
+        (127, &[0x7f]),
+        (128, &[0x81, 0x00]),
+        (300, &[0x82, 0x2c]),
+        (4660, &[0xa4, 0x34]),
+        (4660, &[0x80, 0xa4, 0x34]),
+        (16_383, &[0xff, 0x7f]),
+        (16_384, &[0x81, 0x80, 0x00]),
+        (2_097_151, &[0xff, 0xff, 0x7f]),
+        (2_097_152, &[0x81, 0x80, 0x80, 0x00]),
+        (u32::MAX as u64, &[0x8f, 0xff, 0xff, 0xff, 0x7f]),
+    ];
+    for dialect in DIALECTS {
+        for (length, bytes) in lengths {
+            let header = [&[0x81][..], bytes].concat();
+            let mut teller = open(Config::new().max_frame(length), dialect);
+            teller.feed(&header);
+            if length < 1 << 20 {
+                teller.feed(&vec![0xff; length as usize]);
+                assert_eq!(teller.said(), [Said::Discarded(0x81, length)]);
+            } else {
+                assert_eq!(teller.said(), []);
+            }
+            if let Some(limit) = length.checked_sub(1) {
+                let mut teller = open(Config::new().max_frame(limit), dialect);
+                teller.feed(&header);
+                let [Said::Closed(Closed::Protocol(error))] = teller.said()[..] else {
+                    panic!("{length} of {limit}");
+                };
+                assert!(
+                    matches!(error, ProtocolError::FrameTooLong { limit: l, .. } if l == limit)
+                );
+            }
+        }
+    }
+}
+
+/// FR-7: 2^63 - 1 is the largest length there is; F14 and 2^63 are beyond it, whatever the limit.
+#[test]
+fn fr_7_the_largest_length_of_the_format() {
+    let largest = b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\x7f";
+    for dialect in DIALECTS {
+        for config in [Config::new(), Config::new().max_frame(u64::MAX)] {
+            let mut teller = open(config, dialect);
+            teller.feed(&largest[..]);
+            teller.feed(&[0xff; 1000]);
+            assert_eq!(teller.said(), []);
+            teller.eof();
+            assert_eq!(teller.said(), [Said::Closed(Closed::Eof(Phase::Frame))]);
+
+            let limit = i64::MAX as u64;
+            let mut teller = open(config, dialect);
+            teller.feed(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00"); // F14
+            let error = ProtocolError::FrameTooLong { at: 10, limit };
+            assert_eq!(teller.said(), [broken(error)]);
+
+            let mut teller = open(config, dialect);
+            teller.feed(b"\x80\x81\x80\x80\x80\x80\x80\x80\x80\x80\x00"); // 2^63
+            let error = ProtocolError::FrameTooLong { at: 10, limit };
+            assert_eq!(teller.said(), [broken(error)]);
+        }
+    }
+}
+
+#[test]
+fn fr_7_nine_length_bytes_and_not_ten() {
+    for dialect in DIALECTS {
+        for (zeros, kind) in (0..=12).flat_map(|n| [0x80, 0xc1, 0xff].map(|kind| (n, kind))) {
+            let mut teller = open(Config::new(), dialect);
+            teller.feed(&[&[kind][..], &vec![0x80; zeros], &[0x01, b'?']].concat());
+            let expected = if zeros < 9 {
+                Said::Discarded(kind, 1)
+            } else {
+                broken(ProtocolError::Length { at: 10 })
+            };
+            assert_eq!(teller.said(), [expected], "{zeros} leading zeros");
+        }
+    }
+}
+
+fn pieces<'i>(conn: &mut Connection, input: &mut &'i mut [u8]) -> hybi::Text<'i> {
+    match conn.receive(input) {
+        Some(Event::Text(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// FR-14: the other limit, of the whole message.
+#[test]
+fn fr_14_a_message_at_below_and_above_its_limit() {
+    for limit in [0_usize, 1, 5, 70_000] {
+        for read in [1, 2, 3, 1 << 20] {
+            let mut message = Message::new(limit);
+            let mut conn = open(Config::new(), Dialect::Hixie76).conn;
+            let lengths = [
+                limit,
+                limit + 1,
+                limit.saturating_sub(1),
+                limit + 30,
+                limit,
+                0,
+            ];
+            for length in lengths {
+                let text = "a".repeat(length);
+                let mut bytes = [b"\x00", text.as_bytes(), b"\xff"].concat();
+                let mut results = Vec::new();
+                for mut input in bytes.chunks_mut(read) {
+                    while let Some(event) = conn.receive(&mut input) {
+                        let Event::Text(piece) = event else {
+                            panic!("{event:?}");
+                        };
+                        match message.text(&piece) {
+                            Ok(None) => {}
+                            Ok(Some(text)) => results.push(Ok(text.to_owned())),
+                            Err(error) => results.push(Err(error)),
+                        }
+                    }
+                }
+                // Once, and the next message is fine.
+                let expected = if length <= limit {
+                    Ok(text)
+                } else {
+                    Err(TooLong { limit })
+                };
+                assert_eq!(results, [expected], "{length} of {limit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_too_long_is_told_with_the_piece_that_passes_the_limit() {
+    let mut conn = open(Config::new(), Dialect::Hixie76).conn;
+    let mut message = Message::new(3);
+    let mut read = |bytes: &mut [u8]| {
+        let piece = pieces(&mut conn, &mut &mut *bytes);
+        message.text(&piece).map(|text| text.map(str::to_owned))
+    };
+    assert_eq!(read(&mut b"\x00ab".to_vec()), Ok(None));
+    assert_eq!(read(&mut b"cd".to_vec()), Err(TooLong { limit: 3 }));
+    assert_eq!(read(&mut b"ef".to_vec()), Ok(None));
+    assert_eq!(read(&mut b"g\xff".to_vec()), Ok(None));
+    assert_eq!(read(&mut b"\x00abc\xff".to_vec()), Ok(Some("abc".into())));
+}
+
+#[test]
+fn above_high_water_it_reads_no_more() {
+    for dialect in DIALECTS {
+        let mut conn = open(Config::new().high_water(10), dialect).conn;
+        assert!(conn.wants_read());
+        conn.send_text("1234567").unwrap();
+        assert_eq!(conn.transmit().len(), 9);
+        assert!(conn.wants_read());
+        conn.advance(1);
+        conn.send_text("").unwrap();
+        assert_eq!(conn.transmit().len(), 10);
+        assert!(conn.wants_read());
+        conn.send_text("").unwrap();
+        assert!(!conn.wants_read());
+        conn.advance(1);
+        assert!(!conn.wants_read());
+        conn.advance(1);
+        assert_eq!(conn.transmit().len(), 10);
+        assert!(conn.wants_read());
+    }
+}
+
+#[test]
+fn high_water_is_64_kib_by_default() {
+    let mut conn = open(Config::new(), Dialect::Hixie76).conn;
+    conn.send_text(&"a".repeat(64 * 1024 - 2)).unwrap();
+    assert!(conn.wants_read());
+    conn.send_text("").unwrap();
+    assert!(!conn.wants_read());
+}
+
+#[test]
+fn max_pending_of_messages() {
+    for dialect in DIALECTS {
+        for limit in [2, 10, 1000] {
+            let config = Config::new().max_pending(limit);
+            let full = Err(Refused::Full { limit });
+            for length in [limit - 2, (limit - 2).saturating_sub(1)] {
+                let mut conn = open(config, dialect).conn;
+                assert_eq!(conn.send_text(&"a".repeat(length)), Ok(()));
+                assert_eq!(conn.send_text(""), full);
+                // What the socket took is pending no more.
+                conn.advance(2.min(length + 2));
+                assert_eq!(conn.send_text(""), Ok(()));
+            }
+            let mut conn = open(config, dialect).conn;
+            assert_eq!(conn.send_text(&"a".repeat(limit - 1)), full);
+            assert_eq!(conn.frame_text(&"a".repeat(limit - 1)).err(), full.err());
+            assert!(conn.transmit().is_empty());
+            drop(conn.frame_text(&"a".repeat(limit - 2)).unwrap());
+            assert_eq!(conn.transmit().len(), limit);
+        }
+        let mut conn = open(Config::new().max_pending(1), dialect).conn;
+        assert_eq!(conn.send_text(""), Err(Refused::Full { limit: 1 }));
+    }
+}
+
+#[test]
+fn max_pending_is_1_mib_by_default() {
+    let limit = 1 << 20;
+    let mut conn = open(Config::new(), Dialect::Hixie75).conn;
+    let text = "a".repeat(limit - 1);
+    assert_eq!(conn.send_text(&text), Err(Refused::Full { limit }));
+    assert_eq!(conn.send_text(&text[1..]), Ok(()));
+}
+
+/// The docs of `accept` and `respond`: a head and a response count as a message does.
+#[test]
+fn max_pending_of_answers() {
+    let waiting = |limit: usize| {
+        let config = Config::new().max_pending(limit);
+        let mut teller = Teller::answering(Connection::server(&config), |_, _| ());
+        teller.feed(DRAFT_76_HEAD.as_bytes());
+        assert_eq!(teller.said().len(), 1);
+        teller.conn
+    };
+    let head = DRAFT_76_REPLY.len();
+    assert_eq!(waiting(head).accept(&Accept::new()), Ok(()));
+    assert_eq!(waiting(head + 1).accept(&Accept::new()), Ok(()));
+    let limit = head - 1;
+    let full = Err(Refused::Full { limit });
+    assert_eq!(waiting(limit).accept(&Accept::new()), full);
+
+    let response = Response::new(404).body(b"There is no such page.");
+    let mut conn = waiting(1000);
+    conn.respond(&response).unwrap();
+    let length = conn.transmit().len();
+    assert_eq!(waiting(length).respond(&response), Ok(()));
+    let limit = length - 1;
+    assert_eq!(
+        waiting(limit).respond(&response),
+        Err(Refused::Full { limit })
+    );
+}
+
+/// CL-2: what the machine says by itself is no call of the application.
+#[test]
+fn cl_2_a_full_connection_still_answers_a_close() {
+    let config = Config::new().max_pending(2);
+    let mut conn = open(config, Dialect::Hixie76).conn;
+    conn.send_text("").unwrap();
+    let mut bytes = b"\xff\x00".to_vec();
+    assert!(matches!(
+        conn.receive(&mut &mut bytes[..]),
+        Some(Event::Closed(Closed::Clean(_)))
+    ));
+    assert_eq!(conn.transmit(), b"\x00\xff\xff\x00");
+
+    let mut conn = open(config, Dialect::Hixie76).conn;
+    conn.send_text("").unwrap();
+    assert_eq!(conn.close(&Close::new()), Ok(()));
+    assert_eq!(conn.transmit(), b"\x00\xff\xff\x00");
+}

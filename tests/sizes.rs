@@ -1,0 +1,137 @@
+//! How large things are, and that they may go to any thread.
+
+mod common;
+
+use std::fs;
+use std::mem::size_of;
+
+use common::allocator::{Counting, Used, measure};
+use common::pair::answer_to;
+use common::*;
+use hybi::*;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn events_and_errors_are_small() {
+    assert!(size_of::<Event<'_>>() <= 48, "{}", size_of::<Event<'_>>());
+    let error = size_of::<ProtocolError>();
+    assert!(error <= 32, "{error}");
+    assert!(size_of::<Refused>() <= 32, "{}", size_of::<Refused>());
+}
+
+fn feed(conn: &mut Connection, bytes: &mut [u8]) {
+    let mut input = bytes;
+    while let Some(event) = conn.receive(&mut input) {
+        if let Event::Request(_) = event {
+            conn.accept(&Accept::new()).unwrap();
+        }
+    }
+    conn.advance(conn.transmit().len());
+}
+
+/// What opens one side of one dialect.
+struct Opening {
+    target: Option<Target>,
+    /// What the peer sends.
+    bytes: Vec<u8>,
+}
+
+impl Opening {
+    fn every() -> [Self; 4] {
+        let [head_75, head_76] = [DRAFT_75_HEAD, DRAFT_76_HEAD].map(str::as_bytes);
+        let server = |bytes: Vec<u8>| Self {
+            target: None,
+            bytes,
+        };
+        let client = |dialect: Dialect| {
+            let target = Target::new("ws://example.com/demo").unwrap();
+            let target = target.dialect(dialect).protocol("sample").unwrap();
+            let bytes = answer_to(&mut Connection::client(&Config::new(), &target, [3; 32]));
+            Self {
+                target: Some(target),
+                bytes,
+            }
+        };
+        [
+            server(head_75.to_vec()),
+            server([head_76, DRAFT_76_KEY3].concat()),
+            client(Dialect::Hixie75),
+            client(Dialect::Hixie76),
+        ]
+    }
+
+    /// Open, and flushed; nothing else is kept of it.
+    fn open(&mut self) -> Connection {
+        let config = Config::new().dialects(Dialects::ALL);
+        let mut conn = match &self.target {
+            None => Connection::server(&config),
+            Some(target) => Connection::client(&config, target, [3; 32]),
+        };
+        conn.advance(conn.transmit().len());
+        feed(&mut conn, &mut self.bytes);
+        assert!(conn.dialect().is_some() && conn.closed().is_none());
+        conn
+    }
+}
+
+/// The connection itself and what it keeps elsewhere.
+fn size(used: Used) -> usize {
+    size_of::<Connection>() + usize::try_from(used.kept).unwrap()
+}
+
+#[test]
+fn an_idle_connection_is_small() {
+    for mut opening in Opening::every() {
+        let (conn, used) = measure(|| opening.open());
+        assert!(size(used) <= 512, "{} bytes: {conn:?}", size(used));
+    }
+}
+
+#[test]
+fn a_connection_that_has_said_a_little_is_small() {
+    let text = "a".repeat(125);
+    let mut bytes = [b"\x00", text.as_bytes(), b"\xff"].concat();
+    for mut opening in Opening::every() {
+        let (conn, used) = measure(|| {
+            let mut conn = opening.open();
+            feed(&mut conn, &mut bytes);
+            conn.send_text(&text).unwrap();
+            conn.advance(conn.transmit().len());
+            conn
+        });
+        assert!(size(used) <= 1024, "{} bytes: {conn:?}", size(used));
+    }
+}
+
+fn any_thread<T: Send + Sync>() {}
+
+/// Names the types and asserts it of each.
+macro_rules! any_thread {
+    ($($name:ident)*) => {{
+        $(any_thread::<$name>();)*
+        [$(stringify!($name)),*]
+    }};
+}
+
+#[test]
+fn every_public_type_may_go_to_any_thread() {
+    let mut asserted = any_thread![
+        Accept Binary Close Closed Config Connection Dialect Dialects Discarded Encoded Event Frame
+        HeaderFault KeyFault LineFault Message Open Payload Phase ProtocolError Refused Request Response
+        Role Target Text TooLong Tunnel Upgrade
+    ];
+    asserted.sort_unstable();
+    let lib = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();
+    let (public, _) = lib.split_once("pub mod fuzzing").unwrap();
+    let names = |item: &str| -> Vec<String> {
+        let item = item.split(';').next().unwrap();
+        let words = item.split(|c: char| !c.is_ascii_alphanumeric());
+        let types = words.filter(|word| word.starts_with(char::is_uppercase));
+        types.map(str::to_owned).collect()
+    };
+    let mut exported: Vec<String> = public.split("\npub use ").skip(1).flat_map(names).collect();
+    exported.sort_unstable();
+    assert_eq!(exported, asserted);
+}

@@ -1,0 +1,429 @@
+//! A handshake that begins in an HTTP library, or was made elsewhere altogether.
+
+mod common;
+
+use common::*;
+use hybi::{
+    Accept, Close, Closed, Config, Connection, Dialect, Dialects, HeaderFault, KeyFault, LineFault,
+    Phase, ProtocolError, Request, Role, Upgrade,
+};
+use proptest::prelude::*;
+
+const FRAMES: &[u8] = b"\x00Hello\xff\x00\xff\x42x\xff\x80\x02\xff\x00\x00\xe2\x98\x83\xff";
+
+fn config() -> Config {
+    Config::new().dialects(Dialects::ALL)
+}
+
+/// The target and the fields as a library that keeps values as they came hands them over.
+fn parts(head: &str) -> (&str, Vec<(&str, &str)>) {
+    let mut lines = head.split("\r\n");
+    let target = lines.next().unwrap().split(' ').nth(1).unwrap();
+    let fields = lines.filter_map(|line| line.split_once(':'));
+    let fields = fields.map(|(name, value)| (name, value.strip_prefix(' ').unwrap_or(value)));
+    (target, fields.collect())
+}
+
+fn request(head: &str) -> Result<Request, ProtocolError> {
+    let (target, fields) = parts(head);
+    Request::from_parts(target, fields)
+}
+
+fn upgrade(head: &str, accept: &Accept<'_>) -> (Teller<'static>, Upgrade) {
+    let (conn, reply) = Connection::upgrade(&config(), &request(head).unwrap(), accept).unwrap();
+    (Teller::new(conn), reply)
+}
+
+/// The connection that reads the same head by itself, but for its last byte.
+fn by_itself(head: &str, accept: Accept<'static>) -> Teller<'static> {
+    let conn = Connection::server(&config());
+    let mut teller = Teller::answering(conn, move |conn, _| conn.accept(&accept).unwrap());
+    teller.feed(&head.as_bytes()[..head.len() - 1]);
+    teller
+}
+
+#[test]
+fn rq_8_from_parts_is_what_the_connection_reads() {
+    let heads = [
+        DRAFT_75_HEAD.to_owned(),
+        DRAFT_76_HEAD.to_owned(),
+        // The spaces in keys count, those round other values do not (RQ-9), and a value may
+        // hold anything above 0x7F and be empty.
+        DRAFT_76_HEAD.replace("Host: ", "X-Empty:\r\nCookie:  a=\u{e9} \t\r\nHost: \t "),
+        DRAFT_76_HEAD.replace("Key1: 4 @1  46546xW%0l 1 5", "Key1:  4 @1 46546xW%0l 1 5"),
+        DRAFT_76_HEAD.replace("sample", "a, b c"),
+        DRAFT_76_HEAD.replace("/demo", "/demo?a=b&c=%20?"),
+    ];
+    for head in heads {
+        let mut read = None;
+        let conn = Connection::server(&config());
+        let mut teller = Teller::answering(conn, |_, request| read = Some(request.clone()));
+        teller.feed(head.as_bytes());
+        drop(teller);
+        let (read, given) = (read.unwrap(), request(&head).unwrap());
+        assert_eq!(given.dialect(), read.dialect());
+        assert_eq!(given.resource(), read.resource());
+        assert_eq!(given.host(), read.host());
+        assert_eq!(given.origin(), read.origin());
+        assert!(given.protocols().eq(read.protocols()));
+        assert!(given.headers().eq(read.headers()));
+        assert_eq!(given.headers().count(), parts(&head).1.len());
+        for name in ["cookie", "SEC-WEBSOCKET-KEY1", "X-Empty", "X-None"] {
+            assert_eq!(given.header(name), read.header(name));
+        }
+    }
+}
+
+#[test]
+fn h76_5_the_reply_is_what_the_connection_writes() {
+    let accepts = [
+        Accept::new(),
+        Accept::new().protocol("sample"),
+        Accept::new().authority("example.org:8080"),
+        Accept::new().headers(&[("Set-Cookie", "a=b: c"), ("X", "")]),
+    ];
+    for head in [DRAFT_75_HEAD, DRAFT_76_HEAD] {
+        for accept in accepts {
+            let mut read = by_itself(head, accept);
+            read.feed(b"\n");
+            let expected = read.sent();
+            let (mut upgraded, reply) = upgrade(head, &accept);
+            assert_eq!(show(reply.as_bytes()), show(expected));
+            // The library writes it.
+            upgraded.drain();
+            assert_eq!(upgraded.sent(), b"");
+
+            let mut written = format!("HTTP/1.1 {} {}\r\n", reply.status(), reply.reason());
+            for (name, value) in reply.headers() {
+                written += &format!("{name}: {value}\r\n");
+            }
+            written += "\r\n";
+            assert_eq!(written.as_bytes(), reply.as_bytes());
+        }
+    }
+    assert_eq!(
+        upgrade(DRAFT_75_HEAD, &accepts[0]).1.as_bytes(),
+        DRAFT_75_REPLY.as_bytes()
+    );
+    assert_eq!(
+        upgrade(DRAFT_76_HEAD, &accepts[0]).1.as_bytes(),
+        DRAFT_76_REPLY.as_bytes()
+    );
+}
+
+#[test]
+fn h76_7_a_reply_behind_tls() {
+    let request = request(DRAFT_76_HEAD).unwrap();
+    let (_, reply) = Connection::upgrade(&config().secure(true), &request, &Accept::new()).unwrap();
+    let location = reply
+        .headers()
+        .find(|(name, _)| *name == "Sec-WebSocket-Location");
+    assert_eq!(location.unwrap().1, "wss://example.com/demo");
+}
+
+/// H76-1: of the 8 bytes any number was read with the head, and of the frames too.
+#[test]
+fn h76_1_h76_18_whatever_the_library_has_read_behind_the_head() {
+    for (head, key3, answer, end) in [
+        (DRAFT_75_HEAD, &b""[..], &b""[..], &b""[..]),
+        (DRAFT_76_HEAD, DRAFT_76_KEY3, DRAFT_76_ANSWER, b"\xff\x00"),
+    ] {
+        let bytes = [key3, FRAMES, end].concat();
+        let dialect = request(head).unwrap().dialect().unwrap();
+        for leftover in 0..=bytes.len() {
+            let (mut upgraded, _) = upgrade(head, &Accept::new());
+            let mut read = by_itself(head, Accept::new());
+            read.feed(b"\n");
+            read.said();
+            read.sent();
+
+            upgraded.feed(&bytes[..leftover]);
+            read.feed(&bytes[..leftover]);
+            let mut expected = read.said();
+            if dialect == Dialect::Hixie75 {
+                expected.insert(0, Said::Open(dialect)); // H75-5: told with the head
+            }
+            assert_eq!(upgraded.said(), expected, "{leftover} bytes");
+            let open = leftover >= key3.len();
+            assert_eq!(expected.first(), open.then_some(&Said::Open(dialect)));
+            assert_eq!(upgraded.sent(), read.sent());
+
+            upgraded.feed(&bytes[leftover..]);
+            read.feed(&bytes[leftover..]);
+            upgraded.eof();
+            read.eof();
+            assert_eq!(upgraded.said(), read.said());
+            assert_eq!(upgraded.sent(), read.sent());
+        }
+        let (mut upgraded, _) = upgrade(head, &Accept::new());
+        upgraded.feed(&bytes);
+        assert_eq!(upgraded.sent(), [answer, end].concat());
+    }
+}
+
+#[test]
+fn h76_4_nothing_is_sent_before_the_answer() {
+    let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &Accept::new());
+    for byte in &DRAFT_76_KEY3[..7] {
+        upgraded.feed(&[*byte]);
+        assert_eq!(upgraded.conn.send_text("a"), Err(hybi::Refused::NotOpen));
+    }
+    upgraded.feed(&DRAFT_76_KEY3[7..]);
+    upgraded.conn.send_text("a").unwrap();
+    upgraded.drain();
+    assert_eq!(
+        upgraded.sent(),
+        [&DRAFT_76_ANSWER[..], b"\x00a\xff"].concat()
+    );
+}
+
+#[test]
+fn h76_19_cl_13_an_upgrade_that_comes_to_nothing() {
+    for key3 in 0..8 {
+        let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &Accept::new());
+        upgraded.feed(&DRAFT_76_KEY3[..key3]);
+        upgraded.eof();
+        assert_eq!(upgraded.said(), [Said::Closed(Closed::Eof(Phase::Opening))]);
+        assert_eq!(upgraded.sent(), b"");
+
+        // PX-4: the reply's head is the library's, and it has gone out.
+        let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &Accept::new());
+        upgraded.feed(&DRAFT_76_KEY3[..key3]);
+        upgraded.conn.close(&Close::new()).unwrap();
+        upgraded.feed(&DRAFT_76_KEY3[key3..]);
+        assert_eq!(upgraded.said(), [Said::Closed(Closed::Local)]);
+        assert_eq!(upgraded.sent(), b"");
+    }
+}
+
+#[test]
+fn established_is_open_at_once_without_an_event() {
+    for role in [Role::Client, Role::Server] {
+        for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
+            let conn = || Connection::established(&Config::new(), role, dialect, [9; 32]);
+            let mut teller = Teller::new(conn());
+            assert_eq!(
+                (teller.conn.role(), teller.conn.dialect()),
+                (role, Some(dialect))
+            );
+            assert!(teller.conn.wants_read() && !teller.conn.wants_write());
+            assert!(!teller.conn.is_done() && teller.conn.closed().is_none());
+            teller.feed(b"");
+            assert_eq!(teller.said(), []);
+            teller.conn.send_text("a").unwrap();
+            teller.feed(FRAMES);
+            assert_eq!(teller.sent(), b"\x00a\xff");
+            let whole = teller.said();
+            assert_eq!(whole.len(), 5);
+            for cut in 0..=FRAMES.len() {
+                assert_eq!(tell(conn(), FRAMES, &[cut], false).said, whole);
+            }
+        }
+    }
+}
+
+/// What the same head meets with as bytes.
+fn refused_as_bytes(target: &[u8], fields: &[(&[u8], &[u8])]) -> ProtocolError {
+    let mut head = [b"GET ", target, b" HTTP/1.1\r\n"].concat();
+    for (name, value) in fields {
+        head.extend([*name, b": ", value, b"\r\n"].concat());
+    }
+    head.extend(b"\r\n");
+    let mut teller = Teller::new(Connection::server(&config().max_line(1 << 20)));
+    teller.feed(&head);
+    match teller.said().pop() {
+        Some(Said::Closed(Closed::Protocol(error))) => error,
+        other => panic!("{}: {other:?}", show(head)),
+    }
+}
+
+#[test]
+fn rq_11_nothing_is_injected_through_from_parts() {
+    let good = parts(DRAFT_76_HEAD).1;
+    let good: Vec<(&[u8], &[u8])> = good
+        .into_iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        .collect();
+    let injected: [(&[u8], &[u8], LineFault); 12] = [
+        (b"X", b"y\r\nHost: evil", LineFault::BareCr),
+        (b"X", b"\r\n", LineFault::BareCr),
+        (b"X", b"y\r", LineFault::BareCr),
+        (b"X", b"y\r\n\r\n", LineFault::BareCr),
+        (b"X", b"y\0", LineFault::Value),
+        (b"X", b"\x1b[m", LineFault::Value),
+        (b"X", b"\x7f", LineFault::Value),
+        (b"X\r\nHost", b"evil", LineFault::BareCr),
+        (b"X y", b"z", LineFault::Name),
+        (b"", b"x", LineFault::Name),
+        (b" X", b"y", LineFault::Fold),
+        (b"X\0", b"y", LineFault::Name),
+    ];
+    for (name, value, fault) in injected {
+        for place in [0, good.len() / 2, good.len()] {
+            let mut fields = good.clone();
+            fields.insert(place, (name, value));
+            let Err(error) = Request::from_parts("/demo", fields.clone()) else {
+                panic!("{}: {}", show(name), show(value));
+            };
+            let ProtocolError::Line { fault: found, .. } = error else {
+                panic!("{error:?}");
+            };
+            assert_eq!(found, fault, "{}: {}", show(name), show(value));
+            if !name.contains(&b'\n') && !value.contains(&b'\n') {
+                assert_eq!(error, refused_as_bytes(b"/demo", &fields));
+            }
+        }
+    }
+    // As bytes an LF would end the line.
+    for (name, value) in [("X", "y\nHost: evil"), ("X", "\n"), ("X\n", "y")] {
+        let error = Request::from_parts("/demo", [(name, value)]).unwrap_err();
+        assert!(matches!(error, ProtocolError::Line { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn rq_2_nothing_is_injected_through_the_target() {
+    let fields = || parts(DRAFT_76_HEAD).1;
+    let bad: [(&str, u32); 10] = [
+        ("", 4),
+        ("demo", 4),
+        ("http://example.com/demo", 4),
+        ("/de mo", 8),
+        ("/demo#a", 9),
+        ("/demo HTTP/1.1\r\nX: y\r\n", 10),
+        ("/demo\r\n", 9),
+        ("/demo\n", 9),
+        ("/d\0", 6),
+        ("/d\u{e9}mo", 6),
+    ];
+    for (target, at) in bad {
+        let error = Request::from_parts(target, fields()).unwrap_err();
+        let at_least = matches!(error, ProtocolError::StartLine { at: found } if found == at);
+        assert!(at_least, "{target:?}: {error:?}, not at {at}");
+    }
+}
+
+#[test]
+fn h76_2_from_parts_checks_what_a_connection_checks() {
+    let missing = |name: &str| {
+        let fields = parts(DRAFT_76_HEAD).1;
+        let fields = fields.into_iter().filter(|(other, _)| *other != name);
+        Request::from_parts("/demo", fields)
+    };
+    for name in [
+        "Host",
+        "Connection",
+        "Origin",
+        "Sec-WebSocket-Key1",
+        "Sec-WebSocket-Key2",
+    ] {
+        let error = missing(name).unwrap_err();
+        let ProtocolError::Header {
+            name: found, fault, ..
+        } = error
+        else {
+            panic!("{error:?}");
+        };
+        assert_eq!((found, fault), (name, HeaderFault::Missing));
+    }
+    assert_eq!(missing("Upgrade").unwrap().dialect(), None);
+    let key = |value: &str| {
+        let head = DRAFT_76_HEAD.replace("12998 5 Y3 1  .P00", value);
+        let Err(ProtocolError::Key { name, fault }) = request(&head) else {
+            panic!("{value}");
+        };
+        assert_eq!(name, "Sec-WebSocket-Key2");
+        fault
+    };
+    assert_eq!(key("nospaces"), KeyFault::NoSpaces);
+    assert_eq!(key("abs @ew dsdsxWdd d s"), KeyFault::NoDigits);
+    assert_eq!(key("8589934590!  !"), KeyFault::TooBig);
+    let (number, spaces) = (1_299_853_100, 3);
+    assert_eq!(
+        key("12998 5 Y3 1.P00"),
+        KeyFault::NotMultiple { number, spaces }
+    );
+}
+
+/// The docs of `from_parts` on offsets, and of `Header` on a field that is absent: the length of the
+/// head, which goes to its blank line.
+#[test]
+fn an_absent_field_is_told_with_the_length_of_the_head() {
+    for name in [
+        "Host",
+        "Connection",
+        "Origin",
+        "Sec-WebSocket-Key1",
+        "Sec-WebSocket-Key2",
+    ] {
+        let mut fields = parts(DRAFT_76_HEAD).1;
+        fields.retain(|(other, _)| *other != name);
+        let error = Request::from_parts("/demo", fields.iter().copied()).unwrap_err();
+        let fields: Vec<(&[u8], &[u8])> = fields
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+            .collect();
+        assert_eq!(error, refused_as_bytes(b"/demo", &fields));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    // The docs of `from_parts`: what the same head would have met with; RQ-7, RQ-11
+    #[test]
+    fn any_parts_are_what_the_same_head_is_as_bytes(
+        target in prop_oneof![3 => Just("/demo".to_owned()), 1 => "/?[!-~ \r#]{0,6}"],
+        draft in prop::sample::select(vec![DRAFT_75_HEAD, DRAFT_76_HEAD]),
+        more in prop::collection::vec((
+            prop_oneof![
+                2 => "[A-Za-z-]{1,6}",
+                1 => prop::sample::select(vec!["Host", "upgrade", "Cookie", "Sec-WebSocket-Key1"])
+                    .prop_map(str::to_owned),
+                1 => "[ -~\t\r\0]{0,4}",
+            ],
+            prop_oneof![
+                2 => prop::collection::vec(0x20..=0xff_u8, 0..8),
+                1 => prop::collection::vec((0x00..=0xff_u8).prop_filter("LF", |b| *b != b'\n'), 0..4),
+            ],
+            any::<prop::sample::Index>(),
+        ), 0..3),
+    ) {
+        let mut fields: Vec<(Vec<u8>, Vec<u8>)> = parts(draft)
+            .1
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        for (name, value, place) in more {
+            fields.insert(place.index(fields.len() + 1), (name.into_bytes(), value));
+        }
+        match Request::from_parts(&target, fields.iter().map(|(name, value)| (name, value))) {
+            Err(error) => {
+                let fields: Vec<(&[u8], &[u8])> =
+                    fields.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+                prop_assert_eq!(error, refused_as_bytes(target.as_bytes(), &fields));
+            }
+            Ok(request) => {
+                prop_assert_eq!(request.resource(), target);
+                prop_assert_eq!(request.headers().count(), fields.len());
+                let accept = Accept::new();
+                let Some(dialect) = request.dialect() else {
+                    return Ok(());
+                };
+                let (mut conn, reply) =
+                    Connection::upgrade(&config(), &request, &accept).unwrap();
+                let key3: &[u8] = if dialect == Dialect::Hixie76 { DRAFT_76_KEY3 } else { b"" };
+                let mut bytes = key3.to_vec();
+                let event = conn.receive(&mut &mut bytes[..]);
+                prop_assert!(matches!(event, Some(hybi::Event::Open(_))));
+                let lines = std::str::from_utf8(reply.as_bytes()).unwrap().split("\r\n");
+                prop_assert!(lines.count() <= 1 + 5 + 2);
+                prop_assert!(!reply.as_bytes().contains(&0));
+            }
+        }
+    }
+}
