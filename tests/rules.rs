@@ -1,14 +1,18 @@
 //! Every MUST of docs/wire.md is cited by a test, and every rule that is cited exists.
 //!
 //! A citation is a rule's id in a comment or a string (`FR-10`), or at the start of a function's
-//! name (`fr_10_replaces_bad_utf8`; `fr_10_fr_11_round_trip` cites two). This file is not read.
+//! name (`fr_10_replaces_bad_utf8`; `fr_10_fr_11_round_trip` cites two). Ids of RFC 6455 have its
+//! section in them, and are cited in comments and strings only. This file is not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, io};
 
 /// What ids begin with.
-const FAMILIES: [&str; 7] = ["RQ", "H75", "H76", "KEY", "FR", "CL", "PX"];
+const FAMILIES: [&str; 9] = ["RQ", "H75", "H76", "KEY", "FR", "CL", "PX", "HY", SECTIONED];
+
+/// The family whose numbers have a section before them, as in `5.5.1-2`.
+const SECTIONED: &str = "RFC";
 
 #[test]
 fn every_must_is_cited_by_a_test() -> io::Result<()> {
@@ -79,16 +83,40 @@ fn ids(text: &str) -> BTreeSet<String> {
             let Some(after) = after.strip_prefix('-') else {
                 continue;
             };
-            let end = after
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(after.len());
-            let (number, after) = after.split_at(end);
-            if !number.is_empty() && !before.ends_with(in_word) && !after.starts_with(in_word) {
-                ids.insert(format!("{family}-{number}"));
+            let section = if family == SECTIONED {
+                section(after)
+            } else {
+                ""
+            };
+            let number = digits(&after[section.len()..]);
+            let id = format!("{family}-{section}{number}");
+            let behind = &after[section.len() + number.len()..];
+            let named = family != SECTIONED || !section.is_empty();
+            let whole = !before.ends_with(in_word) && !behind.starts_with(in_word);
+            if named && !number.is_empty() && whole {
+                ids.insert(id);
             }
         }
     }
     ids
+}
+
+/// The digits that a text begins with.
+fn digits(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// The section with its dash that a text begins with, such as `5.5.1-`.
+fn section(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (numbers, rest) = text.split_at(end.unwrap_or(text.len()));
+    let good = numbers.split('.').all(|number| !number.is_empty());
+    if good && rest.starts_with('-') {
+        &text[..numbers.len() + 1]
+    } else {
+        ""
+    }
 }
 
 /// Ids that functions' names begin with: `fn h76_30_line()` cites `H76-30`, and no `H76-3`.
@@ -172,6 +200,15 @@ fn an_id_is_found_only_whole() {
         found("fn h76_3x() {} fn after_fr_1() {} let fr_2_len = 3;"),
         [""; 0]
     );
+    assert_eq!(
+        found("// RFC-5.5.1-2, RFC-9-1 (RFC-10.3-12)."),
+        ["RFC-10.3-12", "RFC-5.5.1-2", "RFC-9-1"]
+    );
+    assert_eq!(
+        found("RFC-5 RFC-5.1 RFC-5.-1 RFC-.5-1 RFC-5..1-2 RFC-5.1-x RFC-5.1-2x RFC 5.1-2"),
+        [""; 0]
+    );
+    assert_eq!(found("fn rfc_5_1_2() {} fn hy_5_rfc_5_1() {}"), ["HY-5"]);
 }
 
 #[test]

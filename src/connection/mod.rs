@@ -264,7 +264,7 @@ impl Connection {
                         Piece::Text(text) => return Some(Event::Text(text)),
                         Piece::Binary(binary) => return Some(Event::Binary(binary)),
                         Piece::Ping(payload) => {
-                            if self.config.auto_pong && !self.is_closing() {
+                            if self.config.auto_pong {
                                 self.answer_ping(payload.as_bytes());
                             }
                             return Some(Event::Ping(payload));

@@ -12,6 +12,8 @@ pub use response::{Accept, Response, Upgrade};
 pub(crate) use response::{accept, refusal, respond};
 pub use target::Target;
 
+use core::net::Ipv6Addr;
+
 use crate::config::Dialect;
 use crate::error::{HeaderFault, ProtocolError};
 use crate::head::{Head, Header, is_token, trim};
@@ -127,8 +129,14 @@ fn wrong_in_authority(value: &[u8]) -> Option<usize> {
     let host = match value {
         [b'[', rest @ ..] => {
             let length = rest.iter().take_while(|byte| in_address(byte)).count();
-            if length == 0 || rest.get(length) != Some(&b']') {
+            let address = rest
+                .get(..length)
+                .and_then(|a| core::str::from_utf8(a).ok());
+            if rest.get(length) != Some(&b']') {
                 return Some(1 + length);
+            }
+            if address.is_none_or(|address| address.parse::<Ipv6Addr>().is_err()) {
+                return Some(1);
             }
             length + 2
         }
@@ -159,6 +167,31 @@ fn is_protocol(dialect: Dialect, value: &[u8]) -> bool {
     }
     let is_member = |member: &[u8]| !member.is_empty() && member.iter().copied().all(is_token);
     value.split(|byte| *byte == b',').map(trim).all(is_member)
+}
+
+/// RFC 6455, 9.1: `name; parameter; parameter=value, name`, all of them tokens, a value perhaps in
+/// quotes.
+fn is_extensions(value: &[u8]) -> bool {
+    let is_token = |part: &[u8]| !part.is_empty() && part.iter().copied().all(is_token);
+    let is_value = |part: &[u8]| {
+        let quoted = part
+            .strip_prefix(b"\"")
+            .map(|part| part.strip_suffix(b"\""));
+        is_token(quoted.unwrap_or(Some(part)).unwrap_or_default())
+    };
+    let is_parameter = |part: &[u8]| match part.iter().position(|byte| *byte == b'=') {
+        None => is_token(trim(part)),
+        Some(at) => {
+            let (name, value) = part.split_at_checked(at).unwrap_or((part, &[]));
+            let value = value.get(1..).unwrap_or_default();
+            is_token(trim(name)) && is_value(trim(value))
+        }
+    };
+    let is_extension = |one: &[u8]| {
+        let mut parts = one.split(|byte| *byte == b';');
+        parts.next().is_some_and(|name| is_token(trim(name))) && parts.all(is_parameter)
+    };
+    value.split(|byte| *byte == b',').all(is_extension)
 }
 
 /// Whether a value that may be a comma list has this member, in any case.

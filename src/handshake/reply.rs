@@ -53,6 +53,7 @@ pub(crate) fn check_reply(
             expect(&head, CONNECTION, is_upgrade)?;
         }
         Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
+            version(&head)?;
             let is_websocket =
                 |header: &Header<'_>| header.trimmed().eq_ignore_ascii_case(b"websocket");
             expect(&head, UPGRADE, is_websocket)?;
@@ -103,6 +104,20 @@ fn first_lines(head: &Head, expected: &[u8]) -> Result<(), ProtocolError> {
     }
     single(head, UPGRADE)?;
     single(head, CONNECTION).map(drop)
+}
+
+/// No other version of HTTP knows of an upgrade.
+fn version(head: &Head) -> Result<(), ProtocolError> {
+    let expected = b"HTTP/1.1 ";
+    let same = head
+        .bytes()
+        .iter()
+        .zip(expected)
+        .take_while(|(a, b)| a == b);
+    match same.count() {
+        all if all == expected.len() => Ok(()),
+        at => Err(ProtocolError::StartLine { at: at as u32 }),
+    }
 }
 
 /// RFC 6455, 4.1: a list in which `Upgrade` is one member.

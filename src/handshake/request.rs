@@ -4,9 +4,9 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use super::{
-    CONNECTION, CONTENT_LENGTH, DRAFT, HOST, HYBI_ORIGIN, KEY, KEY1, KEY2, ORIGIN,
-    TRANSFER_ENCODING, UPGRADE, VERSION, has_member, is_authority, is_protocol, is_visible,
-    missing, protocol_name, single, wrong,
+    CONNECTION, CONTENT_LENGTH, DRAFT, EXTENSIONS, HOST, HYBI_ORIGIN, KEY, KEY1, KEY2, ORIGIN,
+    TRANSFER_ENCODING, UPGRADE, VERSION, has_member, is_authority, is_extensions, is_protocol,
+    is_visible, missing, protocol_name, single, wrong,
 };
 use crate::challenge;
 use crate::config::{Config, Dialect};
@@ -176,7 +176,7 @@ impl Request {
     /// spaces (H76-13).
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.protocol_lines()
-            .flat_map(|line| line.split([',', ' ']))
+            .flat_map(|line| line.split([',', ' ', '\t']))
             .filter(|name| !name.is_empty())
     }
 
@@ -258,6 +258,7 @@ fn opening(head: &Head) -> Result<Option<Opening>, ProtocolError> {
         Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
             body_of(head, b"0")?;
             required(head, KEY, challenge::is_key)?; // HY-2
+            extensions(head)?;
             [0; 2]
         }
     };
@@ -294,6 +295,14 @@ fn protocol(head: &Head, dialect: Dialect) -> Result<(), ProtocolError> {
     let mut fields = head.named(name);
     match fields.find(|header| !is_protocol(dialect, header.trimmed())) {
         Some(header) => Err(wrong(name, &header, HeaderFault::Invalid)),
+        None => Ok(()),
+    }
+}
+
+/// Declined all of them, but in their own grammar.
+fn extensions(head: &Head) -> Result<(), ProtocolError> {
+    match head.named(EXTENSIONS).find(|h| !is_extensions(h.trimmed())) {
+        Some(header) => Err(wrong(EXTENSIONS, &header, HeaderFault::Invalid)),
         None => Ok(()),
     }
 }

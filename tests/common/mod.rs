@@ -4,6 +4,7 @@
 pub mod allocator;
 pub mod pair;
 pub mod reference;
+pub mod rfc;
 
 use hybi::{Accept, Closed, Connection, Dialect, Event, Request};
 
@@ -16,6 +17,7 @@ pub enum Said {
     Text(String),
     /// The pieces of a message that never came to its end; none are not told.
     Unfinished(String),
+    UnfinishedBinary(Vec<u8>),
     Discarded(u8, u64),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -89,6 +91,10 @@ impl<'a> Teller<'a> {
                     if !self.piece.is_empty() {
                         let piece = std::mem::take(&mut self.piece);
                         self.story.said.push(Said::Unfinished(piece));
+                    }
+                    if !self.bytes.is_empty() {
+                        let bytes = std::mem::take(&mut self.bytes);
+                        self.story.said.push(Said::UnfinishedBinary(bytes));
                     }
                     Said::Closed(why)
                 }
