@@ -119,8 +119,9 @@ impl Head {
     /// A request that somebody else has read, to be filled with [`push`](Self::push).
     pub(crate) fn from_target(target: &[u8]) -> Result<Self, ProtocolError> {
         let before = b"GET ";
-        if let Some(wrong) = target.iter().position(|byte| !in_target(*byte)) {
-            let at = (before.len() + wrong) as u32;
+        let good = target.iter().take_while(|byte| in_target(**byte)).count();
+        if target.first() == Some(&b'/') && good < target.len() {
+            let at = (before.len() + good) as u32;
             return Err(ProtocolError::StartLine { at });
         }
         let mut head = Self::request(Limits::NONE);

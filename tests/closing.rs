@@ -516,7 +516,11 @@ fn cl_13_a_server_closes_before_its_reply_has_begun() {
     let [waiting_75, waiting_76] = [DRAFT_75_HEAD, DRAFT_76_HEAD].map(waiting);
     let mut ended = waiting(DRAFT_76_HEAD);
     ended.eof();
-    for mut teller in [fresh, policy, head, waiting_75, waiting_76, ended] {
+    let plain = Connection::server(&Config::new().plain_http(true));
+    let mut plain = Teller::answering(plain, |_, _| ());
+    plain.feed(b"GET /demo HTTP/1.1\r\nHost: example.com\r\n\r\n");
+    assert_eq!(plain.said(), [Said::Request(None, "/demo".into())]);
+    for mut teller in [fresh, policy, head, waiting_75, waiting_76, ended, plain] {
         teller.conn.close(&Close::with(1001, "demo")).unwrap();
         assert_eq!(teller.conn.close(&Close::new()), Err(Refused::Closing));
         teller.feed(DRAFT_76_KEY3);

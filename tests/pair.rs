@@ -5,13 +5,15 @@ mod common;
 use std::time::Duration;
 
 use common::pair::{Pair, Who};
-use hybi::{Close, Closed, Config, Dialect, Dialects, Phase, Refused, Target};
+use hybi::{Close, Closed, Config, Dialect, Dialects, Encoded, Phase, Refused, Target};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 #[derive(Clone, Debug)]
 enum Step {
     Send(Who, String),
+    /// A message encoded before.
+    Encoded(Who, String),
     /// A frame of which the socket takes a part.
     Frame(Who, String, Index),
     Close(Who),
@@ -54,6 +56,7 @@ fn sizes() -> impl Strategy<Value = Vec<usize>> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (who(), text()).prop_map(|(who, text)| Step::Send(who, text)),
+        2 => (who(), text()).prop_map(|(who, text)| Step::Encoded(who, text)),
         3 => (who(), text(), any::<Index>()).prop_map(|(who, text, n)| Step::Frame(who, text, n)),
         1 => who().prop_map(Step::Close),
         6 => (0..20_u8).prop_map(Step::Turns),
@@ -99,13 +102,15 @@ impl Run {
     fn step(&mut self, step: Step) {
         match step {
             Step::Send(who, text) => {
+                let may_send = self.may_send(who);
                 let sent = self.pair[who].conn.send_text(&text);
-                if self.may_send(who) {
-                    assert_eq!(sent, Ok(()));
-                    self.told[who as usize].push(text);
-                } else {
-                    assert_eq!(sent, Err(Refused::Closing));
-                }
+                self.sent(who, text, may_send, sent);
+            }
+            Step::Encoded(who, text) => {
+                let may_send = self.may_send(who);
+                let encoded = Encoded::text(self.dialect, &text);
+                let sent = self.pair[who].conn.send_encoded(&encoded);
+                self.sent(who, text, may_send, sent);
             }
             Step::Frame(who, text, n) => self.frame(who, text, n),
             Step::Close(who) => {
@@ -118,6 +123,15 @@ impl Run {
                 self.pair.turn();
             }),
             Step::Elapse(ms) => self.pair.elapse(Duration::from_millis(ms.into())),
+        }
+    }
+
+    fn sent(&mut self, who: Who, text: String, may_send: bool, sent: Result<(), Refused>) {
+        if may_send {
+            assert_eq!(sent, Ok(()));
+            self.told[who as usize].push(text);
+        } else {
+            assert_eq!(sent, Err(Refused::Closing));
         }
     }
 

@@ -568,20 +568,25 @@ fn bad_url_says_where() {
 #[test]
 fn bad_url_says_where_in_the_host_and_the_port() {
     for (url, at) in [
-        ("ws://exa mple.com/", 8),
-        ("ws://ex\u{e9}/", 7),
-        ("ws://a\r\nX: y/", 6),
-        ("ws://a:/", 7),
-        ("ws://a:x/", 7),
-        ("ws://a:0/", 7),
-        ("ws://a:65536/", 7),
-        ("wss://a:+1/", 8),
+        ("ws://exa mple.com/", 8..=8),
+        ("ws://ex\u{e9}/", 7..=7),
+        ("ws://a\r\nX: y/", 6..=6),
+        ("ws://a:/", 7..=7),
+        ("ws://a:x/", 7..=7),
+        ("ws://a:80x/", 9..=9),
+        ("wss://a:+1/", 8..=8),
+        // Somewhere in the port
+        ("ws://a:0/", 7..=8),
+        ("ws://a:65536/", 7..=11),
+        // The user name, or the byte that makes it one
+        ("ws://me@example.com/", 5..=7),
     ] {
-        assert_eq!(bad_url(url), Some(at), "{url:?}");
+        let found = bad_url(url);
+        assert!(
+            found.is_some_and(|found| at.contains(&found)),
+            "{url:?}: {found:?}, not {at:?}"
+        );
     }
-    // The user name, or the byte that makes it one
-    let at = bad_url("ws://me@example.com/");
-    assert!(at.is_some_and(|at| (5..=7).contains(&at)), "{at:?}");
 }
 
 #[test]

@@ -839,7 +839,7 @@ fn a_url_of_no_server() {
         ("ws://user@example.com/", 9),
         ("ws://example.com:0/", 17),
         ("ws://example.com:65536/", 17),
-        ("ws://example.com:0x50/", 17),
+        ("ws://example.com:0x50/", 18),
         ("ws://[::1/", 9),
         ("ws://[]/", 6),
         ("ws://exam ple.com/", 9),

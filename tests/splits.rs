@@ -221,6 +221,7 @@ fn refused_requests() -> Vec<Conversation> {
             ProtocolError::DialectOff(Dialect::Hixie75),
         ),
         (b"\x16\x03\x01\x00\xc8\x01".to_vec(), ProtocolError::Tls),
+        (b"\x80\x2e\x01\x03\x01".to_vec(), ProtocolError::Tls),
         (
             b"<policy-file-request/>\0".to_vec(),
             ProtocolError::PolicyRequest,
@@ -394,6 +395,10 @@ fn rq_20_refused_requests_at_every_cut() {
 
 #[test]
 fn px_1_policy_files_at_every_cut() {
+    for Conversation { conn, bytes, .. } in policy_files() {
+        let sent = story(conn(), &bytes, &[]).sent;
+        assert_eq!(show(sent), show(b"<cross-domain-policy/>\0"));
+    }
     same_at_every_cut(policy_files());
 }
 

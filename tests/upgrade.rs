@@ -367,6 +367,20 @@ fn an_absent_field_is_told_with_the_length_of_the_head() {
     }
 }
 
+/// The docs of `Request::origin`: visible ASCII, also of a plain page.
+#[test]
+fn an_origin_is_visible_ascii_or_none() {
+    for origin in ["http://example.com", "null", "", "a b", "\u{e9}", "a\tb"] {
+        let fields = [("Host", "example.com"), ("Origin", origin)];
+        let Ok(page) = Request::from_parts("/page", fields) else {
+            continue;
+        };
+        assert_eq!(page.dialect(), None);
+        let visible = |origin: &str| origin.bytes().all(|byte| matches!(byte, 0x21..=0x7e));
+        assert!(page.origin().is_none_or(visible), "{:?}", page.origin());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 512,

@@ -144,7 +144,12 @@ fn wrong_in_authority(value: &[u8]) -> Option<usize> {
     };
     match value.get(host..) {
         Some([]) if host > 0 => None,
-        Some([b':', port @ ..]) if host > 0 => parse_port(port).is_none().then_some(host + 1),
+        Some([b':', port @ ..]) if host > 0 && parse_port(port).is_none() => {
+            let digits = port.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let wrong = if digits < port.len() { digits } else { 0 };
+            Some(host + 1 + wrong)
+        }
+        Some([b':', ..]) if host > 0 => None,
         _ => Some(host),
     }
 }
