@@ -118,14 +118,8 @@ impl Head {
 
     /// A request that somebody else has read, to be filled with [`push`](Self::push).
     pub(crate) fn from_target(target: &[u8]) -> Result<Self, ProtocolError> {
-        let before = b"GET ";
-        let good = target.iter().take_while(|byte| in_target(**byte)).count();
-        if target.first() == Some(&b'/') && good < target.len() {
-            let at = (before.len() + good) as u32;
-            return Err(ProtocolError::StartLine { at });
-        }
         let mut head = Self::request(Limits::NONE);
-        head.bytes = [before, target, b" HTTP/1.1\r\n"].concat();
+        head.bytes = [b"GET ", target, b" HTTP/1.1\r\n"].concat();
         head.end_line()?;
         Ok(head)
     }

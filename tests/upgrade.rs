@@ -290,7 +290,7 @@ fn rq_2_nothing_is_injected_through_the_target() {
         ("http://example.com/demo", 4),
         ("/de mo", 8),
         ("/demo#a", 9),
-        ("/demo HTTP/1.1\r\nX: y\r\n", 10),
+        ("/demo HTTP/1.1\r\nX: y\r\n", 18),
         ("/demo\r\n", 9),
         ("/demo\n", 9),
         ("/d\0", 6),
