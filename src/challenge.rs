@@ -11,8 +11,8 @@ use sha1::Sha1;
 use crate::entropy::Entropy;
 use crate::error::KeyFault;
 
-/// The quotient that a key stands for.
-pub(crate) fn part(key: &[u8]) -> Result<u32, KeyFault> {
+/// The quotient that a key stands for. Public for fuzz targets only.
+pub fn part(key: &[u8]) -> Result<u32, KeyFault> {
     let mut number = Some(0_u32);
     let mut digits = false;
     let mut spaces = 0_u32;

@@ -79,6 +79,33 @@ mod tests {
     }
 
     #[test]
+    fn hy_6_masked_messages_cost_the_same_per_byte_however_long_and_however_cut() {
+        let message = |mib: usize, fragments: usize| {
+            let payload = "a".repeat((mib << 20) / fragments).into_bytes();
+            let frame = |at: usize| {
+                let first = u8::from(at == 0) | if at + 1 == fragments { 0x80 } else { 0 };
+                let length = (payload.len() as u64).to_be_bytes();
+                [&[first, 0xFF][..], &length, &[0; 4], &payload].concat()
+            };
+            (0..fragments).flat_map(frame).collect::<Vec<u8>>()
+        };
+        let cost = |mib: usize, fragments: usize, size: usize| {
+            let config = Config::new();
+            let bytes = message(mib, fragments);
+            let mut conn =
+                Connection::established(&config, Role::Server, Dialect::Rfc6455, [0; 32]);
+            let steps = steps(&mut conn, &bytes, size) as f64;
+            assert!(conn.closed().is_none());
+            steps / bytes.len() as f64
+        };
+        for fragments in [1, 8] {
+            let (one, eight) = (cost(1, fragments, 1), cost(8, fragments, 1));
+            assert!((eight / one - 1.0).abs() < 0.01, "{one} against {eight}");
+            assert!(eight <= 4.0 && cost(1, fragments, 1000) <= 4.0);
+        }
+    }
+
+    #[test]
     fn fr_15_damaged_text_and_skipped_frames_cost_no_more() {
         let config = Config::new();
         let damaged: Vec<u8> = (0..20_000).map(|i| [0xE2, 0x82, b'a'][i % 3]).collect();

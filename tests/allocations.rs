@@ -72,6 +72,46 @@ fn a_whole_message_received_asks_for_none() {
     }
 }
 
+/// The dialects with masks, both ends (HY-5).
+#[test]
+fn a_whole_message_of_later_dialects_asks_for_none_either_way() {
+    for (role, dialect) in rfc::every_end() {
+        let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
+        let mut message = Message::new(64 * KIB);
+        for text in texts().iter().rev() {
+            let received = [0x81, 0x82, 0x89].map(|first| {
+                let payload = if first == 0x89 { "ping" } else { text.as_str() };
+                rfc::frame(rfc::other(role), first, payload)
+            });
+            let mut bytes = received.concat().repeat(20);
+            let mut turn = || {
+                let (mut messages, mut input) = (0, &mut bytes.clone()[..]);
+                let ((), used) = measure(|| {
+                    while let Some(event) = conn.receive(&mut input) {
+                        messages += match event {
+                            Event::Text(piece) => {
+                                usize::from(message.text(&piece).unwrap().is_some())
+                            }
+                            Event::Binary(piece) => {
+                                usize::from(message.binary(&piece).unwrap().is_some())
+                            }
+                            _ => 0,
+                        };
+                    }
+                    conn.send_text(text).unwrap();
+                    conn.send_binary(text.as_bytes()).unwrap();
+                    conn.advance(conn.transmit().len());
+                });
+                (messages, used)
+            };
+            // The first makes the room for what is sent.
+            turn();
+            assert_eq!(turn(), (40, NONE), "{role:?}, {} bytes", text.len());
+            bytes.clear();
+        }
+    }
+}
+
 #[test]
 fn pieces_of_messages_ask_for_none_and_are_gathered_in_one_buffer() {
     for dialect in DIALECTS {

@@ -31,6 +31,15 @@ fn feed(conn: &mut Connection, bytes: &mut [u8]) {
     conn.advance(conn.transmit().len());
 }
 
+/// What a client asks.
+fn request_of(dialect: Dialect) -> Vec<u8> {
+    let target = Target::new("ws://example.com/demo")
+        .unwrap()
+        .dialect(dialect);
+    let client = Connection::client(&Config::new(), &target, [3; 32]);
+    client.transmit().to_vec()
+}
+
 /// What opens one side of one dialect.
 struct Opening {
     target: Option<Target>,
@@ -39,7 +48,7 @@ struct Opening {
 }
 
 impl Opening {
-    fn every() -> [Self; 4] {
+    fn every() -> [Self; 8] {
         let [head_75, head_76] = [DRAFT_75_HEAD, DRAFT_76_HEAD].map(str::as_bytes);
         let server = |bytes: Vec<u8>| Self {
             target: None,
@@ -59,6 +68,10 @@ impl Opening {
             server([head_76, DRAFT_76_KEY3].concat()),
             client(Dialect::Hixie75),
             client(Dialect::Hixie76),
+            server(request_of(Dialect::HyBi8)),
+            server(request_of(Dialect::Rfc6455)),
+            client(Dialect::HyBi8),
+            client(Dialect::Rfc6455),
         ]
     }
 
@@ -92,11 +105,18 @@ fn an_idle_connection_is_small() {
 #[test]
 fn a_connection_that_has_said_a_little_is_small() {
     let text = "a".repeat(125);
-    let mut bytes = [b"\x00", text.as_bytes(), b"\xff"].concat();
+    let hixie = [b"\x00", text.as_bytes(), b"\xff"].concat();
     for mut opening in Opening::every() {
+        let mut later = match opening.target {
+            Some(_) => rfc::frame(Role::Server, 0x81, &text),
+            None => rfc::frame(Role::Client, 0x81, &text),
+        };
+        let mut hixie = hixie.clone();
         let (conn, used) = measure(|| {
             let mut conn = opening.open();
-            feed(&mut conn, &mut bytes);
+            let old = matches!(conn.dialect(), Some(Dialect::Hixie75 | Dialect::Hixie76));
+            feed(&mut conn, if old { &mut hixie } else { &mut later });
+            assert!(conn.closed().is_none());
             conn.send_text(&text).unwrap();
             conn.advance(conn.transmit().len());
             conn

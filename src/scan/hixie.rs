@@ -176,6 +176,7 @@ impl Scanner {
         let payload = memchr(END, front).unwrap_or(front.len());
         let allowed = usize::try_from(room).map_or(payload, |room| payload.min(room));
         let (used, mend) = self.carry.mend(front.get(..allowed).unwrap_or_default());
+        steps::count(front.len());
         take(input, used);
         self.taken += used as u64;
         let chunk = match mend {
