@@ -23,32 +23,36 @@ impl Header {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
-    fn push(&mut self, bytes: &[u8]) {
-        let free = self.bytes.iter_mut().skip(usize::from(self.len));
-        free.zip(bytes).for_each(|(free, byte)| *free = *byte);
-        self.len += bytes.len() as u8;
-    }
-
     /// RFC 6455, 5.2, with the shortest form of the length.
+    #[inline]
     pub(crate) fn hybi(opcode: Opcode, last: bool, length: usize, mask: Option<[u8; 4]>) -> Self {
+        let first = opcode as u8 | if last { 0x80 } else { 0 };
         let masked = if mask.is_some() { 0x80 } else { 0 };
-        let mut header = Self {
-            bytes: [0; MAX_HEADER],
-            len: 0,
-        };
-        header.push(&[opcode as u8 | if last { 0x80 } else { 0 }]);
-        match length {
-            0..=125 => header.push(&[length as u8 | masked]),
+        let mut bytes = [0; MAX_HEADER];
+        bytes[0] = first;
+        let len = match length {
+            0..=125 => {
+                bytes[1] = length as u8 | masked;
+                2
+            }
             126..=0xFFFF => {
-                header.push(&[126 | masked]);
-                header.push(&(length as u16).to_be_bytes());
+                bytes[1] = 126 | masked;
+                [bytes[2], bytes[3]] = (length as u16).to_be_bytes();
+                4
             }
             _ => {
-                header.push(&[127 | masked]);
-                header.push(&(length as u64).to_be_bytes());
+                bytes[1] = 127 | masked;
+                let long = bytes.iter_mut().skip(2).zip((length as u64).to_be_bytes());
+                long.for_each(|(free, byte)| *free = byte);
+                10
             }
+        };
+        let mut header = Self { bytes, len };
+        if let Some(key) = mask {
+            let free = header.bytes.iter_mut().skip(usize::from(len));
+            free.zip(key).for_each(|(free, byte)| *free = byte);
+            header.len += 4;
         }
-        header.push(mask.as_ref().map_or(&[], |key| &key[..]));
         header
     }
 }
@@ -61,6 +65,7 @@ pub(crate) struct Envelope {
 }
 
 /// FR-11: valid UTF-8 holds no 0xFF, so nothing inside a Hixie text needs an escape.
+#[inline]
 pub(crate) fn text(dialect: Dialect, length: usize) -> Envelope {
     if dialect.is_hixie() {
         return Envelope {

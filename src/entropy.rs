@@ -1,6 +1,6 @@
 //! What is made from the caller's 32 random bytes.
 
-use md5::{Digest, Md5};
+use sha1::{Digest, Sha1};
 
 /// Never shows the seed.
 impl core::fmt::Debug for Entropy {
@@ -14,7 +14,7 @@ impl core::fmt::Debug for Entropy {
 pub(crate) struct Entropy {
     seed: [u8; 32],
     counter: u64,
-    block: [u8; 16],
+    block: [u8; 20],
     used: usize,
 }
 
@@ -23,27 +23,37 @@ impl Entropy {
         Self {
             seed,
             counter: 0,
-            block: [0; 16],
-            used: 16,
+            block: [0; 20],
+            used: 20,
         }
-    }
-
-    fn byte(&mut self) -> u8 {
-        if self.used == self.block.len() {
-            let mut hash = Md5::new();
-            hash.update(self.seed);
-            hash.update(self.counter.to_be_bytes());
-            self.block = hash.finalize().into();
-            self.counter += 1;
-            self.used = 0;
-        }
-        let byte = self.block.get(self.used).copied().unwrap_or_default();
-        self.used += 1;
-        byte
     }
 
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        core::array::from_fn(|_| self.byte())
+        let mut bytes = [0; N];
+        let mut free = &mut bytes[..];
+        while !free.is_empty() {
+            if self.used == self.block.len() {
+                self.refill();
+            }
+            let left = self.block.get(self.used..).unwrap_or_default();
+            let here = left.len().min(free.len());
+            let (now, later) = free.split_at_mut(here);
+            now.iter_mut()
+                .zip(left)
+                .for_each(|(free, byte)| *free = *byte);
+            self.used += here;
+            free = later;
+        }
+        bytes
+    }
+
+    fn refill(&mut self) {
+        let mut hash = Sha1::new();
+        hash.update(self.seed);
+        hash.update(self.counter.to_be_bytes());
+        self.block = hash.finalize().into();
+        self.counter += 1;
+        self.used = 0;
     }
 
     /// A number from 0 to `max`, each as likely as the others.

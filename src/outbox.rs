@@ -39,16 +39,22 @@ impl Outbox {
         self.len().checked_add(more).is_some_and(|n| n <= limit)
     }
 
-    pub(crate) fn push_message(&mut self, bytes: &[u8]) {
+    /// Appends a message in parts.
+    #[inline]
+    pub(crate) fn push_message(&mut self, parts: [&[u8]; 3]) {
         self.keeps = true;
-        self.push(bytes);
+        self.bytes.reserve(parts.map(<[u8]>::len).iter().sum());
+        for part in parts {
+            self.push(part);
+        }
     }
 
-    /// Appends a payload masked.
-    pub(crate) fn push_masked(&mut self, bytes: &[u8], key: [u8; 4]) {
+    /// Appends a header, and behind it a payload masked.
+    pub(crate) fn push_masked(&mut self, header: &[u8], payload: &[u8], key: [u8; 4]) {
         self.keeps = true;
-        self.used = true;
-        for (block, offset) in bytes.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+        self.bytes.reserve(header.len() + payload.len());
+        self.push(header);
+        for (block, offset) in payload.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
             let end = self.bytes.len();
             self.bytes.extend_from_slice(block);
             let block = self.bytes.get_mut(end..).unwrap_or_default();
@@ -56,12 +62,12 @@ impl Outbox {
         }
     }
 
-    pub(crate) fn reserve(&mut self, more: usize) {
-        self.bytes.reserve(more);
-    }
-
+    #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.used = true;
+        if bytes.len() <= BLOCK {
+            return self.bytes.extend_from_slice(bytes);
+        }
         for block in bytes.chunks(BLOCK) {
             self.bytes.extend_from_slice(block);
         }

@@ -132,7 +132,7 @@ impl Connection {
             return Err(Refused::Unsupported(message.dialect()));
         }
         self.make_room(message.bytes().len())?;
-        self.outbox.push_message(message.bytes());
+        self.outbox.push_message([message.bytes(), &[], &[]]);
         Ok(())
     }
 
@@ -200,13 +200,9 @@ impl Connection {
     }
 
     fn send_whole(&mut self, envelope: &Envelope, payload: &[u8]) -> Result<(), Refused> {
-        let header = envelope.header.as_bytes();
-        let length = header.len() + payload.len() + envelope.tail.len();
-        self.make_room(length)?;
-        self.outbox.reserve(length);
-        for part in [header, payload, envelope.tail] {
-            self.outbox.push_message(part);
-        }
+        let parts = [envelope.header.as_bytes(), payload, envelope.tail];
+        self.make_room(parts.map(<[u8]>::len).iter().sum())?;
+        self.outbox.push_message(parts);
         Ok(())
     }
 
@@ -223,11 +219,10 @@ impl Connection {
         // HY-5: a fresh one for each frame.
         let mask = self.entropy.as_mut().map(|entropy| entropy.bytes());
         let header = Header::hybi(opcode, last, payload.len(), mask);
-        self.outbox.reserve(header.as_bytes().len() + payload.len());
-        self.outbox.push_message(header.as_bytes());
+        let header = header.as_bytes();
         match mask {
-            Some(key) => self.outbox.push_masked(payload, key),
-            None => self.outbox.push_message(payload),
+            Some(key) => self.outbox.push_masked(header, payload, key),
+            None => self.outbox.push_message([header, payload, &[]]),
         }
     }
 
@@ -337,16 +332,14 @@ impl Frame<'_, '_> {
 impl Drop for Frame<'_, '_> {
     fn drop(&mut self) {
         let mut skip = self.written;
-        let parts = [
-            self.envelope.header.as_bytes(),
-            self.payload,
-            self.envelope.tail,
-        ];
-        for part in parts {
+        let Envelope { header, tail } = &self.envelope;
+        let rest = [header.as_bytes(), self.payload, tail].map(|part| {
             let here = skip.min(part.len());
-            self.outbox
-                .push_message(part.get(here..).unwrap_or_default());
             skip -= here;
+            part.get(here..).unwrap_or_default()
+        });
+        if rest.iter().any(|part| !part.is_empty()) {
+            self.outbox.push_message(rest);
         }
     }
 }
