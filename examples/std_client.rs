@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
-use hybi::{Closed, Config, Connection, Dialect, Event, Message, Refused, Target};
+use hybi::{Close, Closed, Config, Connection, Dialect, Event, Message, Refused, Target};
 use link::Link;
 
 const HELP: &str = "\
@@ -120,15 +120,28 @@ fn arguments() -> Result<Option<Target>, Box<dyn Error>> {
 /// Runs beside the connection, and is left behind with a line half read when that ends first.
 fn send_lines(link: &Link) {
     for line in io::stdin().lock().lines() {
-        let sent = line
-            .map_err(|error| error.to_string())
-            .map(|line| link.send_waiting(&line));
+        let sent = match line {
+            Ok(line) => link.until(|conn| send(conn, &line)),
+            Err(error) => return link.cut(error.to_string()),
+        };
         match sent {
-            Ok(Ok(())) => {}
-            Ok(Err(Refused::Closing)) => return,
-            Ok(Err(error)) => return link.cut(error.to_string()),
-            Err(error) => return link.cut(error),
+            Ok(()) => {}
+            Err(Refused::Closing) => return,
+            Err(error) => return link.cut(error.to_string()),
         }
     }
-    link.close_waiting();
+    // Refused when the connection has ended by itself.
+    let _ = link.until(|conn| {
+        let through = conn.is_open() || conn.closed().is_some();
+        through.then(|| conn.close(&Close::new()))
+    });
+}
+
+/// Nothing until the connection is open and has room.
+fn send(conn: &mut Connection, line: &str) -> Option<Result<(), Refused>> {
+    match conn.send_text(line) {
+        Err(Refused::NotOpen) => None,
+        Err(Refused::Full { .. }) if conn.wants_write() => None,
+        result => Some(result),
+    }
 }

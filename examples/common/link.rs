@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use hybi::{Close, Connection, Event, Refused};
+use hybi::{Connection, Event};
 
 /// A peer that takes not one byte for so long has stopped reading.
 const STUCK: Duration = Duration::from_secs(10);
@@ -59,33 +59,16 @@ impl Link {
         result
     }
 
-    /// Sends as soon as the connection is open and has room.
-    #[allow(dead_code)] // Only for those who may wait.
-    pub fn send_waiting(&self, text: &str) -> Result<(), Refused> {
+    /// Calls the machine after each change, until it gives something.
+    pub fn until<T>(&self, mut call: impl FnMut(&mut Connection) -> Option<T>) -> T {
         let mut shared = self.lock();
         loop {
-            match shared.conn.send_text(text) {
-                Err(Refused::NotOpen) => {}
-                Err(Refused::Full { .. }) if shared.conn.wants_write() => {}
-                result => {
-                    self.changed.notify_all();
-                    return result;
-                }
+            if let Some(result) = call(&mut shared.conn) {
+                self.changed.notify_all();
+                return result;
             }
             shared = self.wait(shared, None);
         }
-    }
-
-    /// Starts the closing handshake as soon as the opening handshake is through.
-    #[allow(dead_code)] // Only for those who may wait.
-    pub fn close_waiting(&self) {
-        let mut shared = self.lock();
-        while shared.conn.dialect().is_none() && shared.conn.closed().is_none() {
-            shared = self.wait(shared, None);
-        }
-        drop(shared);
-        // Refused when the connection has ended by itself.
-        let _ = self.with(|conn| conn.close(&Close::new()));
     }
 
     /// Ends the connection at once, without the closing handshake.
@@ -133,11 +116,7 @@ impl Link {
     fn read(&self, mut on_event: impl FnMut(Event<'_>)) {
         let mut buf = vec![0; CHUNK];
         loop {
-            let mut shared = self.lock();
-            while !shared.conn.wants_read() && shared.conn.closed().is_none() {
-                shared = self.wait(shared, None);
-            }
-            drop(shared);
+            self.until(|conn| (conn.wants_read() || conn.closed().is_some()).then_some(()));
             let n = match (&self.socket).read(&mut buf) {
                 Ok(n) => n,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
