@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-SECONDS = 20
+SECONDS = 60
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
     --disable-background-networking --disable-component-update --disable-sync
     --window-size=800,750"""
@@ -65,13 +65,22 @@ def until(fact, what):
 
 class Browser:
     def __init__(self, name, stack, command, **options):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        command = [part.format(port=self.port) for part in command]
-        driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, **options)
-        stack.callback(driver.kill)
         self.name, self.expected = name, []
-        until(self.ready, f"WebDriver of {name}")
+        # Anybody may take a free port before the driver does, which then ends at once.
+        for _ in range(3):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self.port = free.getsockname()[1]
+            driver = subprocess.Popen(
+                [part.format(port=self.port) for part in command],
+                stdout=subprocess.DEVNULL,
+                **options,
+            )
+            stack.callback(driver.kill)
+            until(lambda: driver.poll() is not None or self.ready(), f"WebDriver of {name}")
+            if driver.poll() is None:
+                break
+        else:
+            sys.exit(f"the driver of {name} ends at once, with {driver.returncode}")
         # Both generations of WebDriver: each browser knows one of them.
         flags = [*FLAGS.split(), f"--user-data-dir={sys.argv[2]}"]
         always = {"goog:chromeOptions": {"args": flags}}
