@@ -13,11 +13,11 @@ use std::error::Error;
 use std::fmt::Display;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::{Close, Config, Connection, Event, Message, Open, Refused};
+use hybi::{Close, Config, Connection, Event, Message, Open, Refused, Request};
 use link::Link;
 use operator::say;
 use words::{Answer, MAX_MESSAGE};
@@ -85,6 +85,7 @@ struct Guest {
     number: u64,
     address: SocketAddr,
     link: Link,
+    origin: OnceLock<String>,
     received: AtomicU64,
     sent: AtomicU64,
 }
@@ -98,6 +99,7 @@ fn serve(room: &Room, number: u64, socket: TcpStream, address: SocketAddr, confi
         number,
         address,
         link,
+        origin: OnceLock::new(),
         received: AtomicU64::new(0),
         sent: AtomicU64::new(0),
     });
@@ -107,13 +109,14 @@ fn serve(room: &Room, number: u64, socket: TcpStream, address: SocketAddr, confi
         ));
     }
     let mut message = Message::new(MAX_MESSAGE);
-    let mut origin = String::new();
-    guest.link.run(|event| match event {
-        Event::Request(request) => {
-            origin = request.origin().unwrap_or("none").to_owned();
-            guest.check(guest.link.with(|conn| words::open(conn, &request)));
-        }
-        Event::Open(open) => guest.announce(&open, &origin),
+    let answer = |conn: &mut Connection, request: &Request| {
+        let origin = request.origin().unwrap_or("none").to_owned();
+        // There is one request to a connection.
+        let _ = guest.origin.set(origin);
+        words::open(conn, request)
+    };
+    guest.link.run(answer, |event| match event {
+        Event::Open(open) => guest.announce(&open),
         Event::Text(piece) => match message.text(&piece) {
             Ok(Some(text)) => guest.heard(room, text),
             Ok(None) => {}
@@ -130,8 +133,9 @@ fn serve(room: &Room, number: u64, socket: TcpStream, address: SocketAddr, confi
 }
 
 impl Guest {
-    fn announce(&self, open: &Open, origin: &str) {
+    fn announce(&self, open: &Open) {
         let (number, address) = (self.number, self.address);
+        let origin = self.origin.get().map_or("none", String::as_str);
         let dialect = open.dialect();
         say(format_args!(
             "{number}: {address} open, {dialect}, origin {origin}"

@@ -57,7 +57,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     let mut message = Message::new(MAX_MESSAGE);
     let mut ending = None;
-    link.run(|event| match event {
+    let on_event = |event: Event<'_>| match event {
         Event::Text(piece) => {
             let shown = match message.text(&piece) {
                 Ok(Some(text)) => writeln!(io::stdout(), "{text}"),
@@ -71,7 +71,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         Event::Binary(_) => link.cut("a binary message, which is no line".to_owned()),
         Event::Closed(why) => ending = Some(why),
         _ => {}
-    });
+    };
+    // Only servers are asked.
+    link.run(|_, _| Ok(()), on_event);
     match ending {
         // Hixie-75 knows no more of an end than that we made it.
         Some(Closed::Local) => Ok(()),

@@ -3,23 +3,29 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hybi::{Connection, Event};
+use hybi::{Connection, Event, Refused, Request};
 
-/// A peer that takes not one byte for so long has stopped reading.
+/// A peer that takes less than one chunk in so long has stopped reading.
 const STUCK: Duration = Duration::from_secs(10);
 
 /// How long the peer may take to end its side once ours has ended.
 const LINGER: Duration = Duration::from_secs(1);
 
-const CHUNK: usize = 64 * 1024;
+/// What one read takes in at most.
+const READ: usize = 64 * 1024;
+
+/// What one write hands out at most.
+const CHUNK: usize = 16 * 1024;
 
 struct Shared {
     conn: Connection,
     /// The reading thread has seen the end of file.
     ended: bool,
+    /// Why the socket was given up.
+    cut: Option<String>,
 }
 
 pub struct Link {
@@ -28,7 +34,6 @@ pub struct Link {
     /// Output came or went, the connection is over, or input has ended.
     changed: Condvar,
     start: Instant,
-    cut: OnceLock<String>,
 }
 
 impl Link {
@@ -37,18 +42,26 @@ impl Link {
         socket.set_nodelay(true)?;
         Ok(Self {
             socket,
-            shared: Mutex::new(Shared { conn, ended: false }),
+            shared: Mutex::new(Shared {
+                conn,
+                ended: false,
+                cut: None,
+            }),
             changed: Condvar::new(),
             start: Instant::now(),
-            cut: OnceLock::new(),
         })
     }
 
-    /// Runs both threads until the connection is over and the socket is done with.
-    pub fn run(&self, on_event: impl FnMut(Event<'_>)) {
+    /// Runs both threads until the connection is over and the socket is done with. A request is
+    /// answered under the lock, so that it is open for other threads before its peer knows.
+    pub fn run(
+        &self,
+        on_request: impl FnMut(&mut Connection, &Request) -> Result<(), Refused>,
+        on_event: impl FnMut(Event<'_>),
+    ) {
         std::thread::scope(|scope| {
             scope.spawn(|| self.write());
-            self.read(on_event);
+            self.read(on_request, on_event);
         });
     }
 
@@ -60,6 +73,7 @@ impl Link {
     }
 
     /// Calls the machine after each change, until it gives something.
+    #[allow(dead_code)] // For those who may wait.
     pub fn until<T>(&self, mut call: impl FnMut(&mut Connection) -> Option<T>) -> T {
         let mut shared = self.lock();
         loop {
@@ -79,16 +93,18 @@ impl Link {
 
     /// Keeps the first reason, unless the connection was over by itself.
     fn lost(&self, why: String) {
-        if self.lock().conn.closed().is_none() {
-            let _ = self.cut.set(why);
+        let mut shared = self.lock();
+        if shared.conn.closed().is_none() {
+            shared.cut.get_or_insert(why);
         }
+        self.changed.notify_all();
     }
 
     /// Why it is over, in words.
     pub fn why(&self) -> String {
-        let closed = || self.lock().conn.closed().map(ToString::to_string);
-        let cut = self.cut.get().cloned();
-        cut.or_else(closed).unwrap_or_default()
+        let shared = self.lock();
+        let closed = shared.conn.closed().map(ToString::to_string);
+        shared.cut.clone().or(closed).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -113,10 +129,14 @@ impl Link {
     }
 
     /// Ends with the peer's end of file, which the writing thread brings about if need be.
-    fn read(&self, mut on_event: impl FnMut(Event<'_>)) {
-        let mut buf = vec![0; CHUNK];
+    fn read(
+        &self,
+        mut on_request: impl FnMut(&mut Connection, &Request) -> Result<(), Refused>,
+        mut on_event: impl FnMut(Event<'_>),
+    ) {
+        let mut buf = vec![0; READ];
         loop {
-            self.until(|conn| (conn.wants_read() || conn.closed().is_some()).then_some(()));
+            self.wait_to_read();
             let n = match (&self.socket).read(&mut buf) {
                 Ok(n) => n,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -129,14 +149,34 @@ impl Link {
                 self.with(Connection::receive_eof);
             }
             let mut input = &mut buf[..n];
-            while let Some(event) = self.with(|conn| conn.receive(&mut input)) {
-                on_event(event);
+            loop {
+                let heard = self.with(|conn| {
+                    loop {
+                        match conn.receive(&mut input) {
+                            Some(Event::Request(request)) => on_request(conn, &request)?,
+                            event => return Ok(event),
+                        }
+                    }
+                });
+                match heard {
+                    Ok(Some(event)) => on_event(event),
+                    Ok(None) => break,
+                    Err(error) => break self.cut(Refused::to_string(&error)),
+                }
             }
             if n == 0 {
                 self.lock().ended = true;
                 self.changed.notify_all();
                 return;
             }
+        }
+    }
+
+    /// Not while enough is pending, unless nothing of it will ever go out.
+    fn wait_to_read(&self) {
+        let mut shared = self.lock();
+        while !shared.conn.wants_read() && shared.conn.closed().is_none() && shared.cut.is_none() {
+            shared = self.wait(shared, None);
         }
     }
 
@@ -174,8 +214,12 @@ impl Link {
                 let n = pending.len().min(CHUNK);
                 chunk[..n].copy_from_slice(&pending[..n]);
                 drop(shared);
+                let begun = Instant::now();
                 let written = match (&self.socket).write(&chunk[..n]) {
                     Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                    Ok(written) if written < n && begun.elapsed() >= STUCK => {
+                        return Err(ErrorKind::TimedOut.into());
+                    }
                     Ok(written) => written,
                     Err(error) if error.kind() == ErrorKind::Interrupted => 0,
                     Err(error) => return Err(error),

@@ -1,9 +1,9 @@
 //! A client that knows bytes and nothing else: what it sends and what has to come are spelt out.
 #![allow(dead_code)] // Each user takes its part of it.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
@@ -74,7 +74,7 @@ impl Peer {
         Self::by(socket, server)
     }
 
-    /// One for whom the system takes next to nothing before it is read.
+    /// One for whom the system takes next to nothing before it is read; read, it comes in drops.
     #[track_caller]
     pub fn narrow(server: SocketAddr) -> Self {
         let socket = socket();
@@ -158,21 +158,17 @@ impl Peer {
     pub fn expect(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
         let mut got = vec![0; bytes.len()];
-        let mut n = 0;
+        let (mut n, until) = (0, Instant::now() + PATIENCE);
         while n < bytes.len() {
-            match self.stream.read(&mut got[n..]) {
-                Ok(0) => panic!(
-                    "end of file after {} instead of {}",
+            let read = self.read(&mut got[n..], until);
+            n += match read {
+                Ok(more) if more > 0 => more,
+                end => panic!(
+                    "{end:?} after {} instead of {}",
                     shown(&got[..n]),
                     shown(bytes)
                 ),
-                Ok(more) => n += more,
-                Err(error) => panic!(
-                    "{error} after {} instead of {}",
-                    shown(&got[..n]),
-                    shown(bytes)
-                ),
-            }
+            };
         }
         if got != bytes {
             let same = got.iter().zip(bytes).take_while(|(a, b)| a == b).count();
@@ -182,6 +178,14 @@ impl Peer {
                 shown(&bytes[same..])
             );
         }
+    }
+
+    /// Reads once. Bytes that only trickle end as well.
+    fn read(&mut self, buf: &mut [u8], until: Instant) -> io::Result<usize> {
+        if until < Instant::now() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        self.stream.read(buf)
     }
 
     /// The next bytes are this message.
@@ -207,24 +211,31 @@ impl Peer {
     /// All that comes until the end of file.
     #[track_caller]
     pub fn rest(&mut self) -> Vec<u8> {
-        let mut rest = Vec::new();
-        if let Err(error) = self.stream.read_to_end(&mut rest) {
-            panic!("{error} after {} and before the end", shown(&rest));
+        match self.until_the_end() {
+            (rest, Ok(())) => rest,
+            (rest, Err(error)) => panic!("{error} after {} and before the end", shown(&rest)),
         }
-        rest
     }
 
-    /// Takes what comes until the end of file or a reset, and counts it.
+    /// All that comes until the end of file or a reset.
     #[track_caller]
-    pub fn gone(&mut self) -> usize {
-        let mut buf = vec![0; 64 * 1024];
-        let mut n = 0;
+    pub fn gone(&mut self) -> Vec<u8> {
+        match self.until_the_end() {
+            (rest, Err(error)) if error.kind() != ErrorKind::ConnectionReset => {
+                panic!("{error} after {} and before the end", shown(&rest))
+            }
+            (rest, _) => rest,
+        }
+    }
+
+    fn until_the_end(&mut self) -> (Vec<u8>, io::Result<()>) {
+        let (mut rest, mut buf) = (Vec::new(), vec![0; 64 * 1024]);
+        let until = Instant::now() + PATIENCE;
         loop {
-            match self.stream.read(&mut buf) {
-                Ok(0) => return n,
-                Ok(more) => n += more,
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return n,
-                Err(error) => panic!("{error} after {n} bytes and before the end"),
+            match self.read(&mut buf, until) {
+                Ok(0) => return (rest, Ok(())),
+                Ok(n) => rest.extend_from_slice(&buf[..n]),
+                Err(error) => return (rest, Err(error)),
             }
         }
     }
@@ -253,7 +264,7 @@ impl Peer {
                 assert_eq!(n, 0, "a byte before the end");
                 true
             }
-            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
         }
     }
 

@@ -5,12 +5,16 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use crate::peer::PATIENCE;
+
+/// How long a server may run: when many waits for what does not come would add up.
+const LIFE: Duration = Duration::from_secs(60);
 
 /// Ticks of the times in /proc/PID/stat, which are the same everywhere.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -19,6 +23,8 @@ pub struct Server {
     child: Child,
     address: SocketAddr,
     said: Arc<Said>,
+    /// Dropped, it calls the one off who ends the server's life.
+    alive: Option<Sender<()>>,
     listener: Option<JoinHandle<()>>,
     complaints: Option<JoinHandle<String>>,
 }
@@ -77,8 +83,16 @@ impl Server {
             stderr.unwrap().read_to_string(&mut complaints).unwrap();
             complaints
         });
+        let (alive, over) = mpsc::channel();
+        let id = child.id();
+        thread::spawn(move || {
+            if over.recv_timeout(LIFE) == Err(RecvTimeoutError::Timeout) {
+                signal("-KILL", id);
+            }
+        });
         let mut server = Self {
             child,
+            alive: Some(alive),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             said,
             listener: Some(listener),
@@ -110,8 +124,9 @@ impl Server {
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let last = lines.len().saturating_sub(10);
-                panic!("it did not print {what}; its last: {:#?}", &lines[last..]);
+                let last = lines[lines.len().saturating_sub(10)..].to_vec();
+                drop(lines);
+                panic!("it did not print {what}; its last: {last:#?}");
             }
             lines = self.said.more.wait_timeout(lines, left).unwrap().0;
         }
@@ -134,9 +149,7 @@ impl Server {
 
     /// As Ctrl-C does.
     pub fn interrupt(&self) {
-        let id = self.child.id().to_string();
-        let kill = Command::new("kill").args(["-INT", &id]).status();
-        assert!(kill.unwrap().success());
+        assert!(signal("-INT", self.id()));
     }
 
     /// Waits for the end of the process.
@@ -147,6 +160,7 @@ impl Server {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
+        self.alive = None;
         status.unwrap()
     }
 
@@ -206,6 +220,7 @@ impl Server {
 /// Kills it. A panic in one of its threads comes to light here.
 impl Drop for Server {
     fn drop(&mut self) {
+        self.alive = None;
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = self.listener.take().map(JoinHandle::join);
@@ -217,6 +232,12 @@ impl Drop for Server {
             assert!(complaints.is_empty(), "standard error: {complaints}");
         }
     }
+}
+
+/// Whether the signal could be sent.
+pub fn signal(name: &str, id: u32) -> bool {
+    let kill = Command::new("kill").args([name, &id.to_string()]).status();
+    kill.is_ok_and(|status| status.success())
 }
 
 const POLL: Duration = Duration::from_millis(5);

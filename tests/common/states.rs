@@ -6,7 +6,7 @@ use crate::peer::*;
 pub type Come = fn(Peer) -> Peer;
 
 const OPENING: &str = "the peer's end of file in the opening handshake";
-const FRAME: &str = "the peer's end of file in the middle of a frame";
+const FRAME: &str = "the peer's end of file in the middle of a frame or message";
 
 /// What the server says of an end of file at each moment, and how to come there.
 pub const STATES: [(&str, Come); 11] = [
