@@ -1,0 +1,60 @@
+//! Echoes over the loopback device, in messages a second of wall time: what is left of the
+//! differences once a system is in between. For the record; nothing is held against a goal.
+
+mod client;
+mod peers;
+mod server;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+use client::Speech;
+
+/// Connections, and messages in flight on each.
+const LOADS: [(usize, usize); 4] = [(1, 1), (1, 64), (64, 1), (64, 16)];
+
+type Serve = fn(TcpListener) -> io::Result<()>;
+
+const SERVERS: [(&str, Speech, Serve); 5] = [
+    ("hybi, mio, RFC 6455", Speech::Rfc6455, server::serve),
+    ("hybi, mio, Hixie-76", Speech::Hixie76, server::serve),
+    ("tungstenite, threads", Speech::Rfc6455, peers::tungstenite),
+    (
+        "fastwebsockets, tokio",
+        Speech::Rfc6455,
+        peers::fastwebsockets,
+    ),
+    ("raw TCP, threads", Speech::Raw, peers::raw),
+];
+
+fn main() -> io::Result<()> {
+    println!("Messages of {} bytes a second.\n", client::SIZE);
+    print!("| server |");
+    for (connections, in_flight) in LOADS {
+        print!(" {connections} x {in_flight} |");
+    }
+    println!("\n| --- | ---: | ---: | ---: | ---: |");
+    for (name, speech, serve) in SERVERS {
+        let address = start(serve)?;
+        print!("| {name} |");
+        for (connections, in_flight) in LOADS {
+            let rate = client::rate(address, speech, connections, in_flight)?;
+            print!(" {rate:.0} |");
+        }
+        println!();
+    }
+    Ok(())
+}
+
+/// The server goes on until the program ends.
+fn start(serve: Serve) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        if let Err(error) = serve(listener) {
+            eprintln!("{error}");
+        }
+    });
+    Ok(address)
+}

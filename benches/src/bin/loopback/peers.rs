@@ -1,0 +1,93 @@
+//! The echo servers that others' documentation leads to, and one without any protocol.
+
+use std::convert::Infallible;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use fastwebsockets::{Frame, OpCode, Role, WebSocket};
+use hybi_bench::subject::openings;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// A thread for each connection, a flush for each message.
+pub fn tungstenite(listener: TcpListener) -> io::Result<()> {
+    threads(listener, |socket| {
+        let mut socket = tungstenite::accept(socket).map_err(io::Error::other)?;
+        loop {
+            let message = socket.read().map_err(io::Error::other)?;
+            if message.is_text() {
+                socket.send(message).map_err(io::Error::other)?;
+            }
+        }
+    })
+}
+
+/// A thread for each connection, a write for each read.
+pub fn raw(listener: TcpListener) -> io::Result<()> {
+    threads(listener, |mut socket| {
+        let mut buf = vec![0; 16 * 1024];
+        loop {
+            let n = socket.read(&mut buf)?;
+            if n == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            socket.write_all(&buf[..n])?;
+        }
+    })
+}
+
+/// `serve` ends with its connection, by whatever error that comes to.
+fn threads(
+    listener: TcpListener,
+    serve: fn(TcpStream) -> io::Result<Infallible>,
+) -> io::Result<()> {
+    for socket in listener.incoming() {
+        let socket = socket?;
+        socket.set_nodelay(true)?;
+        thread::spawn(move || serve(socket));
+    }
+    Ok(())
+}
+
+/// A task for each connection, all of them on this thread.
+pub fn fastwebsockets(listener: TcpListener) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        loop {
+            let (socket, _) = listener.accept().await?;
+            socket.set_nodelay(true)?;
+            tokio::spawn(echo(socket));
+        }
+    })
+}
+
+async fn echo(mut socket: tokio::net::TcpStream) -> io::Result<Infallible> {
+    open(&mut socket).await?;
+    let mut socket = WebSocket::after_handshake(socket, Role::Server);
+    loop {
+        let frame = socket.read_frame().await.map_err(io::Error::other)?;
+        if frame.opcode != OpCode::Text {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        // The frame as it was read still has the client's mask.
+        let echo = Frame::text(frame.payload);
+        socket.write_frame(echo).await.map_err(io::Error::other)?;
+    }
+}
+
+/// fastwebsockets leaves the opening to an HTTP server, which is not measured here: the client's
+/// request is known, and so is its answer.
+async fn open(socket: &mut tokio::net::TcpStream) -> io::Result<()> {
+    let mut request = vec![0; openings::RFC_6455.len()];
+    socket.read_exact(&mut request).await?;
+    let head = b"HTTP/1.1 101 Switching Protocols\r\n\
+        Upgrade: websocket\r\n\
+        Connection: Upgrade\r\n\
+        Sec-WebSocket-Accept: ";
+    let reply = [head, openings::RFC_6455_ACCEPT, b"\r\n\r\n"].concat();
+    socket.write_all(&reply).await
+}

@@ -1,0 +1,117 @@
+//! hybi over mio: one thread, any number of connections, one write for all that a read brought.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use hybi::{Accept, Config, Connection, Event, Message};
+use mio::event::Event as Readiness;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Registry, Token};
+use slab::Slab;
+
+const LISTENER: Token = Token(usize::MAX);
+
+struct Peer {
+    socket: TcpStream,
+    conn: Connection,
+    message: Message,
+}
+
+pub fn serve(listener: std::net::TcpListener) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let mut listener = TcpListener::from_std(listener);
+    let mut poll = Poll::new()?;
+    let registry = poll.registry().try_clone()?;
+    registry.register(&mut listener, LISTENER, Interest::READABLE)?;
+    let mut events = Events::with_capacity(256);
+    let mut peers = Slab::new();
+    let mut buf = vec![0; 16 * 1024];
+    loop {
+        poll.poll(&mut events, None)?;
+        for event in &events {
+            if event.token() == LISTENER {
+                welcome(&listener, &registry, &mut peers)?;
+            } else {
+                attend(event, &mut peers, &mut buf);
+            }
+        }
+    }
+}
+
+fn welcome(listener: &TcpListener, registry: &Registry, peers: &mut Slab<Peer>) -> io::Result<()> {
+    loop {
+        let (mut socket, _) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        socket.set_nodelay(true)?;
+        let free = peers.vacant_entry();
+        let both = Interest::READABLE | Interest::WRITABLE;
+        registry.register(&mut socket, Token(free.key()), both)?;
+        free.insert(Peer {
+            socket,
+            conn: Connection::server(&Config::new()),
+            message: Message::new(64 * 1024),
+        });
+    }
+}
+
+/// A peer that is done, or whose socket is broken, goes.
+fn attend(event: &Readiness, peers: &mut Slab<Peer>, buf: &mut [u8]) {
+    let Some(peer) = peers.get_mut(event.token().0) else {
+        return;
+    };
+    let stays = match peer.turn(buf) {
+        Ok(()) => !peer.conn.is_done(),
+        Err(_) => false,
+    };
+    if !stays {
+        peers.remove(event.token().0);
+    }
+}
+
+impl Peer {
+    /// Reads and writes until the socket would block on what is left to do: readiness is told
+    /// once.
+    fn turn(&mut self, buf: &mut [u8]) -> io::Result<()> {
+        self.write()?;
+        while self.conn.wants_read() {
+            match self.socket.read(buf) {
+                Ok(0) => self.conn.receive_eof(),
+                Ok(n) => self.echo(&mut buf[..n])?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+            self.echo(&mut [])?;
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn echo(&mut self, mut input: &mut [u8]) -> io::Result<()> {
+        while let Some(event) = self.conn.receive(&mut input) {
+            match event {
+                Event::Request(_) => self.conn.accept(&Accept::new()).map_err(io::Error::other)?,
+                Event::Text(piece) => {
+                    let text = self.message.text(&piece).map_err(io::Error::other)?;
+                    if let Some(text) = text {
+                        self.conn.send_text(text).map_err(io::Error::other)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while self.conn.wants_write() {
+            match self.socket.write(self.conn.transmit()) {
+                Ok(n) => self.conn.advance(n),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! The opening handshake of a server: bytes, request, answer, bytes.
+
+use hybi::{Config, Dialects};
+
+use super::{Base, Group, HYBI, TUNGSTENITE};
+use crate::entry::Entry;
+use crate::subject::openings::{
+    self, HIXIE_75, HIXIE_75_LOCATION, HIXIE_76, HIXIE_76_ANSWER, RFC_6455, RFC_6455_ACCEPT,
+};
+use crate::subject::ours;
+use crate::wire::Wire;
+
+const HTTPARSE: &str = "httparse alone";
+const SOKETTO: &str = "soketto";
+const BYTEWISE: &str = "hybi, byte by byte";
+
+pub(super) fn groups() -> Vec<Group> {
+    vec![
+        Group::new("handshake/hixie75", || {
+            vec![hybi(HYBI, HIXIE_75, HIXIE_75_LOCATION)]
+        }),
+        Group::new("handshake/hixie76", || {
+            vec![
+                hybi(HYBI, HIXIE_76, HIXIE_76_ANSWER),
+                tungstenite(),
+                httparse(HIXIE_76),
+            ]
+        })
+        .goal(TUNGSTENITE, 4.0, 6.0)
+        .goal(HTTPARSE, 0.22, 0.4),
+        Group::new("handshake/rfc6455", || {
+            let soketto = openings::soketto;
+            vec![
+                hybi(HYBI, RFC_6455, RFC_6455_ACCEPT),
+                tungstenite(),
+                entry(SOKETTO, RFC_6455, RFC_6455.len(), RFC_6455_ACCEPT, soketto),
+                httparse(RFC_6455),
+            ]
+        })
+        .goal(TUNGSTENITE, 3.0, None)
+        .goal(SOKETTO, 0.8, None),
+        Group::new("handshake/bytewise", || {
+            vec![
+                hybi(HYBI, HIXIE_76, HIXIE_76_ANSWER),
+                pieces(BYTEWISE, HIXIE_76, 1, HIXIE_76_ANSWER),
+            ]
+        })
+        .goal_of(BYTEWISE, Base::Entry(HYBI), 1.0 / 8.0, None),
+        large_head(),
+    ]
+}
+
+/// Times per byte.
+fn large_head() -> Group {
+    const SHORT: &str = "hybi, 1 KiB byte by byte";
+    const LONG: &str = "hybi, 8 KiB byte by byte";
+    Group::new("handshake/large-head", || {
+        let per_byte = |name, size: usize, chunk: usize| {
+            pieces(name, &openings::long(size), chunk, RFC_6455_ACCEPT).each_of(size)
+        };
+        vec![
+            per_byte("hybi, 8 KiB whole", 8192, 8192),
+            per_byte(SHORT, 1024, 1),
+            per_byte(LONG, 8192, 1),
+        ]
+    })
+    .goal_of(LONG, Base::Entry(SHORT), 1.0 / 1.5, None)
+}
+
+fn hybi(name: &'static str, request: &[u8], answer: &[u8]) -> Entry {
+    pieces(name, request, request.len(), answer)
+}
+
+fn pieces(name: &'static str, request: &[u8], chunk: usize, answer: &[u8]) -> Entry {
+    let config = Config::new().dialects(Dialects::ALL);
+    let mut buf = vec![0; chunk];
+    let open = move |wire: &mut Wire| ours::open(&config, wire, &mut buf);
+    entry(name, request, chunk, answer, open)
+}
+
+fn tungstenite() -> Entry {
+    let open = openings::tungstenite;
+    entry(TUNGSTENITE, RFC_6455, RFC_6455.len(), RFC_6455_ACCEPT, open)
+}
+
+fn httparse(request: &[u8]) -> Entry {
+    let mut buf = vec![0; request.len()];
+    let parse = move |wire: &mut Wire| openings::httparse(wire, &mut buf);
+    entry(HTTPARSE, request, request.len(), b"", parse)
+}
+
+/// Looks for the right answer before any time is taken, and at the output's length after.
+fn entry(
+    name: &'static str,
+    request: &[u8],
+    chunk: usize,
+    answer: &[u8],
+    mut open: impl FnMut(&mut Wire) + 'static,
+) -> Entry {
+    let mut wire = Wire::new(request.to_vec(), chunk);
+    wire.keep();
+    open(&mut wire);
+    let reply = wire.kept();
+    let found = answer.is_empty() || reply.windows(answer.len()).any(|part| part == answer);
+    assert!(found, "{name} gives another answer");
+    Entry::new(name, move || {
+        let before = wire.sent();
+        open(&mut wire);
+        assert_eq!(wire.sent() - before, reply.len() as u64);
+        1
+    })
+}

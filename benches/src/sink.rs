@@ -1,0 +1,90 @@
+//! Where messages go: counted while the clock runs, compared before.
+
+/// Takes what a receiver makes of its input.
+pub trait Sink {
+    /// A piece of a message, or all of it.
+    fn piece(&mut self, bytes: &[u8], last: bool);
+
+    /// A frame that was read over, of so many bytes of payload.
+    fn skipped(&mut self, length: u64);
+
+    /// Messages that have come to their end.
+    fn messages(&self) -> u64;
+}
+
+/// Counts messages and their bytes.
+#[derive(Default)]
+pub struct Tally {
+    messages: u64,
+    bytes: u64,
+}
+
+impl Tally {
+    /// Stops the program unless every message had `size` bytes; a message that is still coming may
+    /// have brought some of them.
+    pub fn check(&self, size: usize) {
+        let size = size as u64;
+        let whole = self.messages * size;
+        assert!(
+            self.bytes.abs_diff(whole) < size.max(1),
+            "{} messages of {size} bytes have {} bytes",
+            self.messages,
+            self.bytes
+        );
+    }
+}
+
+impl Sink for Tally {
+    fn piece(&mut self, bytes: &[u8], last: bool) {
+        self.bytes += std::hint::black_box(bytes).len() as u64;
+        self.messages += u64::from(last);
+    }
+
+    fn skipped(&mut self, length: u64) {
+        self.bytes += length;
+        self.messages += 1;
+    }
+
+    fn messages(&self) -> u64 {
+        self.messages
+    }
+}
+
+/// Stops the program at the first byte that is not the one expected.
+pub struct Comparison<'a> {
+    expected: std::iter::Cycle<std::slice::Iter<'a, Vec<u8>>>,
+    message: Vec<u8>,
+    messages: u64,
+}
+
+impl<'a> Comparison<'a> {
+    pub fn new(expected: &'a [Vec<u8>]) -> Self {
+        Self {
+            expected: expected.iter().cycle(),
+            message: Vec::new(),
+            messages: 0,
+        }
+    }
+}
+
+impl Sink for Comparison<'_> {
+    fn piece(&mut self, bytes: &[u8], last: bool) {
+        self.message.extend_from_slice(bytes);
+        if last {
+            let same = self.expected.next() == Some(&self.message);
+            assert!(same, "message {} is not the one sent", self.messages);
+            self.message.clear();
+            self.messages += 1;
+        }
+    }
+
+    fn skipped(&mut self, length: u64) {
+        let expected = self.expected.next().map(|payload| payload.len() as u64);
+        assert_eq!(Some(length), expected, "frame {} skipped", self.messages);
+        self.messages += 1;
+    }
+
+    fn messages(&self) -> u64 {
+        self.messages
+    }
+}

@@ -1,0 +1,8 @@
+//! Those whose time is taken.
+
+pub mod limits;
+pub mod nexus;
+pub mod openings;
+pub mod ours;
+pub mod tokio_ws;
+pub mod tungstenite;

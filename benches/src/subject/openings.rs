@@ -1,0 +1,99 @@
+//! Openings, and the peers that answer them.
+
+use std::hint::black_box;
+use std::io::Read;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use soketto::handshake::Server;
+use soketto::handshake::server::Response;
+
+use crate::wire::Wire;
+
+/// As a browser of today sends it.
+pub const RFC_6455: &[u8] = b"GET /chat HTTP/1.1\r\n\
+    Host: server.example.com\r\n\
+    Upgrade: websocket\r\n\
+    Connection: keep-alive, Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Origin: http://example.com\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// What shows that the opening above was understood.
+pub const RFC_6455_ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// The example of draft-hixie-thewebsocketprotocol-76, with its 8 bytes.
+pub const HIXIE_76: &[u8] = b"GET /demo HTTP/1.1\r\n\
+    Host: example.com\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n\
+    Sec-WebSocket-Protocol: sample\r\n\
+    Upgrade: WebSocket\r\n\
+    Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n\
+    Origin: http://example.com\r\n\r\n\
+    ^n:ds[4U";
+
+pub const HIXIE_76_ANSWER: &[u8] = b"8jKS'y:G*Co,Wxa-";
+
+pub const HIXIE_75: &[u8] = b"GET /demo HTTP/1.1\r\n\
+    Upgrade: WebSocket\r\n\
+    Connection: Upgrade\r\n\
+    Host: example.com\r\n\
+    Origin: http://example.com\r\n\
+    WebSocket-Protocol: sample\r\n\r\n";
+
+pub const HIXIE_75_LOCATION: &[u8] = b"WebSocket-Location: ws://example.com/demo\r\n";
+
+/// The opening of RFC 6455 with fields before its end that bring it to `size` bytes.
+pub fn long(size: usize) -> Vec<u8> {
+    let end = b"\r\n";
+    let mut head = RFC_6455.strip_suffix(end).expect("a blank line").to_vec();
+    while head.len() + end.len() < size {
+        let left = size - head.len() - end.len();
+        let name = b"X-Filler: ";
+        let least = name.len() + end.len();
+        // What is left behind this line has to have room for another, or be nothing.
+        let line = if left < 160 { left } else { 120 };
+        head.extend_from_slice(name);
+        head.extend(std::iter::repeat_n(b'x', line - least));
+        head.extend_from_slice(end);
+    }
+    head.extend_from_slice(end);
+    assert_eq!(head.len(), size);
+    head
+}
+
+/// tungstenite's `accept` of a socket.
+pub fn tungstenite(wire: &mut Wire) {
+    black_box(tungstenite::accept(wire).expect("a good request"));
+}
+
+/// soketto's server, which parses, checks and answers.
+pub fn soketto(wire: &mut Wire) {
+    let opening = pin!(async {
+        let mut server = Server::new(wire);
+        let key = server
+            .receive_request()
+            .await
+            .expect("a good request")
+            .key();
+        let response = Response::Accept {
+            key,
+            protocol: None,
+        };
+        server.send_response(&response).await.expect("memory");
+    });
+    let done = opening.poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(done, Poll::Ready(()), "the wire is always ready");
+}
+
+/// httparse on the head alone: no field is looked at, nothing is answered.
+pub fn httparse(wire: &mut Wire, buf: &mut [u8]) {
+    let n = wire.read(buf).expect("a grant");
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut request = httparse::Request::new(&mut headers);
+    let parsed = request.parse(&buf[..n]).expect("a good head");
+    assert!(parsed.is_complete());
+    black_box(request);
+}
