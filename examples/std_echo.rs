@@ -1,7 +1,8 @@
 //! An echo server: one thread a connection, blocking sockets.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind::*, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hybi::{Accept, Config, Connection, Event, Message, Response};
@@ -13,14 +14,16 @@ fn main() -> Result {
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8075"))?;
     println!("listening on ws://{}/", listener.local_addr()?);
     let config = Config::new().max_head(4 * 1024);
-    for socket in listener.incoming() {
-        let socket = socket?;
-        std::thread::spawn(move || serve(socket, Connection::server(&config)));
+    loop {
+        match listener.accept() {
+            Ok((socket, _)) => drop(thread::spawn(move || serve(socket, &config))),
+            Err(_) => thread::sleep(Duration::from_millis(100)), // Out of descriptors, perhaps.
+        }
     }
-    Ok(())
 }
 
-fn serve(mut socket: TcpStream, mut conn: Connection) -> Result {
+fn serve(mut socket: TcpStream, config: &Config) -> Result {
+    let mut conn = Connection::server(config);
     socket.set_write_timeout(Some(Duration::from_secs(30)))?;
     let start = Instant::now();
     let mut message = Message::new(64 * 1024);
@@ -33,7 +36,7 @@ fn serve(mut socket: TcpStream, mut conn: Connection) -> Result {
                 0
             }
             Ok(n) => n,
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => 0,
+            Err(e) if matches!(e.kind(), WouldBlock | TimedOut | Interrupted) => 0,
             Err(e) => return Err(e.into()),
         };
         let mut input = &mut buf[..n];
@@ -58,7 +61,8 @@ fn serve(mut socket: TcpStream, mut conn: Connection) -> Result {
             }
         }
         while conn.wants_write() {
-            let n = socket.write(conn.transmit())?;
+            let n = conn.transmit().len();
+            socket.write_all(conn.transmit())?;
             conn.advance(n);
         }
     }
