@@ -12,6 +12,9 @@ use mio::net::TcpStream;
 /// A peer that takes not one byte for so long has stopped reading.
 const STUCK: Duration = Duration::from_secs(10);
 
+/// How often one that takes nothing is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// How long the peer may take to end its side once ours has ended.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -88,17 +91,16 @@ impl Link {
             let _ = self.socket.shutdown(Shutdown::Write);
             self.linger = Some(now + LINGER);
         }
-        let stuck = self.blocked.map(|since| since + STUCK);
+        let stuck = self.blocked.map(|since| (since + STUCK).min(now + RETRY));
         let tick = wait.map(|wait| now.saturating_add(wait));
         [tick, stuck, self.linger].into_iter().flatten().min()
     }
 
     fn write(&mut self, now: Duration) {
-        if self.blocked.is_some_and(|since| now >= since + STUCK) {
-            // A poll calls a buffer writable once a good part of it is free. Before the peer is
-            // called stuck, see whether not even one byte is.
-            self.writable = true;
-        }
+        // A poll calls a buffer writable once a good part of it is free. Whether not even one byte
+        // is, a write tells, and it is asked often enough for the little that the system takes by
+        // and by not to pass for a peer that reads.
+        self.writable |= self.blocked.is_some();
         while self.writable && self.conn.wants_write() && self.cut.is_none() {
             match self.socket.write(self.conn.transmit()) {
                 Ok(0) => self.cut(ErrorKind::WriteZero.to_string()),
