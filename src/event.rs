@@ -26,7 +26,8 @@ pub enum Event<'i> {
     Text(Text<'i>),
     /// A piece of a binary message; neither Hixie-75 nor Hixie-76 has them.
     Binary(Binary<'i>),
-    /// A ping, from HyBi-7 on. With [`auto_pong`](crate::Config::auto_pong) it has been answered.
+    /// A ping, from HyBi-7 on. The machine answers it by itself, as
+    /// [`auto_pong`](crate::Config::auto_pong) says.
     Ping(Payload<'i>),
     /// A pong, asked for or not, from HyBi-7 on.
     Pong(Payload<'i>),

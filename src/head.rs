@@ -118,6 +118,9 @@ impl Head {
 
     /// A request that somebody else has read, to be filled with [`push`](Self::push).
     pub(crate) fn from_target(target: &[u8]) -> Result<Self, ProtocolError> {
+        if target.len() > (u32::MAX / 2) as usize {
+            return Err(ProtocolError::HeadTooLong { limit: u32::MAX });
+        }
         let mut head = Self::request(Limits::NONE);
         head.bytes = [b"GET ", target, b" HTTP/1.1\r\n"].concat();
         head.end_line()?;
@@ -126,7 +129,15 @@ impl Head {
 
     /// Adds a field to a head from [`from_target`](Self::from_target).
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), ProtocolError> {
-        for part in [name, b": ", value, b"\r\n"] {
+        let parts = [name, b": ", value, b"\r\n"];
+        // Behind it a blank line. Places within a head are kept in 32 bits.
+        let whole = parts.iter().fold(self.bytes.len() + 2, |sum, part| {
+            sum.saturating_add(part.len())
+        });
+        if whole > u32::MAX as usize {
+            return Err(ProtocolError::HeadTooLong { limit: u32::MAX });
+        }
+        for part in parts {
             self.bytes.extend_from_slice(part);
         }
         self.end_line().map(drop)

@@ -11,7 +11,9 @@ const KEPT: usize = 64 * 1024;
 /// Puts the pieces of messages together, up to a limit in bytes.
 ///
 /// A message that came in one piece is lent as it stands in the input; one that came in several
-/// is gathered in a buffer, of which at most 64 KiB are kept for the next.
+/// is gathered in a buffer. Of that, what exceeds 64 KiB is given back when the next message begins:
+/// an application with many silent connections may drop the assembler between messages, since a
+/// new one costs nothing.
 ///
 /// ```
 /// # use hybi::{Config, Connection, Dialect, Event, Message, Role};
@@ -89,19 +91,19 @@ impl Message {
             buffer.shrink_to(KEPT);
         }
         let held = buffer.len();
-        Ok(
-            match add(&mut self.progress, self.limit, held, text.len(), piece.last)? {
-                Step::Lend => Some(text),
-                Step::Drop => {
-                    *buffer = String::new();
-                    None
-                }
-                Step::Keep { whole } => {
-                    buffer.push_str(text);
-                    whole.then_some(buffer.as_str())
-                }
-            },
-        )
+        let step = add(&mut self.progress, self.limit, held, text.len(), piece.last);
+        Ok(match step {
+            Step::Lend => Some(text),
+            Step::Refuse => {
+                *buffer = String::new();
+                return Err(TooLong { limit: self.limit });
+            }
+            Step::Drop => None,
+            Step::Keep { whole } => {
+                buffer.push_str(text);
+                whole.then_some(buffer.as_str())
+            }
+        })
     }
 
     /// As [`text`](Self::text), for binary messages.
@@ -125,25 +127,25 @@ impl Message {
             buffer.shrink_to(KEPT);
         }
         let held = buffer.len();
-        Ok(
-            match add(
-                &mut self.progress,
-                self.limit,
-                held,
-                bytes.len(),
-                piece.last,
-            )? {
-                Step::Lend => Some(bytes),
-                Step::Drop => {
-                    *buffer = Vec::new();
-                    None
-                }
-                Step::Keep { whole } => {
-                    buffer.extend_from_slice(bytes);
-                    whole.then_some(buffer.as_slice())
-                }
-            },
-        )
+        let step = add(
+            &mut self.progress,
+            self.limit,
+            held,
+            bytes.len(),
+            piece.last,
+        );
+        Ok(match step {
+            Step::Lend => Some(bytes),
+            Step::Refuse => {
+                *buffer = Vec::new();
+                return Err(TooLong { limit: self.limit });
+            }
+            Step::Drop => None,
+            Step::Keep { whole } => {
+                buffer.extend_from_slice(bytes);
+                whole.then_some(buffer.as_slice())
+            }
+        })
     }
 }
 
@@ -156,16 +158,11 @@ fn lends(progress: Progress, limit: usize, held: usize, piece: usize, last: bool
 enum Step {
     Lend,
     Keep { whole: bool },
+    Refuse,
     Drop,
 }
 
-fn add(
-    progress: &mut Progress,
-    limit: usize,
-    held: usize,
-    more: usize,
-    last: bool,
-) -> Result<Step, TooLong> {
+fn add(progress: &mut Progress, limit: usize, held: usize, more: usize, last: bool) -> Step {
     let before = *progress;
     *progress = match (before, last) {
         (_, true) => Progress::Between,
@@ -173,19 +170,19 @@ fn add(
         (_, false) => Progress::Gathering,
     };
     match before {
-        Progress::Dropping => return Ok(Step::Drop),
+        Progress::Dropping => return Step::Drop,
         Progress::Between | Progress::Gathering => {}
     }
     if held.checked_add(more).is_none_or(|whole| whole > limit) {
         if !last {
             *progress = Progress::Dropping;
         }
-        return Err(TooLong { limit });
+        return Step::Refuse;
     }
-    Ok(match (before, last) {
+    match (before, last) {
         (Progress::Between, true) => Step::Lend,
         _ => Step::Keep { whole: last },
-    })
+    }
 }
 
 /// Never shows what is gathered.

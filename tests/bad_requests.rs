@@ -998,3 +998,21 @@ fn a_plain_request_is_handed_over_where_that_is_on() {
     let error = header("Content-Length", at, Invalid);
     refused("body", config, &body, error, Some(400));
 }
+
+/// RFC 9110, 15.3.5, 15.3.6, 15.4.5: these say nothing, whatever body is given.
+#[test]
+fn some_statuses_have_no_content() {
+    for (status, length) in [(204, false), (205, true), (304, false)] {
+        for response in [
+            hybi::Response::new(status),
+            hybi::Response::new(status).body(b"text"),
+        ] {
+            let server = Connection::server(&CONFIG.plain_http(true));
+            let mut server = Teller::answering(server, |conn, _| conn.respond(&response).unwrap());
+            server.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let sent = String::from_utf8(server.sent()).unwrap();
+            assert!(sent.ends_with("\r\n\r\n"), "{sent}");
+            assert_eq!(sent.contains("Content-Length: 0\r\n"), length, "{sent}");
+        }
+    }
+}

@@ -1028,3 +1028,40 @@ fn hy_5_hy_6_hy_7_messages_of_every_kind_between_our_own_ends() {
         assert_eq!(one.said(), [pong("?")]);
     }
 }
+
+/// The docs of `Refused::Full`: what would bring the output over the limit, and nothing less.
+#[test]
+fn max_pending_counts_each_frame_as_long_as_it_is() {
+    for (frame, length) in [("ping", 2), ("part", 3)] {
+        for (limit, fits) in [(length, true), (length - 1, false)] {
+            let config = Config::new().max_pending(limit);
+            let mut conn = Connection::established(&config, Role::Server, Rfc6455, [0; 32]);
+            let sent = match frame {
+                "ping" => conn.send_ping(b""),
+                _ => conn.send_text_part("x", true),
+            };
+            let expected = if fits {
+                Ok(())
+            } else {
+                Err(Refused::Full { limit })
+            };
+            assert_eq!(sent, expected, "{frame} with {limit}");
+            assert_eq!(conn.transmit().len(), if fits { length } else { 0 });
+        }
+    }
+}
+
+/// A pong that waited goes out before a message, and is counted with it.
+#[test]
+fn a_pong_that_waited_never_passes_max_pending() {
+    let limit = 1_000;
+    let config = Config::new().high_water(10).max_pending(limit);
+    let mut conn = Connection::established(&config, Role::Server, Rfc6455, [0; 32]);
+    conn.send_binary(&[0; 700]).unwrap();
+    for _ in 0..10 {
+        let mut ping = frame(Role::Client, 0x89, [7; 125]);
+        conn.receive(&mut &mut ping[..]).unwrap();
+        let _ = conn.send_text("");
+        assert!(conn.transmit().len() <= limit, "{}", conn.transmit().len());
+    }
+}

@@ -40,8 +40,8 @@ impl Connection {
     /// that [`is_done`](Self::is_done) comes true. A connection that has sent nothing for a second
     /// gives the room for its output back. A caller that never calls it has none of this.
     ///
-    /// A timeout is told of by the next [`receive`](Self::receive): tick, receive, write is a good
-    /// order for a turn.
+    /// A timeout is told of by the next [`receive`](Self::receive). Whatever is received, called or
+    /// written may begin a phase, so the wait to sleep on is that of a call after all of it.
     pub fn tick(&mut self, now: Duration) -> Option<Duration> {
         let Some((phase, timeout)) = self.timed() else {
             self.timer = None;

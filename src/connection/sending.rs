@@ -3,7 +3,7 @@
 use crate::config::{Dialect, Role};
 use crate::encode::{self, Encoded, Envelope, Header};
 use crate::error::Refused;
-use crate::opcode::{MAX_CONTROL, MAX_HEADER, Opcode};
+use crate::opcode::{MAX_CONTROL, Opcode};
 use crate::outbox::Outbox;
 
 use super::{Connection, State};
@@ -208,8 +208,7 @@ impl Connection {
 
     /// A frame of HyBi-7 and later, masked if this is a client's.
     fn send_frame(&mut self, opcode: Opcode, last: bool, payload: &[u8]) -> Result<(), Refused> {
-        // The header of a masked frame is the longest there is.
-        self.make_room(MAX_HEADER + payload.len())?;
+        self.make_room(self.frame_length(payload.len()))?;
         self.queue_frame(opcode, last, payload);
         Ok(())
     }
@@ -226,9 +225,21 @@ impl Connection {
         }
     }
 
-    /// A pong that waited goes first, so that no stream of messages holds it back for ever.
+    /// How long a frame of HyBi-7 and later is.
+    fn frame_length(&self, payload: usize) -> usize {
+        let mask = self.entropy.is_some().then_some([0; 4]);
+        let header = Header::hybi(Opcode::Binary, true, payload, mask);
+        header.as_bytes().len() + payload
+    }
+
+    /// A pong that waited goes first, so that no stream of messages holds it back for ever; it has
+    /// to fit as well.
     fn make_room(&mut self, more: usize) -> Result<(), Refused> {
-        self.check_room(more)?;
+        let pong = self
+            .pong
+            .as_ref()
+            .map_or(0, |pong| self.frame_length(pong.len()));
+        self.check_room(more.saturating_add(pong))?;
         self.queue_pong();
         Ok(())
     }

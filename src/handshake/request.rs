@@ -340,8 +340,8 @@ fn dialect(head: &Head) -> Result<Dialect, ProtocolError> {
     }
 }
 
-/// RQ-18: some real clients announce the 8 bytes behind a Hixie-76 head; no other request has a
-/// body.
+/// RQ-18: some real clients announce the 8 bytes behind a Hixie-76 head; other requests have no
+/// body, but for Hixie-75, which doesn't look.
 fn body_of(head: &Head, bytes: &[u8]) -> Result<(), ProtocolError> {
     match single(head, CONTENT_LENGTH)? {
         Some(length) if length.trimmed() != bytes => {

@@ -1,6 +1,7 @@
 //! What a server answers a request with.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, Request, TRANSFER_ENCODING, UPGRADE, VERSION, echoed,
@@ -23,7 +24,7 @@ type Field<'a> = (&'a str, &'a str);
 ///     .headers(&[("Set-Cookie", "seen=1; HttpOnly")]);
 /// # let _ = accept;
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Accept<'a> {
     protocol: Option<&'a str>,
     authority: Option<&'a str>,
@@ -82,7 +83,7 @@ impl<'a> Accept<'a> {
 ///     .body(b"<!DOCTYPE html><title>Hello</title>");
 /// # let _ = page;
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Response<'a> {
     status: u16,
     headers: &'a [Field<'a>],
@@ -107,7 +108,7 @@ impl<'a> Response<'a> {
         Self { headers, ..self }
     }
 
-    /// The body in place of that line. A status that has no body (204, 304) goes without.
+    /// The body in place of that line. A status that has no body (204, 205, 304) goes without.
     #[must_use]
     pub const fn body(self, body: &'a [u8]) -> Self {
         Self {
@@ -123,7 +124,7 @@ impl<'a> Response<'a> {
 
 /// The head of the reply to a request that an HTTP library has read, for it to write; see
 /// [`Connection::upgrade`](crate::Connection::upgrade).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Upgrade(Vec<u8>);
 
 impl Upgrade {
@@ -160,6 +161,35 @@ impl Upgrade {
 
     fn lines(&self) -> impl Iterator<Item = &str> {
         core::str::from_utf8(&self.0).unwrap_or_default().lines()
+    }
+}
+
+/// Never shows the fields added: there may be cookies among them.
+impl fmt::Debug for Accept<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accept")
+            .field("protocol", &self.protocol)
+            .field("authority", &self.authority)
+            .field("headers", &self.headers.len())
+            .finish()
+    }
+}
+
+/// Never shows the fields added or the body.
+impl fmt::Debug for Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("headers", &self.headers.len())
+            .field("body", &self.body.map(<[u8]>::len))
+            .finish()
+    }
+}
+
+/// Never shows the fields.
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Upgrade({} bytes)", self.0.len())
     }
 }
 
@@ -268,7 +298,7 @@ fn render(response: &Response<'_>) -> Vec<u8> {
     let named = alloc::format!("{status} {reason}\n");
     let bodiless = matches!(status, 204 | 304);
     let body = match response.body {
-        _ if bodiless => &[],
+        _ if bodiless || status == 205 => &[],
         Some(body) => body,
         None => named.as_bytes(),
     };
@@ -327,6 +357,7 @@ fn reason(status: u16) -> &'static str {
         201 => "Created",
         202 => "Accepted",
         204 => "No Content",
+        205 => "Reset Content",
         301 => "Moved Permanently",
         302 => "Found",
         303 => "See Other",

@@ -28,7 +28,7 @@ use crate::head::is_token;
 /// assert_eq!(target.port(), 80);
 /// # Ok::<(), hybi::Refused>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Target {
     dialect: Dialect,
     secure: bool,
@@ -258,5 +258,21 @@ impl Target {
         let mut request = head.into_bytes();
         request.extend_from_slice(key3.as_ref().map_or(&[], |bytes| &bytes[..]));
         (request, proof)
+    }
+}
+
+/// Never shows the fields added: there may be cookies among them.
+impl core::fmt::Debug for Target {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Target")
+            .field("dialect", &self.dialect)
+            .field("secure", &self.secure)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("resource", &self.resource)
+            .field("origin", &self.origin)
+            .field("protocols", &self.protocols)
+            .field("headers", &self.headers.len())
+            .finish()
     }
 }
