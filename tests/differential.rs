@@ -11,6 +11,8 @@
 //! - It repeats the reason of a close frame; we the code alone.
 //! - It reads lengths that are not the shortest, which RFC 6455 forbids and HyBi-8 does not: such
 //!   frames are held against our HyBi-8. Of a length with its top bit set it says that it is too long.
+//!   A control frame of such a length we refuse in any dialect, so random bytes that may hold one are
+//!   passed over.
 //! - Its limits are 16 MiB a frame and 64 MiB a message, and no number of frames; here both have the
 //!   same of frames, and ours of fragments is out of reach.
 
@@ -22,7 +24,7 @@ use std::rc::Rc;
 
 use common::rfc::{
     BINARY, BINARY_PART, CLOSE, Form, LAST, MORE, PING, PONG, TEXT, TEXT_PART, binary, body,
-    contents, header, masked, may_be_sent, ping, pong, show, story, text,
+    contents, header, masked, may_be_sent, ping, pong, story, text,
 };
 use common::*;
 use hybi::{Accept, Close, Closed, Config, Connection, Dialect, Event, Request, Role, Target};
@@ -597,6 +599,7 @@ proptest! {
 /// Of any bytes whatever: the same messages; the same end, or both failed, or we saw an error where
 /// tungstenite still waited for the rest of the frame.
 fn alike(dialect: Dialect, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseError> {
+    prop_assume!(!may_hold_a_long_control_frame(bytes));
     let (ours, theirs) = (
         ours(dialect, bytes, cuts, false),
         theirs(bytes, cuts, false),
@@ -617,6 +620,13 @@ fn alike(dialect: Dialect, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseE
     };
     prop_assert!(same, "{both:?} of {}", show(bytes));
     Ok(())
+}
+
+/// A control frame with a length of two or eight bytes: we refuse it as it stands, tungstenite only
+/// when more than 125 bytes are meant.
+fn may_hold_a_long_control_frame(bytes: &[u8]) -> bool {
+    let is_one = |pair: &[u8]| matches!(pair, [0x88..=0x8A, 0x7E | 0x7F | 0xFE | 0xFF]);
+    bytes.windows(2).any(is_one)
 }
 
 /// Each fault by itself, so that none goes untried.
