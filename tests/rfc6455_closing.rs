@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::rfc::{
     BINARY, BINARY_PART, CLOSE, Form, HYBI, KEY, LAST, MORE, PING, PONG, ROLES, TEXT, TEXT_PART,
     binary, body, broken, clean, close_code, contents, eof, every_end, frame, header, may_be_sent,
-    open, other, ping, pong, show, text, told, told_to_the_end,
+    open, other, ping, pong, text, told, told_to_the_end,
 };
 use common::*;
 use hybi::{

@@ -5,7 +5,7 @@ mod common;
 use common::rfc::{
     BINARY, BINARY_PART, CLOSE, Form, HYBI, KEY, LAST, MORE, PING, PONG, ROLES, Rules, TEXT,
     TEXT_PART, binary, body, broken, clean, close_code, contents, eof, every_end, frame, header,
-    masked, open, other, ping, pong, show, sized, story, text, told, told_to_the_end,
+    masked, open, other, ping, pong, sized, story, text, told, told_to_the_end,
 };
 use common::*;
 use hybi::{Closed, Config, Connection, Dialect, Event, Message, Phase, ProtocolError, Role};

@@ -2,9 +2,7 @@
 
 mod common;
 
-use common::rfc::{
-    HYBI, TEXT, at, binary, broken, edit, eof, every_end, frame, show, text, told, told_to_the_end,
-};
+use common::rfc::{HYBI, TEXT, binary, broken, eof, every_end, frame, text, told, told_to_the_end};
 use common::*;
 use data_encoding::BASE64;
 use hybi::{

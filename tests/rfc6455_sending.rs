@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use common::rfc::{
     BINARY, BINARY_PART, CLOSE, Form, Found, HYBI, LAST, MORE, PING, PONG, ROLES, TEXT, TEXT_PART,
-    body, clean, contents, every_end, frame, frames, open, other, ping, pong, show, text,
+    body, clean, contents, every_end, frame, frames, open, other, ping, pong, text,
 };
+use common::show;
 use data_encoding::BASE64;
 use hybi::{Close, Config, Connection, Dialect, Encoded, Event, Refused, Role, Target};
 use proptest::prelude::*;

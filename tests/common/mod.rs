@@ -177,8 +177,9 @@ pub const DRAFT_75_REPLY: &str = "HTTP/1.1 101 Web Socket Protocol Handshake\r\n
     WebSocket-Protocol: sample\r\n\r\n";
 
 /// Where `needle` begins, which stands in `bytes` once.
-pub fn at(bytes: &[u8], needle: impl AsRef<[u8]>) -> u32 {
-    let needle = needle.as_ref();
+#[track_caller]
+pub fn at(bytes: impl AsRef<[u8]>, needle: impl AsRef<[u8]>) -> u32 {
+    let (bytes, needle) = (bytes.as_ref(), needle.as_ref());
     let windows = bytes.windows(needle.len()).enumerate();
     let found: Vec<usize> = windows
         .filter(|(_, window)| *window == needle)
@@ -191,6 +192,7 @@ pub fn at(bytes: &[u8], needle: impl AsRef<[u8]>) -> u32 {
 }
 
 /// `bytes` with `to` in the place of `from`, which stands there once.
+#[track_caller]
 pub fn edit(bytes: impl AsRef<[u8]>, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Vec<u8> {
     let (bytes, from) = (bytes.as_ref(), from.as_ref());
     let (before, rest) = bytes.split_at(at(bytes, from) as usize);

@@ -3,7 +3,7 @@
 
 use hybi::{Close, Closed, Config, Connection, Dialect, Phase, ProtocolError, Role};
 
-use super::{Said, Story, Teller};
+use super::{Said, Story, Teller, show};
 
 pub const HYBI: [Dialect; 3] = [Dialect::HyBi7, Dialect::HyBi8, Dialect::Rfc6455];
 pub const ROLES: [Role; 2] = [Role::Client, Role::Server];
@@ -237,32 +237,6 @@ pub fn clean(code: u16, reason: &str) -> Said {
 
 pub fn eof(phase: Phase) -> Said {
     Said::Closed(Closed::Eof(phase))
-}
-
-/// Where `needle` begins, which stands in `bytes` once.
-#[track_caller]
-pub fn at(bytes: impl AsRef<[u8]>, needle: impl AsRef<[u8]>) -> u32 {
-    let (bytes, needle) = (bytes.as_ref(), needle.as_ref());
-    let mut windows = bytes.windows(needle.len());
-    let found = windows.position(|window| window == needle);
-    let again = windows.any(|window| window == needle);
-    match found {
-        Some(at) if !again => at as u32,
-        _ => panic!("{} does not stand there once", show(needle)),
-    }
-}
-
-/// `bytes` with `to` in the place of `from`, which stands there once.
-#[track_caller]
-pub fn edit(bytes: impl AsRef<[u8]>, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Vec<u8> {
-    let (bytes, from) = (bytes.as_ref(), from.as_ref());
-    let (before, rest) = bytes.split_at(at(bytes, from) as usize);
-    [before, to.as_ref(), &rest[from.len()..]].concat()
-}
-
-/// Bytes as a failed assertion is to print them.
-pub fn show(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().escape_ascii().to_string()
 }
 
 /// What changes the meaning of frames.
