@@ -10,7 +10,7 @@ use crate::config::{Config, Dialect, Role};
 use crate::encode::HIXIE_76_CLOSE;
 use crate::entropy::Entropy;
 use crate::error::{ProtocolError, Refused};
-use crate::event::{Close, Closed, Event, Open, Phase};
+use crate::event::{Binary, Close, Closed, Event, Open, Phase, Text};
 use crate::handshake::{self, Accept, Request, Response, Target, Upgrade};
 use crate::head::{Head, Limits};
 use crate::opcode::{self, MAX_CONTROL, NO_CODE, Opcode};
@@ -191,11 +191,14 @@ impl Connection {
         {
             match scanner.whole(&self.config, input) {
                 Whole::None => {}
-                Whole::Text(text) => return Some(Event::Text(text)),
-                Whole::Binary(binary) => return Some(Event::Binary(binary)),
+                Whole::Text { text, last } => return Some(Event::Text(Text::run(text, last))),
+                Whole::Binary(bytes) => return Some(Event::Binary(Binary { bytes, last: true })),
             }
         }
-        self.receive_any(input)
+        // Moved, not passed on: what comes from above then never lies in memory, where it would be
+        // read in other widths than it was written, which processors wait for.
+        let event = self.receive_any(input)?;
+        Some(event)
     }
 
     fn receive_any<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
