@@ -102,6 +102,7 @@ impl Connection {
     pub fn client(config: &Config, target: &Target, entropy: [u8; 32]) -> Self {
         let mut entropy = Entropy::new(entropy);
         let (request, proof) = target.request(&mut entropy);
+        entropy.rest();
         let reply = Opening::Reply {
             head: Head::response(Limits::of(config)),
             target: target.clone(),

@@ -220,7 +220,7 @@ impl Connection {
     /// Queues without a limit; for what the machine sends by itself, which is bounded.
     pub(super) fn queue_frame(&mut self, opcode: Opcode, last: bool, payload: &[u8]) {
         // HY-5: a fresh one for each frame.
-        let mask = self.entropy.as_mut().map(|entropy| entropy.bytes());
+        let mask = self.entropy.as_mut().map(|entropy| entropy.mask());
         let header = Header::hybi(opcode, last, payload.len(), mask);
         match mask {
             Some(key) => self.outbox.push_masked(header, payload, key),
