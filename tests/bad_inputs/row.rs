@@ -12,7 +12,7 @@ pub struct Row {
 }
 
 pub enum Case {
-    Heard(Box<Heard>),
+    Heard(Heard),
     Called(Called),
 }
 
@@ -205,7 +205,7 @@ impl Heard {
 
     pub fn says(mut self, said: impl Into<Vec<Said>>, reply: Reply) -> Case {
         (self.said, self.reply) = (said.into(), reply);
-        Case::Heard(Box::new(self))
+        Case::Heard(self)
     }
 
     /// The error is all that is said.
