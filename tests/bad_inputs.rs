@@ -10,6 +10,7 @@ mod row;
 #[path = "bad_inputs/rows.rs"]
 mod rows;
 
+use std::collections::BTreeSet;
 use std::{env, fs};
 
 use common::*;
@@ -28,8 +29,31 @@ const LONG: usize = 600;
 #[test]
 fn the_rows_are_there_by_number() {
     let numbers: Vec<usize> = rows().iter().map(|row| row.number).collect();
-    assert_eq!(numbers, (1..=70).collect::<Vec<_>>());
+    assert_eq!(numbers, (1..=73).collect::<Vec<_>>());
     assert!(rows().iter().all(|row| !row.cases.is_empty()));
+}
+
+#[test]
+fn every_error_of_a_peer_is_in_a_row() {
+    let errors = include_str!("../src/error.rs");
+    let (_, body) = errors.split_once("pub enum ProtocolError {\n").unwrap();
+    let (body, _) = body.split_once("\n}\n").unwrap();
+    let names = body.lines().filter_map(|line| line.strip_prefix("    "));
+    let names = names.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
+    let names: BTreeSet<&str> = names
+        .map(|line| line.split([' ', ',', '(']).next().unwrap())
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+    let said: String = named()
+        .filter_map(|(_, case)| match case {
+            Case::Heard(heard) => Some(format!("{:?}\n", heard.said)),
+            Case::Called(_) => None,
+        })
+        .collect();
+    for name in names {
+        let in_a_row = [" ", ")", "("].map(|end| said.contains(&format!("Protocol({name}{end}")));
+        assert!(in_a_row.contains(&true), "{name}");
+    }
 }
 
 #[test]

@@ -15,8 +15,8 @@ use HeaderFault::{Duplicate, Invalid, Mismatch, Missing, Unasked};
 use LineFault::{BareCr, BareLf, Fold, Name, Value};
 use ProtocolError::{
     Challenge, CloseCode, CloseLength, Control, DialectOff, FrameTooLong, HeadTooLong, Length,
-    LineTooLong, Masked, Method, NotWebSocket, Opcode, OutOfTurn, ReservedBits, TooManyHeaders,
-    UnknownFrame, Unmasked, Utf8,
+    LineTooLong, Masked, Method, NotWebSocket, Opcode, OutOfTurn, ReservedBits, TooManyFragments,
+    TooManyHeaders, UnknownFrame, Unmasked, Utf8,
 };
 use Reply::{Nothing, Refusal};
 
@@ -186,6 +186,7 @@ pub fn rows() -> Vec<Row> {
         hixie_frames(),
         rfc_frames(),
         calls_late(),
+        further(),
     ]
     .into_iter()
     .flatten()
@@ -1389,6 +1390,49 @@ fn calls_late() -> Vec<Row> {
             "no byte, which is not the end of file",
             ends.map(|end| done(end, nothing, "")),
         ), // CL-11
+    ]
+}
+
+fn further() -> Vec<Row> {
+    let other = |what, bytes: &'static [u8]| heard(what, End::Server, None).then([(bytes, 1)]);
+    let policy = "<policy-file-request/>\0";
+    vec![
+        row(
+            71,
+            "a TLS hello on a plain port",
+            [
+                // PX-3
+                other("", b"\x16\x03\x01\x02\x00").fails(ProtocolError::Tls, Nothing),
+                other("SSLv2", b"\x80\x2e\x01\x03\x01").fails(ProtocolError::Tls, Nothing),
+            ],
+        ),
+        row(
+            72,
+            "a request for a Flash policy",
+            [
+                // PX-1
+                other("where none is set", policy.as_bytes())
+                    .fails(ProtocolError::PolicyRequest, Nothing),
+                other("where one is set", policy.as_bytes())
+                    .config(config!(.policy_file("<cross-domain-policy/>")))
+                    .says(
+                        [Said::Closed(Closed::PolicyFile)],
+                        bytes("<cross-domain-policy/>\0"),
+                    ),
+                other("nearly one", b"<policy-file-request>\0")
+                    .fails(start_line(20), Refusal(400, VERSIONS)),
+            ],
+        ),
+        row(
+            73,
+            "a message in too many frames, empty ones among them",
+            [
+                // HY-7
+                from_server("", b"\x01\x00\x00\x00\x00\x00")
+                    .config(config!(.max_fragments(2)))
+                    .fails(TooManyFragments { limit: 2 }, Reply::Close(1009)),
+            ],
+        ),
     ]
 }
 
