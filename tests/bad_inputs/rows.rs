@@ -934,7 +934,7 @@ fn replies() -> Vec<Row> {
             [
                 // H76-39, RFC-4.1-14
                 reply("", Hixie76, None)
-                    .then("0123456789abcdef")
+                    .then("another answer!!")
                     .fails(Challenge { at: 0 }, Nothing),
                 reply("", Rfc6455, None)
                     .edit("Sec-WebSocket-Accept: ", "^Sec-WebSocket-Accept: x")
