@@ -1,0 +1,5 @@
+//! The oracles of the fuzz targets, without a fuzzer: `cargo test` asks them on any toolchain.
+
+mod corpus;
+#[path = "../../fuzz/src/lib.rs"]
+mod oracles;
