@@ -25,11 +25,11 @@ pub fn trim(value: &[u8]) -> &[u8] {
 
 pub fn assert_same_fields<V: AsRef<[u8]>>(
     found: impl IntoIterator<Item = (String, V)>,
-    known: impl IntoIterator<Item = (&'static str, String)>,
+    known: impl IntoIterator<Item = (impl Into<String>, String)>,
 ) {
     let text = |value: V| String::from_utf8_lossy(value.as_ref()).into_owned();
     let mut found: Vec<_> = found.into_iter().map(|(n, v)| (n, text(v))).collect();
-    let mut known: Vec<_> = known.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
+    let mut known: Vec<_> = known.into_iter().map(|(n, v)| (n.into(), v)).collect();
     found.sort();
     known.sort();
     assert_eq!(found, known);

@@ -8,28 +8,40 @@
 
 mod client;
 mod dialect;
+mod dialects;
 mod frame;
 mod frames;
 mod head;
 mod http;
 mod keys;
 mod options;
+mod pair;
 mod proof;
 mod reference;
+mod reply;
 mod run;
 mod server;
 
 pub use client::client;
+pub use dialects::dialects;
 pub use frames::frames;
 pub use head::head;
 pub use keys::keys;
+pub use pair::pair;
+pub use reply::reply;
 pub use server::server;
 
+/// What a fuzz target does with an input.
+pub type Oracle = fn(&[u8]);
+
 /// Each fuzz target, by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+pub const TARGETS: [(&str, Oracle); 8] = [
     ("client", client),
+    ("dialects", dialects),
     ("frames", frames),
     ("head", head),
     ("keys", keys),
+    ("pair", pair),
+    ("reply", reply),
     ("server", server),
 ];
