@@ -137,14 +137,10 @@ impl Seen {
 
     /// Or the status that it is refused with.
     fn dialect(&self) -> Result<Option<Dialect>, u16> {
-        if self.host != 1 || self.origin > 1 || self.upgrade > 1 {
-            return Err(400);
-        }
-        if self.upgrade == 0 {
-            return Ok(None);
-        }
-        if self.connection == 0 {
-            return Err(400);
+        match (self.host, self.upgrade, self.connection) {
+            (1, 0, _) if self.origin <= 1 => return Ok(None),
+            (1, 1, 1..) => {}
+            _ => return Err(400),
         }
         let dialect = match (self.version, self.draft, self.key, self.key1, self.key2) {
             ([version], ..) => {
@@ -158,7 +154,7 @@ impl Seen {
             _ => return Err(400),
         };
         let whole = if is_hybi(dialect) {
-            self.key == 1 && self.hybi_origin <= 1
+            self.key == 1 && self.origin <= 1 && self.hybi_origin <= 1
         } else {
             self.origin == 1
         };
