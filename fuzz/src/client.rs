@@ -1,9 +1,11 @@
 //! A client.
 
+use std::sync::OnceLock;
+
 use hybi::{Config, Connection, Dialect, Target};
 
 use super::dialect::{
-    HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi,
+    ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi,
 };
 use super::frame::unmask;
 use super::http::{split, trim};
@@ -39,10 +41,12 @@ pub fn client(input: &[u8]) {
         2 => Dialect::HyBi8,
         _ => Dialect::Rfc6455,
     };
-    let target = target(dialect, protocol, secure);
-    let conn = || Connection::client(&config, &target, ENTROPY);
-    let request = conn().transmit().to_vec();
-    let right = Expected::of(&request, &target, dialect);
+    let Opening {
+        target,
+        request,
+        right,
+    } = opening(dialect, protocol, secure);
+    let conn = || Connection::client(&config, target, ENTROPY);
     let mut bytes = match reply % 4 {
         0 => wire.to_vec(),
         3 => {
@@ -76,6 +80,31 @@ pub fn client(input: &[u8]) {
         let limited = config.auto_pong(true) != Config::new();
         assert!(reply % 4 != 1 || limited, "{:?}", whole.story);
     }
+}
+
+/// A request and the reply that it has to get.
+struct Opening {
+    target: Target,
+    request: Vec<u8>,
+    right: Expected,
+}
+
+/// Made once each: the entropy is always the same, and so is all that comes of it.
+fn opening(dialect: Dialect, protocol: bool, secure: bool) -> &'static Opening {
+    static MADE: [OnceLock<Opening>; 4 * ALL.len()] = [const { OnceLock::new() }; 4 * ALL.len()];
+    let at = ALL.iter().position(|one| *one == dialect);
+    let at = at.expect("all are there") * 4 + usize::from(protocol) * 2 + usize::from(secure);
+    MADE[at].get_or_init(|| {
+        let target = target(dialect, protocol, secure);
+        let conn = Connection::client(&Config::new(), &target, ENTROPY);
+        let request = conn.transmit().to_vec();
+        let right = Expected::of(&request, &target, dialect);
+        Opening {
+            target,
+            request,
+            right,
+        }
+    })
 }
 
 pub fn target(dialect: Dialect, protocol: bool, secure: bool) -> Target {
