@@ -1,6 +1,6 @@
 //! What tells the dialects apart.
 
-use hybi::Dialect;
+use hybi::{Dialect, Dialects};
 
 /// All of them, the oldest first.
 pub const ALL: [Dialect; 5] = [
@@ -27,4 +27,10 @@ pub const VERSIONS: [(Dialect, &str); 3] = [
 
 pub fn is_hybi(dialect: Dialect) -> bool {
     !matches!(dialect, Dialect::Hixie75 | Dialect::Hixie76)
+}
+
+/// Those that are on, the oldest first.
+pub fn those_of(on: [bool; 5]) -> Dialects {
+    let on = ALL.into_iter().zip(on).filter(|(_, on)| *on);
+    on.fold(Dialects::NONE, |set, (dialect, _)| set.with(dialect))
 }

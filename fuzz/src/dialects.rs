@@ -2,7 +2,7 @@
 
 use hybi::{Accept, Closed, Config, Connection, Dialect, Dialects, Event};
 
-use super::dialect::{DRAFT, HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
+use super::dialect::{DRAFT, HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi, those_of};
 use super::http::split;
 use super::options::Options;
 
@@ -60,7 +60,7 @@ pub fn dialects(input: &[u8]) {
         version: VERSION_VALUES[options.number() % VERSION_VALUES.len()],
         draft: DRAFT_VALUES[options.number() % DRAFT_VALUES.len()],
     };
-    let on = options.dialects();
+    let on = those_of(options.switches());
     let [plain] = options.switches();
     let config = Config::new().dialects(on).plain_http(plain);
 

@@ -1,9 +1,8 @@
 //! What has to hold of hybi whatever comes off the wire: one function for each fuzz target, which
 //! panics at a finding. The tests call them too, with the corpora and with what they make up.
 //!
-//! An input of [`server`], [`client`] and [`frames`] begins with options of one byte each, counted
-//! from `0`, then a byte that is skipped: so a seed is a line of digits and what comes off the
-//! wire.
+//! But for `head` and `keys` an input begins with options of one byte each, counted from `0`,
+//! then a byte that is skipped: so a seed is a line of digits and what comes off the wire.
 #![forbid(unsafe_code)]
 
 mod client;

@@ -1,8 +1,6 @@
 //! The options in front of an input.
 
-use hybi::{Config, Dialects};
-
-use super::dialect::ALL;
+use hybi::Config;
 
 /// The options in front of an input.
 pub struct Options<'a>(pub &'a [u8]);
@@ -25,13 +23,6 @@ impl<'a> Options<'a> {
     /// What stands behind the options and the byte that ends them.
     pub fn wire(self) -> &'a [u8] {
         self.0.get(1..).unwrap_or_default()
-    }
-
-    /// Those that are on, the oldest first.
-    pub fn dialects(&mut self) -> Dialects {
-        let on = ALL.into_iter().zip(self.switches::<5>());
-        let on = on.filter(|(_, on)| *on);
-        on.fold(Dialects::NONE, |set, (dialect, _)| set.with(dialect))
     }
 
     pub fn limits(&mut self) -> Limits {

@@ -3,7 +3,7 @@
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{Closed, Connection, Dialect, Dialects, HeaderFault, ProtocolError, Role};
 
-use super::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi};
+use super::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi, those_of};
 use super::http::assert_same_fields;
 use super::options::Options;
 use super::proof::{accept_value, answer};
@@ -19,15 +19,7 @@ pub fn server(input: &[u8]) {
     let mut options = Options(input);
     let [old, new, established, seven, eight, rfc] = options.switches();
     let [plain, utf8, frames, policy, secure, echoes, closes, quiet] = options.switches();
-    let dialects = [
-        (Dialect::Hixie75, old),
-        (Dialect::Hixie76, new),
-        (Dialect::HyBi7, seven),
-        (Dialect::HyBi8, eight),
-        (Dialect::Rfc6455, rfc),
-    ];
-    let on = dialects.iter().filter(|(_, on)| *on);
-    let on = on.fold(Dialects::NONE, |set, (dialect, _)| set.with(*dialect));
+    let on = those_of([old, new, seven, eight, rfc]);
     let limits = options.limits();
     let mut config = limits
         .config
