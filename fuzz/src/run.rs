@@ -8,7 +8,7 @@ use hybi::{
 };
 
 use super::dialect::is_hybi;
-use super::frame::frame;
+use super::frame::{frame, unmask};
 use super::options::Cuts;
 
 pub const AUTHORITY: &str = "proxy.example:8080";
@@ -51,6 +51,7 @@ pub struct Story {
     pub said: Vec<Said>,
     /// Of a message that did not come to its end.
     pub piece: Vec<u8>,
+    /// Without masks.
     pub sent: Vec<u8>,
     pub taken: usize,
 }
@@ -76,6 +77,7 @@ pub struct Run {
 
 impl Run {
     pub fn of(conn: Connection, app: App, cuts: Cuts, bytes: &[u8]) -> Self {
+        let request = conn.transmit().len();
         let mut run = Self {
             established: conn.dialect().is_some(),
             conn,
@@ -116,6 +118,12 @@ impl Run {
         assert!(steps <= 4 * bytes.len() as u64 + 64, "{steps} steps");
         run.story.taken = from;
         run.drain();
+        if run.masks() {
+            // The masks are anything, and with time others.
+            let frames = unmask(&run.story.sent[request..]);
+            run.story.sent.truncate(request);
+            run.story.sent.extend(frames);
+        }
         run.check_end();
         run
     }
@@ -298,8 +306,11 @@ impl Run {
     /// Whether a message is sent without a copy: in one of the two runs that are held against each
     /// other, where that can be done.
     fn sends_slices(&self) -> bool {
-        let masks = self.is_hybi() && self.conn.role() == Role::Client;
-        self.cuts.sizes == [0; 4] && !masks && !self.app.lazy
+        self.cuts.sizes == [0; 4] && !self.masks() && !self.app.lazy
+    }
+
+    fn masks(&self) -> bool {
+        self.is_hybi() && self.conn.role() == Role::Client
     }
 
     fn send(&mut self, text: &str) -> Result<(), Refused> {
