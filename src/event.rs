@@ -79,7 +79,14 @@ pub struct Text<'i> {
     pub(crate) last: bool,
 }
 
-impl Text<'_> {
+impl<'i> Text<'i> {
+    /// A piece that is valid as it stands in the input.
+    #[inline]
+    pub(crate) fn run(text: &'i str, last: bool) -> Self {
+        let chunk = Chunk::Run(text);
+        Self { chunk, last }
+    }
+
     /// The text of this piece; it may be empty when it is the last one.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,30 +1,28 @@
 //! The mask of HyBi-7 and later (RFC 6455, 5.3).
 
-/// As wide as the compiler makes one loop step of.
-const BLOCK: usize = 32;
-
 /// Masks or unmasks `bytes`, which stand at `offset` of a frame's payload.
 #[inline]
 pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4], offset: u64) {
     let mut key = key;
     key.rotate_left((offset % 4) as usize);
-    let [a, b, c, d] = key;
-    let mut blocks = bytes.chunks_exact_mut(BLOCK);
+    // What is written in wide steps is checked in wide steps next.
+    let rest = blocks::<8>(bytes, key);
+    let rest = blocks::<4>(rest, key);
+    let rest = blocks::<2>(rest, key);
+    for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
+        *byte ^= key;
+    }
+}
+
+/// Applies the key so many times over at each step; what is left has no room for that.
+fn blocks<const KEYS: usize>(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
+    let mut blocks = bytes.chunks_exact_mut(4 * KEYS);
     for block in &mut blocks {
-        for (byte, key) in block.iter_mut().zip([key; BLOCK / 4].as_flattened()) {
+        for (byte, key) in block.iter_mut().zip([key; KEYS].as_flattened()) {
             *byte ^= key;
         }
     }
-    let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let mut words = blocks.into_remainder().chunks_exact_mut(8);
-    for eight in &mut words {
-        if let Ok(eight) = <&mut [u8; 8]>::try_from(eight) {
-            *eight = (u64::from_ne_bytes(*eight) ^ word).to_ne_bytes();
-        }
-    }
-    for (byte, key) in words.into_remainder().iter_mut().zip(key.iter().cycle()) {
-        *byte ^= key;
-    }
+    blocks.into_remainder()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
+use ascii::AsAsciiStr;
+
 /// A piece of text as it came off the wire.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Chunk<'i> {
@@ -154,23 +156,39 @@ const SHORT: usize = 128;
 #[inline]
 pub(crate) fn ascii_up_to_0xff(bytes: &[u8]) -> Option<usize> {
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let bytes = bytes.get(..SHORT).unwrap_or(bytes);
-    let words = bytes.chunks_exact(8);
-    let (rest, whole) = (words.remainder(), bytes.len() & !7);
-    for (word, at) in words.zip((0..).step_by(8)) {
-        let word = u64::from_le_bytes(<[u8; 8]>::try_from(word).ok()?);
-        if word & HIGH != 0 {
-            let first = ((word & HIGH).trailing_zeros() / 8) as usize;
-            return (word >> (8 * first) & 0xFF == 0xFF).then_some(at + first);
+    let high = |word: &[u8]| Some(u64::from_le_bytes(<[u8; 8]>::try_from(word).ok()?) & HIGH);
+    let mut rest = bytes.get(..SHORT).unwrap_or(bytes);
+    let mut before = 0;
+    while let Some((block, more)) = rest.split_at_checked(32) {
+        let all = block
+            .chunks_exact(8)
+            .try_fold(0, |all, word| Some(all | high(word)?))?;
+        if all != 0 {
+            break;
         }
+        (rest, before) = (more, before + 32);
+    }
+    while let Some((word, more)) = rest.split_at_checked(8) {
+        let high = high(word)?;
+        if high != 0 {
+            let first = (high.trailing_zeros() / 8) as usize;
+            return (word.get(first) == Some(&0xFF)).then_some(before + first);
+        }
+        (rest, before) = (more, before + 8);
     }
     let first = rest.iter().position(|byte| !byte.is_ascii())?;
-    (rest.get(first) == Some(&0xFF)).then_some(whole + first)
+    (rest.get(first) == Some(&0xFF)).then_some(before + first)
 }
 
 /// The text of a run that a cut character does not end. This is the one place where text is
 /// checked.
 pub(crate) fn check(run: &[u8]) -> Result<&str, Damaged<'_>> {
+    // simdutf8 leaves what is shorter to the standard library, which begins byte by byte.
+    if run.len() < 64 {
+        if let Ok(ascii) = run.as_ascii_str() {
+            return Ok(ascii.as_str());
+        }
+    }
     simdutf8::basic::from_utf8(run).map_err(|_| Damaged(run))
 }
 

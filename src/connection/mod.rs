@@ -10,7 +10,7 @@ use crate::config::{Config, Dialect, Role};
 use crate::encode::HIXIE_76_CLOSE;
 use crate::entropy::Entropy;
 use crate::error::{ProtocolError, Refused};
-use crate::event::{Close, Closed, Event, Open, Phase};
+use crate::event::{Binary, Close, Closed, Event, Open, Phase, Text};
 use crate::handshake::{self, Accept, Request, Response, Target, Upgrade};
 use crate::head::{Head, Limits};
 use crate::opcode::{self, MAX_CONTROL, NO_CODE, Opcode};
@@ -102,6 +102,7 @@ impl Connection {
     pub fn client(config: &Config, target: &Target, entropy: [u8; 32]) -> Self {
         let mut entropy = Entropy::new(entropy);
         let (request, proof) = target.request(&mut entropy);
+        entropy.rest();
         let reply = Opening::Reply {
             head: Head::response(Limits::of(config)),
             target: target.clone(),
@@ -191,11 +192,14 @@ impl Connection {
         {
             match scanner.whole(&self.config, input) {
                 Whole::None => {}
-                Whole::Text(text) => return Some(Event::Text(text)),
-                Whole::Binary(binary) => return Some(Event::Binary(binary)),
+                Whole::Text { text, last } => return Some(Event::Text(Text::run(text, last))),
+                Whole::Binary(bytes) => return Some(Event::Binary(Binary { bytes, last: true })),
             }
         }
-        self.receive_any(input)
+        // Moved, not passed on: what comes from above then never lies in memory, where it would be
+        // read in other widths than it was written, which processors wait for.
+        let event = self.receive_any(input)?;
+        Some(event)
     }
 
     fn receive_any<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
@@ -437,6 +441,7 @@ impl Connection {
 
     /// Bytes for the socket, all of them, in order.
     #[must_use]
+    #[inline]
     pub fn transmit(&self) -> &[u8] {
         self.outbox.pending()
     }
@@ -445,9 +450,10 @@ impl Connection {
     ///
     /// # Panics
     /// When `n` is more than there are.
+    #[inline]
     pub fn advance(&mut self, n: usize) {
         self.outbox.advance(n);
-        if self.outbox.len() <= self.config.high_water {
+        if self.pong.is_some() && self.outbox.len() <= self.config.high_water {
             self.queue_pong();
         }
     }
@@ -456,6 +462,7 @@ impl Connection {
     /// waits for its answer, and not while more than [`high_water`](Config::high_water) bytes are
     /// pending.
     #[must_use]
+    #[inline]
     pub fn wants_read(&self) -> bool {
         let over = matches!(self.state, State::Over { .. });
         let waiting = self.waiting().is_ok();
@@ -464,6 +471,7 @@ impl Connection {
 
     /// Whether [`transmit`](Self::transmit) holds anything.
     #[must_use]
+    #[inline]
     pub fn wants_write(&self) -> bool {
         !self.outbox.is_empty()
     }
@@ -490,6 +498,7 @@ impl Connection {
     /// Whether a message can be sent: from [`Event::Open`] on, and until [`close`](Self::close) or
     /// [`Event::Closed`].
     #[must_use]
+    #[inline]
     pub fn is_open(&self) -> bool {
         match self.state {
             State::Open { told, closing, .. } => told && !closing,

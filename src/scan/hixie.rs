@@ -6,7 +6,7 @@ use memchr::memchr;
 use super::{Piece, Scanned, Whole, take, take_byte, text};
 use crate::config::{Config, Dialect};
 use crate::error::ProtocolError;
-use crate::event::{Close, Discarded, Text};
+use crate::event::{Close, Discarded};
 use crate::steps;
 use crate::utf8::{self, Carry, Chunk, Mend};
 
@@ -77,11 +77,9 @@ impl Scanner {
         }
         steps::count(2 * length);
         let frame: &'i [u8] = take(input, length + 2);
-        let chunk = match utf8::check(frame.get(1..=length).unwrap_or_default()) {
-            Ok(text) => Chunk::Run(text),
-            Err(damaged) => Chunk::Mended(damaged.mended()),
-        };
-        Whole::Text(Text { chunk, last: true })
+        // ASCII is never damaged.
+        let text = utf8::check(frame.get(1..=length).unwrap_or_default());
+        text.map_or(Whole::None, |text| Whole::Text { text, last: true })
     }
 
     pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {

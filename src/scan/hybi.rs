@@ -6,7 +6,7 @@ use core::mem;
 use super::{Piece, Scanned, Whole, take, take_byte, text};
 use crate::config::{Config, Dialect, Role};
 use crate::error::ProtocolError;
-use crate::event::{Binary, Close, Payload, Text};
+use crate::event::{Binary, Close, Payload};
 use crate::mask;
 use crate::opcode::{self, MAX_HEADER, Opcode};
 use crate::steps;
@@ -117,17 +117,10 @@ impl Scanner {
         steps::count(2 * length);
         let payload: &'i [u8] = payload;
         if opcode == Opcode::Binary {
-            let last = true;
-            return Whole::Binary(Binary {
-                bytes: payload,
-                last,
-            });
+            return Whole::Binary(payload);
         }
         match utf8::check(payload) {
-            Ok(text) => Whole::Text(Text {
-                chunk: Chunk::Run(text),
-                last: true,
-            }),
+            Ok(text) => Whole::Text { text, last: true },
             Err(damaged) => self.damaged(damaged.valid()),
         }
     }
@@ -140,10 +133,10 @@ impl Scanner {
         if valid.is_empty() {
             return Whole::None;
         }
-        Whole::Text(Text {
-            chunk: Chunk::Run(valid),
+        Whole::Text {
+            text: valid,
             last: false,
-        })
+        }
     }
 
     pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {

@@ -24,11 +24,12 @@ pub(crate) enum Piece<'i> {
 /// What a step through the input came to; `None` once all is taken.
 type Scanned<'i> = Option<Result<Piece<'i>, ProtocolError>>;
 
-/// A message in one piece, if one was there.
+/// A frame in one piece, if one was there; not an event yet, so that this is put together where it
+/// is used.
 pub(crate) enum Whole<'i> {
     None,
-    Text(Text<'i>),
-    Binary(Binary<'i>),
+    Text { text: &'i str, last: bool },
+    Binary(&'i [u8]),
 }
 
 #[derive(Debug)]
@@ -56,7 +57,8 @@ impl Scanner {
 
     /// Takes a message off the front of `input` that is one frame, short, whole and sound, as most
     /// are; anything else is left to [`next`](Self::next), which takes it in any pieces.
-    #[inline]
+    // Not inlined, so that its caller is.
+    #[inline(never)]
     pub(crate) fn whole<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Whole<'i> {
         match self {
             Self::Hixie(scanner) => scanner.whole(config, input),
