@@ -5,4 +5,3 @@ mod generated;
 mod grammar;
 #[path = "../../fuzz/src/lib.rs"]
 mod oracles;
-mod presence;
