@@ -125,7 +125,8 @@ impl<const N: usize> core::fmt::Debug for Base64<N> {
 /// Whether a key is base64 of 16 bytes, with no other spelling than its own (HY-2).
 pub(crate) fn is_key(key: &[u8]) -> bool {
     let mut bytes = [0; 18];
-    key.len() == 24 && BASE64.decode_mut(key, &mut bytes) == Ok(16)
+    // To the decoder, padding may stand within; 16 bytes that end in `==` leave no room for it.
+    key.len() == 24 && key.ends_with(b"==") && BASE64.decode_mut(key, &mut bytes) == Ok(16)
 }
 
 /// The accept value of a key (HY-2).
@@ -216,6 +217,13 @@ mod tests {
             assert!(is_key(key.as_bytes()));
             assert_eq!(accept_value(key.as_bytes()).as_str(), accept);
         }
+    }
+
+    /// Found by fuzzing `head`: 14 bytes and 2 more, 4 bytes and 12 more.
+    #[test]
+    fn hy_2_no_padding_within_a_key() {
+        assert!(!is_key(b"dGhlIHNhbXBsZSBuj24=bZQ="));
+        assert!(!is_key(b"dGhlIA==IHNhbXBsZSBub25j"));
     }
 
     #[test]
