@@ -77,7 +77,7 @@ fn noise(entropy: &mut Entropy) -> u8 {
 }
 
 /// What shows a client that the server understood its request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum Proof {
     /// Hixie-75 asks for none.
     None,
@@ -112,13 +112,6 @@ impl<const N: usize> Base64<N> {
 
     pub(crate) fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-/// Never shows a key.
-impl<const N: usize> core::fmt::Debug for Base64<N> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Base64({N} bytes)")
     }
 }
 
