@@ -296,7 +296,11 @@ impl Pair {
         };
         match step {
             b'd' => drop(self.drain(who, length)),
-            b'f' => drop(self.feed(who, length)),
+            b'f' => {
+                self.feed(who, length);
+                // Now it may hold half of something.
+                check_hidden(&self.ends[who].conn);
+            }
             b'c' => self.close(who, amount),
             b'w' => self.wait(),
             b't' | b'b' | b'e' | b'g' | b's' | b'p' | b'q' | b'x' | b'y' | b'i' | b'o' => {
@@ -304,7 +308,6 @@ impl Pair {
             }
             _ => {}
         }
-        check_hidden(&self.ends[who].conn);
         for end in &self.ends {
             let pending = end.conn.transmit().len();
             // Nothing stops a close frame.
