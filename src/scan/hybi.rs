@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use super::{Piece, Scanned, Whole, take, take_byte, text};
+use super::{Piece, Quick, Scanned, take, take_byte, text};
 use crate::config::{Config, Dialect, Role};
 use crate::error::ProtocolError;
 use crate::event::{Binary, Close, Payload};
@@ -111,15 +111,24 @@ impl Scanner {
         header && self.message.is_none()
     }
 
+    /// A whole message in one frame.
     #[inline]
-    pub(crate) fn whole<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Whole<'i> {
+    pub(crate) fn quick<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Quick<'i> {
+        if input.is_empty() {
+            return match self.state {
+                State::Failed(_) => Quick::Other,
+                _ => Quick::Starved,
+            };
+        }
+        if !self.is_between() || config.max_fragments == 0 {
+            return Quick::Other;
+        }
         let Some((opcode, length, start)) = whole_header(input, self.rules) else {
-            return Whole::None;
+            return Quick::Other;
         };
         let end = start + length;
-        let sound = length as u64 <= config.max_frame && end <= input.len();
-        if !sound || !self.is_between() || config.max_fragments == 0 {
-            return Whole::None;
+        if length as u64 > config.max_frame || end > input.len() {
+            return Quick::Other;
         }
         let frame: &'i mut [u8] = take(input, end);
         let (header, payload) = frame.split_at_mut(start.min(end));
@@ -129,23 +138,23 @@ impl Scanner {
         steps::count(2 * length);
         let payload: &'i [u8] = payload;
         if opcode == Opcode::Binary {
-            return Whole::Binary(payload);
+            return Quick::Binary(payload);
         }
         match utf8::check(payload) {
-            Ok(text) => Whole::Text { text, last: true },
+            Ok(text) => Quick::Text { text, last: true },
             Err(damaged) => self.damaged(damaged.valid()),
         }
     }
 
     /// What is valid goes out, and then the error.
     #[cold]
-    fn damaged<'i>(&mut self, valid: &'i str) -> Whole<'i> {
+    fn damaged<'i>(&mut self, valid: &'i str) -> Quick<'i> {
         let at = valid.len() as u64;
         self.state = State::Failed(ProtocolError::Utf8 { at });
         if valid.is_empty() {
-            return Whole::None;
+            return Quick::Other;
         }
-        Whole::Text {
+        Quick::Text {
             text: valid,
             last: false,
         }
@@ -161,12 +170,12 @@ impl Scanner {
                     },
                     Err(error) => Err(error),
                 },
-                State::Data(frame) => match self.data(frame, input)? {
+                State::Data(_) => match self.data(input)? {
                     Ok(Some(piece)) => Ok(piece),
                     Ok(None) => continue,
                     Err(error) => Err(error),
                 },
-                State::Control(frame) => self.control(frame, input)?,
+                State::Control(_) => self.control(input)?,
                 State::Failed(error) => Err(error),
             };
             if let Err(error) = piece {
@@ -232,9 +241,11 @@ impl Scanner {
     /// `Ok(None)` when a frame ended without a piece to show.
     fn data<'i>(
         &mut self,
-        mut frame: Frame,
         input: &mut &'i mut [u8],
     ) -> Option<Result<Option<Piece<'i>>, ProtocolError>> {
+        let State::Data(frame) = &mut self.state else {
+            return None;
+        };
         if input.is_empty() && frame.left() > 0 {
             return None;
         }
@@ -252,14 +263,13 @@ impl Scanner {
             _ if run.is_empty() && !last => Ok(None),
             _ => Ok(Some(Piece::Binary(Binary { bytes: run, last }))),
         };
-        self.state = match piece {
-            Err(Damage::After(valid, error)) => {
-                self.state = State::Failed(error);
-                return Some(Ok(Some(text(Chunk::Run(valid), false))));
-            }
-            _ if ended => State::Header,
-            _ => State::Data(frame),
-        };
+        if let Err(Damage::After(valid, error)) = piece {
+            self.state = State::Failed(error);
+            return Some(Ok(Some(text(Chunk::Run(valid), false))));
+        }
+        if ended {
+            self.state = State::Header;
+        }
         if last {
             self.message = None;
         }
@@ -269,14 +279,16 @@ impl Scanner {
     }
 
     /// A control frame is handed out whole: it has 125 bytes at most.
-    fn control<'i>(&mut self, mut frame: Frame, input: &mut &'i mut [u8]) -> Scanned<'i> {
-        let here = frame.take(input, input.len());
+    fn control<'i>(&mut self, input: &mut &'i mut [u8]) -> Scanned<'i> {
+        let State::Control(frame) = &mut self.state else {
+            return None;
+        };
+        let (opcode, here) = (frame.opcode, frame.take(input, input.len()));
         let whole = frame.left() == 0;
         if !whole || !self.control.is_empty() {
             self.control.extend_from_slice(here);
         }
         if !whole {
-            self.state = State::Control(frame);
             return None;
         }
         self.state = State::Header;
@@ -285,7 +297,7 @@ impl Scanner {
         } else {
             Payload::owned(mem::take(&mut self.control))
         };
-        Some(match frame.opcode {
+        Some(match opcode {
             Opcode::Ping => Ok(Piece::Ping(payload)),
             Opcode::Pong => Ok(Piece::Pong(payload)),
             _ => close(payload.as_bytes()).map(Piece::Close),
