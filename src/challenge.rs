@@ -77,7 +77,7 @@ fn noise(entropy: &mut Entropy) -> u8 {
 }
 
 /// What shows a client that the server understood its request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum Proof {
     /// Hixie-75 asks for none.
     None,
@@ -112,13 +112,6 @@ impl<const N: usize> Base64<N> {
 
     pub(crate) fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-/// Never shows a key.
-impl<const N: usize> core::fmt::Debug for Base64<N> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Base64({N} bytes)")
     }
 }
 
@@ -191,7 +184,8 @@ mod tests {
     #[test]
     fn key_9_10_a_made_key_has_the_form_the_draft_gives_it() {
         let mut seen_spaces = [0_u32; 13];
-        for seed in 0..=255 {
+        let last = if cfg!(miri) { 5 } else { 255 };
+        for seed in 0..=last {
             let (key, number) = make_key(&mut Entropy::new([seed; 32]));
             assert_eq!(part(key.as_bytes()), Ok(number), "{key:?}");
             assert!(!key.starts_with(' ') && !key.ends_with(' '), "{key:?}");
@@ -205,7 +199,8 @@ mod tests {
             assert_eq!(spaces + noise + count(u8::is_ascii_digit), key.len());
             seen_spaces[spaces] += 1;
         }
-        assert!(seen_spaces[1..].iter().all(|n| *n > 0), "{seen_spaces:?}");
+        let all = seen_spaces[1..].iter().all(|n| *n > 0);
+        assert!(all || cfg!(miri), "{seen_spaces:?}");
     }
 
     #[test]
