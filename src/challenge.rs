@@ -13,29 +13,28 @@ use crate::error::KeyFault;
 
 /// The quotient that a key stands for. Public for fuzz targets only.
 pub fn part(key: &[u8]) -> Result<u32, KeyFault> {
-    let mut number = Some(0_u32);
-    let mut digits = false;
+    // KEY-5: what is past 32 bits stays past them.
+    const PAST: u64 = 1 << 32;
+    let mut number = 0_u64;
+    let mut digits = 0_u32;
     let mut spaces = 0_u32;
+    // Without branches: what comes next can't be foretold. A head has fewer than 2^32 bytes.
     for byte in key {
-        match byte {
-            // KEY-1: leading zeros are fine, the value counts. KEY-5: past 32 bits it stays None.
-            b'0'..=b'9' => {
-                digits = true;
-                let digit = u32::from(byte - b'0');
-                number = number.and_then(|n| n.checked_mul(10)?.checked_add(digit));
-            }
-            // KEY-2: 0x20 alone counts. A head has fewer than 2^32 bytes.
-            b' ' => spaces += 1,
-            _ => {}
-        }
+        // KEY-1: leading zeros are fine, the value counts.
+        let digit = byte.wrapping_sub(b'0');
+        let longer = (10 * number + u64::from(digit)).min(PAST);
+        number = if digit < 10 { longer } else { number };
+        digits += u32::from(digit < 10);
+        // KEY-2: 0x20 alone counts.
+        spaces += u32::from(*byte == b' ');
     }
     if spaces == 0 {
         return Err(KeyFault::NoSpaces); // KEY-3
     }
-    if !digits {
+    if digits == 0 {
         return Err(KeyFault::NoDigits); // KEY-6
     }
-    let number = number.ok_or(KeyFault::TooBig)?; // KEY-5
+    let number = u32::try_from(number).map_err(|_| KeyFault::TooBig)?; // KEY-5
     if number % spaces != 0 {
         return Err(KeyFault::NotMultiple { number, spaces }); // KEY-4
     }
@@ -126,7 +125,8 @@ impl<const N: usize> core::fmt::Debug for Base64<N> {
 /// Whether a key is base64 of 16 bytes, with no other spelling than its own (HY-2).
 pub(crate) fn is_key(key: &[u8]) -> bool {
     let mut bytes = [0; 18];
-    key.len() == 24 && BASE64.decode_mut(key, &mut bytes) == Ok(16)
+    // To the decoder, padding may stand within; 16 bytes that end in `==` leave no room for it.
+    key.len() == 24 && key.ends_with(b"==") && BASE64.decode_mut(key, &mut bytes) == Ok(16)
 }
 
 /// The accept value of a key (HY-2).
@@ -217,6 +217,13 @@ mod tests {
             assert!(is_key(key.as_bytes()));
             assert_eq!(accept_value(key.as_bytes()).as_str(), accept);
         }
+    }
+
+    /// Found by fuzzing `head`: 14 bytes and 2 more, 4 bytes and 12 more.
+    #[test]
+    fn hy_2_no_padding_within_a_key() {
+        assert!(!is_key(b"dGhlIHNhbXBsZSBuj24=bZQ="));
+        assert!(!is_key(b"dGhlIA==IHNhbXBsZSBub25j"));
     }
 
     #[test]

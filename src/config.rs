@@ -12,6 +12,11 @@ pub enum Role {
 }
 
 /// A version of the protocol.
+///
+/// [`Hixie75`](Self::Hixie75) and [`Hixie76`](Self::Hixie76) were withdrawn: their frames carry
+/// bytes of a page's choice unmasked, with which Huang, Chen, Barth, Rescorla and Jackson
+/// (*Talking to Yourself for Fun and Profit*, W2SP 2011) poisoned the caches of transparent
+/// proxies. Speak them over TLS, or on networks without such proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
@@ -83,7 +88,9 @@ impl core::fmt::Display for Dialect {
     }
 }
 
-/// A set of [`Dialect`]s: those that a server answers.
+/// A set of [`Dialect`]s: those that a server answers. Read at [`Dialect`] what the two drafts
+/// before HyBi-7 do to proxies, and leave them out where that may happen:
+/// `Dialects::default().without(Dialect::Hixie76)`.
 ///
 /// ```
 /// use hybi::{Dialect, Dialects};
@@ -203,7 +210,8 @@ impl Config {
     }
 
     /// The dialects that a server answers; a client's is its [`Target`](crate::Target)'s.
-    /// Default: all but Hixie-75 ([`Dialects::default`]).
+    /// Default: all but Hixie-75 ([`Dialects::default`]), so Hixie-76 is among them: see
+    /// [`Dialect`] before you put it on the open net without TLS.
     #[must_use]
     pub const fn dialects(self, dialects: Dialects) -> Self {
         Self { dialects, ..self }

@@ -3,57 +3,65 @@
 use alloc::vec::Vec;
 
 use crate::config::Dialect;
-use crate::opcode::{MAX_HEADER, Opcode};
+use crate::opcode::Opcode;
 
-/// The bytes before a payload.
+/// The bytes before a payload, as one number whose first byte goes first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
-    bytes: [u8; MAX_HEADER],
+    number: u128,
     len: u8,
 }
 
 impl Header {
-    /// FR-11: the type of a text frame.
-    const HIXIE_TEXT: Self = Self {
-        bytes: [0; MAX_HEADER],
-        len: 1,
-    };
+    /// Enough for any, and copied in one step.
+    pub(crate) const ROOM: usize = 16;
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    /// Its bytes, and how many they are.
+    #[inline]
+    pub(crate) fn bytes(self) -> ([u8; Self::ROOM], usize) {
+        (self.number.to_be_bytes(), usize::from(self.len))
     }
 
     /// RFC 6455, 5.2, with the shortest form of the length.
     #[inline]
     pub(crate) fn hybi(opcode: Opcode, last: bool, length: usize, mask: Option<[u8; 4]>) -> Self {
-        let first = opcode as u8 | if last { 0x80 } else { 0 };
+        let fin = if last { 0x80 } else { 0 };
         let masked = if mask.is_some() { 0x80 } else { 0 };
-        let mut bytes = [0; MAX_HEADER];
-        bytes[0] = first;
-        let len = match length {
-            0..=125 => {
-                bytes[1] = length as u8 | masked;
-                2
-            }
-            126..=0xFFFF => {
-                bytes[1] = 126 | masked;
-                [bytes[2], bytes[3]] = (length as u16).to_be_bytes();
-                4
-            }
-            _ => {
-                bytes[1] = 127 | masked;
-                let long = bytes.iter_mut().skip(2).zip((length as u64).to_be_bytes());
-                long.for_each(|(free, byte)| *free = byte);
-                10
-            }
+        let front = u128::from(opcode as u8 | fin) << 8 | masked;
+        let length = length as u128;
+        let (number, len) = match length {
+            0..=125 => ((front | length) << 112, 2),
+            126..=0xFFFF => ((front | 126) << 112 | length << 96, 4),
+            _ => ((front | 127) << 112 | length << 48, 10),
         };
-        let mut header = Self { bytes, len };
-        if let Some(key) = mask {
-            let free = header.bytes.iter_mut().skip(usize::from(len));
-            free.zip(key).for_each(|(free, byte)| *free = byte);
-            header.len += 4;
+        match mask {
+            Some(key) => Self {
+                number: number | u128::from(u32::from_be_bytes(key)) << (96 - 8 * len),
+                len: len + 4,
+            },
+            None => Self { number, len },
         }
-        header
+    }
+
+    /// How long a header of HyBi-7 and later is, before a payload of so many bytes.
+    #[inline]
+    pub(crate) fn hybi_len(length: usize, masked: bool) -> usize {
+        let front = match length {
+            0..=125 => 2,
+            126..=0xFFFF => 4,
+            _ => 10,
+        };
+        front + if masked { 4 } else { 0 }
+    }
+
+    /// Appends it.
+    #[inline]
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        let (bytes, len) = self.bytes();
+        let end = out.len() + len;
+        // All of the room: a copy of constant length takes no call.
+        out.extend_from_slice(&bytes);
+        out.truncate(end);
     }
 }
 
@@ -61,30 +69,44 @@ impl Header {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Envelope {
     pub(crate) header: Header,
-    pub(crate) tail: &'static [u8],
+    pub(crate) tail: Option<u8>,
 }
+
+impl Envelope {
+    /// How long the message is.
+    #[inline]
+    pub(crate) fn len_round(&self, payload: &[u8]) -> usize {
+        usize::from(self.header.len) + payload.len() + usize::from(self.tail.is_some())
+    }
+}
+
+/// FR-11
+const HIXIE_TEXT: Envelope = Envelope {
+    header: Header { number: 0, len: 1 },
+    tail: Some(0xFF),
+};
 
 /// FR-11: valid UTF-8 holds no 0xFF, so nothing inside a Hixie text needs an escape.
 #[inline]
 pub(crate) fn text(dialect: Dialect, length: usize) -> Envelope {
     if dialect.is_hixie() {
-        return Envelope {
-            header: Header::HIXIE_TEXT,
-            tail: &[0xFF],
-        };
+        return HIXIE_TEXT;
     }
-    Envelope {
-        header: Header::hybi(Opcode::Text, true, length, None),
-        tail: &[],
-    }
+    hybi(Opcode::Text, length)
 }
 
 /// `None` where there are no binary messages (FR-12).
 pub(crate) fn binary(dialect: Dialect, length: usize) -> Option<Envelope> {
-    (!dialect.is_hixie()).then(|| Envelope {
-        header: Header::hybi(Opcode::Binary, true, length, None),
-        tail: &[],
-    })
+    (!dialect.is_hixie()).then(|| hybi(Opcode::Binary, length))
+}
+
+/// From HyBi-7 on.
+#[inline]
+pub(crate) fn hybi(opcode: Opcode, length: usize) -> Envelope {
+    Envelope {
+        header: Header::hybi(opcode, true, length, None),
+        tail: None,
+    }
 }
 
 /// The close frame of Hixie-76 (CL-1).
@@ -115,7 +137,10 @@ impl Encoded {
     }
 
     fn new(dialect: Dialect, envelope: &Envelope, payload: &[u8]) -> Self {
-        let bytes = [envelope.header.as_bytes(), payload, envelope.tail].concat();
+        let mut bytes = Vec::with_capacity(Header::ROOM + payload.len());
+        envelope.header.write(&mut bytes);
+        bytes.extend_from_slice(payload);
+        bytes.extend(envelope.tail);
         Self { dialect, bytes }
     }
 

@@ -1,6 +1,9 @@
 //! What is made from the caller's 32 random bytes.
 
-use sha1::{Digest, Sha1};
+use alloc::boxed::Box;
+
+use chacha20::ChaCha12Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 
 /// Never shows the seed.
 impl core::fmt::Debug for Entropy {
@@ -9,51 +12,43 @@ impl core::fmt::Debug for Entropy {
     }
 }
 
-/// A hash over the seed and a counter: earlier output tells nothing of later output, and one seed
-/// always gives the same bytes.
+/// A stream of ChaCha: earlier output tells nothing of later output, and one seed always gives the
+/// same bytes.
 pub(crate) struct Entropy {
     seed: [u8; 32],
-    counter: u64,
-    block: [u8; 20],
-    used: usize,
+    /// Made when the first byte is drawn: many a connection only listens, and has no need of it.
+    stream: Option<Box<ChaCha12Rng>>,
 }
 
 impl Entropy {
     pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self {
-            seed,
-            counter: 0,
-            block: [0; 20],
-            used: 20,
-        }
+        let stream = None;
+        Self { seed, stream }
     }
 
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
-        let mut free = &mut bytes[..];
-        while !free.is_empty() {
-            if self.used == self.block.len() {
-                self.refill();
-            }
-            let left = self.block.get(self.used..).unwrap_or_default();
-            let here = left.len().min(free.len());
-            let (now, later) = free.split_at_mut(here);
-            now.iter_mut()
-                .zip(left)
-                .for_each(|(free, byte)| *free = *byte);
-            self.used += here;
-            free = later;
-        }
+        self.stream().fill_bytes(&mut bytes);
         bytes
     }
 
-    fn refill(&mut self) {
-        let mut hash = Sha1::new();
-        hash.update(self.seed);
-        hash.update(self.counter.to_be_bytes());
-        self.block = hash.finalize().into();
-        self.counter += 1;
-        self.used = 0;
+    /// HY-5
+    #[inline]
+    pub(crate) fn mask(&mut self) -> [u8; 4] {
+        self.stream().next_u32().to_le_bytes()
+    }
+
+    #[inline]
+    fn stream(&mut self) -> &mut ChaCha12Rng {
+        let seed = self.seed;
+        self.stream
+            .get_or_insert_with(|| Box::new(ChaCha12Rng::from_seed(seed)))
+    }
+
+    /// Gives the stream's room back, until the next byte is drawn.
+    pub(crate) fn rest(&mut self) {
+        self.seed = self.bytes();
+        self.stream = None;
     }
 
     /// A number from 0 to `max`, each as likely as the others.

@@ -6,7 +6,8 @@ use crate::config::Dialect;
 /// What the peer did wrong. Offsets count bytes from the first of the head, or of the frame.
 ///
 /// Arrives in [`Closed::Protocol`](crate::Closed::Protocol). A server that has not begun its
-/// reply queues the HTTP status of [`status`](Self::status) by itself.
+/// reply queues the HTTP status of [`status`](Self::status) by itself. Inputs that bring each of
+/// them about, and the bytes that answer them, are in `docs/bad-inputs.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {

@@ -62,6 +62,7 @@ pub(crate) enum Progress {
 
 #[derive(Clone, Copy)]
 struct Field {
+    digest: u32,
     name: u32,
     colon: u32,
     /// Behind the value, at the CR.
@@ -148,12 +149,22 @@ impl Head {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
-    /// Takes bytes off the front of `input`.
+    /// Takes bytes off the front of `input`, up to the end of the first line or of the head.
     pub(crate) fn read(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
         if self.bytes.capacity() == 0 {
             self.bytes = Vec::with_capacity(USUAL);
             self.fields = Vec::with_capacity(USUAL_FIELDS);
         }
+        while !input.is_empty() {
+            match self.read_line(input)? {
+                Progress::More => {}
+                end => return Ok(end),
+            }
+        }
+        Ok(Progress::More)
+    }
+
+    fn read_line(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
         let room = self.room();
         let within = input.get(..room).unwrap_or(input);
         let found = memchr(b'\n', within);
@@ -223,7 +234,9 @@ impl Head {
             });
         }
         let colon = field(begin, line)?;
+        let name = line.get(..colon).unwrap_or_default();
         self.fields.push(Field {
+            digest: digest(name),
             name: begin as u32,
             colon: (begin + colon) as u32,
             end: (begin + line.len()) as u32,
@@ -259,13 +272,15 @@ impl Head {
 
     /// The fields of this name, in any case.
     pub(crate) fn named<'h>(&'h self, name: &str) -> impl Iterator<Item = Header<'h>> {
+        let name = name.as_bytes();
+        let digest = digest(name);
         self.fields.iter().filter_map(move |field| {
-            if (field.colon - field.name) as usize != name.len() {
+            if field.digest != digest {
                 return None;
             }
-            let header = self.part(*field);
-            let same = header.name.eq_ignore_ascii_case(name.as_bytes());
-            same.then_some(header)
+            let range = field.name as usize..field.colon as usize;
+            let same = self.bytes.get(range)?.eq_ignore_ascii_case(name);
+            same.then(|| self.part(*field))
         })
     }
 
@@ -369,19 +384,44 @@ fn field(begin: usize, line: &[u8]) -> Result<usize, ProtocolError> {
         return Err(fault(begin + colon, LineFault::Name));
     }
     let value = line.get(colon + 1..).unwrap_or_default();
-    // All of them at once, which is quicker than one by one up to the first.
-    if !value
-        .iter()
-        .fold(false, |bad, byte| bad | is_control(*byte))
-    {
+    if !may_hold_control(value) {
         return Ok(colon);
     }
     let bad = value.iter().take_while(|byte| !is_control(**byte)).count();
     let kind = match value.get(bad) {
+        None => return Ok(colon),
         Some(b'\r') => LineFault::BareCr,
-        _ => LineFault::Value, // RQ-11
+        Some(_) => LineFault::Value, // RQ-11
     };
     Err(fault(begin + colon + 1 + bad, kind))
+}
+
+/// What names that are the same in any case have in common, and few others.
+#[inline]
+fn digest(name: &[u8]) -> u32 {
+    const LOWER: u8 = 0x20;
+    match name {
+        [first, .., last] => u32::from_le_bytes([name.len() as u8, first | LOWER, last | LOWER, 0]),
+        _ => 0,
+    }
+}
+
+/// Whether there is a control, or only a tab; eight bytes at once, the last eight of which may
+/// overlap those before them.
+fn may_hold_control(value: &[u8]) -> bool {
+    let Some(last) = value.last_chunk::<8>() else {
+        return value.iter().any(|byte| is_control(*byte));
+    };
+    let holds = |eight: &[u8]| <[u8; 8]>::try_from(eight).is_ok_and(is_control_among);
+    value.chunks_exact(8).any(holds) || holds(last)
+}
+
+/// Below 0x20, or 0x7F: a subtraction from such a byte, and from no other, sets its high bit.
+fn is_control_among(eight: [u8; 8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let below = |bytes: u64, least: u64| bytes.wrapping_sub(ONES * least) & !bytes;
+    let bytes = u64::from_le_bytes(eight);
+    (below(bytes, 0x20) | below(bytes ^ (ONES * 0x7F), 1)) & (ONES << 7) != 0
 }
 
 fn in_target(byte: u8) -> bool {
@@ -394,40 +434,27 @@ pub(crate) fn is_control(byte: u8) -> bool {
 }
 
 /// RFC 7230, 3.2.6
-pub(crate) const fn is_token(byte: u8) -> bool {
-    const LOW: u64 = token_bits(0);
-    const HIGH: u64 = token_bits(64);
-    let bits = if byte < 64 { LOW } else { HIGH };
-    byte < 128 && bits >> (byte % 64) & 1 == 1
+pub(crate) fn is_token(byte: u8) -> bool {
+    static TOKEN: [bool; 256] = tokens();
+    TOKEN.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
-/// Which of the 64 bytes from `first` on stand in a token.
-const fn token_bits(first: u8) -> u64 {
-    let (mut bits, mut i) = (0, 0);
-    while i < 64 {
-        let marks = matches!(
-            first + i,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        );
-        if marks || (first + i).is_ascii_alphanumeric() {
-            bits |= 1 << i;
-        }
+// Run by the compiler, which would not build a wrong index.
+#[allow(clippy::indexing_slicing)]
+const fn tokens() -> [bool; 256] {
+    let marks = b"!#$%&'*+-.^_`|~";
+    let mut tokens = [false; 256];
+    let mut byte = 0;
+    while byte < tokens.len() {
+        tokens[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut i = 0;
+    while i < marks.len() {
+        tokens[marks[i] as usize] = true;
         i += 1;
     }
-    bits
+    tokens
 }
 
 pub(crate) fn trim(mut value: &[u8]) -> &[u8] {

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::encode::{Envelope, Header};
 use crate::mask;
 
 /// What is kept for the next messages once all is sent.
@@ -23,43 +24,66 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    #[inline]
     pub(crate) fn pending(&self) -> &[u8] {
         self.bytes.get(self.sent..).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.sent
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    #[inline]
     pub(crate) fn fits(&self, more: usize, limit: usize) -> bool {
-        self.len().checked_add(more).is_some_and(|n| n <= limit)
+        more <= limit.saturating_sub(self.len())
     }
 
-    /// Appends a message in parts.
-    #[inline]
-    pub(crate) fn push_message(&mut self, parts: [&[u8]; 3]) {
-        self.keeps = true;
-        self.bytes.reserve(parts.map(<[u8]>::len).iter().sum());
-        for part in parts {
-            self.push(part);
+    /// Appends a message. Inlined, since a header written to memory in two words is waited for when
+    /// it is copied from there in one.
+    #[inline(always)]
+    pub(crate) fn push_message(&mut self, envelope: Envelope, payload: &[u8]) {
+        self.make_room(payload.len());
+        envelope.header.write(&mut self.bytes);
+        self.push(payload);
+        if let Some(byte) = envelope.tail {
+            self.bytes.push(byte);
         }
     }
 
     /// Appends a header, and behind it a payload masked.
-    pub(crate) fn push_masked(&mut self, header: &[u8], payload: &[u8], key: [u8; 4]) {
-        self.keeps = true;
-        self.bytes.reserve(header.len() + payload.len());
-        self.push(header);
+    #[inline(always)]
+    pub(crate) fn push_masked(&mut self, header: Header, payload: &[u8], key: [u8; 4]) {
+        self.make_room(payload.len());
+        header.write(&mut self.bytes);
         for (block, offset) in payload.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
             let end = self.bytes.len();
             self.bytes.extend_from_slice(block);
             let block = self.bytes.get_mut(end..).unwrap_or_default();
             mask::apply(block, key, offset);
         }
+    }
+
+    /// Appends what is left of a message, or what was encoded before.
+    pub(crate) fn push_encoded(&mut self, parts: [&[u8]; 3]) {
+        self.make_room(parts.map(<[u8]>::len).iter().sum());
+        for part in parts {
+            self.push(part);
+        }
+    }
+
+    /// For a message with so much payload.
+    #[inline]
+    fn make_room(&mut self, payload: usize) {
+        const TAIL: usize = 1;
+        self.keeps = true;
+        self.used = true;
+        self.bytes.reserve(Header::ROOM + payload + TAIL);
     }
 
     #[inline]
@@ -85,26 +109,32 @@ impl Outbox {
 
     /// # Panics
     /// When `n` is more than is pending: the one way to misuse the crate that no type can stop.
+    #[inline]
     pub(crate) fn advance(&mut self, n: usize) {
-        assert!(
-            n <= self.len(),
-            "advance({n}) with {} bytes pending",
-            self.len()
-        );
+        let pending = self.len();
+        assert!(n <= pending, "advance({n}) with {pending} bytes pending");
         self.sent += n;
-        if self.sent == self.bytes.len() {
+        if n == pending {
             self.clear();
         } else if self.sent > self.bytes.len() / 2 {
-            // At least as many bytes were sent as are moved here: amortised, each moves once.
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
+            self.compact();
         }
     }
 
+    /// At least as many bytes were sent as are moved here: amortised, each moves once.
+    fn compact(&mut self) {
+        self.bytes.drain(..self.sent);
+        self.sent = 0;
+    }
+
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.sent = 0;
-        self.bytes.shrink_to(if self.keeps { KEPT } else { 0 });
+        let kept = if self.keeps { KEPT } else { 0 };
+        if self.bytes.capacity() > kept {
+            self.bytes.shrink_to(kept);
+        }
     }
 
     /// Whether room is held that nothing is in.

@@ -213,6 +213,83 @@ fn fr_6_a_declared_length_asks_for_none() {
     }
 }
 
+/// RFC-10.4-1: the same of later dialects, of control frames and messages.
+#[test]
+fn rfc_6455_a_declared_length_asks_for_none() {
+    for (role, dialect) in rfc::every_end() {
+        let key = (role == Role::Server).then_some(rfc::KEY);
+        for length in [0x1_0000, u64::from(u32::MAX), 1 << 62, i64::MAX as u64] {
+            for first in [rfc::TEXT, rfc::BINARY, rfc::TEXT_PART] {
+                let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
+                let mut header = rfc::header(first, key, rfc::Form::SixtyFour, length);
+                let mut payload = rfc::masked(&[b'a'; 100], key.unwrap_or_default());
+                let (_, used) = measure(|| {
+                    receive(&mut conn, &mut header, 1);
+                    receive(&mut conn, &mut payload, 100)
+                });
+                assert_eq!(used, NONE, "{length} at {role:?}");
+                assert!(conn.closed().is_none());
+            }
+        }
+    }
+}
+
+/// HY-7: empty ones among them; many frames cost no more than the message that they make.
+#[test]
+fn rfc_6455_a_million_fragments_cost_their_bytes() {
+    let config = Config::new().max_fragments(u32::MAX);
+    for role in rfc::ROLES {
+        let mut conn = Connection::established(&config, role, Dialect::Rfc6455, [0; 32]);
+        let sender = rfc::other(role);
+        let mut first = rfc::frame(sender, rfc::BINARY_PART, "");
+        let pair = [
+            rfc::frame(sender, rfc::MORE, ""),
+            rfc::frame(sender, rfc::MORE, "a"),
+        ];
+        let pairs = pair.concat().repeat(1000);
+        let limit = 1 << 20;
+        let mut message = Message::new(limit);
+        let (mut bytes, mut held) = (pairs.clone(), 0);
+        let ((), used) = measure(|| {
+            receive(&mut conn, &mut first, 100);
+            for _ in 0..1000 {
+                bytes.copy_from_slice(&pairs); // A server took the masks off.
+                let mut input = &mut bytes[..];
+                while let Some(event) = conn.receive(&mut input) {
+                    if let Event::Binary(piece) = event {
+                        held += piece.as_bytes().len();
+                        assert_eq!(message.binary(&piece), Ok(None));
+                    }
+                }
+            }
+        });
+        assert_eq!((held, conn.closed()), (1_000_000, None));
+        assert!(used.peak <= (limit + KIB) as isize, "{role:?}: {used:?}");
+    }
+}
+
+/// HY-7: pongs that nobody takes cost what may be pending, and the room to grow it.
+#[test]
+fn rfc_6455_a_million_pings_cost_what_may_be_pending() {
+    for role in rfc::ROLES {
+        let config = Config::new();
+        let mut conn = Connection::established(&config, role, Dialect::Rfc6455, [0; 32]);
+        let pings = rfc::frame(rfc::other(role), rfc::PING, [b'p'; 125]).repeat(1000);
+        let mut bytes = pings.clone();
+        let (events, used) = measure(|| {
+            let pings = (0..1000).map(|_| {
+                bytes.copy_from_slice(&pings);
+                receive(&mut conn, &mut bytes, 1 << 20)
+            });
+            pings.sum::<usize>()
+        });
+        assert_eq!(events, 1_000_000);
+        let pong = rfc::frame(role, rfc::PONG, [b'p'; 125]).len();
+        assert!(conn.transmit().len() <= 64 * KIB + pong);
+        assert!(used.peak <= 3 * 64 * KIB as isize, "{role:?}: {used:?}");
+    }
+}
+
 #[test]
 fn rq_18_a_declared_content_length_asks_for_none() {
     let lengths = [

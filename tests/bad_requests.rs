@@ -48,36 +48,11 @@ fn everywhere(bytes: &[u8]) -> Vec<usize> {
     (1..bytes.len()).collect()
 }
 
-/// PX-3: all bytes of the answer to a bad request.
-fn refusal(status: u16) -> String {
-    let (reason, field) = match status {
-        400 => ("Bad Request", ""),
-        405 => ("Method Not Allowed", "Allow: GET\r\n"),
-        // HY-9: with those versions that are on.
-        426 => (
-            "Upgrade Required",
-            "Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n",
-        ),
-        431 => ("Request Header Fields Too Large", ""),
-        505 => ("HTTP Version Not Supported", ""),
-        _ => panic!("a bad request is never answered {status}"),
-    };
-    let body = format!("{status} {reason}\n");
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status} {reason}\r\n\
-         Connection: close\r\n\
-         {field}\
-         Content-Type: text/plain\r\n\
-         Content-Length: {length}\r\n\r\n\
-         {body}"
-    )
-}
-
 /// The request gives this error and this answer, whole and byte by byte, and then nothing more.
 #[track_caller]
 fn refused(name: &str, config: Config, bytes: &[u8], error: ProtocolError, status: Option<u16>) {
-    let answer = status.map(refusal).unwrap_or_default(); // H76-2: and no 101
+    let answer = status.map(|status| refusal(status, VERSIONS));
+    let answer = answer.unwrap_or_default(); // H76-2: and no 101
     refused_with(name, config, bytes, error, status, &answer);
 }
 
@@ -537,7 +512,7 @@ fn a_lone_key_never_falls_back_to_hixie_75() {
 #[test]
 fn a_dialect_that_is_off_is_answered_426() {
     let none = Config::new().dialects(Dialects::NONE);
-    let no_version = refusal(426).replace("Sec-WebSocket-Version: 13, 8, 7\r\n", "");
+    let no_version = refusal(426, "");
     let all_but = |dialect| CONFIG.dialects(Dialects::ALL.without(dialect));
     for (head, dialect, configs) in [
         (HEAD_75, Hixie75, [Config::new(), all_but(Hixie75), none]),
@@ -548,7 +523,7 @@ fn a_dialect_that_is_off_is_answered_426() {
             let answer = if config == none {
                 no_version.clone()
             } else {
-                refusal(426)
+                refusal(426, VERSIONS)
             };
             refused_with("off", config, head.as_bytes(), error, Some(426), &answer);
         }

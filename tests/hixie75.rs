@@ -416,7 +416,10 @@ fn h75_6_each_field_says_what_it_has_to() {
                 "ws://example.com/demo?",
             ],
         ),
-        ("WebSocket-Protocol", &["", "Sample", "sample, other"]),
+        (
+            "WebSocket-Protocol",
+            &["", "Sample", "sample, other", " sample", "sample "],
+        ),
     ];
     for ((name, right), (same, values)) in FIELDS.into_iter().zip(rows) {
         assert_eq!(name, same);

@@ -915,6 +915,18 @@ fn h76_38_the_port_of_the_scheme_may_be_written_out() {
     }
 }
 
+/// Found by fuzzing `client`: one space is skipped (H76-35), and what is left is exact.
+#[test]
+fn h76_38_no_white_space_round_the_protocol() {
+    let name = "Sec-WebSocket-Protocol";
+    for wrong in [":\tsample", ":  sample", ": sample ", ": sample\t"] {
+        let head = reply_with(&line(name, "sample"), &format!("\r\n{name}{wrong}\r\n"));
+        let (at, fault) = (at(&head, name), HeaderFault::Mismatch);
+        fails(&head, ProtocolError::Header { name, at, fault });
+    }
+    opens(&target(), &reply_with(": sample", ":sample"));
+}
+
 #[test]
 fn h76_36_a_protocol_that_was_not_asked_for() {
     let without = reply_with("Sec-WebSocket-Protocol: sample\r\n", "");

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::rfc::{HYBI, TEXT, binary, broken, eof, every_end, frame, text, told, told_to_the_end};
+use common::rfc::{
+    HEAD, HYBI, REPLY, TEXT, binary, broken, eof, every_end, frame, text, told, told_to_the_end,
+};
 use common::*;
 use data_encoding::BASE64;
 use hybi::{
@@ -14,21 +16,6 @@ use sha1::{Digest, Sha1};
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
 use HeaderFault::{Duplicate, Invalid, Mismatch, Missing, Unasked};
-
-/// The RFC's own request (1.3).
-const HEAD: &str = "GET /chat HTTP/1.1\r\n\
-    Host: server.example.com\r\n\
-    Upgrade: websocket\r\n\
-    Connection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Origin: http://example.com\r\n\
-    Sec-WebSocket-Protocol: chat, superchat\r\n\
-    Sec-WebSocket-Version: 13\r\n\r\n";
-
-const REPLY: &str = "HTTP/1.1 101 Switching Protocols\r\n\
-    Upgrade: websocket\r\n\
-    Connection: Upgrade\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 const ORIGIN: &str = "Origin: http://example.com\r\n";
 const PROTOCOL: &str = "Sec-WebSocket-Protocol: chat, superchat\r\n";
@@ -77,38 +64,13 @@ fn opens(head: impl AsRef<[u8]>, dialect: Dialect, reply: impl AsRef<[u8]>) {
     assert_eq!(show(story.sent), show(reply));
 }
 
-/// PX-3: all bytes of the answer to a bad request.
-fn refusal(status: u16, versions: &str) -> String {
-    let (reason, fields) = match status {
-        400 => ("Bad Request", String::new()),
-        405 => ("Method Not Allowed", "Allow: GET\r\n".to_owned()),
-        426 => ("Upgrade Required", "Upgrade: websocket\r\n".to_owned()),
-        505 => ("HTTP Version Not Supported", String::new()),
-        _ => panic!("a bad request is never answered {status}"),
-    };
-    let list = match (status, versions) {
-        (426, versions) if !versions.is_empty() => format!("Sec-WebSocket-Version: {versions}\r\n"),
-        _ => String::new(),
-    };
-    let body = format!("{status} {reason}\n");
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status} {reason}\r\n\
-         Connection: close\r\n\
-         {fields}{list}\
-         Content-Type: text/plain\r\n\
-         Content-Length: {length}\r\n\r\n\
-         {body}"
-    )
-}
-
 /// The request gives this error and this answer, at every cut, and nothing more comes of more.
 #[track_caller]
 fn refused(head: impl AsRef<[u8]>, error: ProtocolError, status: u16) {
     let head = head.as_ref();
     let story = told(server(Config::new()), head);
     assert_eq!(story.said, [broken(error)], "{}", show(head));
-    assert_eq!(show(&story.sent), show(refusal(status, "13, 8, 7")));
+    assert_eq!(show(&story.sent), show(refusal(status, VERSIONS)));
     assert_eq!(error.status(), Some(status));
 
     // RFC-7.1.7-1, RFC-7.1.7-2, RFC-7.2.2-1

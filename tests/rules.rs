@@ -149,7 +149,10 @@ fn tests_in<'t>(path: &str, text: &'t str) -> &'t str {
         .map_or("", |(_, tests)| tests)
 }
 
-/// Path and text of each file of src/, tests/ and tests/common/ but this one.
+/// Folders that tests in tests/ are made of.
+const TESTS: [&str; 2] = ["tests/common", "tests/bad_inputs"];
+
+/// Path and text of each file of src/, tests/ and those folders but this one.
 fn rust_files() -> io::Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     let mut dirs = vec!["src".to_owned(), "tests".to_owned()];
@@ -158,7 +161,7 @@ fn rust_files() -> io::Result<Vec<(String, String)>> {
             let entry = entry?;
             let path = format!("{dir}/{}", entry.file_name().to_string_lossy());
             if entry.file_type()?.is_dir() {
-                if dir.starts_with("src") || path == "tests/common" {
+                if dir.starts_with("src") || TESTS.contains(&path.as_str()) {
                     dirs.push(path);
                 }
             } else if path.ends_with(".rs") && path != "tests/rules.rs" {

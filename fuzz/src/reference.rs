@@ -2,25 +2,25 @@
 
 use hybi::{Close, Closed, ProtocolError};
 
-use crate::Said;
+use super::run::Said;
 
 /// What frames are held against.
-pub(crate) struct Reference {
-    pub(crate) masked: bool,
-    pub(crate) minimal: bool,
-    pub(crate) max_frame: u64,
-    pub(crate) max_fragments: u32,
+pub struct Reference {
+    pub masked: bool,
+    pub minimal: bool,
+    pub max_frame: u64,
+    pub max_fragments: u32,
 }
 
 /// What the input came to.
 #[derive(Debug, Default)]
-pub(crate) struct Read {
+pub struct Read {
     /// Up to the first error or close frame.
-    pub(crate) said: Vec<Said>,
+    pub said: Vec<Said>,
     /// Of a message that did not come to its end.
-    pub(crate) piece: Vec<u8>,
+    pub piece: Vec<u8>,
     /// Whether the input ends between two messages.
-    pub(crate) between: bool,
+    pub between: bool,
 }
 
 /// A message of which a frame has come.
@@ -38,7 +38,7 @@ enum End {
 }
 
 impl Reference {
-    pub(crate) fn read(&self, bytes: &[u8]) -> Read {
+    pub fn read(&self, bytes: &[u8]) -> Read {
         let mut read = Read::default();
         let mut message = None;
         let mut rest = bytes;

@@ -86,7 +86,12 @@ impl Connection {
             Timed::Opening => self.finish(Closed::TimedOut(Phase::Opening)),
             Timed::Closing => self.finish(Closed::TimedOut(Phase::Closing)),
             Timed::Flushing => self.outbox.clear(),
-            Timed::Resting => self.outbox.release(),
+            Timed::Resting => {
+                self.outbox.release();
+                if let Some(entropy) = &mut self.entropy {
+                    entropy.rest();
+                }
+            }
         }
     }
 

@@ -102,6 +102,7 @@ impl Connection {
     pub fn client(config: &Config, target: &Target, entropy: [u8; 32]) -> Self {
         let mut entropy = Entropy::new(entropy);
         let (request, proof) = target.request(&mut entropy);
+        entropy.rest();
         let reply = Opening::Reply {
             head: Head::response(Limits::of(config)),
             target: target.clone(),
@@ -440,6 +441,7 @@ impl Connection {
 
     /// Bytes for the socket, all of them, in order.
     #[must_use]
+    #[inline]
     pub fn transmit(&self) -> &[u8] {
         self.outbox.pending()
     }
@@ -448,9 +450,10 @@ impl Connection {
     ///
     /// # Panics
     /// When `n` is more than there are.
+    #[inline]
     pub fn advance(&mut self, n: usize) {
         self.outbox.advance(n);
-        if self.outbox.len() <= self.config.high_water {
+        if self.pong.is_some() && self.outbox.len() <= self.config.high_water {
             self.queue_pong();
         }
     }
@@ -459,6 +462,7 @@ impl Connection {
     /// waits for its answer, and not while more than [`high_water`](Config::high_water) bytes are
     /// pending.
     #[must_use]
+    #[inline]
     pub fn wants_read(&self) -> bool {
         let over = matches!(self.state, State::Over { .. });
         let waiting = self.waiting().is_ok();
@@ -467,6 +471,7 @@ impl Connection {
 
     /// Whether [`transmit`](Self::transmit) holds anything.
     #[must_use]
+    #[inline]
     pub fn wants_write(&self) -> bool {
         !self.outbox.is_empty()
     }
@@ -493,6 +498,7 @@ impl Connection {
     /// Whether a message can be sent: from [`Event::Open`] on, and until [`close`](Self::close) or
     /// [`Event::Closed`].
     #[must_use]
+    #[inline]
     pub fn is_open(&self) -> bool {
         match self.state {
             State::Open { told, closing, .. } => told && !closing,

@@ -18,10 +18,10 @@ impl Connection {
     /// would bring the pending output over [`max_pending`](crate::Config::max_pending).
     pub fn send_text(&mut self, text: &str) -> Result<(), Refused> {
         let dialect = self.sending_message()?;
-        if self.role == Role::Client && !dialect.is_hixie() {
+        if self.masks(dialect) {
             return self.send_frame(Opcode::Text, true, text.as_bytes());
         }
-        self.send_whole(&encode::text(dialect, text.len()), text.as_bytes())
+        self.send_whole(encode::text(dialect, text.len()), text.as_bytes())
     }
 
     /// Queues a whole binary message, where the dialect has them: from HyBi-7 on.
@@ -30,12 +30,20 @@ impl Connection {
     /// [`Refused::Unsupported`] where it has not, otherwise as [`send_text`](Self::send_text).
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         let dialect = self.sending_message()?;
-        let envelope = encode::binary(dialect, bytes.len());
-        let envelope = envelope.ok_or(Refused::Unsupported(dialect))?; // FR-12
-        if self.role == Role::Client {
+        if dialect.is_hixie() {
+            return Err(Refused::Unsupported(dialect)); // FR-12
+        }
+        if self.masks(dialect) {
             return self.send_frame(Opcode::Binary, true, bytes);
         }
-        self.send_whole(&envelope, bytes)
+        self.send_whole(encode::hybi(Opcode::Binary, bytes.len()), bytes)
+    }
+
+    #[inline(always)]
+    fn send_whole(&mut self, envelope: Envelope, payload: &[u8]) -> Result<(), Refused> {
+        self.make_room(envelope.len_round(payload))?;
+        self.outbox.push_message(envelope, payload);
+        Ok(())
     }
 
     /// Queues a part of a text message, as a frame of its own, so that a long message needs not
@@ -132,7 +140,7 @@ impl Connection {
             return Err(Refused::Unsupported(message.dialect()));
         }
         self.make_room(message.bytes().len())?;
-        self.outbox.push_message([message.bytes(), &[], &[]]);
+        self.outbox.push_encoded([message.bytes(), &[], &[]]);
         Ok(())
     }
 
@@ -190,20 +198,16 @@ impl Connection {
         if self.wants_write() {
             return Err(Refused::Full { limit });
         }
-        self.check_room(envelope.header.as_bytes().len() + payload.len() + envelope.tail.len())?;
+        self.check_room(envelope.len_round(payload))?;
         Ok(Frame {
             outbox: &mut self.outbox,
-            envelope,
-            payload,
+            parts: Parts {
+                header: envelope.header.bytes(),
+                payload,
+                tail: envelope.tail,
+            },
             written: 0,
         })
-    }
-
-    fn send_whole(&mut self, envelope: &Envelope, payload: &[u8]) -> Result<(), Refused> {
-        let parts = [envelope.header.as_bytes(), payload, envelope.tail];
-        self.make_room(parts.map(<[u8]>::len).iter().sum())?;
-        self.outbox.push_message(parts);
-        Ok(())
     }
 
     /// A frame of HyBi-7 and later, masked if this is a client's.
@@ -216,30 +220,35 @@ impl Connection {
     /// Queues without a limit; for what the machine sends by itself, which is bounded.
     pub(super) fn queue_frame(&mut self, opcode: Opcode, last: bool, payload: &[u8]) {
         // HY-5: a fresh one for each frame.
-        let mask = self.entropy.as_mut().map(|entropy| entropy.bytes());
+        let mask = self.entropy.as_mut().map(|entropy| entropy.mask());
         let header = Header::hybi(opcode, last, payload.len(), mask);
-        let header = header.as_bytes();
         match mask {
             Some(key) => self.outbox.push_masked(header, payload, key),
-            None => self.outbox.push_message([header, payload, &[]]),
+            None => {
+                let tail = None;
+                self.outbox.push_message(Envelope { header, tail }, payload);
+            }
         }
     }
 
     /// How long a frame of HyBi-7 and later is.
     fn frame_length(&self, payload: usize) -> usize {
-        let mask = self.entropy.is_some().then_some([0; 4]);
-        let header = Header::hybi(Opcode::Binary, true, payload, mask);
-        header.as_bytes().len() + payload
+        Header::hybi_len(payload, self.entropy.is_some()) + payload
     }
 
     /// A pong that waited goes first, so that no stream of messages holds it back for ever; it has
     /// to fit as well.
+    #[inline]
     fn make_room(&mut self, more: usize) -> Result<(), Refused> {
-        let pong = self
-            .pong
-            .as_ref()
-            .map_or(0, |pong| self.frame_length(pong.len()));
-        self.check_room(more.saturating_add(pong))?;
+        match &self.pong {
+            None => self.check_room(more),
+            Some(pong) => self.make_room_behind(pong.len(), more),
+        }
+    }
+
+    #[cold]
+    fn make_room_behind(&mut self, pong: usize, more: usize) -> Result<(), Refused> {
+        self.check_room(more.saturating_add(self.frame_length(pong)))?;
         self.queue_pong();
         Ok(())
     }
@@ -283,11 +292,19 @@ impl Connection {
     }
 
     /// The dialect to send a whole message in.
+    #[inline]
     fn sending_message(&self) -> Result<Dialect, Refused> {
-        let dialect = self.sending()?;
-        match self.partial() {
-            None => Ok(dialect),
-            Some(_) => Err(Refused::Fragmented),
+        match (&self.state, self.dialect) {
+            (
+                State::Open {
+                    told: true,
+                    closing: false,
+                    partial: None,
+                    ..
+                },
+                Some(dialect),
+            ) => Ok(dialect),
+            _ => Err(self.sending().err().unwrap_or(Refused::Fragmented)),
         }
     }
 
@@ -313,20 +330,30 @@ impl Connection {
 #[must_use = "dropped, it queues the whole message"]
 pub struct Frame<'c, 'p> {
     outbox: &'c mut Outbox,
-    envelope: Envelope,
-    payload: &'p [u8],
+    parts: Parts<'p>,
     written: usize,
+}
+
+struct Parts<'p> {
+    /// The header's bytes, and how many they are.
+    header: ([u8; Header::ROOM], usize),
+    payload: &'p [u8],
+    tail: Option<u8>,
+}
+
+impl Parts<'_> {
+    fn slices(&self) -> [&[u8]; 3] {
+        let (header, len) = &self.header;
+        let header = header.get(..*len).unwrap_or_default();
+        [header, self.payload, self.tail.as_slice()]
+    }
 }
 
 impl Frame<'_, '_> {
     /// What to write, in this order; some may be empty.
     #[must_use]
     pub fn slices(&self) -> [&[u8]; 3] {
-        [
-            self.envelope.header.as_bytes(),
-            self.payload,
-            self.envelope.tail,
-        ]
+        self.parts.slices()
     }
 
     /// The socket took the first `n` bytes of the slices.
@@ -343,14 +370,13 @@ impl Frame<'_, '_> {
 impl Drop for Frame<'_, '_> {
     fn drop(&mut self) {
         let mut skip = self.written;
-        let Envelope { header, tail } = &self.envelope;
-        let rest = [header.as_bytes(), self.payload, tail].map(|part| {
+        let rest = self.parts.slices().map(|part| {
             let here = skip.min(part.len());
             skip -= here;
             part.get(here..).unwrap_or_default()
         });
         if rest.iter().any(|part| !part.is_empty()) {
-            self.outbox.push_message(rest);
+            self.outbox.push_encoded(rest);
         }
     }
 }
@@ -359,7 +385,7 @@ impl Drop for Frame<'_, '_> {
 impl core::fmt::Debug for Frame<'_, '_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Frame")
-            .field("payload", &self.payload.len())
+            .field("payload", &self.parts.payload.len())
             .finish_non_exhaustive()
     }
 }

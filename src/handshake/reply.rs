@@ -135,7 +135,12 @@ fn protocol(head: &Head, target: &Target) -> Result<(), ProtocolError> {
     let dialect = target.speaks();
     let name = protocol_name(dialect);
     let is_asked = |header: &Header<'_>| {
-        let asked = |one: &str| one.as_bytes() == header.trimmed();
+        let value = if dialect.is_hixie() {
+            header.value
+        } else {
+            header.trimmed()
+        };
+        let asked = |one: &str| one.as_bytes() == value;
         target.protocols_asked().any(asked)
     };
     match single(head, name)? {

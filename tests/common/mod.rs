@@ -176,6 +176,35 @@ pub const DRAFT_75_REPLY: &str = "HTTP/1.1 101 Web Socket Protocol Handshake\r\n
     WebSocket-Location: ws://example.com/demo\r\n\
     WebSocket-Protocol: sample\r\n\r\n";
 
+/// The dialects from HyBi-7 on, as a 426 lists them when all are on (HY-9).
+pub const VERSIONS: &str = "13, 8, 7";
+
+/// PX-3: all bytes of the answer to a bad request; a 426 lists these versions.
+pub fn refusal(status: u16, versions: &str) -> String {
+    let (reason, fields) = match status {
+        400 => ("Bad Request", ""),
+        405 => ("Method Not Allowed", "Allow: GET\r\n"),
+        426 => ("Upgrade Required", "Upgrade: websocket\r\n"),
+        431 => ("Request Header Fields Too Large", ""),
+        505 => ("HTTP Version Not Supported", ""),
+        _ => panic!("a bad request is never answered {status}"),
+    };
+    let list = match (status, versions) {
+        (426, versions) if !versions.is_empty() => format!("Sec-WebSocket-Version: {versions}\r\n"),
+        _ => String::new(),
+    };
+    let body = format!("{status} {reason}\n");
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status} {reason}\r\n\
+         Connection: close\r\n\
+         {fields}{list}\
+         Content-Type: text/plain\r\n\
+         Content-Length: {length}\r\n\r\n\
+         {body}"
+    )
+}
+
 /// Where `needle` begins, which stands in `bytes` once.
 #[track_caller]
 pub fn at(bytes: impl AsRef<[u8]>, needle: impl AsRef<[u8]>) -> u32 {

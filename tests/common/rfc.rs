@@ -8,6 +8,22 @@ use super::{Said, Story, Teller, show};
 pub const HYBI: [Dialect; 3] = [Dialect::HyBi7, Dialect::HyBi8, Dialect::Rfc6455];
 pub const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
+/// The RFC's own request (1.3).
+pub const HEAD: &str = "GET /chat HTTP/1.1\r\n\
+    Host: server.example.com\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Origin: http://example.com\r\n\
+    Sec-WebSocket-Protocol: chat, superchat\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// The reply to it, where none of its subprotocols is chosen.
+pub const REPLY: &str = "HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
 /// The RFC's own masking key (5.7).
 pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 

@@ -1,0 +1,36 @@
+//! What tells the dialects apart.
+
+use hybi::{Dialect, Dialects};
+
+/// All of them, the oldest first.
+pub const ALL: [Dialect; 5] = [
+    Dialect::Hixie75,
+    Dialect::Hixie76,
+    Dialect::HyBi7,
+    Dialect::HyBi8,
+    Dialect::Rfc6455,
+];
+
+pub const KEY1: &str = "Sec-WebSocket-Key1";
+pub const KEY2: &str = "Sec-WebSocket-Key2";
+pub const PROTOCOL_75: &str = "WebSocket-Protocol";
+pub const PROTOCOL: &str = "Sec-WebSocket-Protocol";
+pub const KEY: &str = "Sec-WebSocket-Key";
+pub const VERSION: &str = "Sec-WebSocket-Version";
+pub const DRAFT: &str = "Sec-WebSocket-Draft";
+pub const HYBI_ORIGIN: &str = "Sec-WebSocket-Origin";
+pub const VERSIONS: [(Dialect, &str); 3] = [
+    (Dialect::Rfc6455, "13"),
+    (Dialect::HyBi8, "8"),
+    (Dialect::HyBi7, "7"),
+];
+
+pub fn is_hybi(dialect: Dialect) -> bool {
+    !matches!(dialect, Dialect::Hixie75 | Dialect::Hixie76)
+}
+
+/// Those that are on, the oldest first.
+pub fn those_of(on: [bool; 5]) -> Dialects {
+    let on = ALL.into_iter().zip(on).filter(|(_, on)| *on);
+    on.fold(Dialects::NONE, |set, (dialect, _)| set.with(dialect))
+}

@@ -1,0 +1,58 @@
+//! Frames of HyBi-7 and later.
+
+use hybi::{Closed, Connection, Dialect, Phase, Role};
+
+use super::options::Options;
+use super::reference::Reference;
+use super::run::{App, ENTROPY, Run, Said};
+
+/// Options: switches, the two of `limits`, and those of `cuts`. A connection of RFC 6455, HyBi-8
+/// or HyBi-7 that was opened elsewhere: a naive scanner reads the same.
+pub fn frames(input: &[u8]) {
+    let mut options = Options(input);
+    let [client, seven, eight, quiet, echoes, closes, lazy] = options.switches();
+    let limits = options.limits();
+    let config = limits.config.auto_pong(!quiet);
+    let cuts = options.cuts();
+    let bytes = options.wire();
+    let app = App {
+        answer: 0,
+        echoes,
+        closes,
+        lazy,
+        quiet,
+        high_water: limits.high_water,
+    };
+    let role = if client { Role::Client } else { Role::Server };
+    let dialect = match (seven, eight) {
+        (true, _) => Dialect::HyBi7,
+        (_, true) => Dialect::HyBi8,
+        _ => Dialect::Rfc6455,
+    };
+    let conn = || Connection::established(&config, role, dialect, ENTROPY);
+    let whole = Run::of(conn(), app, cuts.none(), bytes);
+    let cut = Run::of(conn(), app, cuts, bytes);
+    assert_eq!(cut.story, whole.story, "{config:?} {app:?} {cuts:?}");
+
+    assert_eq!(whole.story.sent, whole.frames);
+    let rules = Reference {
+        masked: !client,
+        minimal: dialect == Dialect::Rfc6455,
+        max_frame: limits.max_frame,
+        max_fragments: limits.max_fragments,
+    };
+    let mut read = rules.read(bytes);
+    if cuts.eof && !matches!(read.said.last(), Some(Said::Closed(_))) {
+        let phase = match read.between {
+            false => Phase::Frame,
+            true if whole.closing => Phase::Closing,
+            true => Phase::Open,
+        };
+        read.said.push(Said::Closed(Closed::Eof(phase)));
+    }
+    let said = whole.story.said;
+    let refused = |said: &Said| matches!(said, Said::Refused(_));
+    let said: Vec<_> = said.into_iter().filter(|said| !refused(said)).collect();
+    assert_eq!(said, read.said);
+    assert_eq!(whole.story.piece, read.piece);
+}

@@ -1,0 +1,144 @@
+//! A request's head.
+
+use std::fmt::Debug;
+
+use httparse::{EMPTY_HEADER, Status};
+use hybi::{Accept, Closed, Config, Connection, Dialect, Dialects, Event, Request, Tunnel};
+
+use super::client::target;
+use super::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
+use super::http::{split, trim};
+use super::proof::is_key;
+
+/// Any head: one that is accepted can be written down again, and is accepted alike.
+pub fn head(bytes: &[u8]) {
+    let config = Config::new().dialects(Dialects::ALL).plain_http(true);
+    let mut conn = Connection::server(&config);
+    let mut copy = bytes.to_vec();
+    let mut input = &mut copy[..];
+    if let Some(Event::Request(request)) = conn.receive(&mut input) {
+        let head = &bytes[..bytes.len() - input.len()];
+        check_values(&request);
+        check_fields(&request, head);
+        let again = again(&request, head);
+        let upgrade = Connection::upgrade(&config, &again, &Accept::new());
+        let accepted = conn.accept(&Accept::new());
+        assert_eq!(accepted, upgrade.as_ref().map(drop).map_err(|e| *e));
+        if let Ok((_, reply)) = upgrade {
+            assert_eq!(conn.transmit(), reply.as_bytes());
+            let (status, reason) = (reply.status(), reply.reason());
+            let mut printed = format!("HTTP/1.1 {status} {reason}\r\n");
+            printed.extend(reply.headers().map(|(n, v)| format!("{n}: {v}\r\n")));
+            assert_eq!(printed + "\r\n", String::from_utf8_lossy(conn.transmit()));
+        }
+    }
+    let whole = tunnel(bytes, bytes.len().max(1));
+    assert_eq!(tunnel(bytes, 1), whole);
+    assert_eq!(tunnel(bytes, 3), whole);
+}
+
+/// RQ-2, RQ-12, RQ-16, H76-11, H76-14: nothing is in doubt, and what goes into a reply can't
+/// break it.
+fn check_values(request: &Request) {
+    let visible = |text: &str| text.bytes().all(|byte| matches!(byte, 0x21..=0x7E));
+    assert!(visible(request.resource()) && request.resource().starts_with('/'));
+    assert!(visible(request.host()) && !request.host().is_empty());
+    assert!(request.protocols().all(visible));
+    let count = |wanted: &str| {
+        let names = request.headers().map(|(name, _)| name);
+        names
+            .filter(|name| name.eq_ignore_ascii_case(wanted))
+            .count()
+    };
+    assert_eq!((count("Host"), count("Transfer-Encoding")), (1, 0));
+    let Some(dialect) = request.dialect() else {
+        assert_eq!(count("Upgrade"), 0);
+        return;
+    };
+    assert_eq!(count("Upgrade"), 1);
+    if let Some(origin) = request.origin() {
+        assert!(visible(origin) && !origin.is_empty());
+    }
+    let keys = usize::from(dialect == Dialect::Hixie76);
+    if is_hybi(dialect) {
+        assert!(count("Origin") <= 1 && count(HYBI_ORIGIN) <= 1);
+        let get = |name| request.header(name).expect("it has to be there");
+        assert_eq!((count(KEY), count(VERSION)), (1, 1));
+        assert!(is_key(get(KEY)));
+        let version = VERSIONS.iter().find(|(one, _)| *one == dialect);
+        let (_, version) = version.expect("each has one");
+        assert_eq!(get(VERSION), version.as_bytes());
+        return;
+    }
+    assert_eq!(count("Origin"), 1);
+    assert!(request.origin().is_some());
+    assert_eq!((count(KEY1), count(KEY2)), (keys, keys));
+    for of_later_dialects in [KEY, VERSION] {
+        assert_eq!(count(of_later_dialects), 0);
+    }
+}
+
+/// Another parser reads the same, and so does a plain one.
+fn check_fields(request: &Request, head: &[u8]) {
+    let mut fields = [EMPTY_HEADER; 100];
+    let mut other = httparse::Request::new(&mut fields);
+    assert_eq!(other.parse(head), Ok(Status::Complete(head.len())));
+    assert_eq!(other.path, Some(request.resource()));
+    let (plain, behind) = split(head);
+    assert_eq!(behind, b"");
+    assert_eq!(plain.len(), other.headers.len());
+    assert_eq!(plain.len(), request.headers().count());
+    let mut rest = plain.iter().zip(other.headers);
+    for (name, value) in request.headers() {
+        let ((plain_name, plain_value), other) = rest.next().expect("as many");
+        assert_eq!((name, name), (&plain_name[..], other.name));
+        assert_eq!(value, other.value);
+        assert_eq!(value, trim(plain_value));
+    }
+}
+
+/// The request made from what it says of itself; only of a key the spaces round it are lost there.
+fn again(request: &Request, head: &[u8]) -> Request {
+    let (raw, _) = split(head);
+    let fields = request
+        .headers()
+        .zip(&raw)
+        .map(|((name, value), (_, raw))| {
+            let key = name.to_ascii_lowercase().starts_with("sec-websocket-key");
+            (name, if key { raw } else { value })
+        });
+    let again = Request::from_parts(request.resource(), fields).expect("it was accepted before");
+    assert_eq!(facts(&again), facts(request));
+    again
+}
+
+fn facts(request: &Request) -> impl PartialEq + Debug {
+    let protocols: Vec<_> = request.protocols().map(str::to_owned).collect();
+    let fields = request.headers();
+    let fields: Vec<_> = fields.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+    (
+        request.dialect(),
+        request.resource().to_owned(),
+        request.host().to_owned(),
+        request.origin().map(str::to_owned),
+        protocols,
+        fields,
+    )
+}
+
+/// What a proxy's reply comes to, and how much of the bytes it is.
+fn tunnel(bytes: &[u8], size: usize) -> (Option<Result<(), Closed>>, usize) {
+    let target = target(Dialect::Hixie76, false, false);
+    let mut tunnel = Tunnel::new(&Config::new(), &target, None).expect("no fields");
+    let mut taken = 0;
+    for mut piece in bytes.chunks(size) {
+        let length = piece.len();
+        let outcome = tunnel.receive(&mut piece);
+        taken += length - piece.len();
+        if outcome.is_some() {
+            return (outcome, taken);
+        }
+        assert_eq!(piece, b"");
+    }
+    (None, taken)
+}

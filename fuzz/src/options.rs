@@ -1,0 +1,118 @@
+//! The options in front of an input.
+
+use hybi::Config;
+
+/// The options in front of an input.
+pub struct Options<'a>(pub &'a [u8]);
+
+impl<'a> Options<'a> {
+    /// The next one; 0 when there are no more.
+    pub fn number(&mut self) -> usize {
+        let Some((byte, rest)) = self.0.split_first() else {
+            return 0;
+        };
+        self.0 = rest;
+        byte.wrapping_sub(b'0').into()
+    }
+
+    pub fn switches<const N: usize>(&mut self) -> [bool; N] {
+        let bits = self.number();
+        std::array::from_fn(|i| bits >> i & 1 == 1)
+    }
+
+    /// What stands behind the options and the byte that ends them.
+    pub fn wire(self) -> &'a [u8] {
+        self.0.get(1..).unwrap_or_default()
+    }
+
+    pub fn limits(&mut self) -> Limits {
+        let mut limits = Limits::default();
+        match self.number() {
+            0 => {}
+            1 => limits.config = limits.config.max_head(1 << 20).max_line(1 << 20),
+            n => {
+                limits.high_water = n;
+                limits.max_fragments = n as u32 - 2;
+                limits.config = limits
+                    .config
+                    .max_head(8 * n)
+                    .max_line(2 * n)
+                    .max_headers(n / 8)
+                    .max_pending(2 * n)
+                    .high_water(n)
+                    .max_fragments(limits.max_fragments);
+            }
+        }
+        if let Some(most) = self.number().checked_sub(1) {
+            limits.max_frame = most as u64;
+            limits.config = limits.config.max_frame(limits.max_frame);
+        }
+        limits
+    }
+
+    pub fn cuts(&mut self) -> Cuts {
+        let [eof, eof_early, late] = self.switches();
+        Cuts {
+            sizes: std::array::from_fn(|_| self.number()),
+            eof,
+            eof_early,
+            late,
+        }
+    }
+}
+
+/// A configuration, and what of it has to be known here.
+pub struct Limits {
+    pub config: Config,
+    pub max_frame: u64,
+    pub max_fragments: u32,
+    pub high_water: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            config: Config::new(),
+            max_frame: i64::MAX as u64,
+            max_fragments: 64 * 1024,
+            high_water: 64 * 1024,
+        }
+    }
+}
+
+/// How the bytes come in.
+#[derive(Clone, Copy, Debug)]
+pub struct Cuts {
+    /// Of the pieces, in turn; when all are 0 there is one piece.
+    pub sizes: [usize; 4],
+    pub eof: bool,
+    /// The end is told of before the last piece is fed.
+    pub eof_early: bool,
+    /// A request is answered when the next piece has come.
+    pub late: bool,
+}
+
+impl Cuts {
+    pub fn none(self) -> Self {
+        Self {
+            sizes: [0; 4],
+            eof: self.eof,
+            eof_early: false,
+            late: false,
+        }
+    }
+
+    /// Where the pieces end.
+    pub fn ends(&self, length: usize) -> Vec<usize> {
+        let mut ends = Vec::new();
+        if self.sizes != [0; 4] {
+            let mut end = 0;
+            ends.extend(self.sizes.iter().cycle().map_while(|size| {
+                end += size;
+                (end < length).then_some(end)
+            }));
+        }
+        ends.push(length);
+        ends
+    }
+}

@@ -1,0 +1,402 @@
+//! A client and a server joined: what one is told to say, the other hears.
+
+use std::time::Duration;
+
+use hybi::{
+    Accept, Close, Closed, Config, Connection, Dialect, Dialects, Encoded, Event, Message, Phase,
+    Refused, Role, Target,
+};
+
+use super::dialect::{ALL, is_hybi};
+use super::options::Options;
+use super::run::ENTROPY;
+
+const CLIENT: usize = 0;
+const SERVER: usize = 1;
+
+/// What a ping, a pong or a close frame comes to at most.
+const CONTROL: usize = 2 + 4 + 125;
+
+/// What goes in front of any other frame at most, with the byte behind one of Hixie-76.
+const ENVELOPE: usize = 2 + 8 + 4;
+
+#[derive(Clone, Debug, PartialEq)]
+enum Item {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+}
+
+/// One end, with its socket.
+struct End {
+    conn: Connection,
+    /// On their way to it.
+    wire: Vec<u8>,
+    /// In the order in which they were whole.
+    told: Vec<Item>,
+    heard: Vec<Item>,
+    /// What is being sent in parts.
+    partial: Option<Item>,
+    message: Message,
+    /// It closed by itself.
+    closes: bool,
+    closed: Option<Closed>,
+    ended: bool,
+}
+
+struct Pair {
+    ends: [End; 2],
+    dialect: Dialect,
+    max_pending: usize,
+    /// Somebody closed before it was open.
+    early: bool,
+    now: Duration,
+    /// So that no two messages are alike.
+    messages: usize,
+}
+
+/// Options: the dialect, the oldest first; whether it was opened elsewhere; and what may be
+/// pending, 0 for the default. Then steps of two bytes: what is done, by the server if it is a
+/// capital, and how much of it.
+pub fn pair(input: &[u8]) {
+    let mut options = Options(input);
+    let dialect = ALL[options.number() % ALL.len()];
+    let [established] = options.switches();
+    let limit = options.number();
+    let mut pair = Pair::new(dialect, established, limit);
+    for step in options.wire().chunks_exact(2) {
+        let who = usize::from(step[0].is_ascii_uppercase());
+        pair.step(who, step[0].to_ascii_lowercase(), step[1]);
+    }
+    pair.finish();
+}
+
+impl End {
+    fn new(conn: Connection) -> Self {
+        Self {
+            conn,
+            wire: Vec::new(),
+            told: Vec::new(),
+            heard: Vec::new(),
+            partial: None,
+            message: Message::new(usize::MAX),
+            closes: false,
+            closed: None,
+            ended: false,
+        }
+    }
+
+    /// Feeds so many bytes at most; how many they were, and how many events came of them.
+    fn feed(&mut self, most: usize) -> usize {
+        let n = if self.conn.wants_read() {
+            most.min(self.wire.len())
+        } else {
+            0
+        };
+        let mut input = &mut self.wire[..n];
+        let mut events = 0;
+        while let Some(event) = self.conn.receive(&mut input) {
+            assert_eq!(self.closed, None, "{event:?} after the end");
+            events += 1;
+            self.heard.extend(match event {
+                Event::Text(piece) => {
+                    let text = self.message.text(&piece).expect("no limit");
+                    text.map(|text| Item::Text(text.to_owned()))
+                }
+                Event::Binary(piece) => {
+                    let bytes = self.message.binary(&piece).expect("no limit");
+                    bytes.map(|bytes| Item::Binary(bytes.to_vec()))
+                }
+                Event::Ping(payload) => Some(Item::Ping(payload.as_bytes().to_vec())),
+                Event::Pong(payload) => Some(Item::Pong(payload.as_bytes().to_vec())),
+                Event::Request(_) => {
+                    self.conn.accept(&Accept::new()).expect("there is room");
+                    None
+                }
+                Event::Open(_) => None,
+                Event::Closed(why) => {
+                    self.closed = Some(why);
+                    None
+                }
+                other => panic!("nobody sends that: {other:?}"),
+            });
+        }
+        assert!(input.is_empty() || self.closed.is_some());
+        self.wire.drain(..n);
+        n + events
+    }
+
+    /// Why it can't say that, whatever room there is.
+    fn refusal(&self, step: u8, dialect: Dialect) -> Option<Refused> {
+        if self.closes || self.conn.closed().is_some() {
+            return Some(Refused::Closing);
+        }
+        if !self.conn.is_open() {
+            return Some(Refused::NotOpen);
+        }
+        let hybi = is_hybi(dialect);
+        let masks = hybi && self.conn.role() == Role::Client;
+        let (fits, supported) = match step {
+            b't' => (self.partial.is_none(), true),
+            b'b' => (self.partial.is_none(), hybi),
+            b'e' | b's' => (self.partial.is_none(), !masks),
+            b'p' | b'q' => (!matches!(self.partial, Some(Item::Binary(_))), hybi),
+            b'x' | b'y' => (!matches!(self.partial, Some(Item::Text(_))), hybi),
+            _ => (true, hybi),
+        };
+        if !fits {
+            return Some(Refused::Fragmented);
+        }
+        (!supported).then_some(Refused::Unsupported(dialect))
+    }
+
+    /// Of what was said and not refused.
+    fn note(&mut self, step: u8, text: String) {
+        let control = |text: String| text.into_bytes()[..].iter().copied().take(125).collect();
+        let whole = match step {
+            b'i' => Item::Ping(control(text)),
+            b'o' => Item::Pong(control(text)),
+            b'b' => Item::Binary(text.into()),
+            b'p' | b'q' | b'x' | b'y' => {
+                match &mut self.partial {
+                    Some(Item::Text(so_far)) => so_far.push_str(&text),
+                    Some(Item::Binary(so_far)) => so_far.extend_from_slice(text.as_bytes()),
+                    partial if matches!(step, b'p' | b'q') => *partial = Some(Item::Text(text)),
+                    partial => *partial = Some(Item::Binary(text.into())),
+                }
+                if matches!(step, b'q' | b'y') {
+                    self.told.extend(self.partial.take());
+                }
+                return;
+            }
+            _ => Item::Text(text),
+        };
+        self.told.push(whole);
+    }
+
+    /// What it heard but for the answers to its own pings, which come in the order of these, each
+    /// at most once; and the last of them.
+    fn heard(&self) -> (Vec<&Item>, Option<&[u8]>) {
+        let mut pings = self.told.iter().filter_map(|item| match item {
+            Item::Ping(payload) => Some(&payload[..]),
+            _ => None,
+        });
+        let asked: Vec<_> = pings.clone().collect();
+        let mut answered = None;
+        let mut others = Vec::new();
+        for item in &self.heard {
+            match item {
+                Item::Pong(payload) if asked.contains(&&payload[..]) => {
+                    answered = pings.find(|ping| ping == payload);
+                    assert!(answered.is_some(), "answered twice, or out of turn");
+                }
+                other => others.push(other),
+            }
+        }
+        (others, answered)
+    }
+}
+
+impl Pair {
+    fn new(dialect: Dialect, established: bool, limit: usize) -> Self {
+        let mut config = Config::new().dialects(Dialects::ALL);
+        let mut max_pending = 1 << 20;
+        if limit > 0 {
+            // The heads have to fit.
+            max_pending = 512 + 8 * limit;
+            config = config.max_pending(max_pending).high_water(4 * limit);
+        }
+        let ends = if established {
+            let end = |role| Connection::established(&config, role, dialect, ENTROPY);
+            [end(Role::Client), end(Role::Server)]
+        } else {
+            let target = Target::new("ws://example.com/demo").expect("a good URL");
+            let target = target.dialect(dialect);
+            let client = Connection::client(&config, &target, ENTROPY);
+            [client, Connection::server(&config)]
+        };
+        Self {
+            ends: ends.map(End::new),
+            dialect,
+            max_pending,
+            early: false,
+            now: Duration::ZERO,
+            messages: 0,
+        }
+    }
+
+    fn step(&mut self, who: usize, step: u8, amount: u8) {
+        let amount = usize::from(amount.wrapping_sub(b'0'));
+        // Up to the second form of a length, and far into it.
+        let length = amount * amount / 16;
+        match step {
+            b'd' => drop(self.drain(who, length)),
+            b'f' => drop(self.feed(who, length)),
+            b'c' => self.close(who),
+            b'w' => self.wait(),
+            b't' | b'b' | b'e' | b's' | b'p' | b'q' | b'x' | b'y' | b'i' | b'o' => {
+                self.say(who, step, length);
+            }
+            _ => {}
+        }
+        for end in &self.ends {
+            let pending = end.conn.transmit().len();
+            // Nothing stops a close frame.
+            assert!(pending <= self.max_pending + CONTROL, "{pending} bytes");
+        }
+    }
+
+    /// The socket takes so many bytes at most.
+    fn drain(&mut self, who: usize, most: usize) -> usize {
+        let conn = &mut self.ends[who].conn;
+        let n = most.min(conn.transmit().len());
+        let bytes = conn.transmit()[..n].to_vec();
+        conn.advance(n);
+        self.ends[1 - who].wire.extend(bytes);
+        n
+    }
+
+    fn feed(&mut self, who: usize, most: usize) -> usize {
+        let alone = self.ends[1 - who].conn.is_done();
+        let end = &mut self.ends[who];
+        let ends = alone && end.wire.is_empty() && !end.ended;
+        if ends {
+            end.ended = true;
+            end.conn.receive_eof();
+        }
+        usize::from(ends) + end.feed(most)
+    }
+
+    /// Time goes on where no timeout runs.
+    fn wait(&mut self) {
+        if self.ends.iter().all(|end| end.conn.is_open()) {
+            self.now += Duration::from_millis(600);
+        }
+        for end in &mut self.ends {
+            let wait = end.conn.tick(self.now);
+            assert_ne!(wait, Some(Duration::ZERO));
+        }
+    }
+
+    fn close(&mut self, who: usize) {
+        let last_words = if is_hybi(self.dialect) {
+            Close::with(1000, "bye")
+        } else {
+            Close::new()
+        };
+        let end = &mut self.ends[who];
+        let is_open = end.conn.is_open();
+        let over = end.closes || end.conn.closed().is_some();
+        let done = end.conn.close(&last_words);
+        assert_eq!(done.err(), over.then_some(Refused::Closing));
+        if !over {
+            end.closes = true;
+            self.early |= !is_open;
+        }
+    }
+
+    fn say(&mut self, who: usize, step: u8, length: usize) {
+        self.messages += 1;
+        // Characters of one to four bytes.
+        let character = ["a", "\u{e9}", "\u{2603}", "\u{1f600}"][self.messages % 4];
+        let repeated = character.repeat(length / character.len());
+        let text = format!("{}{repeated}", self.messages);
+        let bytes = text.as_bytes();
+        let control = &bytes[..bytes.len().min(125)];
+        let end = &mut self.ends[who];
+        let expected = end.refusal(step, self.dialect);
+        let conn = &mut end.conn;
+        let before = conn.transmit().len();
+        let mut written = Vec::new();
+        let done = match step {
+            b't' => conn.send_text(&text),
+            b'b' => conn.send_binary(bytes),
+            b'e' => conn.send_encoded(&Encoded::text(self.dialect, &text)),
+            b's' => conn.frame_text(&text).map(|frame| {
+                written = frame.slices().concat();
+                written.truncate(written.len() / 2);
+                frame.wrote(written.len());
+            }),
+            b'p' | b'q' => conn.send_text_part(&text, step == b'q'),
+            b'x' | b'y' => conn.send_binary_part(bytes, step == b'y'),
+            b'i' => conn.send_ping(control),
+            _ => conn.send_pong(control),
+        };
+        let pending = conn.transmit().len();
+        match done {
+            Ok(()) => {
+                assert_eq!(expected, None);
+                assert!(pending <= self.max_pending);
+                end.note(step, text);
+                self.ends[1 - who].wire.extend(written);
+            }
+            Err(refused) => {
+                assert_eq!(pending, before, "a refused call changes nothing");
+                let limit = self.max_pending;
+                let full = Refused::Full { limit };
+                assert_eq!(refused, expected.unwrap_or(full));
+                // A pong that is held back has to fit as well.
+                let full = before + text.len() + ENVELOPE + CONTROL > limit;
+                assert!(expected.is_some() || full || step == b's' && before > 0);
+            }
+        }
+    }
+
+    /// Until nothing moves any more.
+    fn drive(&mut self) {
+        loop {
+            let mut moved = 0;
+            for who in [CLIENT, SERVER] {
+                moved += self.drain(who, usize::MAX) + self.feed(who, usize::MAX);
+            }
+            if moved == 0 {
+                return;
+            }
+        }
+    }
+
+    fn finish(mut self) {
+        if !self.ends.iter().any(|end| end.closes) {
+            self.drive();
+            for who in [CLIENT, SERVER] {
+                let (end, other) = (&self.ends[who], &self.ends[1 - who]);
+                assert!(end.conn.is_open());
+                let (heard, answered) = end.heard();
+                assert!(heard.into_iter().eq(&other.told));
+                let pings = end.told.iter().rev();
+                let mut pings = pings.filter(|item| matches!(item, Item::Ping(_)));
+                let last = answered.map(|payload| Item::Ping(payload.to_vec()));
+                assert_eq!(pings.next(), last.as_ref(), "the last ping is answered");
+            }
+            self.close(self.messages % 2);
+        }
+        self.drive();
+        for who in [CLIENT, SERVER] {
+            let (end, other) = (&self.ends[who], &self.ends[1 - who]);
+            assert!(end.conn.is_done());
+            let (heard, _) = end.heard();
+            // CL-20: who closes in Hixie-75 reads no more.
+            let deaf = self.dialect == Dialect::Hixie75 && end.closes;
+            if self.early || deaf {
+                let told = other.told.iter().take(heard.len());
+                assert!(heard.into_iter().eq(told));
+            } else {
+                assert!(heard.into_iter().eq(&other.told));
+            }
+            let expected = match self.dialect {
+                Dialect::Hixie75 if end.closes => Closed::Local,
+                Dialect::Hixie75 => Closed::Eof(Phase::Open),
+                Dialect::Hixie76 => Closed::Clean(Close::new()),
+                // HY-8: what comes back is the code alone.
+                _ => Closed::Clean(Close::with(1000, if other.closes { "bye" } else { "" })),
+            };
+            assert!(end.closed.is_some());
+            assert!(
+                self.early || end.closed == Some(expected),
+                "{:?}",
+                end.closed
+            );
+        }
+    }
+}

@@ -1,0 +1,487 @@
+//! One connection from its first byte to its last, and an application that drives it.
+
+use std::time::Duration;
+
+use hybi::{
+    Accept, Close, Closed, Connection, Dialect, Event, ProtocolError, Refused, Request, Response,
+    Role,
+};
+
+use super::dialect::is_hybi;
+use super::frame::{frame, unmask};
+use super::options::Cuts;
+
+pub const AUTHORITY: &str = "proxy.example:8080";
+
+pub const COOKIE: (&str, &str) = ("Set-Cookie", "seen=1; HttpOnly");
+pub const HTML: (&str, &str) = ("Content-Type", "text/html");
+pub const ENTROPY: [u8; 32] = [7; 32];
+
+/// What the application does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct App {
+    pub answer: usize,
+    pub echoes: bool,
+    /// It closes after the first message.
+    pub closes: bool,
+    /// Nothing is written before the end.
+    pub lazy: bool,
+    /// Pings are not answered.
+    pub quiet: bool,
+    /// With more than that pending only the latest ping is answered.
+    pub high_water: usize,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Said {
+    Request(Option<Dialect>, String),
+    Open(Dialect, Option<String>),
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Discarded(u8, u64),
+    Closed(Closed),
+    Refused(Refused),
+}
+
+/// All that came of the bytes; the same however they were cut.
+#[derive(Debug, Default, PartialEq)]
+pub struct Story {
+    pub said: Vec<Said>,
+    /// Of a message that did not come to its end.
+    pub piece: Vec<u8>,
+    /// Without masks.
+    pub sent: Vec<u8>,
+    pub taken: usize,
+}
+
+pub struct Run {
+    pub conn: Connection,
+    pub app: App,
+    cuts: Cuts,
+    pub story: Story,
+    pub request: Option<Request>,
+    waiting: bool,
+    pub accepted: bool,
+    pub established: bool,
+    /// The frames that have to be sent, without masks, and whether a close frame is one of them.
+    pub frames: Vec<u8>,
+    pub closing: bool,
+    /// A ping that is to be answered when there is room.
+    held: Option<Vec<u8>>,
+    /// The opcode of the message that is being sent in parts.
+    partial: Option<u8>,
+    now: Duration,
+}
+
+impl Run {
+    pub fn of(conn: Connection, app: App, cuts: Cuts, bytes: &[u8]) -> Self {
+        let request = conn.transmit().len();
+        let mut run = Self {
+            established: conn.dialect().is_some(),
+            conn,
+            app,
+            cuts,
+            story: Story::default(),
+            request: None,
+            waiting: false,
+            accepted: false,
+            frames: Vec::new(),
+            closing: false,
+            held: None,
+            partial: None,
+            now: Duration::ZERO,
+        };
+        run.turn();
+        steps();
+        let ends = cuts.ends(bytes.len());
+        let mut copy = bytes.to_vec();
+        let mut from = 0;
+        for (i, to) in ends.iter().enumerate() {
+            if cuts.eof && cuts.eof_early && i + 1 == ends.len() {
+                run.conn.receive_eof();
+            }
+            from = to - run.feed(&mut copy[from..*to], &bytes[from..*to]);
+            if run.closed().is_some() {
+                break;
+            }
+        }
+        if cuts.eof {
+            run.conn.receive_eof();
+        }
+        // The answer that is late, then the silence after the end.
+        for _ in 0..2 {
+            from = bytes.len() - run.feed(&mut copy[from..], &bytes[from..]);
+        }
+        let steps = steps();
+        assert!(steps <= 4 * bytes.len() as u64 + 64, "{steps} steps");
+        run.story.taken = from;
+        run.drain();
+        if run.masks() {
+            // The masks are anything, and with time others.
+            let frames = unmask(&run.story.sent[request..]);
+            run.story.sent.truncate(request);
+            run.story.sent.extend(frames);
+        }
+        run.check_end();
+        run
+    }
+
+    /// Feeds a copy of `bytes`; how many of them were left.
+    fn feed(&mut self, mut input: &mut [u8], bytes: &[u8]) -> usize {
+        if self.waiting {
+            self.answer();
+        }
+        loop {
+            let pending = self.conn.transmit().len();
+            let Some(event) = self.conn.receive(&mut input) else {
+                break;
+            };
+            assert_eq!(self.closed(), None, "{event:?} after the end");
+            self.hear(event, pending);
+            self.turn();
+        }
+        self.turn();
+        let left = input.len();
+        assert!(bytes.ends_with(input), "what is left is not as it came");
+        assert!(left == 0 || self.waiting || self.closed().is_some());
+        left
+    }
+
+    /// Of an event before which so many bytes were pending.
+    fn hear(&mut self, event: Event<'_>, pending: usize) {
+        match event {
+            Event::Request(request) => {
+                let resource = request.resource().to_owned();
+                let said = Said::Request(request.dialect(), resource);
+                self.story.said.push(said);
+                self.request = Some(request);
+                self.waiting = true;
+                if !self.cuts.late {
+                    self.answer();
+                }
+            }
+            Event::Open(open) => {
+                let protocol = open.protocol().map(str::to_owned);
+                self.story.said.push(Said::Open(open.dialect(), protocol));
+            }
+            Event::Text(text) => {
+                assert!(text.is_last() || !text.as_str().is_empty());
+                self.story.piece.extend_from_slice(text.as_str().as_bytes());
+                if text.is_last() {
+                    let text = String::from_utf8(std::mem::take(&mut self.story.piece));
+                    let text = text.expect("whole pieces make whole text");
+                    self.reply(&text);
+                    self.story.said.push(Said::Text(text));
+                }
+            }
+            Event::Binary(binary) => {
+                assert!(binary.is_last() || !binary.as_bytes().is_empty());
+                self.story.piece.extend_from_slice(binary.as_bytes());
+                if binary.is_last() {
+                    let bytes = std::mem::take(&mut self.story.piece);
+                    self.reply_binary(&bytes);
+                    self.story.said.push(Said::Binary(bytes));
+                }
+            }
+            Event::Ping(payload) => {
+                let payload = payload.as_bytes().to_vec();
+                if self.app.quiet {
+                    // The application may answer by itself.
+                } else if pending <= self.app.high_water {
+                    self.frames.extend(frame(0x8A, &payload));
+                } else {
+                    self.held = Some(payload.clone());
+                }
+                self.story.said.push(Said::Ping(payload));
+            }
+            Event::Pong(payload) => {
+                let payload = payload.as_bytes().to_vec();
+                if self.app.echoes {
+                    let done = self.conn.send_ping(&payload);
+                    self.sent(done, &frame(0x89, &payload));
+                }
+                self.story.said.push(Said::Pong(payload));
+            }
+            Event::Discarded(frame) => {
+                let said = Said::Discarded(frame.kind(), frame.len());
+                self.story.said.push(said);
+            }
+            Event::Closed(why) => {
+                match &why {
+                    Closed::Clean(close) => {
+                        // HY-8: a code that was not there is not made up.
+                        let code = close.code().filter(|code| *code != 1005);
+                        self.close_frame(code, "");
+                    }
+                    Closed::Protocol(error) => self.close_frame(Some(close_code(error)), ""),
+                    _ => {}
+                }
+                self.held = None;
+                self.story.said.push(Said::Closed(why));
+            }
+            other => panic!("an event that no dialect has: {other:?}"),
+        }
+    }
+
+    fn reply(&mut self, text: &str) {
+        if self.app.echoes && self.is_hybi() && text.len() % 3 == 2 {
+            let mut half = text.len() / 2;
+            while !text.is_char_boundary(half) {
+                half -= 1;
+            }
+            let (front, back) = text.split_at(half);
+            let done = self.conn.send_text_part(front, false);
+            self.sent_part(done, 1, front.as_bytes(), false);
+            let done = self.conn.send_text_part(back, true);
+            self.sent_part(done, 1, back.as_bytes(), true);
+        } else if self.app.echoes {
+            let done = self.send(text);
+            let frame = if self.is_hybi() {
+                frame(0x81, text.as_bytes())
+            } else {
+                [&[0x00], text.as_bytes(), &[0xFF]].concat()
+            };
+            self.sent(done, &frame);
+        }
+        self.leave();
+    }
+
+    fn reply_binary(&mut self, bytes: &[u8]) {
+        if self.app.echoes && bytes.len() % 3 == 2 {
+            let (front, back) = bytes.split_at(bytes.len() / 2);
+            let done = self.conn.send_binary_part(front, false);
+            self.sent_part(done, 2, front, false);
+            let done = self.conn.send_binary_part(back, true);
+            self.sent_part(done, 2, back, true);
+        } else if self.app.echoes {
+            let done = self.send_binary(bytes);
+            self.sent(done, &frame(0x82, bytes));
+        }
+        self.leave();
+    }
+
+    fn leave(&mut self) {
+        if self.conn.is_open() && !self.is_hybi() {
+            let dialect = self.conn.dialect().expect("it is open");
+            let unsupported = Err(Refused::Unsupported(dialect));
+            assert_eq!(self.conn.send_binary(b"a"), unsupported);
+            assert_eq!(self.conn.send_ping(b"a"), unsupported);
+            assert_eq!(self.conn.send_text_part("a", true), unsupported);
+        }
+        if self.app.closes {
+            let done = self.conn.close(&Close::with(1000, "bye"));
+            if self.note(done) {
+                self.close_frame(Some(1000), "bye");
+            }
+        }
+    }
+
+    /// A pong that was held back goes before the message.
+    fn sent(&mut self, done: Result<(), Refused>, frame: &[u8]) -> bool {
+        let done = self.note(done);
+        if done {
+            self.free_pong();
+            self.frames.extend_from_slice(frame);
+        }
+        done
+    }
+
+    fn sent_part(&mut self, done: Result<(), Refused>, opcode: u8, payload: &[u8], last: bool) {
+        let first = if self.partial.is_some() { 0 } else { opcode };
+        let first = first | if last { 0x80 } else { 0 };
+        if self.sent(done, &frame(first, payload)) {
+            assert!(self.partial.is_none_or(|partial| partial == opcode));
+            self.partial = (!last).then_some(opcode);
+        }
+    }
+
+    fn free_pong(&mut self) {
+        if let Some(payload) = self.held.take() {
+            self.frames.extend(frame(0x8A, &payload));
+        }
+    }
+
+    /// Whether a message is sent without a copy: in one of the two runs that are held against each
+    /// other, where that can be done.
+    fn sends_slices(&self) -> bool {
+        self.cuts.sizes == [0; 4] && !self.masks() && !self.app.lazy
+    }
+
+    fn masks(&self) -> bool {
+        self.is_hybi() && self.conn.role() == Role::Client
+    }
+
+    fn send(&mut self, text: &str) -> Result<(), Refused> {
+        if !self.sends_slices() {
+            return self.conn.send_text(text);
+        }
+        let frame = self.conn.frame_text(text)?;
+        let bytes = frame.slices().concat();
+        let taken = bytes.len() / 2;
+        self.story.sent.extend_from_slice(&bytes[..taken]);
+        frame.wrote(taken);
+        Ok(())
+    }
+
+    fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        if !self.sends_slices() {
+            return self.conn.send_binary(bytes);
+        }
+        let frame = self.conn.frame_binary(bytes)?;
+        let bytes = frame.slices().concat();
+        let taken = bytes.len() / 2;
+        self.story.sent.extend_from_slice(&bytes[..taken]);
+        frame.wrote(taken);
+        Ok(())
+    }
+
+    /// CL-6, CL-20: one from each side, none in Hixie-75 and none before it is open.
+    fn close_frame(&mut self, code: Option<u16>, reason: &str) {
+        let has_none = self.conn.dialect() == Some(Dialect::Hixie75);
+        if !self.is_open() || has_none || std::mem::replace(&mut self.closing, true) {
+            return;
+        }
+        if !self.is_hybi() {
+            self.frames.extend_from_slice(&[0xFF, 0x00]);
+            return;
+        }
+        let mut payload = code.map_or(Vec::new(), |code| code.to_be_bytes().to_vec());
+        payload.extend_from_slice(reason.as_bytes());
+        self.frames.extend(frame(0x88, &payload));
+    }
+
+    fn answer(&mut self) {
+        let Some(request) = self.request.clone() else {
+            return;
+        };
+        let conn = &mut self.conn;
+        let done = match self.app.answer % 8 {
+            1 => {
+                let accept = Accept::new().authority(AUTHORITY).headers(&[COOKIE]);
+                let protocol = request.protocols().last();
+                conn.accept(&protocol.map_or(accept, |name| accept.protocol(name)))
+            }
+            2 => conn.respond(&Response::new(404)),
+            3 => conn.respond(&Response::new(200).headers(&[HTML]).body(b"<p>")),
+            4 => conn.respond(&Response::new(204).headers(&[COOKIE])),
+            5 => conn.close(&Close::new()),
+            6 => return,
+            7 => {
+                let broken = [("X-A", "a\r\nX-B: b")];
+                let accept = Accept::new();
+                assert!(conn.accept(&accept.headers(&broken)).is_err());
+                assert!(conn.accept(&accept.protocol("a\r\nX-B: b")).is_err());
+                assert!(conn.respond(&Response::new(101)).is_err());
+                conn.accept(&accept)
+            }
+            _ => conn.accept(&Accept::new()),
+        };
+        self.waiting = false;
+        self.accepted = done.is_ok() && matches!(self.app.answer % 8, 0 | 1 | 7);
+        if self.accepted {
+            // H76-4, also where nothing is waited for.
+            assert_eq!(self.conn.send_text("early"), Err(Refused::NotOpen));
+        }
+        if !self.note(done) {
+            let instead = self.conn.respond(&Response::new(500));
+            if !self.note(instead) {
+                let end = self.conn.close(&Close::new());
+                assert!(self.note(end), "a request that nothing answers");
+            }
+        }
+    }
+
+    /// Whether it was done; the refusal is part of the story.
+    fn note(&mut self, done: Result<(), Refused>) -> bool {
+        self.story.said.extend(done.err().map(Said::Refused));
+        done.is_ok()
+    }
+
+    /// What a loop does after each event.
+    fn turn(&mut self) {
+        if !self.app.lazy {
+            self.drain();
+        }
+        // Only where no timeout runs does time go on.
+        if self.conn.is_open() {
+            self.now += Duration::from_millis(600);
+        }
+        let wait = self.conn.tick(self.now);
+        assert_ne!(wait, Some(Duration::ZERO));
+    }
+
+    /// In two steps, as a socket may.
+    fn drain(&mut self) {
+        while self.conn.wants_write() {
+            let pending = self.conn.transmit();
+            let taken = pending.len().div_ceil(2);
+            self.story.sent.extend_from_slice(&pending[..taken]);
+            self.conn.advance(taken);
+        }
+        self.free_pong();
+    }
+
+    /// Whether it was ever open.
+    pub fn is_open(&self) -> bool {
+        let opening = |said: &Said| matches!(said, Said::Open(..));
+        self.established || self.story.said.iter().any(opening)
+    }
+
+    fn is_hybi(&self) -> bool {
+        self.conn.dialect().is_some_and(is_hybi)
+    }
+
+    pub fn closed(&self) -> Option<&Closed> {
+        match self.story.said.last() {
+            Some(Said::Closed(why)) => Some(why),
+            _ => None,
+        }
+    }
+
+    fn check_end(&mut self) {
+        let why = self.closed().cloned();
+        let closings = self.story.said.iter();
+        let closings = closings.filter(|said| matches!(said, Said::Closed(_)));
+        assert_eq!(closings.count(), usize::from(why.is_some()));
+        assert_eq!(self.conn.is_done(), why.is_some());
+        assert_eq!(self.conn.closed(), why.as_ref());
+        let is_open = self.is_open() && why.is_none() && !self.closing;
+        assert_eq!(self.conn.is_open(), is_open);
+        if why.is_some() {
+            assert!(!self.conn.wants_read());
+            assert_eq!(self.conn.send_text(""), Err(Refused::Closing));
+            assert_eq!(self.conn.close(&Close::new()), Err(Refused::Closing));
+        } else {
+            assert!(
+                !self.cuts.eof || self.waiting,
+                "the end of file is not told"
+            );
+        }
+        // Text that fails is looked at in the pieces that it comes in, and so are the headers of
+        // HyBi-7 and later.
+        match why {
+            Some(Closed::Protocol(ProtocolError::Utf8 { .. })) => self.story.taken = 0,
+            Some(Closed::Protocol(_)) if self.is_hybi() => self.story.taken = 0,
+            _ => {}
+        }
+    }
+}
+
+/// Work done since the last call, where the library counts it.
+fn steps() -> u64 {
+    #[cfg(fuzzing)]
+    return hybi::fuzzing::steps();
+    #[cfg(not(fuzzing))]
+    0
+}
+
+/// HY-5 to HY-8
+fn close_code(error: &ProtocolError) -> u16 {
+    match error {
+        ProtocolError::Utf8 { .. } => 1007,
+        ProtocolError::FrameTooLong { .. } | ProtocolError::TooManyFragments { .. } => 1009,
+        _ => 1002,
+    }
+}
