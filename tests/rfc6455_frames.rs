@@ -741,7 +741,7 @@ fn hy_7_binary_is_any_bytes() {
 #[test]
 fn hy_7_pieces() {
     for dialect in HYBI {
-        let bytes = b"\x01\x04ab\xe2\x98\x00\x00\x80\x03\x83cd\x02\x02xy\x80\x00";
+        let bytes = b"\x01\x04ab\xe2\x98\x00\x00\x80\x03\x83cd\x02\x02xy\x00\x00\x80\x00";
         let mut conn = end(Role::Client, dialect)();
         let (mut pieces, mut copy) = (Vec::new(), bytes.to_vec());
         for read in copy.chunks_mut(3) {
