@@ -295,8 +295,10 @@ fn hy_6_rfc_6455_alone_demands_the_shortest_form() {
                 hears(role, HyBi7, &bytes, &whole);
                 hears(role, HyBi8, &bytes, &whole);
                 // At the last byte of the length, without waiting for a mask or payload.
-                let end = end(role, Rfc6455);
-                fails(end, &bytes[..at + 1], &[], Length { at: at as u64 }, 1002);
+                let error = Length { at: at as u64 };
+                for bytes in [&bytes[..at + 1], &bytes] {
+                    fails(end(role, Rfc6455), bytes, &[], error, 1002);
+                }
             }
         }
     }
