@@ -151,10 +151,10 @@ fn missing(prefix: &[u8]) -> Option<usize> {
 /// the processor are faster.
 const SHORT: usize = 128;
 
-/// How many bytes of ASCII stand before the first 0xFF, when nothing else comes before it and it
-/// is near.
+/// How many bytes of ASCII stand before the first 0xFF, and whether that is there or the end of
+/// `bytes` comes first; `None` when anything else comes before it, or it is not near.
 #[inline]
-pub(crate) fn ascii_up_to_0xff(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn short_ascii(bytes: &[u8]) -> Option<(usize, bool)> {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let high = |word: &[u8]| Some(u64::from_le_bytes(<[u8; 8]>::try_from(word).ok()?) & HIGH);
     let mut rest = bytes.get(..SHORT).unwrap_or(bytes);
@@ -172,12 +172,14 @@ pub(crate) fn ascii_up_to_0xff(bytes: &[u8]) -> Option<usize> {
         let high = high(word)?;
         if high != 0 {
             let first = (high.trailing_zeros() / 8) as usize;
-            return (word.get(first) == Some(&0xFF)).then_some(before + first);
+            return (word.get(first) == Some(&0xFF)).then_some((before + first, true));
         }
         (rest, before) = (more, before + 8);
     }
-    let first = rest.iter().position(|byte| !byte.is_ascii())?;
-    (rest.get(first) == Some(&0xFF)).then_some(before + first)
+    match rest.iter().position(|byte| !byte.is_ascii()) {
+        Some(first) => (rest.get(first) == Some(&0xFF)).then_some((before + first, true)),
+        None => (bytes.len() < SHORT).then_some((bytes.len(), false)),
+    }
 }
 
 /// The text of a run that a cut character does not end. This is the one place where text is
@@ -219,13 +221,14 @@ mod tests {
     fn fr_1_the_short_way_finds_the_end_of_ascii_and_nothing_else() {
         for length in 0..2 * SHORT {
             let mut bytes = alloc::vec![b'a'; length];
-            assert_eq!(ascii_up_to_0xff(&bytes), None);
+            let cut = (length < SHORT).then_some((length, false));
+            assert_eq!(short_ascii(&bytes), cut, "{length}");
             bytes.extend_from_slice(b"\xff\x00more\xff");
-            let near = (length < SHORT).then_some(length);
-            assert_eq!(ascii_up_to_0xff(&bytes), near, "{length}");
+            let near = (length < SHORT).then_some((length, true));
+            assert_eq!(short_ascii(&bytes), near, "{length}");
             for at in 0..length.min(SHORT) {
                 let before = core::mem::replace(&mut bytes[at], 0xC3);
-                assert_eq!(ascii_up_to_0xff(&bytes), None);
+                assert_eq!(short_ascii(&bytes), None);
                 bytes[at] = before;
             }
         }

@@ -16,7 +16,7 @@ use crate::head::{Head, Limits};
 use crate::opcode::{self, MAX_CONTROL, NO_CODE, Opcode};
 use crate::outbox::Outbox;
 use crate::preface::Preface;
-use crate::scan::{Piece, Scanner, Whole};
+use crate::scan::{Piece, Quick, Scanner};
 
 use clock::Timer;
 use opening::{Gather, Opening, Step};
@@ -190,10 +190,12 @@ impl Connection {
             ..
         } = &mut self.state
         {
-            match scanner.whole(&self.config, input) {
-                Whole::None => {}
-                Whole::Text { text, last } => return Some(Event::Text(Text::run(text, last))),
-                Whole::Binary(bytes) => return Some(Event::Binary(Binary { bytes, last: true })),
+            match scanner.quick(&self.config, input) {
+                Quick::Other => {}
+                Quick::Starved if self.eof => {}
+                Quick::Starved => return None,
+                Quick::Text { text, last } => return Some(Event::Text(Text::run(text, last))),
+                Quick::Binary(bytes) => return Some(Event::Binary(Binary { bytes, last: true })),
             }
         }
         // Moved, not passed on: what comes from above then never lies in memory, where it would be

@@ -3,7 +3,7 @@
 
 use memchr::memchr;
 
-use super::{Piece, Scanned, Whole, take, take_byte, text};
+use super::{Piece, Quick, Scanned, take, take_byte, text};
 use crate::config::{Config, Dialect};
 use crate::error::ProtocolError;
 use crate::event::{Close, Discarded};
@@ -61,25 +61,33 @@ impl Scanner {
         matches!(self.state, State::Between)
     }
 
+    /// Of text, a run of ASCII up to the end of the frame or of the input.
     #[inline]
-    pub(crate) fn whole<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Whole<'i> {
-        let Some((0x00, rest)) = input.split_first() else {
-            return Whole::None;
+    pub(crate) fn quick<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Quick<'i> {
+        let (begin, before) = match (self.state, input.first()) {
+            (State::Between, Some(0x00)) => (1, 0),
+            (State::Text, Some(_)) if self.carry.is_empty() => (0, self.taken),
+            (State::Failed(_), _) | (_, Some(_)) => return Quick::Other,
+            (_, None) => return Quick::Starved,
         };
-        if !self.is_between() {
-            return Whole::None;
-        }
-        let Some(length) = utf8::ascii_up_to_0xff(rest) else {
-            return Whole::None;
+        let Some((length, ends)) = utf8::short_ascii(input.get(begin..).unwrap_or_default()) else {
+            return Quick::Other;
         };
-        if length as u64 > config.max_frame {
-            return Whole::None;
+        let taken = before + length as u64;
+        if taken > config.max_frame || length == 0 && !ends {
+            return Quick::Other;
         }
         steps::count(2 * length);
-        let frame: &'i [u8] = take(input, length + 2);
+        if !ends {
+            self.taken = taken;
+            self.state = State::Text;
+        } else if begin == 0 {
+            self.state = State::Between;
+        }
+        let run: &'i [u8] = take(input, begin + length + usize::from(ends));
         // ASCII is never damaged.
-        let text = utf8::check(frame.get(1..=length).unwrap_or_default());
-        text.map_or(Whole::None, |text| Whole::Text { text, last: true })
+        let text = utf8::check(run.get(begin..begin + length).unwrap_or_default());
+        text.map_or(Quick::Other, |text| Quick::Text { text, last: ends })
     }
 
     pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {

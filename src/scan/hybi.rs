@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use super::{Piece, Scanned, Whole, take, take_byte, text};
+use super::{Piece, Quick, Scanned, take, take_byte, text};
 use crate::config::{Config, Dialect, Role};
 use crate::error::ProtocolError;
 use crate::event::{Binary, Close, Payload};
@@ -99,15 +99,22 @@ impl Scanner {
         header && self.message.is_none()
     }
 
+    /// A whole message in one frame.
     #[inline]
-    pub(crate) fn whole<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Whole<'i> {
+    pub(crate) fn quick<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Quick<'i> {
+        if input.is_empty() {
+            return match self.state {
+                State::Failed(_) => Quick::Other,
+                _ => Quick::Starved,
+            };
+        }
         let Some((opcode, length, start)) = whole_header(input, self.rules) else {
-            return Whole::None;
+            return Quick::Other;
         };
         let end = start + length;
         let sound = length as u64 <= config.max_frame && end <= input.len();
         if !sound || !self.is_between() || config.max_fragments == 0 {
-            return Whole::None;
+            return Quick::Other;
         }
         let frame: &'i mut [u8] = take(input, end);
         let (header, payload) = frame.split_at_mut(start.min(end));
@@ -117,23 +124,23 @@ impl Scanner {
         steps::count(2 * length);
         let payload: &'i [u8] = payload;
         if opcode == Opcode::Binary {
-            return Whole::Binary(payload);
+            return Quick::Binary(payload);
         }
         match utf8::check(payload) {
-            Ok(text) => Whole::Text { text, last: true },
+            Ok(text) => Quick::Text { text, last: true },
             Err(damaged) => self.damaged(damaged.valid()),
         }
     }
 
     /// What is valid goes out, and then the error.
     #[cold]
-    fn damaged<'i>(&mut self, valid: &'i str) -> Whole<'i> {
+    fn damaged<'i>(&mut self, valid: &'i str) -> Quick<'i> {
         let at = valid.len() as u64;
         self.state = State::Failed(ProtocolError::Utf8 { at });
         if valid.is_empty() {
-            return Whole::None;
+            return Quick::Other;
         }
-        Whole::Text {
+        Quick::Text {
             text: valid,
             last: false,
         }

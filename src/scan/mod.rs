@@ -24,11 +24,17 @@ pub(crate) enum Piece<'i> {
 /// What a step through the input came to; `None` once all is taken.
 type Scanned<'i> = Option<Result<Piece<'i>, ProtocolError>>;
 
-/// A frame in one piece, if one was there; not an event yet, so that this is put together where it
-/// is used.
-pub(crate) enum Whole<'i> {
-    None,
-    Text { text: &'i str, last: bool },
+/// What can be told at once of the most usual inputs; not an event yet, so that this is put together
+/// where it is used.
+pub(crate) enum Quick<'i> {
+    /// Anything else, of which nothing was taken.
+    Other,
+    /// There is no input, and nothing to tell without.
+    Starved,
+    Text {
+        text: &'i str,
+        last: bool,
+    },
     Binary(&'i [u8]),
 }
 
@@ -55,14 +61,14 @@ impl Scanner {
         }
     }
 
-    /// Takes a message off the front of `input` that is one frame, short, whole and sound, as most
-    /// are; anything else is left to [`next`](Self::next), which takes it in any pieces.
+    /// Takes a frame off the front of `input` that is short, whole and sound, as most are, or a
+    /// piece of one; anything else is left to [`next`](Self::next), which takes it in any pieces.
     // Not inlined, so that its caller is.
     #[inline(never)]
-    pub(crate) fn whole<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Whole<'i> {
+    pub(crate) fn quick<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Quick<'i> {
         match self {
-            Self::Hixie(scanner) => scanner.whole(config, input),
-            Self::Hybi(scanner) => scanner.whole(config, input),
+            Self::Hixie(scanner) => scanner.quick(config, input),
+            Self::Hybi(scanner) => scanner.quick(config, input),
         }
     }
 
