@@ -533,6 +533,19 @@ fn hy_7_max_fragments_counts_every_frame_of_a_message() {
     }
 }
 
+/// RFC-10.4-1: with no frame allowed there is no message, but control frames.
+#[test]
+fn hy_7_max_fragments_of_0_takes_no_message() {
+    for (role, dialect) in every_end() {
+        let conn = || limited(Config::new().max_fragments(0), role, dialect);
+        for message in [TEXT, BINARY, TEXT_PART, BINARY_PART] {
+            let bytes = from_peer(role, &[(PONG, b"p"), (message, b"m")]);
+            let error = TooManyFragments { limit: 0 };
+            fails(conn(), &bytes, &[pong("p")], error, 1009);
+        }
+    }
+}
+
 /// RFC-10.4-1: the header is enough, whatever the length claims.
 #[test]
 fn hy_7_max_frame_by_the_header_alone() {
