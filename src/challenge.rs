@@ -160,6 +160,8 @@ mod tests {
         assert_eq!(part("\u{661}2 ".as_bytes()), Ok(2));
         assert_eq!(part("12\u{a0}\t ".as_bytes()), Ok(12));
         assert_eq!(part(b"12\t"), Err(KeyFault::NoSpaces));
+        assert_eq!(part(b"1:/ "), Ok(1));
+        assert_eq!(part(b":/ "), Err(KeyFault::NoDigits));
     }
 
     #[test]
