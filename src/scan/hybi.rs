@@ -108,12 +108,14 @@ impl Scanner {
                 _ => Quick::Starved,
             };
         }
+        if !self.is_between() || config.max_fragments == 0 {
+            return Quick::Other;
+        }
         let Some((opcode, length, start)) = whole_header(input, self.rules) else {
             return Quick::Other;
         };
         let end = start + length;
-        let sound = length as u64 <= config.max_frame && end <= input.len();
-        if !sound || !self.is_between() || config.max_fragments == 0 {
+        if length as u64 > config.max_frame || end > input.len() {
             return Quick::Other;
         }
         let frame: &'i mut [u8] = take(input, end);
@@ -156,12 +158,12 @@ impl Scanner {
                     },
                     Err(error) => Err(error),
                 },
-                State::Data(frame) => match self.data(frame, input)? {
+                State::Data(_) => match self.data(input)? {
                     Ok(Some(piece)) => Ok(piece),
                     Ok(None) => continue,
                     Err(error) => Err(error),
                 },
-                State::Control(frame) => self.control(frame, input)?,
+                State::Control(_) => self.control(input)?,
                 State::Failed(error) => Err(error),
             };
             if let Err(error) = piece {
@@ -227,9 +229,11 @@ impl Scanner {
     /// `Ok(None)` when a frame ended without a piece to show.
     fn data<'i>(
         &mut self,
-        mut frame: Frame,
         input: &mut &'i mut [u8],
     ) -> Option<Result<Option<Piece<'i>>, ProtocolError>> {
+        let State::Data(frame) = &mut self.state else {
+            return None;
+        };
         if input.is_empty() && frame.left() > 0 {
             return None;
         }
@@ -247,14 +251,13 @@ impl Scanner {
             _ if run.is_empty() && !last => Ok(None),
             _ => Ok(Some(Piece::Binary(Binary { bytes: run, last }))),
         };
-        self.state = match piece {
-            Err(Damage::After(valid, error)) => {
-                self.state = State::Failed(error);
-                return Some(Ok(Some(text(Chunk::Run(valid), false))));
-            }
-            _ if ended => State::Header,
-            _ => State::Data(frame),
-        };
+        if let Err(Damage::After(valid, error)) = piece {
+            self.state = State::Failed(error);
+            return Some(Ok(Some(text(Chunk::Run(valid), false))));
+        }
+        if ended {
+            self.state = State::Header;
+        }
         if last {
             self.message = None;
         }
@@ -264,14 +267,16 @@ impl Scanner {
     }
 
     /// A control frame is handed out whole: it has 125 bytes at most.
-    fn control<'i>(&mut self, mut frame: Frame, input: &mut &'i mut [u8]) -> Scanned<'i> {
-        let here = frame.take(input, input.len());
+    fn control<'i>(&mut self, input: &mut &'i mut [u8]) -> Scanned<'i> {
+        let State::Control(frame) = &mut self.state else {
+            return None;
+        };
+        let (opcode, here) = (frame.opcode, frame.take(input, input.len()));
         let whole = frame.left() == 0;
         if !whole || !self.control.is_empty() {
             self.control.extend_from_slice(here);
         }
         if !whole {
-            self.state = State::Control(frame);
             return None;
         }
         self.state = State::Header;
@@ -280,7 +285,7 @@ impl Scanner {
         } else {
             Payload::owned(mem::take(&mut self.control))
         };
-        Some(match frame.opcode {
+        Some(match opcode {
             Opcode::Ping => Ok(Piece::Ping(payload)),
             Opcode::Pong => Ok(Piece::Pong(payload)),
             _ => close(payload.as_bytes()).map(Piece::Close),
