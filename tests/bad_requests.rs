@@ -972,6 +972,16 @@ fn a_plain_request_is_handed_over_where_that_is_on() {
     let (body, at) = edit_marked(get, "\r\n\r\n", "\r\n^Content-Length: 4\r\n\r\n");
     let error = header("Content-Length", at, Invalid);
     refused("body", config, &body, error, Some(400));
+
+    // So is a WebSocket's request whose `Upgrade` got lost on its way through a proxy.
+    for field in ["Key", "Key1", "Key2", "Version", "Draft"] {
+        let lost = edit(
+            get,
+            "\r\n\r\n",
+            format!("\r\nSec-WebSocket-{field}: 0\r\n\r\n"),
+        );
+        refused(field, config, &lost, NotWebSocket, Some(426));
+    }
 }
 
 /// RFC 9110, 15.3.5, 15.3.6, 15.4.5: these say nothing, whatever body is given.
