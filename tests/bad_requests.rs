@@ -178,6 +178,8 @@ fn rq_1_the_first_line_is_wrong_from_its_first_wrong_byte_on() {
             ),
             ("letter in the version", "/1.1", b"/1.^x", malformed, 400),
             ("version cut short", "HTTP/1.1", b"HT^", malformed, 400),
+            ("no number", "HTTP/1.1", b"HTTP/^", malformed, 400),
+            ("no slash", "HTTP/1.1", b"HTTP^1.1", malformed, 400),
         ],
     );
 }

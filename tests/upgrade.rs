@@ -63,7 +63,7 @@ fn rq_8_from_parts_is_what_the_connection_reads() {
         let (read, given) = (read.unwrap(), request(&head).unwrap());
         assert_eq!(given.dialect(), read.dialect());
         assert_eq!(given.resource(), read.resource());
-        assert_eq!(given.host(), read.host());
+        assert_eq!((given.host(), read.host()), ("example.com", "example.com"));
         assert_eq!(given.origin(), read.origin());
         assert!(given.protocols().eq(read.protocols()));
         assert!(given.headers().eq(read.headers()));
