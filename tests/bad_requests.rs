@@ -1003,3 +1003,54 @@ fn some_statuses_have_no_content() {
         }
     }
 }
+
+/// RFC 9110, 15, and RFC 6585, 4 and 5: the phrase of a status, or of its class.
+#[test]
+fn each_status_has_its_phrase() {
+    let phrases = [
+        (200, "OK"),
+        (201, "Created"),
+        (202, "Accepted"),
+        (203, "Success"),
+        (204, "No Content"),
+        (205, "Reset Content"),
+        (300, "Redirection"),
+        (301, "Moved Permanently"),
+        (302, "Found"),
+        (303, "See Other"),
+        (304, "Not Modified"),
+        (307, "Temporary Redirect"),
+        (308, "Permanent Redirect"),
+        (400, "Bad Request"),
+        (401, "Unauthorized"),
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (405, "Method Not Allowed"),
+        (408, "Request Timeout"),
+        (409, "Conflict"),
+        (410, "Gone"),
+        (414, "URI Too Long"),
+        (418, "Client Error"),
+        (421, "Misdirected Request"),
+        (426, "Upgrade Required"),
+        (429, "Too Many Requests"),
+        (431, "Request Header Fields Too Large"),
+        (500, "Internal Server Error"),
+        (501, "Not Implemented"),
+        (502, "Bad Gateway"),
+        (503, "Service Unavailable"),
+        (504, "Gateway Timeout"),
+        (505, "HTTP Version Not Supported"),
+        (599, "Server Error"),
+    ];
+    for (status, phrase) in phrases {
+        let server = Connection::server(&CONFIG.plain_http(true));
+        let mut server = Teller::answering(server, |conn, _| {
+            conn.respond(&hybi::Response::new(status)).unwrap();
+        });
+        server.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let sent = String::from_utf8(server.sent()).unwrap();
+        let line = sent.lines().next().unwrap();
+        assert_eq!(line, format!("HTTP/1.1 {status} {phrase}"));
+    }
+}
