@@ -28,18 +28,16 @@ impl Header {
         let fin = if last { 0x80 } else { 0 };
         let masked = if mask.is_some() { 0x80 } else { 0 };
         let front = u128::from(opcode as u8 | fin) << 8 | masked;
-        let length = length as u128;
-        let (number, len) = match length {
-            0..=125 => ((front | length) << 112, 2),
-            126..=0xFFFF => ((front | 126) << 112 | length << 96, 4),
-            _ => ((front | 127) << 112 | length << 48, 10),
+        let number = match length {
+            0..=125 => (front | length as u128) << 112,
+            126..=0xFFFF => (front | 126) << 112 | (length as u128) << 96,
+            _ => (front | 127) << 112 | (length as u128) << 48,
         };
-        match mask {
-            Some(key) => Self {
-                number: number | u128::from(u32::from_be_bytes(key)) << (96 - 8 * len),
-                len: len + 4,
-            },
-            None => Self { number, len },
+        let len = Self::hybi_len(length, mask.is_some());
+        let key = mask.map_or(0, |key| u128::from(u32::from_be_bytes(key)));
+        Self {
+            number: number | key << (8 * (Self::ROOM - len)),
+            len: len as u8,
         }
     }
 

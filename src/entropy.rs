@@ -40,9 +40,8 @@ impl Entropy {
 
     #[inline]
     fn stream(&mut self) -> &mut ChaCha12Rng {
-        let seed = self.seed;
-        self.stream
-            .get_or_insert_with(|| Box::new(ChaCha12Rng::from_seed(seed)))
+        let Self { seed, stream } = self;
+        stream.get_or_insert_with(|| Box::new(ChaCha12Rng::from_seed(*seed)))
     }
 
     /// Gives the stream's room back, until the next byte is drawn.

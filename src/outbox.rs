@@ -61,11 +61,11 @@ impl Outbox {
     pub(crate) fn push_masked(&mut self, header: Header, payload: &[u8], key: [u8; 4]) {
         self.make_room(payload.len());
         header.write(&mut self.bytes);
-        for (block, offset) in payload.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+        for block in payload.chunks(BLOCK) {
             let end = self.bytes.len();
             self.bytes.extend_from_slice(block);
-            let block = self.bytes.get_mut(end..).unwrap_or_default();
-            mask::apply(block, key, offset);
+            // The key comes round with each block.
+            mask::apply(self.bytes.get_mut(end..).unwrap_or_default(), key, 0);
         }
     }
 

@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use common::rfc::{
     BINARY, BINARY_PART, CLOSE, Form, Found, HYBI, LAST, MORE, PING, PONG, ROLES, TEXT, TEXT_PART,
@@ -287,6 +288,23 @@ fn hy_5_every_frame_has_a_mask_of_its_own() {
         assert_eq!(keys.len(), 351);
         assert_eq!(BTreeSet::from_iter(&keys).len(), 351);
     }
+}
+
+/// RFC-5.3-2, RFC-5.3-3: what masks are made from is given back in a silence; none comes again.
+#[test]
+fn hy_5_no_mask_comes_again_after_a_silence() {
+    let mut conn = client(Rfc6455);
+    let mut now = Duration::ZERO;
+    let mut sent = Vec::new();
+    for _ in 0..50 {
+        conn.send_text("").unwrap();
+        sent.extend(drain(&mut conn));
+        while let Some(wait) = conn.tick(now) {
+            now += wait;
+        }
+    }
+    assert_eq!(now, Duration::from_secs(50));
+    assert_eq!(BTreeSet::from_iter(keys(&sent)).len(), 50);
 }
 
 /// RFC-5.3-3: the key of the opening, which a proxy sees, tells none of them.

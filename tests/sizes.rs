@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::mem::size_of;
+use std::time::Duration;
 
 use common::allocator::{Counting, Used, measure};
 use common::pair::answer_to;
@@ -122,6 +123,23 @@ fn a_connection_that_has_said_a_little_is_small() {
             conn
         });
         assert!(size(used) <= 1024, "{} bytes: {conn:?}", size(used));
+    }
+}
+
+#[test]
+fn after_a_second_of_silence_it_is_as_small_as_before() {
+    for mut opening in Opening::every() {
+        let (mut conn, used) = measure(|| {
+            let mut conn = opening.open();
+            conn.send_text("a").unwrap();
+            conn.advance(conn.transmit().len());
+            let second = Duration::from_secs(1);
+            assert_eq!(conn.tick(Duration::ZERO), Some(second));
+            assert_eq!(conn.tick(second), None);
+            conn
+        });
+        assert!(size(used) <= 512, "{} bytes: {conn:?}", size(used));
+        conn.send_text("a").unwrap();
     }
 }
 
