@@ -77,7 +77,7 @@ fn noise(entropy: &mut Entropy) -> u8 {
 }
 
 /// What shows a client that the server understood its request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum Proof {
     /// Hixie-75 asks for none.
     None,
@@ -112,13 +112,6 @@ impl<const N: usize> Base64<N> {
 
     pub(crate) fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-/// Never shows a key.
-impl<const N: usize> core::fmt::Debug for Base64<N> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Base64({N} bytes)")
     }
 }
 
@@ -197,7 +190,8 @@ mod tests {
         let mut seen_noise = BTreeSet::new();
         let mut largest = 0;
         let (mut space_second, mut space_last_but_one) = (false, false);
-        for seed in 0..=255 {
+        let last = if cfg!(miri) { 5 } else { 255 };
+        for seed in 0..=last {
             let (key, number) = make_key(&mut Entropy::new([seed; 32]));
             assert_eq!(part(key.as_bytes()), Ok(number), "{key:?}");
             assert!(!key.starts_with(' ') && !key.ends_with(' '), "{key:?}");
@@ -214,6 +208,9 @@ mod tests {
             largest = largest.max(number * spaces as u32);
             space_second |= key.as_bytes()[1] == b' ';
             space_last_but_one |= key.as_bytes()[key.len() - 2] == b' ';
+        }
+        if cfg!(miri) {
+            return;
         }
         assert!(seen_spaces[1..].iter().all(|n| *n > 0), "{seen_spaces:?}");
         assert!(seen_noise.into_iter().eq((0x21..=0x2f).chain(0x3a..=0x7e)));

@@ -76,13 +76,14 @@ mod tests {
 
     #[test]
     fn every_number_in_range_is_drawn_and_none_beyond() {
-        for max in [0_u32, 1, 2, 11, 77] {
+        let (draws, most) = if cfg!(miri) { (60, 3) } else { (10_000, 5) };
+        for max in [0_u32, 1, 2, 11, 77].into_iter().take(most) {
             let mut entropy = Entropy::new([7; 32]);
             let mut seen = alloc::vec![0_u32; max as usize + 1];
-            for _ in 0..10_000 {
+            for _ in 0..draws {
                 seen[entropy.up_to(max) as usize] += 1;
             }
-            let fair = 10_000 / (max + 1);
+            let fair = draws / (max + 1);
             assert!(seen.iter().all(|n| *n > fair / 2 && *n < fair * 2));
         }
         assert!((0..100).any(|n| Entropy::new([n; 32]).up_to(u32::MAX) > u32::MAX / 2));

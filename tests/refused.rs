@@ -948,3 +948,51 @@ fn debug_shows_no_secrets() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
+
+/// Nor what is held of a conversation: part of a ping, one not yet answered, what keys stand for.
+#[test]
+fn debug_shows_nothing_that_is_held() {
+    let config = config().high_water(0);
+    let check = |conn: &Connection, held: &[u8]| {
+        let (shown, numbers) = (format!("{conn:?}"), format!("{held:?}"));
+        assert!(!shown.contains(numbers.trim_matches(['[', ']'])), "{shown}");
+    };
+    let server = || Connection::established(&config, Role::Server, Dialect::Rfc6455, [0; 32]);
+    let ping = b"\x89\x83\0\0\0\0\x21\x22\x23";
+    let mut part = server();
+    take(&mut part, &ping[..8]);
+    check(&part, &ping[6..8]);
+    let mut unanswered = server();
+    unanswered.send_text("a").unwrap();
+    take(&mut unanswered, ping);
+    check(&unanswered, &ping[6..]);
+
+    // The draft's own example.
+    let mut server = Connection::server(&config);
+    take(
+        &mut server,
+        "GET /demo HTTP/1.1\r\n\
+         Host: example.com\r\n\
+         Connection: Upgrade\r\n\
+         Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n\
+         Upgrade: WebSocket\r\n\
+         Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n\
+         Origin: http://example.com\r\n\r\n",
+    );
+    server.accept(&Accept::new()).unwrap();
+    let shown = format!("{server:?}");
+    assert!(
+        !shown.contains("829309203") && !shown.contains("259970620"),
+        "{shown}"
+    );
+
+    // The answer that is expected is another.
+    let target = Target::new("ws://example.com/").unwrap();
+    let target = target.dialect(Dialect::Hixie76);
+    let client = |entropy| {
+        let mut conn = Connection::client(&config, &target, entropy);
+        conn.advance(conn.transmit().len());
+        format!("{conn:?}")
+    };
+    assert_eq!(client([1; 32]), client([2; 32]));
+}

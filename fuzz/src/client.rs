@@ -11,6 +11,7 @@ use super::http::{split, trim};
 use super::options::Options;
 use super::proof::{accept_value, answer, is_key};
 use super::run::{App, ENTROPY, Run};
+use super::shown::check_same;
 
 /// Options: switches, the two of `limits`, the reply (0: all of it is input; 1: the right one
 /// comes first; 2: with a byte changed; 3: the right answer behind the first head, or as its first
@@ -32,6 +33,7 @@ pub fn client(input: &[u8]) {
         lazy: reply & 16 != 0,
         quiet,
         high_water: limits.high_water,
+        timeouts: limits.timeouts,
     };
     let dialect = match reply >> 2 & 3 {
         0 if old => Dialect::Hixie75,
@@ -69,7 +71,7 @@ pub fn client(input: &[u8]) {
     let sent = sent.expect("the request comes first");
     assert_eq!(sent, whole.frames);
     if whole.is_open() {
-        right.check(&bytes);
+        right.check(&bytes, &whole.reply);
     } else {
         let config = config.strict_utf8(false).strict_frames(false);
         let limited = config.auto_pong(true) != Config::new();
@@ -93,6 +95,7 @@ fn opening(dialect: Dialect, protocol: bool, secure: bool) -> &'static Opening {
         let target = target(dialect, protocol, secure);
         let conn = Connection::client(&Config::new(), &target, ENTROPY);
         let request = conn.transmit().to_vec();
+        check_hidden(conn, &target);
         let right = Expected::of(&request, &target, dialect);
         Opening {
             target,
@@ -100,6 +103,16 @@ fn opening(dialect: Dialect, protocol: bool, secure: bool) -> &'static Opening {
             right,
         }
     })
+}
+
+/// Neither the entropy is shown nor what was made of it.
+fn check_hidden(mut conn: Connection, target: &Target) {
+    let mut other = Connection::client(&Config::new(), target, [8; 32]);
+    for conn in [&mut conn, &mut other] {
+        // Its length is shown, and the keys of Hixie-76 have any.
+        conn.advance(conn.transmit().len());
+    }
+    check_same(&conn, &other);
 }
 
 pub fn target(dialect: Dialect, protocol: bool, secure: bool) -> Target {
@@ -279,9 +292,11 @@ impl Expected {
     }
 
     /// Of a reply that a client took for right.
-    fn check(&self, reply: &[u8]) {
+    fn check(&self, reply: &[u8], told: &[(String, Vec<u8>)]) {
         assert!(reply.starts_with(&self.head[..self.fixed]));
         let (fields, behind) = split(reply);
+        let all = fields.iter().map(|(name, value)| (name, trim(value)));
+        assert!(all.eq(told.iter().map(|(name, value)| (name, &value[..]))));
         for (name, values) in &self.fields {
             let mut found = fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
             let (_, value) = found.next().expect("it has to be there");

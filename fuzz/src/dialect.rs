@@ -31,6 +31,10 @@ pub fn is_hybi(dialect: Dialect) -> bool {
 
 /// Those that are on, the oldest first.
 pub fn those_of(on: [bool; 5]) -> Dialects {
-    let on = ALL.into_iter().zip(on).filter(|(_, on)| *on);
-    on.fold(Dialects::NONE, |set, (dialect, _)| set.with(dialect))
+    let (on, off): (Vec<_>, Vec<_>) = ALL.into_iter().zip(on).partition(|(_, on)| *on);
+    let with = |set: Dialects, (dialect, _)| set.with(dialect);
+    let without = |set: Dialects, (dialect, _)| set.without(dialect);
+    let set = on.into_iter().fold(Dialects::NONE, with);
+    assert_eq!(off.into_iter().fold(Dialects::ALL, without), set);
+    set
 }

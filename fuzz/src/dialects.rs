@@ -2,7 +2,9 @@
 
 use hybi::{Accept, Closed, Config, Connection, Dialect, Dialects, Event};
 
-use super::dialect::{DRAFT, HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi, those_of};
+use super::dialect::{
+    ALL, DRAFT, HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi, those_of,
+};
 use super::http::split;
 use super::options::Options;
 
@@ -61,6 +63,11 @@ pub fn dialects(input: &[u8]) {
         draft: DRAFT_VALUES[options.number() % DRAFT_VALUES.len()],
     };
     let on = those_of(options.switches());
+    let shown = format!("{on:?}");
+    for dialect in ALL {
+        let is_shown = shown.contains(&format!("{dialect:?}"));
+        assert_eq!(is_shown, on.contains(dialect), "{shown}");
+    }
     let [plain] = options.switches();
     let config = Config::new().dialects(on).plain_http(plain);
 

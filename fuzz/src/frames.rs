@@ -22,6 +22,7 @@ pub fn frames(input: &[u8]) {
         lazy,
         quiet,
         high_water: limits.high_water,
+        timeouts: limits.timeouts,
     };
     let role = if client { Role::Client } else { Role::Server };
     let dialect = match (seven, eight) {

@@ -3,16 +3,19 @@
 use std::fmt::Debug;
 
 use httparse::{EMPTY_HEADER, Status};
-use hybi::{Accept, Closed, Config, Connection, Dialect, Dialects, Event, Request, Tunnel};
+use hybi::{
+    Accept, Closed, Config, Connection, Dialect, Dialects, Event, Phase, Refused, Request, Tunnel,
+};
 
 use super::client::target;
 use super::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
 use super::http::{split, trim};
 use super::proof::is_key;
+use super::shown::{check_error, check_same};
 
 /// Any head: one that is accepted can be written down again, and is accepted alike.
 pub fn head(bytes: &[u8]) {
-    let config = Config::new().dialects(Dialects::ALL).plain_http(true);
+    let config = config();
     let mut conn = Connection::server(&config);
     let mut copy = bytes.to_vec();
     let mut input = &mut copy[..];
@@ -21,10 +24,23 @@ pub fn head(bytes: &[u8]) {
         check_values(&request);
         check_fields(&request, head);
         let again = again(&request, head);
+        check_hidden(&conn, &request, head);
         let upgrade = Connection::upgrade(&config, &again, &Accept::new());
         let accepted = conn.accept(&Accept::new());
         assert_eq!(accepted, upgrade.as_ref().map(drop).map_err(|e| *e));
+        if let Some(dialect) = request.dialect() {
+            let others = Dialects::ALL.without(dialect);
+            let off = Connection::upgrade(&config.dialects(others), &again, &Accept::new());
+            assert_eq!(off.err(), Some(Refused::Unsupported(dialect)));
+        }
         if let Ok((_, reply)) = upgrade {
+            let with = |cookie| {
+                let fields = [("Set-Cookie", cookie)];
+                let accept = Accept::new().headers(&fields);
+                let upgrade = Connection::upgrade(&config, &again, &accept);
+                upgrade.expect("one field more").1
+            };
+            check_same(&with("a=1"), &with("b=2"));
             assert_eq!(conn.transmit(), reply.as_bytes());
             let (status, reason) = (reply.status(), reply.reason());
             let mut printed = format!("HTTP/1.1 {status} {reason}\r\n");
@@ -35,6 +51,10 @@ pub fn head(bytes: &[u8]) {
     let whole = tunnel(bytes, bytes.len().max(1));
     assert_eq!(tunnel(bytes, 1), whole);
     assert_eq!(tunnel(bytes, 3), whole);
+}
+
+fn config() -> Config {
+    Config::new().dialects(Dialects::ALL).plain_http(true)
 }
 
 /// RQ-2, RQ-12, RQ-16, H76-11, H76-14: nothing is in doubt, and what goes into a reply can't
@@ -55,6 +75,7 @@ fn check_values(request: &Request) {
         assert_eq!(count("Upgrade"), 0);
         return;
     };
+    check_origin(request);
     assert_eq!(count("Upgrade"), 1);
     if let Some(origin) = request.origin() {
         assert!(visible(origin) && !origin.is_empty());
@@ -78,6 +99,15 @@ fn check_values(request: &Request) {
     }
 }
 
+/// H76-12
+fn check_origin(request: &Request) {
+    let origin = request.origin().unwrap_or_default();
+    let (upper, longer) = (origin.to_ascii_uppercase(), format!("{origin}a"));
+    assert!(!request.origin_among(&[&longer, ""]));
+    let among = request.origin_among(&[&longer, &upper]);
+    assert_eq!(among, request.origin().is_some());
+}
+
 /// Another parser reads the same, and so does a plain one.
 fn check_fields(request: &Request, head: &[u8]) {
     let mut fields = [EMPTY_HEADER; 100];
@@ -95,6 +125,33 @@ fn check_fields(request: &Request, head: &[u8]) {
         assert_eq!(value, other.value);
         assert_eq!(value, trim(plain_value));
     }
+}
+
+/// No key is shown, and no cookie.
+fn check_hidden(conn: &Connection, request: &Request, head: &[u8]) {
+    let (raw, _) = split(head);
+    let mut text = format!("GET {} HTTP/1.1\r\n", request.resource()).into_bytes();
+    for (name, value) in raw {
+        let is = |one: &str| name.eq_ignore_ascii_case(one);
+        let value = match value {
+            _ if is(KEY) => b"AAAAAAAAAAAAAAAAAAAAAA==",
+            _ if is(KEY1) || is(KEY2) => &b"1 0"[..],
+            value => value,
+        };
+        text.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    }
+    text.extend(b"Cookie: a=1\r\n\r\n");
+    let mut other = Connection::server(&config());
+    let said = other.receive(&mut &mut text[..]);
+    let Some(Event::Request(said)) = said else {
+        let Some(Event::Closed(Closed::Protocol(error))) = said else {
+            panic!("{said:?}");
+        };
+        assert_eq!(error.status(), Some(431), "it only got longer");
+        return;
+    };
+    check_same(&said, request);
+    check_same(&other, conn);
 }
 
 /// The request made from what it says of itself; only of a key the spaces round it are lost there.
@@ -130,15 +187,27 @@ fn facts(request: &Request) -> impl PartialEq + Debug {
 fn tunnel(bytes: &[u8], size: usize) -> (Option<Result<(), Closed>>, usize) {
     let target = target(Dialect::Hixie76, false, false);
     let mut tunnel = Tunnel::new(&Config::new(), &target, None).expect("no fields");
+    tunnel.advance(tunnel.transmit().len());
+    assert_eq!(tunnel.transmit(), b"");
     let mut taken = 0;
     for mut piece in bytes.chunks(size) {
         let length = piece.len();
         let outcome = tunnel.receive(&mut piece);
         taken += length - piece.len();
-        if outcome.is_some() {
-            return (outcome, taken);
+        if let Some(outcome) = &outcome {
+            if let Err(why) = outcome {
+                check_error(why);
+            }
+            assert_eq!(tunnel.receive_eof(), *outcome);
+            return (Some(outcome.clone()), taken);
         }
         assert_eq!(piece, b"");
     }
+    let eof = Err(Closed::Eof(Phase::Opening));
+    assert_eq!(tunnel.receive_eof(), eof);
+    assert_eq!(
+        tunnel.receive(&mut &b"HTTP/1.1 200 OK\r\n\r\n"[..]),
+        Some(eof)
+    );
     (None, taken)
 }

@@ -20,6 +20,7 @@ mod reference;
 mod reply;
 mod run;
 mod server;
+mod shown;
 
 pub use client::client;
 pub use dialects::dialects;

@@ -1,5 +1,7 @@
 //! The options in front of an input.
 
+use std::time::Duration;
+
 use hybi::Config;
 
 /// The options in front of an input.
@@ -29,10 +31,14 @@ impl<'a> Options<'a> {
         let mut limits = Limits::default();
         match self.number() {
             0 => {}
-            1 => limits.config = limits.config.max_head(1 << 20).max_line(1 << 20),
+            1 => limits.config = limits.config.max_head(usize::MAX).max_line(usize::MAX),
             n => {
                 limits.high_water = n;
                 limits.max_fragments = n as u32 - 2;
+                limits.timeouts = Timeouts {
+                    opening: Duration::from_millis(n as u64),
+                    closing: Duration::from_millis(1000 - n as u64),
+                };
                 limits.config = limits
                     .config
                     .max_head(8 * n)
@@ -40,12 +46,19 @@ impl<'a> Options<'a> {
                     .max_headers(n / 8)
                     .max_pending(2 * n)
                     .high_water(n)
-                    .max_fragments(limits.max_fragments);
+                    .max_fragments(limits.max_fragments)
+                    .handshake_timeout(limits.timeouts.opening)
+                    .close_timeout(limits.timeouts.closing);
             }
         }
-        if let Some(most) = self.number().checked_sub(1) {
-            limits.max_frame = most as u64;
-            limits.config = limits.config.max_frame(limits.max_frame);
+        match self.number() {
+            0 => {}
+            // FR-7: the format's own is still held to.
+            255 => limits.config = limits.config.max_frame(u64::MAX),
+            n => {
+                limits.max_frame = n as u64 - 1;
+                limits.config = limits.config.max_frame(limits.max_frame);
+            }
         }
         limits
     }
@@ -67,15 +80,33 @@ pub struct Limits {
     pub max_frame: u64,
     pub max_fragments: u32,
     pub high_water: usize,
+    pub timeouts: Timeouts,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            config: Config::new(),
+            config: Config::default(),
             max_frame: i64::MAX as u64,
             max_fragments: 64 * 1024,
             high_water: 64 * 1024,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// How long a silent peer is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    pub opening: Duration,
+    pub closing: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            opening: Duration::from_secs(10),
+            closing: Duration::from_secs(5),
         }
     }
 }

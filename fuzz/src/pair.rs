@@ -1,15 +1,18 @@
 //! A client and a server joined: what one is told to say, the other hears.
 
+use std::fmt::Debug;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use hybi::{
     Accept, Close, Closed, Config, Connection, Dialect, Dialects, Encoded, Event, Message, Phase,
-    Refused, Role, Target,
+    Refused, Role, Target, TooLong,
 };
 
 use super::dialect::{ALL, is_hybi};
 use super::options::Options;
 use super::run::ENTROPY;
+use super::shown::check_error;
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
@@ -20,12 +23,17 @@ const CONTROL: usize = 2 + 4 + 125;
 /// What goes in front of any other frame at most, with the byte behind one of Hixie-76.
 const ENVELOPE: usize = 2 + 8 + 4;
 
+/// What a message is made of, one character after another.
+const CHARACTERS: [&str; 4] = ["a", "\u{e9}", "\u{2603}", "\u{1f600}"];
+
 #[derive(Clone, Debug, PartialEq)]
 enum Item {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
+    /// A message that is, from there on.
+    TooLong,
 }
 
 /// One end, with its socket.
@@ -39,8 +47,10 @@ struct End {
     /// What is being sent in parts.
     partial: Option<Item>,
     message: Message,
-    /// It closed by itself.
-    closes: bool,
+    /// The longest that it puts together.
+    limit: usize,
+    /// With which it closed by itself.
+    last_words: Option<Close>,
     closed: Option<Closed>,
     ended: bool,
 }
@@ -56,15 +66,21 @@ struct Pair {
     messages: usize,
 }
 
-/// Options: the dialect, the oldest first; whether it was opened elsewhere; and what may be
-/// pending, 0 for the default. Then steps of two bytes: what is done, by the server if it is a
+/// Options: the dialect, the oldest first; 1 if it was opened elsewhere, and 2 if messages are put
+/// together up to 100 bytes only; and what may be pending, 0 for the default. Then steps of two bytes: what is done, by the server if it is a
 /// capital, and how much of it.
 pub fn pair(input: &[u8]) {
     let mut options = Options(input);
     let dialect = ALL[options.number() % ALL.len()];
-    let [established] = options.switches();
+    let [established, short] = options.switches();
     let limit = options.number();
     let mut pair = Pair::new(dialect, established, limit);
+    if short {
+        for end in &mut pair.ends {
+            end.limit = 100;
+            end.message = Message::new(end.limit);
+        }
+    }
     for step in options.wire().chunks_exact(2) {
         let who = usize::from(step[0].is_ascii_uppercase());
         pair.step(who, step[0].to_ascii_lowercase(), step[1]);
@@ -81,7 +97,8 @@ impl End {
             heard: Vec::new(),
             partial: None,
             message: Message::new(usize::MAX),
-            closes: false,
+            limit: usize::MAX,
+            last_words: None,
             closed: None,
             ended: false,
         }
@@ -99,15 +116,16 @@ impl End {
         while let Some(event) = self.conn.receive(&mut input) {
             assert_eq!(self.closed, None, "{event:?} after the end");
             events += 1;
+            check_hidden(&event);
             self.heard.extend(match event {
-                Event::Text(piece) => {
-                    let text = self.message.text(&piece).expect("no limit");
-                    text.map(|text| Item::Text(text.to_owned()))
-                }
-                Event::Binary(piece) => {
-                    let bytes = self.message.binary(&piece).expect("no limit");
-                    bytes.map(|bytes| Item::Binary(bytes.to_vec()))
-                }
+                Event::Text(piece) => match self.message.text(&piece) {
+                    Ok(text) => text.map(|text| Item::Text(text.to_owned())),
+                    Err(error) => Some(too_long(error, self.limit)),
+                },
+                Event::Binary(piece) => match self.message.binary(&piece) {
+                    Ok(bytes) => bytes.map(|bytes| Item::Binary(bytes.to_vec())),
+                    Err(error) => Some(too_long(error, self.limit)),
+                },
                 Event::Ping(payload) => Some(Item::Ping(payload.as_bytes().to_vec())),
                 Event::Pong(payload) => Some(Item::Pong(payload.as_bytes().to_vec())),
                 Event::Request(_) => {
@@ -123,13 +141,14 @@ impl End {
             });
         }
         assert!(input.is_empty() || self.closed.is_some());
+        check_hidden(&self.message);
         self.wire.drain(..n);
         n + events
     }
 
     /// Why it can't say that, whatever room there is.
     fn refusal(&self, step: u8, dialect: Dialect) -> Option<Refused> {
-        if self.closes || self.conn.closed().is_some() {
+        if self.last_words.is_some() || self.conn.closed().is_some() {
             return Some(Refused::Closing);
         }
         if !self.conn.is_open() {
@@ -141,6 +160,7 @@ impl End {
             b't' => (self.partial.is_none(), true),
             b'b' => (self.partial.is_none(), hybi),
             b'e' | b's' => (self.partial.is_none(), !masks),
+            b'g' => (self.partial.is_none(), hybi && !masks),
             b'p' | b'q' => (!matches!(self.partial, Some(Item::Binary(_))), hybi),
             b'x' | b'y' => (!matches!(self.partial, Some(Item::Text(_))), hybi),
             _ => (true, hybi),
@@ -153,26 +173,35 @@ impl End {
 
     /// Of what was said and not refused.
     fn note(&mut self, step: u8, text: String) {
+        // That of the other end, which is the same.
+        let limit = self.limit;
         let control = |text: String| text.into_bytes()[..].iter().copied().take(125).collect();
         let whole = match step {
             b'i' => Item::Ping(control(text)),
             b'o' => Item::Pong(control(text)),
-            b'b' => Item::Binary(text.into()),
+            b'b' | b'g' => Item::Binary(text.into()),
             b'p' | b'q' | b'x' | b'y' => {
+                let more = text.len();
                 match &mut self.partial {
                     Some(Item::Text(so_far)) => so_far.push_str(&text),
                     Some(Item::Binary(so_far)) => so_far.extend_from_slice(text.as_bytes()),
                     partial if matches!(step, b'p' | b'q') => *partial = Some(Item::Text(text)),
                     partial => *partial = Some(Item::Binary(text.into())),
                 }
+                let length = self.partial.as_ref().map_or(0, Item::len);
+                if length > limit && length - more <= limit {
+                    self.told.push(Item::TooLong);
+                }
                 if matches!(step, b'q' | b'y') {
-                    self.told.extend(self.partial.take());
+                    let whole = self.partial.take();
+                    self.told.extend(whole.filter(|_| length <= limit));
                 }
                 return;
             }
             _ => Item::Text(text),
         };
-        self.told.push(whole);
+        let fits = whole.len() <= limit || matches!(whole, Item::Ping(_) | Item::Pong(_));
+        self.told.push(if fits { whole } else { Item::TooLong });
     }
 
     /// What it heard but for the answers to its own pings, which come in the order of these, each
@@ -198,9 +227,41 @@ impl End {
     }
 }
 
+impl Item {
+    fn len(&self) -> usize {
+        match self {
+            Item::Text(text) => text.len(),
+            Item::Binary(bytes) | Item::Ping(bytes) | Item::Pong(bytes) => bytes.len(),
+            Item::TooLong => 0,
+        }
+    }
+}
+
+fn too_long(error: TooLong, limit: usize) -> Item {
+    check_error(&error);
+    assert_eq!(error, TooLong { limit });
+    Item::TooLong
+}
+
+/// Neither what is sent is shown, as text or as numbers, nor the entropy. Masks are, of four bytes.
+fn check_hidden(value: &dyn Debug) {
+    static HIDDEN: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let texts = CHARACTERS.map(|character| character.repeat(5));
+        let bytes = texts.iter().map(String::as_bytes).chain([&ENTROPY[..]]);
+        let numbers = bytes.map(|bytes| format!("{:?}", &bytes[..5]));
+        let numbers = numbers.map(|shown| shown.trim_matches(['[', ']']).to_owned());
+        numbers
+            .chain(CHARACTERS.map(|character| character.repeat(2)))
+            .collect()
+    });
+    let shown = format!("{value:?}");
+    let mut hidden = HIDDEN.iter();
+    assert!(!hidden.any(|text| shown.contains(text)), "{shown}");
+}
+
 impl Pair {
     fn new(dialect: Dialect, established: bool, limit: usize) -> Self {
-        let mut config = Config::new().dialects(Dialects::ALL);
+        let mut config = Config::new().dialects(Dialects::default().with(Dialect::Hixie75));
         let mut max_pending = 1 << 20;
         if limit > 0 {
             // The heads have to fit.
@@ -228,14 +289,21 @@ impl Pair {
 
     fn step(&mut self, who: usize, step: u8, amount: u8) {
         let amount = usize::from(amount.wrapping_sub(b'0'));
-        // Up to the second form of a length, and far into it.
-        let length = amount * amount / 16;
+        // Up to the second form of a length, and far into it; or the third.
+        let length = match amount {
+            255 => 1 << 16,
+            _ => amount * amount / 16,
+        };
         match step {
             b'd' => drop(self.drain(who, length)),
-            b'f' => drop(self.feed(who, length)),
-            b'c' => self.close(who),
+            b'f' => {
+                self.feed(who, length);
+                // Now it may hold half of something.
+                check_hidden(&self.ends[who].conn);
+            }
+            b'c' => self.close(who, amount),
             b'w' => self.wait(),
-            b't' | b'b' | b'e' | b's' | b'p' | b'q' | b'x' | b'y' | b'i' | b'o' => {
+            b't' | b'b' | b'e' | b'g' | b's' | b'p' | b'q' | b'x' | b'y' | b'i' | b'o' => {
                 self.say(who, step, length);
             }
             _ => {}
@@ -279,19 +347,35 @@ impl Pair {
         }
     }
 
-    fn close(&mut self, who: usize) {
+    /// With a code that the lower four bits of `amount` say, and a reason that the next two do.
+    fn close(&mut self, who: usize, amount: usize) {
+        let code = 1000 + (amount % 16) as u16;
+        let reason = match amount / 16 % 4 {
+            0 => "bye".to_owned(),
+            1 => String::new(),
+            more => "-".repeat(121 + more),
+        };
+        // HY-8: 1005 stands for no code.
+        let is_code = matches!(code, 1000..=1003 | 1007..=1014);
+        let can_be_sent = (is_code || code == 1005 && reason.is_empty()) && reason.len() <= 123;
         let last_words = if is_hybi(self.dialect) {
-            Close::with(1000, "bye")
+            Close::with(code, &reason)
         } else {
             Close::new()
         };
         let end = &mut self.ends[who];
         let is_open = end.conn.is_open();
-        let over = end.closes || end.conn.closed().is_some();
+        let over = end.last_words.is_some() || end.conn.closed().is_some();
+        let bad = is_open && is_hybi(self.dialect) && !can_be_sent;
+        let before = end.conn.transmit().len();
         let done = end.conn.close(&last_words);
-        assert_eq!(done.err(), over.then_some(Refused::Closing));
-        if !over {
-            end.closes = true;
+        let refused = over.then_some(Refused::Closing);
+        let refused = refused.or(bad.then_some(Refused::BadClose));
+        assert_eq!(done.err(), refused);
+        if refused.is_some() {
+            assert_eq!(end.conn.transmit().len(), before);
+        } else {
+            end.last_words = Some(last_words);
             self.early |= !is_open;
         }
     }
@@ -299,21 +383,39 @@ impl Pair {
     fn say(&mut self, who: usize, step: u8, length: usize) {
         self.messages += 1;
         // Characters of one to four bytes.
-        let character = ["a", "\u{e9}", "\u{2603}", "\u{1f600}"][self.messages % 4];
+        let character = CHARACTERS[self.messages % 4];
         let repeated = character.repeat(length / character.len());
         let text = format!("{}{repeated}", self.messages);
         let bytes = text.as_bytes();
         let control = &bytes[..bytes.len().min(125)];
         let end = &mut self.ends[who];
         let expected = end.refusal(step, self.dialect);
+        let encoded = match step {
+            b'e' => Some(Encoded::text(self.dialect, &text)),
+            b'g' => {
+                let encoded = Encoded::binary(self.dialect, bytes);
+                assert_eq!(encoded.is_some(), is_hybi(self.dialect));
+                encoded
+            }
+            _ => None,
+        };
+        check_hidden(&encoded);
         let conn = &mut end.conn;
+        if matches!(step, b'i' | b'o') && expected.is_none() && bytes.len() > control.len() {
+            assert_eq!(conn.send_ping(bytes), Err(Refused::TooLong));
+            assert_eq!(conn.send_pong(bytes), Err(Refused::TooLong));
+        }
         let before = conn.transmit().len();
         let mut written = Vec::new();
         let done = match step {
             b't' => conn.send_text(&text),
             b'b' => conn.send_binary(bytes),
-            b'e' => conn.send_encoded(&Encoded::text(self.dialect, &text)),
+            b'e' | b'g' => match &encoded {
+                Some(message) => conn.send_encoded(message),
+                None => return,
+            },
             b's' => conn.frame_text(&text).map(|frame| {
+                check_hidden(&frame);
                 written = frame.slices().concat();
                 written.truncate(written.len() / 2);
                 frame.wrote(written.len());
@@ -357,7 +459,7 @@ impl Pair {
     }
 
     fn finish(mut self) {
-        if !self.ends.iter().any(|end| end.closes) {
+        if !self.ends.iter().any(|end| end.last_words.is_some()) {
             self.drive();
             for who in [CLIENT, SERVER] {
                 let (end, other) = (&self.ends[who], &self.ends[1 - who]);
@@ -369,7 +471,7 @@ impl Pair {
                 let last = answered.map(|payload| Item::Ping(payload.to_vec()));
                 assert_eq!(pings.next(), last.as_ref(), "the last ping is answered");
             }
-            self.close(self.messages % 2);
+            self.close(self.messages % 2, 0);
         }
         self.drive();
         for who in [CLIENT, SERVER] {
@@ -377,7 +479,7 @@ impl Pair {
             assert!(end.conn.is_done());
             let (heard, _) = end.heard();
             // CL-20: who closes in Hixie-75 reads no more.
-            let deaf = self.dialect == Dialect::Hixie75 && end.closes;
+            let deaf = self.dialect == Dialect::Hixie75 && end.last_words.is_some();
             if self.early || deaf {
                 let told = other.told.iter().take(heard.len());
                 assert!(heard.into_iter().eq(told));
@@ -385,11 +487,17 @@ impl Pair {
                 assert!(heard.into_iter().eq(&other.told));
             }
             let expected = match self.dialect {
-                Dialect::Hixie75 if end.closes => Closed::Local,
+                Dialect::Hixie75 if end.last_words.is_some() => Closed::Local,
                 Dialect::Hixie75 => Closed::Eof(Phase::Open),
                 Dialect::Hixie76 => Closed::Clean(Close::new()),
                 // HY-8: what comes back is the code alone.
-                _ => Closed::Clean(Close::with(1000, if other.closes { "bye" } else { "" })),
+                _ => Closed::Clean(match (&other.last_words, &end.last_words) {
+                    (Some(words), _) => words.clone(),
+                    (None, words) => {
+                        let code = words.as_ref().and_then(Close::code);
+                        Close::with(code.expect("somebody closed"), "")
+                    }
+                }),
             };
             assert!(end.closed.is_some());
             assert!(

@@ -13,6 +13,7 @@ use super::http::{assert_same_fields, trim};
 use super::options::Options;
 use super::proof::accept_value;
 use super::run::ENTROPY;
+use super::shown::{check_error, check_same};
 
 /// What stands behind a string; none holds it.
 const END: u8 = 0xFF;
@@ -92,11 +93,11 @@ impl Passed<'_> {
     fn target(&self, dialect: Dialect) -> Option<(Target, Vec<Field>)> {
         let mut target = match Target::new(&self.url) {
             Ok(target) => target.dialect(dialect),
-            Err(Refused::BadUrl { at }) => {
-                assert!(at <= self.url.len());
+            Err(refused) => {
+                check_error(&refused);
+                assert!(matches!(refused, Refused::BadUrl { at } if at <= self.url.len()));
                 return None;
             }
-            Err(other) => panic!("{other:?}"),
         };
         let host = self.host(&target);
         let is_hybi = is_hybi(dialect);
@@ -132,11 +133,16 @@ impl Passed<'_> {
         if !asked.is_empty() {
             known.push(field(protocol_name(dialect), &asked.join(", ")));
         }
+        let mut other = target.clone();
         for (name, value) in &self.fields {
             let is_good = is_added(name, value) && !is_one_of(name, &["Host", "Origin"]);
             set(&mut target, |target| target.header(name, value), is_good);
-            known.extend(is_good.then(|| field(name, value)));
+            if is_good {
+                known.push(field(name, value));
+                set(&mut other, |other| other.header("X", ""), true);
+            }
         }
+        check_same(&target, &other);
         Some((target, known))
     }
 
@@ -166,6 +172,9 @@ impl Passed<'_> {
         let Ok(tunnel) = tunnel else {
             return;
         };
+        let hidden = authorization.map(|value| "a".repeat(value.len()));
+        let other = Tunnel::new(config, target, hidden.as_deref()).expect("good letters");
+        check_same(&tunnel, &other);
         let to = format!("{}:{}", target.host(), target.port());
         let mut known = vec![field("Host", &to)];
         known.extend(authorization.map(|value| field("Proxy-Authorization", value)));
@@ -188,7 +197,9 @@ impl Passed<'_> {
         assert_eq!(request.dialect(), Some(dialect));
         assert_eq!(request.resource(), self.resource());
         let fields = self.borrowed();
+        let others = vec![("", ""); fields.len()];
         let mut accept = Accept::new().headers(&fields);
+        check_same(&accept, &Accept::new().headers(&others));
         // The last may be one that was refused, and so not asked for.
         let protocol = self.protocols.last().map(|name| &**name);
         if let Some(name) = protocol {
@@ -208,7 +219,8 @@ impl Passed<'_> {
             Ok(())
         };
         assert_eq!(server.accept(&accept), expected);
-        if expected.is_err() {
+        if let Err(refused) = expected {
+            check_error(&refused);
             assert!(!server.wants_write(), "a refused call changes nothing");
             return;
         }
@@ -255,6 +267,11 @@ impl Passed<'_> {
     fn response(&self, config: &Config, status: u16) {
         let fields = self.borrowed();
         let response = Response::new(status).headers(&fields).body(self.body);
+        let (others, body) = (vec![("", ""); fields.len()], vec![0; self.body.len()]);
+        check_same(
+            &response,
+            &Response::new(status).headers(&others).body(&body),
+        );
         let mut server = Connection::server(config);
         let mut bytes = PLAIN.to_vec();
         let event = server.receive(&mut &mut bytes[..]);
@@ -268,7 +285,8 @@ impl Passed<'_> {
             Ok(())
         };
         assert_eq!(server.respond(&response), expected);
-        if expected.is_err() {
+        if let Err(refused) = expected {
+            check_error(&refused);
             assert!(!server.wants_write(), "a refused call changes nothing");
             return;
         }
@@ -345,6 +363,7 @@ fn parse_response(bytes: &[u8]) -> Parsed<'_, u16> {
     let Ok(Status::Complete(length)) = response.parse(bytes) else {
         panic!("not a response: {:?}", String::from_utf8_lossy(bytes));
     };
+    assert!(response.reason.is_some_and(|reason| !reason.is_empty()));
     let status = response.code.unwrap_or_default();
     (status, owned(response.headers), &bytes[length..])
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use hybi::{
-    Accept, Close, Closed, Connection, Dialect, Event, ProtocolError, Refused, Request, Response,
-    Role,
+    Accept, Close, Closed, Connection, Dialect, Event, Phase, ProtocolError, Refused, Request,
+    Response, Role,
 };
 
 use super::dialect::is_hybi;
 use super::frame::{frame, unmask};
-use super::options::Cuts;
+use super::options::{Cuts, Timeouts};
+use super::shown::{check_error, check_piece};
 
 pub const AUTHORITY: &str = "proxy.example:8080";
 
@@ -30,6 +31,7 @@ pub struct App {
     pub quiet: bool,
     /// With more than that pending only the latest ping is answered.
     pub high_water: usize,
+    pub timeouts: Timeouts,
 }
 
 #[derive(Debug, PartialEq)]
@@ -62,6 +64,8 @@ pub struct Run {
     cuts: Cuts,
     pub story: Story,
     pub request: Option<Request>,
+    /// The fields that a client was shown of the reply.
+    pub reply: Vec<(String, Vec<u8>)>,
     waiting: bool,
     pub accepted: bool,
     pub established: bool,
@@ -85,6 +89,7 @@ impl Run {
             cuts,
             story: Story::default(),
             request: None,
+            reply: Vec::new(),
             waiting: false,
             accepted: false,
             frames: Vec::new(),
@@ -125,6 +130,7 @@ impl Run {
             run.story.sent.extend(frames);
         }
         run.check_end();
+        run.outlast();
         run
     }
 
@@ -164,10 +170,16 @@ impl Run {
             }
             Event::Open(open) => {
                 let protocol = open.protocol().map(str::to_owned);
+                for (name, value) in open.headers() {
+                    let is = |(one, _): &(&str, &[u8])| one.eq_ignore_ascii_case(name);
+                    assert_eq!(open.header(name), open.headers().find(is).map(|(_, v)| v));
+                    self.reply.push((name.to_owned(), value.to_owned()));
+                }
                 self.story.said.push(Said::Open(open.dialect(), protocol));
             }
             Event::Text(text) => {
                 assert!(text.is_last() || !text.as_str().is_empty());
+                check_piece(&text, text.as_str().len());
                 self.story.piece.extend_from_slice(text.as_str().as_bytes());
                 if text.is_last() {
                     let text = String::from_utf8(std::mem::take(&mut self.story.piece));
@@ -178,6 +190,7 @@ impl Run {
             }
             Event::Binary(binary) => {
                 assert!(binary.is_last() || !binary.as_bytes().is_empty());
+                check_piece(&binary, binary.as_bytes().len());
                 self.story.piece.extend_from_slice(binary.as_bytes());
                 if binary.is_last() {
                     let bytes = std::mem::take(&mut self.story.piece);
@@ -186,6 +199,7 @@ impl Run {
                 }
             }
             Event::Ping(payload) => {
+                check_piece(&payload, payload.as_bytes().len());
                 let payload = payload.as_bytes().to_vec();
                 if self.app.quiet {
                     // The application may answer by itself.
@@ -197,6 +211,7 @@ impl Run {
                 self.story.said.push(Said::Ping(payload));
             }
             Event::Pong(payload) => {
+                check_piece(&payload, payload.as_bytes().len());
                 let payload = payload.as_bytes().to_vec();
                 if self.app.echoes {
                     let done = self.conn.send_ping(&payload);
@@ -206,9 +221,12 @@ impl Run {
             }
             Event::Discarded(frame) => {
                 let said = Said::Discarded(frame.kind(), frame.len());
+                let is_empty = said == Said::Discarded(frame.kind(), 0);
+                assert_eq!(frame.is_empty(), is_empty);
                 self.story.said.push(said);
             }
             Event::Closed(why) => {
+                check_error(&why);
                 match &why {
                     Closed::Clean(close) => {
                         // HY-8: a code that was not there is not made up.
@@ -395,7 +413,10 @@ impl Run {
 
     /// Whether it was done; the refusal is part of the story.
     fn note(&mut self, done: Result<(), Refused>) -> bool {
-        self.story.said.extend(done.err().map(Said::Refused));
+        if let Err(refused) = done {
+            check_error(&refused);
+            self.story.said.push(Said::Refused(refused));
+        }
         done.is_ok()
     }
 
@@ -466,6 +487,56 @@ impl Run {
             Some(Closed::Protocol(_)) if self.is_hybi() => self.story.taken = 0,
             _ => {}
         }
+    }
+}
+
+impl Run {
+    /// The peer is silent from here on, and takes nothing: each wait has an end, and no early one.
+    fn outlast(&mut self) {
+        if self.conn.is_open() {
+            // No timeout runs, but the connection may come to rest.
+            for _ in 0..3 {
+                self.now += self.conn.tick(self.now).unwrap_or_default();
+            }
+            assert_eq!(self.conn.tick(self.now), None);
+            assert!(self.conn.is_open());
+            assert_eq!(self.conn.close(&Close::new()), Ok(()));
+        }
+        if self.conn.closed().is_none() {
+            let (phase, timeout) = if self.is_open() {
+                (Phase::Closing, self.app.timeouts.closing)
+            } else {
+                (Phase::Opening, self.app.timeouts.opening)
+            };
+            self.wait_for(timeout);
+            assert_eq!(self.conn.closed(), Some(&Closed::TimedOut(phase)));
+        }
+        while let Some(event) = self.conn.receive(&mut &mut [][..]) {
+            let Event::Closed(why) = event else {
+                panic!("an event out of nothing: {event:?}");
+            };
+            check_error(&why);
+        }
+        assert_eq!(self.conn.is_done(), !self.conn.wants_write());
+        if self.conn.wants_write() {
+            self.wait_for(self.app.timeouts.closing);
+        }
+        assert!(self.conn.is_done());
+        assert_eq!(self.conn.tick(self.now), None);
+    }
+
+    /// Until the timeout that runs is over.
+    fn wait_for(&mut self, timeout: Duration) {
+        const LEAST: Duration = Duration::from_nanos(1);
+        let state = |conn: &Connection| (conn.closed().cloned(), conn.transmit().len());
+        let before = state(&self.conn);
+        assert_eq!(self.conn.tick(self.now), Some(timeout));
+        self.now += timeout - LEAST;
+        assert_eq!(self.conn.tick(self.now), Some(LEAST));
+        assert_eq!(state(&self.conn), before);
+        self.now += LEAST;
+        assert_ne!(self.conn.tick(self.now), Some(Duration::ZERO));
+        assert_ne!(state(&self.conn), before);
     }
 }
 

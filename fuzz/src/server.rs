@@ -42,6 +42,7 @@ pub fn server(input: &[u8]) {
         lazy: answer & 8 != 0,
         quiet,
         high_water: limits.high_water,
+        timeouts: limits.timeouts,
     };
     let newest = VERSIONS.iter().find(|(dialect, _)| on.contains(*dialect));
     let elsewhere = match newest {

@@ -21,6 +21,7 @@ use crate::scan::{Piece, Quick, Scanner};
 use clock::Timer;
 use opening::{Gather, Opening, Step};
 pub use sending::Frame;
+use sending::Held;
 
 /// One end of a WebSocket connection, as a machine of bytes in and events and bytes out.
 ///
@@ -64,7 +65,7 @@ pub struct Connection {
     eof: bool,
     outbox: Outbox,
     /// The latest ping, to be answered once what is pending has gone out.
-    pong: Option<Box<[u8]>>,
+    pong: Option<Held>,
     /// Where a client's masks come from, from HyBi-7 on.
     entropy: Option<Box<Entropy>>,
     timer: Option<Timer>,

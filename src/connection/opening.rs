@@ -1,6 +1,6 @@
 //! The opening handshake, step by step: what the bytes of either side's head bring about.
 
-use core::mem;
+use core::{fmt, mem};
 
 use crate::challenge::{self, Proof};
 use crate::config::Config;
@@ -10,7 +10,6 @@ use crate::head::{Head, Limits, Progress};
 use crate::preface::{Found, Preface};
 use crate::scan::take;
 
-#[derive(Debug)]
 pub(super) enum Opening {
     /// Server: the first bytes, which need not be HTTP.
     Preface(Preface, Limits),
@@ -132,6 +131,20 @@ impl Opening {
     }
 }
 
+/// Never shows what keys stand for, nor what has to come of them.
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Opening::Preface(preface, _) => preface.fmt(f),
+            Opening::Request(head) => head.fmt(f),
+            Opening::Waiting(request) => request.fmt(f),
+            Opening::Key3 { key3, .. } => key3.fmt(f),
+            Opening::Reply { head, target, .. } => (head, target).fmt(f),
+            Opening::Answer { reply, answer, .. } => (reply, answer).fmt(f),
+        }
+    }
+}
+
 fn head_step(progress: Result<Progress, ProtocolError>, rest: &[u8]) -> Step {
     match progress {
         Ok(_) if rest.is_empty() => Step::More,
@@ -169,8 +182,8 @@ impl<const N: usize> Default for Gather<N> {
 }
 
 /// Never shows the bytes.
-impl<const N: usize> core::fmt::Debug for Gather<N> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl<const N: usize> fmt::Debug for Gather<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Gather({} of {N} bytes)", self.count)
     }
 }

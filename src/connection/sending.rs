@@ -1,5 +1,7 @@
 //! What the application sends.
 
+use alloc::boxed::Box;
+
 use crate::config::{Dialect, Role};
 use crate::encode::{self, Encoded, Envelope, Header};
 use crate::error::Refused;
@@ -7,6 +9,16 @@ use crate::opcode::{MAX_CONTROL, Opcode};
 use crate::outbox::Outbox;
 
 use super::{Connection, State};
+
+/// The payload of a ping that is not answered yet.
+pub(super) struct Held(Box<[u8]>);
+
+/// Never shows the bytes.
+impl core::fmt::Debug for Held {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Held({} bytes)", self.0.len())
+    }
+}
 
 impl Connection {
     /// Queues a whole text message.
@@ -242,7 +254,7 @@ impl Connection {
     fn make_room(&mut self, more: usize) -> Result<(), Refused> {
         match &self.pong {
             None => self.check_room(more),
-            Some(pong) => self.make_room_behind(pong.len(), more),
+            Some(pong) => self.make_room_behind(pong.0.len(), more),
         }
     }
 
@@ -259,12 +271,12 @@ impl Connection {
         if self.outbox.len() <= self.config.high_water {
             self.queue_frame(Opcode::Pong, true, payload);
         } else {
-            self.pong = Some(payload.into());
+            self.pong = Some(Held(payload.into()));
         }
     }
 
     pub(super) fn queue_pong(&mut self) {
-        if let Some(payload) = self.pong.take() {
+        if let Some(Held(payload)) = self.pong.take() {
             self.queue_frame(Opcode::Pong, true, &payload);
         }
     }

@@ -221,7 +221,7 @@ pub fn input(target: &str) -> BoxedStrategy<Bytes> {
             joined(vec(any::<u8>(), 32), key).boxed()
         }
         "pair" => {
-            let (who, amount) = (b"tbespqxyiowdf".to_vec(), b'0'..b'z');
+            let (who, amount) = (b"tbegspqxyiowdf".to_vec(), b'0'..b'z');
             let step = (select(who), any::<bool>(), amount).prop_map(|(step, server, amount)| {
                 let step = if server {
                     step.to_ascii_uppercase()
@@ -230,7 +230,8 @@ pub fn input(target: &str) -> BoxedStrategy<Bytes> {
                 };
                 vec![step, amount]
             });
-            let close = prop_oneof![Just(Vec::new()), Just(b"c0".to_vec()), Just(b"C0".to_vec())];
+            let close = (select(b"cC".to_vec()), b'0'..b'p').prop_map(|(who, how)| vec![who, how]);
+            let close = prop_oneof![1 => Just(Vec::new()), 2 => close];
             let steps = || vec(step.clone(), 0..12).prop_map(|steps| steps.concat());
             joined(options(3), joined(joined(steps(), close), steps())).boxed()
         }
