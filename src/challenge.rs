@@ -138,6 +138,7 @@ pub(crate) fn make_nonce(entropy: &mut Entropy) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeSet;
 
     #[test]
     fn key_1_2_7_digits_in_order_divided_by_spaces() {
@@ -153,6 +154,8 @@ mod tests {
         assert_eq!(part("\u{661}2 ".as_bytes()), Ok(2));
         assert_eq!(part("12\u{a0}\t ".as_bytes()), Ok(12));
         assert_eq!(part(b"12\t"), Err(KeyFault::NoSpaces));
+        assert_eq!(part(b"1:/ "), Ok(1));
+        assert_eq!(part(b":/ "), Err(KeyFault::NoDigits));
     }
 
     #[test]
@@ -184,6 +187,9 @@ mod tests {
     #[test]
     fn key_9_10_a_made_key_has_the_form_the_draft_gives_it() {
         let mut seen_spaces = [0_u32; 13];
+        let mut seen_noise = BTreeSet::new();
+        let mut largest = 0;
+        let (mut space_second, mut space_last_but_one) = (false, false);
         let last = if cfg!(miri) { 5 } else { 255 };
         for seed in 0..=last {
             let (key, number) = make_key(&mut Entropy::new([seed; 32]));
@@ -198,9 +204,18 @@ mod tests {
             );
             assert_eq!(spaces + noise + count(u8::is_ascii_digit), key.len());
             seen_spaces[spaces] += 1;
+            seen_noise.extend(key.bytes().filter(|b| *b != b' ' && !b.is_ascii_digit()));
+            largest = largest.max(number * spaces as u32);
+            space_second |= key.as_bytes()[1] == b' ';
+            space_last_but_one |= key.as_bytes()[key.len() - 2] == b' ';
         }
-        let all = seen_spaces[1..].iter().all(|n| *n > 0);
-        assert!(all || cfg!(miri), "{seen_spaces:?}");
+        if cfg!(miri) {
+            return;
+        }
+        assert!(seen_spaces[1..].iter().all(|n| *n > 0), "{seen_spaces:?}");
+        assert!(seen_noise.into_iter().eq((0x21..=0x2f).chain(0x3a..=0x7e)));
+        assert!(largest > u32::MAX / 2, "{largest}");
+        assert!(space_second && space_last_but_one);
     }
 
     #[test]

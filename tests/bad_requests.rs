@@ -178,6 +178,8 @@ fn rq_1_the_first_line_is_wrong_from_its_first_wrong_byte_on() {
             ),
             ("letter in the version", "/1.1", b"/1.^x", malformed, 400),
             ("version cut short", "HTTP/1.1", b"HT^", malformed, 400),
+            ("no number", "HTTP/1.1", b"HTTP/^", malformed, 400),
+            ("no slash", "HTTP/1.1", b"HTTP^1.1", malformed, 400),
         ],
     );
 }
@@ -972,6 +974,16 @@ fn a_plain_request_is_handed_over_where_that_is_on() {
     let (body, at) = edit_marked(get, "\r\n\r\n", "\r\n^Content-Length: 4\r\n\r\n");
     let error = header("Content-Length", at, Invalid);
     refused("body", config, &body, error, Some(400));
+
+    // So is a WebSocket's request whose `Upgrade` got lost on its way through a proxy.
+    for field in ["Key", "Key1", "Key2", "Version", "Draft"] {
+        let lost = edit(
+            get,
+            "\r\n\r\n",
+            format!("\r\nSec-WebSocket-{field}: 0\r\n\r\n"),
+        );
+        refused(field, config, &lost, NotWebSocket, Some(426));
+    }
 }
 
 /// RFC 9110, 15.3.5, 15.3.6, 15.4.5: these say nothing, whatever body is given.
@@ -989,5 +1001,56 @@ fn some_statuses_have_no_content() {
             assert!(sent.ends_with("\r\n\r\n"), "{sent}");
             assert_eq!(sent.contains("Content-Length: 0\r\n"), length, "{sent}");
         }
+    }
+}
+
+/// RFC 9110, 15, and RFC 6585, 4 and 5: the phrase of a status, or of its class.
+#[test]
+fn each_status_has_its_phrase() {
+    let phrases = [
+        (200, "OK"),
+        (201, "Created"),
+        (202, "Accepted"),
+        (203, "Success"),
+        (204, "No Content"),
+        (205, "Reset Content"),
+        (300, "Redirection"),
+        (301, "Moved Permanently"),
+        (302, "Found"),
+        (303, "See Other"),
+        (304, "Not Modified"),
+        (307, "Temporary Redirect"),
+        (308, "Permanent Redirect"),
+        (400, "Bad Request"),
+        (401, "Unauthorized"),
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (405, "Method Not Allowed"),
+        (408, "Request Timeout"),
+        (409, "Conflict"),
+        (410, "Gone"),
+        (414, "URI Too Long"),
+        (418, "Client Error"),
+        (421, "Misdirected Request"),
+        (426, "Upgrade Required"),
+        (429, "Too Many Requests"),
+        (431, "Request Header Fields Too Large"),
+        (500, "Internal Server Error"),
+        (501, "Not Implemented"),
+        (502, "Bad Gateway"),
+        (503, "Service Unavailable"),
+        (504, "Gateway Timeout"),
+        (505, "HTTP Version Not Supported"),
+        (599, "Server Error"),
+    ];
+    for (status, phrase) in phrases {
+        let server = Connection::server(&CONFIG.plain_http(true));
+        let mut server = Teller::answering(server, |conn, _| {
+            conn.respond(&hybi::Response::new(status)).unwrap();
+        });
+        server.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let sent = String::from_utf8(server.sent()).unwrap();
+        let line = sent.lines().next().unwrap();
+        assert_eq!(line, format!("HTTP/1.1 {status} {phrase}"));
     }
 }

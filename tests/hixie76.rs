@@ -1262,6 +1262,50 @@ fn fr_10_text_is_decoded_whole_wherever_it_is_cut() {
     }
 }
 
+/// The pieces of messages as they come: text only in whole characters, and no empty piece but the
+/// last. Behind the last, the end of file is one between two frames.
+#[test]
+fn fr_2_fr_3_fr_10_pieces() {
+    let reads: [&[u8]; 7] = [
+        b"\x00",
+        b"ab",
+        b"\xe2\x98",
+        b"\x83cd\xff\x00",
+        b"\xff\x00e",
+        b"f",
+        b"\xff",
+    ];
+    for dialect in [Hixie75, Hixie76] {
+        let mut conn = Connection::established(&Config::new(), Role::Server, dialect, [0; 32]);
+        let mut pieces = Vec::new();
+        for read in reads {
+            let mut read = read.to_vec();
+            let mut input = &mut read[..];
+            while let Some(event) = conn.receive(&mut input) {
+                let Event::Text(piece) = event else {
+                    panic!("{event:?}");
+                };
+                pieces.push((piece.as_str().to_owned(), piece.is_last()));
+            }
+        }
+        let expected = [
+            ("ab", false),
+            ("\u{2603}", false),
+            ("cd", true),
+            ("", true),
+            ("e", false),
+            ("f", false),
+            ("", true),
+        ];
+        let pieces: Vec<(&str, bool)> =
+            pieces.iter().map(|(s, last)| (s.as_str(), *last)).collect();
+        assert_eq!(pieces, expected);
+        conn.receive_eof();
+        let end = conn.receive(&mut &mut [][..]);
+        assert!(matches!(end, Some(Event::Closed(Closed::Eof(Phase::Open)))));
+    }
+}
+
 #[test]
 fn fr_10_strict_utf8_fails_instead() {
     let strict = Config::new().strict_utf8(true);

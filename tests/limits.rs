@@ -221,6 +221,11 @@ fn h76_34_a_status_line_of_1024_bytes() {
         client(Config::new().max_line(100), long(101)),
         Some(broken(error))
     );
+    // It is no limit for the lines behind the first.
+    let location = "Sec-WebSocket-Location:";
+    let field = ["X: ", &"x".repeat(1025), "\r\n", location].concat();
+    let long_field = |reply: Vec<u8>| edit(reply, location, field);
+    assert_eq!(client(Config::new(), long_field), opened);
 }
 
 #[test]

@@ -295,8 +295,10 @@ fn hy_6_rfc_6455_alone_demands_the_shortest_form() {
                 hears(role, HyBi7, &bytes, &whole);
                 hears(role, HyBi8, &bytes, &whole);
                 // At the last byte of the length, without waiting for a mask or payload.
-                let end = end(role, Rfc6455);
-                fails(end, &bytes[..at + 1], &[], Length { at: at as u64 }, 1002);
+                let error = Length { at: at as u64 };
+                for bytes in [&bytes[..at + 1], &bytes] {
+                    fails(end(role, Rfc6455), bytes, &[], error, 1002);
+                }
             }
         }
     }
@@ -531,6 +533,19 @@ fn hy_7_max_fragments_counts_every_frame_of_a_message() {
     }
 }
 
+/// RFC-10.4-1: with no frame allowed there is no message, but control frames.
+#[test]
+fn hy_7_max_fragments_of_0_takes_no_message() {
+    for (role, dialect) in every_end() {
+        let conn = || limited(Config::new().max_fragments(0), role, dialect);
+        for message in [TEXT, BINARY, TEXT_PART, BINARY_PART] {
+            let bytes = from_peer(role, &[(PONG, b"p"), (message, b"m")]);
+            let error = TooManyFragments { limit: 0 };
+            fails(conn(), &bytes, &[pong("p")], error, 1009);
+        }
+    }
+}
+
 /// RFC-10.4-1: the header is enough, whatever the length claims.
 #[test]
 fn hy_7_max_frame_by_the_header_alone() {
@@ -741,7 +756,7 @@ fn hy_7_binary_is_any_bytes() {
 #[test]
 fn hy_7_pieces() {
     for dialect in HYBI {
-        let bytes = b"\x01\x04ab\xe2\x98\x00\x00\x80\x03\x83cd\x02\x02xy\x80\x00";
+        let bytes = b"\x01\x04ab\xe2\x98\x00\x00\x80\x03\x83cd\x02\x02xy\x00\x00\x80\x00";
         let mut conn = end(Role::Client, dialect)();
         let (mut pieces, mut copy) = (Vec::new(), bytes.to_vec());
         for read in copy.chunks_mut(3) {

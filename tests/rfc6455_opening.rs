@@ -796,6 +796,7 @@ fn a_url_of_no_server() {
         ("wsx://example.com/", 0),
         ("ws:///chat", 5),
         ("ws://:80/", 5),
+        ("ws://:x/", 5),
         ("ws://user@example.com/", 9),
         ("ws://example.com:0/", 17),
         ("ws://example.com:65536/", 17),

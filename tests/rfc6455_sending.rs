@@ -1051,21 +1051,22 @@ fn hy_5_hy_6_hy_7_messages_of_every_kind_between_our_own_ends() {
 /// The docs of `Refused::Full`: what would bring the output over the limit, and nothing less.
 #[test]
 fn max_pending_counts_each_frame_as_long_as_it_is() {
-    for (frame, length) in [("ping", 2), ("part", 3)] {
-        for (limit, fits) in [(length, true), (length - 1, false)] {
-            let config = Config::new().max_pending(limit);
-            let mut conn = Connection::established(&config, Role::Server, Rfc6455, [0; 32]);
-            let sent = match frame {
-                "ping" => conn.send_ping(b""),
-                _ => conn.send_text_part("x", true),
-            };
-            let expected = if fits {
-                Ok(())
-            } else {
-                Err(Refused::Full { limit })
-            };
-            assert_eq!(sent, expected, "{frame} with {limit}");
-            assert_eq!(conn.transmit().len(), if fits { length } else { 0 });
+    for (role, dialect) in every_end() {
+        for length in [0, 1, 125, 126, 0xFFFF, 0x1_0000] {
+            let payload = vec![b'x'; length];
+            let whole = frame(role, BINARY, &payload).len();
+            for (limit, fits) in [(whole, true), (whole - 1, false)] {
+                let config = Config::new().max_pending(limit);
+                let full = Err(Refused::Full { limit });
+                let expected = if fits { Ok(()) } else { full };
+                let new = || Connection::established(&config, role, dialect, [0; 32]);
+                let mut parts = new();
+                assert_eq!(parts.send_binary_part(&payload, true), expected);
+                assert_eq!(parts.transmit().len(), if fits { whole } else { 0 });
+                if length <= 125 {
+                    assert_eq!(new().send_ping(&payload), expected);
+                }
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ fn rq_8_from_parts_is_what_the_connection_reads() {
         let (read, given) = (read.unwrap(), request(&head).unwrap());
         assert_eq!(given.dialect(), read.dialect());
         assert_eq!(given.resource(), read.resource());
-        assert_eq!(given.host(), read.host());
+        assert_eq!((given.host(), read.host()), ("example.com", "example.com"));
         assert_eq!(given.origin(), read.origin());
         assert!(given.protocols().eq(read.protocols()));
         assert!(given.headers().eq(read.headers()));
@@ -278,6 +278,36 @@ fn rq_11_nothing_is_injected_through_from_parts() {
     for (name, value) in [("X", "y\nHost: evil"), ("X", "\n"), ("X\n", "y")] {
         let error = Request::from_parts("/demo", [(name, value)]).unwrap_err();
         assert!(matches!(error, ProtocolError::Line { .. }), "{error:?}");
+    }
+}
+
+/// Wherever it stands, and whatever stands round it.
+#[test]
+fn rq_11_a_control_at_any_place_of_a_value() {
+    let is_control = |byte: u8| byte.is_ascii_control() && byte != b'\t';
+    for length in 1..=17 {
+        for round in [b'a', b'\t', 0xFF] {
+            for at in 0..length {
+                for byte in 0..=0xFF {
+                    let mut value = vec![round; length];
+                    value[at] = byte;
+                    let fields = [(&b"Host"[..], &b"a"[..]), (b"X", &value)];
+                    let wrong = is_control(byte).then(|| ProtocolError::Line {
+                        at: ("GET / HTTP/1.1\r\nHost: a\r\nX: ".len() + at) as u32,
+                        fault: match byte {
+                            b'\r' => LineFault::BareCr,
+                            _ => LineFault::Value,
+                        },
+                    });
+                    assert_eq!(
+                        Request::from_parts("/", fields).err(),
+                        wrong,
+                        "{}",
+                        show(&value)
+                    );
+                }
+            }
+        }
     }
 }
 
