@@ -91,8 +91,7 @@ impl Tunnel {
                     self.outcome = Some(Err(Closed::Rejected(self.head.status())));
                 }
                 Ok(Progress::StartLine) => {}
-                Ok(Progress::More) if input.is_empty() => return None,
-                Ok(Progress::More) => {}
+                Ok(Progress::More) => return None,
                 Err(error) => self.outcome = Some(Err(Closed::Protocol(error))),
             }
         }

@@ -34,6 +34,7 @@ pub fn frames(input: &[u8]) {
     let whole = Run::of(conn(), app, cuts.none(), bytes);
     let cut = Run::of(conn(), app, cuts, bytes);
     assert_eq!(cut.story, whole.story, "{config:?} {app:?} {cuts:?}");
+    cut.let_go(bytes.len());
 
     assert_eq!(whole.story.sent, whole.frames);
     let rules = Reference {

@@ -9,6 +9,7 @@ use hybi::{
 
 use super::dialect::is_hybi;
 use super::frame::{frame, unmask};
+use super::memory;
 use super::options::{Cuts, Timeouts};
 use super::shown::{check_error, check_piece};
 
@@ -442,6 +443,13 @@ impl Run {
             self.conn.advance(taken);
         }
         self.free_pong();
+    }
+
+    /// Nothing is held but for bytes that came or have to go: four for each of a head's, two for
+    /// each that was pending, and what a connection has in any case.
+    pub fn let_go(self, came: usize) {
+        const FIXED: usize = 2 * 1024;
+        memory::let_go(self.conn, FIXED + 4 * came + 2 * self.story.sent.len());
     }
 
     /// Whether it was ever open.

@@ -61,6 +61,7 @@ pub fn server(input: &[u8]) {
     whole.check_sent(bytes, if secure { "wss" } else { "ws" }, on);
     let cut = Run::of(conn(), app, cuts, bytes);
     assert_eq!(cut.story, whole.story, "{config:?} {app:?} {cuts:?}");
+    cut.let_go(bytes.len());
 }
 
 impl Run {

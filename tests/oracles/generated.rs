@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use crate::grammar;
-use crate::oracles::TARGETS;
+use crate::targets;
 
 #[test]
 fn inputs_that_are_nearly_right() {
-    for (target, oracle) in TARGETS {
+    for (target, oracle) in targets() {
         let config = ProptestConfig {
             cases: 1024,
             failure_persistence: None,
