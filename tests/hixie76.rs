@@ -1316,8 +1316,9 @@ fn fr_10_strict_utf8_fails_instead() {
     );
     assert_eq!(story.said, [text("h\u{e9}\u{2603}\u{1f600}")]);
 
-    let rows: [(&[u8], &str, u64); 6] = [
+    let rows: [(&[u8], &str, u64); 7] = [
         (b"\x00\xc3\x28\xff", "", 0),
+        (b"\x00\xe2\x98\x83\xc3\x28\xff", "\u{2603}", 3),
         (b"\x00\xe2\x82\xff", "", 0),
         (b"\x00A\xc3\x28\xff", "A", 1),
         (b"\x00h\xc3\xa9\xed\xa0\x80\xff", "h\u{e9}", 3),
@@ -1325,14 +1326,18 @@ fn fr_10_strict_utf8_fails_instead() {
         (b"\x00ab\xfe", "ab", 2),
     ];
     for (bytes, before, at) in rows {
-        let story = heard(Hixie76, &strict, &[bytes, b"\x00Hi\xff"]);
         let unfinished = Said::Unfinished(before.to_owned());
         let before = (!before.is_empty()).then_some(unfinished);
         let said = before
             .into_iter()
             .chain([broken(ProtocolError::Utf8 { at })]);
-        assert_eq!(story.said, Vec::from_iter(said), "{}", show(bytes));
-        assert_eq!(show(story.sent), show(CLOSE));
+        let said = Vec::from_iter(said);
+        for cut in 0..=bytes.len() {
+            let (one, other) = bytes.split_at(cut);
+            let story = heard(Hixie76, &strict, &[one, other, b"\x00Hi\xff"]);
+            assert_eq!(story.said, said, "{} cut at {cut}", show(bytes));
+            assert_eq!(show(story.sent), show(CLOSE));
+        }
     }
 }
 
