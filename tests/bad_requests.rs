@@ -8,7 +8,7 @@ use hybi::{
     ProtocolError,
 };
 
-use Dialect::{Hixie75, Hixie76};
+use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
 use HeaderFault::{Duplicate, Invalid, Missing};
 use LineFault::{BareCr, BareLf, Fold, Name, Value};
 use ProtocolError::{
@@ -509,6 +509,17 @@ fn a_lone_key_never_falls_back_to_hixie_75() {
     let draft = b"Sec-WebSocket-Draft: 0\r\n";
     let rows: [Row<'_>; 1] = [("Draft: 0", "Zqxj: zqxj\r\n", draft, without_1, 400)];
     refuses(&[HEAD_75], &rows);
+}
+
+#[test]
+fn a_dialect_switched_twice_stays_as_it_is() {
+    for dialect in [Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455] {
+        assert_eq!(Dialects::ALL.with(dialect), Dialects::ALL);
+        assert_eq!(Dialects::NONE.without(dialect), Dialects::NONE);
+        let alone = Dialects::NONE.with(dialect).with(dialect);
+        assert_eq!(alone, Dialects::NONE.with(dialect));
+        assert_eq!(alone.without(dialect), Dialects::NONE);
+    }
 }
 
 #[test]

@@ -168,6 +168,15 @@ fn rq_19_100_headers_by_default() {
     }
 }
 
+/// Sizes of heads are kept in 32 bits, and a limit beyond them is none.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn rq_19_limits_of_more_than_32_bits() {
+    let most = 1 << 32;
+    let config = Config::new().max_head(most);
+    assert_eq!(server(config.max_line(most).max_headers(most)), admitted());
+}
+
 #[test]
 fn h76_35_the_limits_of_a_replys_head() {
     let target = Target::new("ws://example.com/demo")
