@@ -436,3 +436,22 @@ fn a_peer_that_reads_slowly_costs_no_more_than_what_is_pending() {
     // Pending and as much again that was sent, and the room that growth makes.
     assert!(used.peak <= 4 * limit as isize, "{used:?}");
 }
+
+/// A peer that takes a byte at a time costs a move of each byte, not of all for each.
+#[test]
+fn what_is_pending_is_moved_once_at_most() {
+    let mut conn = Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32]);
+    conn.send_text(&"a".repeat(10_000)).unwrap();
+    let all = conn.transmit().len();
+    let mut moved = 0;
+    while conn.wants_write() {
+        let next = conn.transmit().as_ptr().wrapping_add(1);
+        conn.advance(1);
+        let left = conn.transmit();
+        if !left.is_empty() && left.as_ptr() != next {
+            moved += left.len();
+        }
+    }
+    assert!(moved > 0, "room for what was sent is never won back");
+    assert!(moved <= all, "{moved} bytes were moved of {all}");
+}

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use hybi::{
-    Closed, Config, Connection, Dialect, Dialects, HeaderFault, KeyFault, LineFault, Phase,
+    Closed, Config, Connection, Dialect, Dialects, Event, HeaderFault, KeyFault, LineFault, Phase,
     ProtocolError,
 };
 
@@ -523,6 +523,13 @@ fn a_dialect_switched_twice_stays_as_it_is() {
 }
 
 #[test]
+fn dialects_have_their_names() {
+    let named = [Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455].map(|dialect| dialect.to_string());
+    let names = ["Hixie-75", "Hixie-76", "HyBi-7", "HyBi-8", "RFC 6455"];
+    assert_eq!(named, names);
+}
+
+#[test]
 fn a_dialect_that_is_off_is_answered_426() {
     let none = Config::new().dialects(Dialects::NONE);
     let no_version = refusal(426, "");
@@ -877,6 +884,34 @@ fn rq_11_values_are_kept_as_raw_bytes() {
     });
     server.feed(&head);
     assert_eq!(server.said().len(), 1);
+}
+
+/// Wherever it stands, and whatever stands round it. An LF would end the line.
+#[test]
+fn rq_11_a_control_at_any_place_of_a_value() {
+    let is_control = |byte: u8| byte.is_ascii_control() && byte != b'\t';
+    let config = CONFIG.plain_http(true);
+    for (length, round) in (1..=17).flat_map(|n| [(n, b'a'), (n, b'\t'), (n, 0xFF)]) {
+        for (at, byte) in (0..length).flat_map(|at| (0..=0xFF).map(move |byte| (at, byte))) {
+            for colon in [":", ": "] {
+                let front = format!("GET / HTTP/1.1\r\nHost: a\r\nX{colon}");
+                let mut head = [front.as_bytes(), &vec![round; length], b"\r\n\r\n"].concat();
+                head[front.len() + at] = byte;
+                let wrong = match byte {
+                    b'\n' => continue,
+                    b'\r' => Some(BareCr),
+                    _ => is_control(byte).then_some(Value),
+                };
+                let wrong = wrong.map(|wrong| fault((front.len() + at) as u32, wrong));
+                let heard = match Connection::server(&config).receive(&mut &mut head[..]) {
+                    Some(Event::Request(_)) => None,
+                    Some(Event::Closed(Closed::Protocol(error))) => Some(error),
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(heard, wrong, "{}", show(&head));
+            }
+        }
+    }
 }
 
 #[test]

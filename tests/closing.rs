@@ -829,6 +829,83 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// The docs of `is_open`: from `Open` on, and until `close` or `Closed`.
+#[test]
+fn a_connection_is_open_from_open_to_its_end() {
+    let opened = || {
+        let mut server = Connection::server(&Config::new());
+        assert!(!server.is_open());
+        let mut head = DRAFT_76_HEAD.as_bytes().to_vec();
+        assert!(matches!(
+            server.receive(&mut &mut head[..]),
+            Some(Event::Request(_))
+        ));
+        server.accept(&Accept::new()).unwrap();
+        assert!(!server.is_open());
+        let mut key3 = DRAFT_76_KEY3.to_vec();
+        assert!(matches!(
+            server.receive(&mut &mut key3[..]),
+            Some(Event::Open(_))
+        ));
+        assert!(server.is_open());
+        server
+    };
+    let mut closing = opened();
+    closing.close(&Close::new()).unwrap();
+    assert!(!closing.is_open());
+    let mut over = opened();
+    over.receive_eof();
+    let end = over.receive(&mut &mut [][..]);
+    assert!(matches!(end, Some(Event::Closed(_))));
+    assert!(!over.is_open());
+}
+
+/// The docs of `tick`: the room for output goes back once nothing was sent for a second.
+#[test]
+fn a_second_of_rest_begins_anew_with_what_is_sent() {
+    let at = |millis: u64| Duration::from_millis(millis);
+    for role in ROLES {
+        let mut end = open(role, Dialect::Hixie76);
+        assert_eq!(end.conn.tick(at(0)), None);
+        let send = |end: &mut Teller<'_>| {
+            end.conn.send_text("more").unwrap();
+            end.drain();
+        };
+        send(&mut end);
+        assert_eq!(end.conn.tick(at(0)), Some(at(1000)));
+        send(&mut end);
+        assert_eq!(end.conn.tick(at(900)), Some(at(1000)));
+        assert_eq!(end.conn.tick(at(1000)), Some(at(900)));
+        assert_eq!(end.conn.tick(at(1900)), None);
+        assert!(end.conn.is_open());
+    }
+}
+
+/// What the application reads of it, and asks for the cause.
+#[test]
+fn what_closed_displays_and_its_source() {
+    use std::error::Error;
+    for (phase, words) in [
+        (Phase::Opening, "in the opening handshake"),
+        (Phase::Open, "between two frames"),
+        (Phase::Frame, "in the middle of a frame or message"),
+        (Phase::Closing, "in the closing handshake"),
+    ] {
+        let closed = Closed::Eof(phase);
+        assert_eq!(
+            closed.to_string(),
+            format!("the peer's end of file {words}")
+        );
+        assert!(closed.source().is_none());
+        let closed = Closed::TimedOut(phase);
+        assert_eq!(closed.to_string(), format!("timed out {words}"));
+    }
+    let error = ProtocolError::Masked;
+    let closed = Closed::Protocol(error);
+    let source = closed.source().and_then(|source| source.downcast_ref());
+    assert_eq!(source, Some(&error));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 2048,

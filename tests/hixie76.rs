@@ -1251,6 +1251,18 @@ fn fr_7_a_length_has_at_most_9_bytes() {
 }
 
 #[test]
+fn fr_4_fr_6_a_skipped_frame_is_empty_or_not() {
+    for (frame, length) in [(&b"\x01\xff"[..], 0), (b"\x01a\xff", 1), (b"\x80\x00", 0)] {
+        let mut conn = Connection::established(&Config::new(), Role::Server, Hixie76, [0; 32]);
+        let mut frame = frame.to_vec();
+        let Some(Event::Discarded(skipped)) = conn.receive(&mut &mut frame[..]) else {
+            panic!("{}", show(&frame));
+        };
+        assert_eq!((skipped.len(), skipped.is_empty()), (length, length == 0));
+    }
+}
+
+#[test]
 fn fr_10_text_is_decoded_whole_wherever_it_is_cut() {
     let frame = "\0h\u{e9}\u{2603}\u{1f600}".as_bytes();
     let frame = [frame, b"\xf0\x9f\x98\xff"].concat();

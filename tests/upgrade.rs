@@ -281,36 +281,6 @@ fn rq_11_nothing_is_injected_through_from_parts() {
     }
 }
 
-/// Wherever it stands, and whatever stands round it.
-#[test]
-fn rq_11_a_control_at_any_place_of_a_value() {
-    let is_control = |byte: u8| byte.is_ascii_control() && byte != b'\t';
-    for length in 1..=17 {
-        for round in [b'a', b'\t', 0xFF] {
-            for at in 0..length {
-                for byte in 0..=0xFF {
-                    let mut value = vec![round; length];
-                    value[at] = byte;
-                    let fields = [(&b"Host"[..], &b"a"[..]), (b"X", &value)];
-                    let wrong = is_control(byte).then(|| ProtocolError::Line {
-                        at: ("GET / HTTP/1.1\r\nHost: a\r\nX: ".len() + at) as u32,
-                        fault: match byte {
-                            b'\r' => LineFault::BareCr,
-                            _ => LineFault::Value,
-                        },
-                    });
-                    assert_eq!(
-                        Request::from_parts("/", fields).err(),
-                        wrong,
-                        "{}",
-                        show(&value)
-                    );
-                }
-            }
-        }
-    }
-}
-
 #[test]
 fn rq_2_nothing_is_injected_through_the_target() {
     let fields = || parts(DRAFT_76_HEAD).1;
