@@ -13,28 +13,32 @@ use crate::error::KeyFault;
 
 /// The quotient that a key stands for. Public for fuzz targets only.
 pub fn part(key: &[u8]) -> Result<u32, KeyFault> {
-    // KEY-5: what is past 32 bits stays past them.
-    const PAST: u64 = 1 << 32;
     let mut number = 0_u64;
-    let mut digits = 0_u32;
+    // All numbers on the way there, so that one past 32 bits is seen whatever comes of it.
+    let mut numbers = 0;
+    let mut digits = false;
     let mut spaces = 0_u32;
     // Without branches: what comes next can't be foretold. A head has fewer than 2^32 bytes.
     for byte in key {
         // KEY-1: leading zeros are fine, the value counts.
         let digit = byte.wrapping_sub(b'0');
-        let longer = (10 * number + u64::from(digit)).min(PAST);
+        let longer = number.wrapping_mul(10).wrapping_add(u64::from(digit));
         number = if digit < 10 { longer } else { number };
-        digits += u32::from(digit < 10);
+        numbers |= number;
+        digits |= digit < 10;
         // KEY-2: 0x20 alone counts.
         spaces += u32::from(*byte == b' ');
     }
     if spaces == 0 {
         return Err(KeyFault::NoSpaces); // KEY-3
     }
-    if digits == 0 {
+    if !digits {
         return Err(KeyFault::NoDigits); // KEY-6
     }
-    let number = u32::try_from(number).map_err(|_| KeyFault::TooBig)?; // KEY-5
+    if numbers > u64::from(u32::MAX) {
+        return Err(KeyFault::TooBig); // KEY-5
+    }
+    let number = number as u32;
     if number % spaces != 0 {
         return Err(KeyFault::NotMultiple { number, spaces }); // KEY-4
     }
@@ -43,12 +47,10 @@ pub fn part(key: &[u8]) -> Result<u32, KeyFault> {
 
 /// The 16 bytes that show that the server understood the opening (KEY-8).
 pub(crate) fn answer(parts: [u32; 2], key3: [u8; 8]) -> [u8; 16] {
-    let [first, second] = parts;
-    let mut hash = Md5::new();
-    hash.update(first.to_be_bytes());
-    hash.update(second.to_be_bytes());
-    hash.update(key3);
-    hash.finalize().into()
+    let [first, second] = parts.map(u128::from);
+    let third = u128::from(u64::from_be_bytes(key3));
+    let challenge = first << 96 | second << 64 | third;
+    Md5::digest(challenge.to_be_bytes()).into()
 }
 
 /// A key to send, and the number that it stands for (KEY-9).

@@ -22,10 +22,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("outbox", &["encode", "mask"]),
     ("challenge", &["entropy", "error"]),
     ("head", &["config", "error", "steps"]),
-    ("handshake", &["config", "error", "head"]),
+    ("handshake/field", &["config", "error", "head"]),
+    ("handshake", &["config", "handshake/field", "head"]),
     (
         "handshake/request",
-        &["challenge", "config", "error", "handshake", "head"],
+        &[
+            "challenge",
+            "config",
+            "error",
+            "handshake",
+            "handshake/field",
+            "head",
+        ],
     ),
     (
         "handshake/response",
@@ -34,6 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "config",
             "error",
             "handshake",
+            "handshake/field",
             "handshake/request",
             "head",
         ],
@@ -46,6 +55,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "entropy",
             "error",
             "handshake",
+            "handshake/field",
             "handshake/response",
             "head",
         ],
@@ -57,6 +67,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "config",
             "error",
             "handshake",
+            "handshake/field",
             "handshake/request",
             "handshake/target",
             "head",
@@ -202,9 +213,9 @@ fn name(module: &[String]) -> String {
 }
 
 /// A folder whose files share one state is one room: `connection` has its private parts in common,
-/// `scan` a scanner for each kind of frame behind one door.
+/// `scan` a scanner for each kind of frame behind one door, `head` what its lines may hold.
 fn room(name: &str) -> String {
-    let shared = ["connection", "scan"];
+    let shared = ["connection", "head", "scan"];
     let folder = name
         .split('/')
         .next()

@@ -19,7 +19,7 @@ use crate::preface::Preface;
 use crate::scan::{Piece, Quick, Scanner};
 
 use clock::Timer;
-use opening::{Gather, Opening, Step};
+use opening::{Asked, Gather, Opening, Step};
 pub use sending::Frame;
 use sending::Held;
 
@@ -73,7 +73,7 @@ pub struct Connection {
 
 #[derive(Debug)]
 enum State {
-    Opening(Box<Opening>),
+    Opening(Opening),
     /// The handshake is through; whether the application has been told.
     Open {
         told: bool,
@@ -94,7 +94,7 @@ impl Connection {
     #[must_use]
     pub fn server(config: &Config) -> Self {
         let preface = Opening::Preface(Preface::default(), Limits::of(config));
-        Self::new(config, Role::Server, State::Opening(Box::new(preface)))
+        Self::new(config, Role::Server, State::Opening(preface))
     }
 
     /// A client's side of a TCP connection just opened; [`transmit`](Self::transmit) holds the
@@ -104,12 +104,12 @@ impl Connection {
         let mut entropy = Entropy::new(entropy);
         let (request, proof) = target.request(&mut entropy);
         entropy.rest();
-        let reply = Opening::Reply {
+        let reply = Opening::Reply(Box::new(Asked {
             head: Head::response(Limits::of(config)),
             target: target.clone(),
             proof,
-        };
-        let mut conn = Self::new(config, Role::Client, State::Opening(Box::new(reply)));
+        }));
+        let mut conn = Self::new(config, Role::Client, State::Opening(reply));
         conn.outbox.append(request);
         conn.entropy = (!target.speaks().is_hixie()).then(|| Box::new(entropy));
         conn
@@ -161,7 +161,7 @@ impl Connection {
         }
         let head = handshake::accept(config, request, accept)?;
         let waiting = Opening::Waiting(request.clone());
-        let mut conn = Self::new(config, Role::Server, State::Opening(Box::new(waiting)));
+        let mut conn = Self::new(config, Role::Server, State::Opening(waiting));
         conn.accepted(request, dialect);
         Ok((conn, Upgrade::new(head)))
     }
@@ -209,11 +209,10 @@ impl Connection {
         loop {
             match &mut self.state {
                 State::Opening(step) => {
-                    let taken = match &mut **step {
-                        Opening::Waiting(_) => return None,
-                        step => step.read(&self.config, input),
-                    };
-                    match taken {
+                    if matches!(step, Opening::Waiting(_)) {
+                        return None;
+                    }
+                    match step.read(&self.config, input) {
                         Step::More if self.eof && input.is_empty() => {
                             self.finish(Closed::Eof(Phase::Opening)); // H76-19
                         }
@@ -221,7 +220,7 @@ impl Connection {
                         Step::Again => {}
                         Step::Request(request) => match request.admit(&self.config) {
                             Ok(()) => {
-                                **step = Opening::Waiting(request.clone());
+                                *step = Opening::Waiting(request.clone());
                                 return Some(Event::Request(request));
                             }
                             Err(error) => self.fail(error),
@@ -372,7 +371,7 @@ impl Connection {
         self.dialect = Some(dialect);
         match &mut self.state {
             State::Opening(step) if dialect == Dialect::Hixie76 => {
-                **step = Opening::Key3 {
+                *step = Opening::Key3 {
                     parts: request.parts(),
                     key3: Gather::default(),
                 };
@@ -397,12 +396,10 @@ impl Connection {
     }
 
     fn waiting(&self) -> Result<&Request, Refused> {
-        if let State::Opening(step) = &self.state {
-            if let Opening::Waiting(request) = &**step {
-                return Ok(request);
-            }
+        match &self.state {
+            State::Opening(Opening::Waiting(request)) => Ok(request),
+            _ => Err(Refused::NoRequest),
         }
-        Err(Refused::NoRequest)
     }
 
     /// Starts the closing handshake; messages still come until the peer answers (CL-3). Hixie-75

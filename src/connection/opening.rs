@@ -1,5 +1,6 @@
 //! The opening handshake, step by step: what the bytes of either side's head bring about.
 
+use alloc::boxed::Box;
 use core::{fmt, mem};
 
 use crate::challenge::{self, Proof};
@@ -20,17 +21,20 @@ pub(super) enum Opening {
     /// Server: the reply's head is queued, and the 8 bytes behind the request are awaited.
     Key3 { parts: [u32; 2], key3: Gather<8> },
     /// Client: the head of the reply.
-    Reply {
-        head: Head,
-        target: Target,
-        proof: Proof,
-    },
+    Reply(Box<Asked>),
     /// Client: the 16 bytes behind it.
     Answer {
         reply: Reply,
         expected: [u8; 16],
         answer: Gather<16>,
     },
+}
+
+/// What a client asked for, and the reply in the making.
+pub(super) struct Asked {
+    pub(super) head: Head,
+    pub(super) target: Target,
+    pub(super) proof: Proof,
 }
 
 /// What came of reading on in the opening handshake.
@@ -87,15 +91,16 @@ impl Opening {
                 Some(key3) => Step::Answer(challenge::answer(*parts, key3)),
                 None => Step::More,
             },
-            Opening::Reply {
-                head,
-                target,
-                proof,
-            } => match head.read(&mut rest) {
-                Ok(Progress::StartLine) if head.status() != 101 => Step::Rejected(head.status()),
+            Opening::Reply(asked) => match asked.head.read(&mut rest) {
+                Ok(Progress::StartLine) if asked.head.status() != 101 => {
+                    Step::Rejected(asked.head.status())
+                }
                 Ok(Progress::Complete) => {
-                    let head = mem::replace(head, Head::response(Limits::NONE));
-                    match (handshake::check_reply(head, target, proof), *proof) {
+                    let head = mem::replace(&mut asked.head, Head::response(Limits::NONE));
+                    match (
+                        handshake::check_reply(head, &asked.target, &asked.proof),
+                        asked.proof,
+                    ) {
                         (Ok(reply), Proof::Answer(expected)) => {
                             *self = Opening::Answer {
                                 reply,
@@ -139,7 +144,7 @@ impl fmt::Debug for Opening {
             Opening::Request(head) => head.fmt(f),
             Opening::Waiting(request) => request.fmt(f),
             Opening::Key3 { key3, .. } => key3.fmt(f),
-            Opening::Reply { head, target, .. } => (head, target).fmt(f),
+            Opening::Reply(asked) => (&asked.head, &asked.target).fmt(f),
             Opening::Answer { reply, answer, .. } => (reply, answer).fmt(f),
         }
     }
@@ -162,11 +167,14 @@ pub(super) struct Gather<const N: usize> {
 
 impl<const N: usize> Gather<N> {
     fn read(&mut self, input: &mut &[u8]) -> Option<[u8; N]> {
-        while let Some(free) = self.bytes.get_mut(self.count) {
-            let (byte, rest) = input.split_first()?;
-            *free = *byte;
-            *input = rest;
-            self.count += 1;
+        let free = self.bytes.get_mut(self.count..).unwrap_or_default();
+        let here = free.len().min(input.len());
+        let (bytes, rest) = input.split_at_checked(here)?;
+        free.get_mut(..here)?.copy_from_slice(bytes);
+        *input = rest;
+        self.count += here;
+        if self.count < N {
+            return None;
         }
         Some(self.bytes)
     }

@@ -1,6 +1,7 @@
 //! The opening handshake: from heads to what they mean, and from what the caller wants to heads.
 //! No frame is ever seen here.
 
+mod field;
 mod reply;
 mod request;
 mod response;
@@ -15,51 +16,27 @@ pub use target::Target;
 use core::net::Ipv6Addr;
 
 use crate::config::Dialect;
-use crate::error::{HeaderFault, ProtocolError};
-use crate::head::{Head, Header, is_token, trim};
+use crate::head::{Header, is_token, trim, visible_len};
 
-const HOST: &str = "Host";
-const ORIGIN: &str = "Origin";
-const UPGRADE: &str = "Upgrade";
-const CONNECTION: &str = "Connection";
-const CONTENT_LENGTH: &str = "Content-Length";
-const TRANSFER_ENCODING: &str = "Transfer-Encoding";
-const KEY: &str = "Sec-WebSocket-Key";
-const KEY1: &str = "Sec-WebSocket-Key1";
-const KEY2: &str = "Sec-WebSocket-Key2";
-const VERSION: &str = "Sec-WebSocket-Version";
-const DRAFT: &str = "Sec-WebSocket-Draft";
-const ACCEPT: &str = "Sec-WebSocket-Accept";
-const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
-const PROTOCOL: &str = "Sec-WebSocket-Protocol";
+use field::Name;
 
 /// The fields with which a reply of Hixie-75 and Hixie-76 repeats the request's.
 struct Echoed {
-    origin: &'static str,
-    location: &'static str,
+    origin: Name,
+    location: Name,
 }
 
 fn echoed(dialect: Dialect) -> Option<Echoed> {
     match dialect {
         Dialect::Hixie75 => Some(Echoed {
-            origin: "WebSocket-Origin",
-            location: "WebSocket-Location",
+            origin: Name::Hixie75Origin,
+            location: Name::Hixie75Location,
         }),
         Dialect::Hixie76 => Some(Echoed {
-            origin: HYBI_ORIGIN,
-            location: "Sec-WebSocket-Location",
+            origin: Name::HybiOrigin,
+            location: Name::Location,
         }),
         Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => None,
-    }
-}
-
-/// Of a reply in Hixie-76, and of a request in HyBi-7 and HyBi-8.
-const HYBI_ORIGIN: &str = "Sec-WebSocket-Origin";
-
-fn protocol_name(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Hixie75 => "WebSocket-Protocol",
-        Dialect::Hixie76 | Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => PROTOCOL,
     }
 }
 
@@ -81,32 +58,6 @@ fn reply_lines(dialect: Dialect) -> &'static str {
              Upgrade: websocket\r\n\
              Connection: Upgrade\r\n"
         }
-    }
-}
-
-fn wrong(name: &'static str, header: &Header<'_>, fault: HeaderFault) -> ProtocolError {
-    ProtocolError::Header {
-        name,
-        at: header.at,
-        fault,
-    }
-}
-
-fn missing(name: &'static str, head: &Head) -> ProtocolError {
-    ProtocolError::Header {
-        name,
-        at: head.bytes().len() as u32,
-        fault: HeaderFault::Missing,
-    }
-}
-
-/// A field that may stand once (RQ-12).
-fn single<'h>(head: &'h Head, name: &'static str) -> Result<Option<Header<'h>>, ProtocolError> {
-    let mut found = head.named(name);
-    let first = found.next();
-    match found.next() {
-        None => Ok(first),
-        Some(second) => Err(wrong(name, &second, HeaderFault::Duplicate)),
     }
 }
 
@@ -162,7 +113,7 @@ fn parse_port(digits: &[u8]) -> Option<u16> {
 
 /// What stands in our own output: no white space, no control, no byte above ASCII.
 fn is_visible(value: &[u8]) -> bool {
-    !value.is_empty() && value.iter().all(|byte| matches!(byte, 0x21..=0x7E))
+    !value.is_empty() && visible_len(value) == value.len()
 }
 
 /// One string in Hixie-75 and Hixie-76 (H75-9, H76-14), a list of tokens later (HY-4).

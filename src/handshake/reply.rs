@@ -2,11 +2,9 @@
 
 use alloc::sync::Arc;
 
+use super::field::{Fields, Name};
 use super::request::name_value;
-use super::{
-    ACCEPT, CONNECTION, EXTENSIONS, Target, UPGRADE, echoed, has_member, missing, protocol_name,
-    reply_lines, single, wrong,
-};
+use super::{Target, echoed, has_member, reply_lines};
 use crate::challenge::Proof;
 use crate::config::Dialect;
 use crate::error::{HeaderFault, ProtocolError};
@@ -15,7 +13,7 @@ use crate::head::{Head, Header};
 /// A reply that holds all that the request asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
-    head: Arc<Head>,
+    fields: Arc<Fields>,
     dialect: Dialect,
 }
 
@@ -25,16 +23,16 @@ impl Reply {
     }
 
     pub(crate) fn protocol(&self) -> Option<&str> {
-        let header = self.head.header(protocol_name(self.dialect))?;
+        let header = self.fields.first(Name::protocol(self.dialect))?;
         core::str::from_utf8(header.trimmed()).ok()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
-        Some(self.head.header(name)?.trimmed())
+        Some(self.fields.head().header(name)?.trimmed())
     }
 
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        name_value(&self.head)
+        name_value(self.fields.head())
     }
 }
 
@@ -44,48 +42,55 @@ pub(crate) fn check_reply(
     target: &Target,
     proof: &Proof,
 ) -> Result<Reply, ProtocolError> {
+    let fields = Fields::of(head);
     let dialect = target.speaks();
     match dialect {
-        Dialect::Hixie75 => first_lines(&head, reply_lines(dialect).as_bytes())?,
+        Dialect::Hixie75 => first_lines(&fields, reply_lines(dialect).as_bytes())?,
         Dialect::Hixie76 => {
-            expect(&head, UPGRADE, |header| header.value == b"WebSocket")?;
+            expect(&fields, Name::Upgrade, |header| {
+                header.value == b"WebSocket"
+            })?;
             let is_upgrade = |header: &Header<'_>| header.value.eq_ignore_ascii_case(b"Upgrade");
-            expect(&head, CONNECTION, is_upgrade)?;
+            expect(&fields, Name::Connection, is_upgrade)?;
         }
         Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
-            version(&head)?;
+            version(&fields)?;
             let is_websocket =
                 |header: &Header<'_>| header.trimmed().eq_ignore_ascii_case(b"websocket");
-            expect(&head, UPGRADE, is_websocket)?;
-            connection(&head)?;
+            expect(&fields, Name::Upgrade, is_websocket)?;
+            connection(&fields)?;
         }
     }
     if let Some(echoed) = echoed(dialect) {
         let origin = target.expected_origin();
-        expect(&head, echoed.origin, |header| {
+        expect(&fields, echoed.origin, |header| {
             header.value == origin.as_bytes()
         })?;
-        expect(&head, echoed.location, |header| {
+        expect(&fields, echoed.location, |header| {
             target.is_location(header.value)
         })?;
     }
     if let Proof::Accept(value) = proof {
         let value = value.as_str().as_bytes();
-        expect(&head, ACCEPT, |header| header.trimmed() == value)?;
+        expect(&fields, Name::Accept, |header| header.trimmed() == value)?;
     }
-    if let Some(header) = head.header(EXTENSIONS).filter(|_| !dialect.is_hixie()) {
-        return Err(wrong(EXTENSIONS, &header, HeaderFault::Unasked)); // HY-4
+    if let Some(header) = fields
+        .first(Name::Extensions)
+        .filter(|_| !dialect.is_hixie())
+    {
+        return Err(fields.wrong(Name::Extensions, &header, HeaderFault::Unasked)); // HY-4
     }
-    protocol(&head, target)?;
+    protocol(&fields, target)?;
     Ok(Reply {
-        head: Arc::new(head),
+        fields: Arc::new(fields),
         dialect,
     })
 }
 
 /// H75-2, H75-6: WebKit compared the first three lines byte by byte.
-fn first_lines(head: &Head, expected: &[u8]) -> Result<(), ProtocolError> {
-    let same = head
+fn first_lines(fields: &Fields, expected: &[u8]) -> Result<(), ProtocolError> {
+    let same = fields
+        .head()
         .bytes()
         .iter()
         .zip(expected)
@@ -95,21 +100,22 @@ fn first_lines(head: &Head, expected: &[u8]) -> Result<(), ProtocolError> {
         let lines = expected.iter().take(at).filter(|byte| **byte == b'\n');
         let (number, name) = match lines.count() {
             0 => return Err(ProtocolError::StartLine { at: at as u32 }),
-            1 => (0, UPGRADE),
-            _ => (1, CONNECTION),
+            1 => (0, Name::Upgrade),
+            _ => (1, Name::Connection),
         };
-        let anywhere = head.header(name).ok_or_else(|| missing(name, head))?;
-        let header = head.headers().nth(number).unwrap_or(anywhere);
-        return Err(wrong(name, &header, HeaderFault::Mismatch));
+        let anywhere = fields.first(name).ok_or_else(|| fields.missing(name))?;
+        let header = fields.head().headers().nth(number).unwrap_or(anywhere);
+        return Err(fields.wrong(name, &header, HeaderFault::Mismatch));
     }
-    single(head, UPGRADE)?;
-    single(head, CONNECTION).map(drop)
+    fields.single(Name::Upgrade)?;
+    fields.single(Name::Connection).map(drop)
 }
 
 /// No other version of HTTP knows of an upgrade.
-fn version(head: &Head) -> Result<(), ProtocolError> {
+fn version(fields: &Fields) -> Result<(), ProtocolError> {
     let expected = b"HTTP/1.1 ";
-    let same = head
+    let same = fields
+        .head()
         .bytes()
         .iter()
         .zip(expected)
@@ -121,19 +127,22 @@ fn version(head: &Head) -> Result<(), ProtocolError> {
 }
 
 /// RFC 6455, 4.1: a list in which `Upgrade` is one member.
-fn connection(head: &Head) -> Result<(), ProtocolError> {
-    let mut fields = head.named(CONNECTION);
-    let first = fields.next().ok_or_else(|| missing(CONNECTION, head))?;
-    if has_member(&first, b"upgrade") || fields.any(|header| has_member(&header, b"upgrade")) {
+fn connection(fields: &Fields) -> Result<(), ProtocolError> {
+    let name = Name::Connection;
+    let first = fields.first(name).ok_or_else(|| fields.missing(name))?;
+    if fields
+        .all(name)
+        .any(|header| has_member(&header, b"upgrade"))
+    {
         return Ok(());
     }
-    Err(wrong(CONNECTION, &first, HeaderFault::Mismatch))
+    Err(fields.wrong(name, &first, HeaderFault::Mismatch))
 }
 
 /// Hixie: exactly what was asked for (H75-6, H76-38). Later: one of those, or none (HY-4).
-fn protocol(head: &Head, target: &Target) -> Result<(), ProtocolError> {
+fn protocol(fields: &Fields, target: &Target) -> Result<(), ProtocolError> {
     let dialect = target.speaks();
-    let name = protocol_name(dialect);
+    let name = Name::protocol(dialect);
     let is_asked = |header: &Header<'_>| {
         let value = if dialect.is_hixie() {
             header.value
@@ -143,26 +152,28 @@ fn protocol(head: &Head, target: &Target) -> Result<(), ProtocolError> {
         let asked = |one: &str| one.as_bytes() == value;
         target.protocols_asked().any(asked)
     };
-    match single(head, name)? {
+    match fields.single(name)? {
         Some(header) if target.protocols_asked().next().is_none() => {
-            Err(wrong(name, &header, HeaderFault::Unasked))
+            Err(fields.wrong(name, &header, HeaderFault::Unasked))
         }
-        Some(header) if !is_asked(&header) => Err(wrong(name, &header, HeaderFault::Mismatch)),
+        Some(header) if !is_asked(&header) => {
+            Err(fields.wrong(name, &header, HeaderFault::Mismatch))
+        }
         None if dialect.is_hixie() && target.protocols_asked().next().is_some() => {
-            Err(missing(name, head))
+            Err(fields.missing(name))
         }
         _ => Ok(()),
     }
 }
 
 fn expect(
-    head: &Head,
-    name: &'static str,
+    fields: &Fields,
+    name: Name,
     is_right: impl Fn(&Header<'_>) -> bool,
 ) -> Result<(), ProtocolError> {
-    let header = single(head, name)?.ok_or_else(|| missing(name, head))?;
+    let header = fields.single(name)?.ok_or_else(|| fields.missing(name))?;
     if !is_right(&header) {
-        return Err(wrong(name, &header, HeaderFault::Mismatch));
+        return Err(fields.wrong(name, &header, HeaderFault::Mismatch));
     }
     Ok(())
 }

@@ -3,11 +3,8 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::{
-    CONNECTION, CONTENT_LENGTH, DRAFT, EXTENSIONS, HOST, HYBI_ORIGIN, KEY, KEY1, KEY2, ORIGIN,
-    TRANSFER_ENCODING, UPGRADE, VERSION, has_member, is_authority, is_extensions, is_protocol,
-    is_visible, missing, protocol_name, single, wrong,
-};
+use super::field::{Fields, Name};
+use super::{has_member, is_authority, is_extensions, is_protocol, is_visible};
 use crate::challenge;
 use crate::config::{Config, Dialect};
 use crate::error::{HeaderFault, ProtocolError};
@@ -21,7 +18,7 @@ use crate::head::{Head, Header};
 pub struct Request(Arc<Checked>);
 
 struct Checked {
-    head: Head,
+    fields: Fields,
     opening: Option<Opening>,
 }
 
@@ -77,8 +74,9 @@ impl Request {
     }
 
     pub(crate) fn check(head: Head) -> Result<Self, ProtocolError> {
-        let opening = opening(&head)?;
-        Ok(Self(Arc::new(Checked { head, opening })))
+        let fields = Fields::of(head);
+        let opening = opening(&fields)?;
+        Ok(Self(Arc::new(Checked { fields, opening })))
     }
 
     /// Whether a server with this configuration answers such a request at all.
@@ -94,27 +92,33 @@ impl Request {
 
     /// The value of `Host`, as it goes into the reply.
     pub(crate) fn host_bytes(&self) -> &[u8] {
-        self.header(HOST).unwrap_or_default()
+        self.value(Name::Host).unwrap_or_default()
     }
 
     /// Hixie: the value of `Origin`, as it goes into the reply.
     pub(crate) fn origin_bytes(&self) -> &[u8] {
-        self.header(ORIGIN).unwrap_or_default()
+        self.value(Name::Origin).unwrap_or_default()
     }
 
     pub(crate) fn resource_bytes(&self) -> &[u8] {
-        self.0.head.target_bytes()
+        self.0.fields.head().target_bytes()
     }
 
     /// Whether it would be for a WebSocket, but that a field got lost on the way.
     fn lost_upgrade(&self) -> bool {
-        let asks = [KEY, KEY1, KEY2, VERSION, DRAFT];
-        asks.iter().any(|name| self.0.head.header(name).is_some())
+        let asks = [
+            Name::Key,
+            Name::Key1,
+            Name::Key2,
+            Name::Version,
+            Name::Draft,
+        ];
+        asks.into_iter().any(|name| self.0.fields.has(name))
     }
 
     /// From HyBi-7 on: the key.
     pub(crate) fn key(&self) -> &[u8] {
-        self.header(KEY).unwrap_or_default()
+        self.value(Name::Key).unwrap_or_default()
     }
 
     /// Hixie-76: the numbers of both keys.
@@ -133,13 +137,13 @@ impl Request {
     /// holds visible ASCII only.
     #[must_use]
     pub fn resource(&self) -> &str {
-        self.0.head.target()
+        self.0.fields.head().target()
     }
 
     /// The value of `Host`: `host` or `host:port`.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.visible(HOST).unwrap_or_default()
+        self.visible(Name::Host).unwrap_or_default()
     }
 
     /// The value of `Origin`, or of `Sec-WebSocket-Origin` in HyBi-7 and HyBi-8 (HY-3), visible
@@ -150,8 +154,8 @@ impl Request {
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         let hybi = matches!(self.dialect(), Some(Dialect::HyBi7 | Dialect::HyBi8));
-        let drafted = hybi.then(|| self.visible(HYBI_ORIGIN)).flatten();
-        drafted.or_else(|| self.visible(ORIGIN))
+        let drafted = hybi.then(|| self.visible(Name::HybiOrigin)).flatten();
+        drafted.or_else(|| self.visible(Name::Origin))
     }
 
     /// Whether [`origin`](Self::origin) is one of `allowed`, in any case (H76-12).
@@ -181,28 +185,36 @@ impl Request {
     }
 
     /// The values of the subprotocol field as they came, white space round them aside.
+    pub(crate) fn protocol_values(&self) -> impl Iterator<Item = &[u8]> {
+        let dialect = self.dialect();
+        let name = dialect.map_or(Name::Protocol, Name::protocol);
+        let fields = self.0.fields.all(name);
+        fields.filter_map(move |header| dialect.map(|_| header.trimmed()))
+    }
+
+    /// As [`protocol_values`](Self::protocol_values); they are ASCII.
     pub(crate) fn protocol_lines(&self) -> impl Iterator<Item = &str> {
-        let name = self.dialect().map(protocol_name);
-        let headers = name.map(|name| self.0.head.named(name));
-        headers
-            .into_iter()
-            .flatten()
-            .filter_map(|header| core::str::from_utf8(header.trimmed()).ok())
+        self.protocol_values()
+            .filter_map(|value| core::str::from_utf8(value).ok())
     }
 
     /// The first field with this name, in any case, without the white space round its value.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        Some(self.0.head.header(name)?.trimmed())
+        Some(self.0.fields.head().header(name)?.trimmed())
     }
 
     /// All fields in their order, names as they came, values without the white space round them.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        name_value(&self.0.head)
+        name_value(self.0.fields.head())
     }
 
-    fn visible(&self, name: &str) -> Option<&str> {
-        core::str::from_utf8(self.header(name)?).ok()
+    fn value(&self, name: Name) -> Option<&[u8]> {
+        Some(self.0.fields.first(name)?.trimmed())
+    }
+
+    fn visible(&self, name: Name) -> Option<&str> {
+        core::str::from_utf8(self.value(name)?).ok()
     }
 }
 
@@ -227,131 +239,129 @@ pub(super) fn name_value(head: &Head) -> impl Iterator<Item = (&str, &[u8])> {
 
 /// Which dialect a request is in, and all that has to hold before anything is written (H76-2).
 /// `None` for plain HTTP.
-fn opening(head: &Head) -> Result<Option<Opening>, ProtocolError> {
-    if let Some(header) = head.header(TRANSFER_ENCODING) {
-        return Err(wrong(TRANSFER_ENCODING, &header, HeaderFault::Invalid)); // RQ-18
+fn opening(fields: &Fields) -> Result<Option<Opening>, ProtocolError> {
+    if let Some(header) = fields.first(Name::TransferEncoding) {
+        return Err(fields.wrong(Name::TransferEncoding, &header, HeaderFault::Invalid)); // RQ-18
     }
-    required(head, HOST, is_authority)?; // RQ-16
-    let Some(upgrade) = single(head, UPGRADE)? else {
-        optional(head, ORIGIN, is_visible)?;
-        body_of(head, b"0")?;
+    required(fields, Name::Host, is_authority)?; // RQ-16
+    let Some(upgrade) = fields.single(Name::Upgrade)? else {
+        optional(fields, Name::Origin, is_visible)?;
+        body_of(fields, b"0")?;
         return Ok(None);
     };
     if !upgrade.trimmed().eq_ignore_ascii_case(b"WebSocket") {
-        return Err(wrong(UPGRADE, &upgrade, HeaderFault::Invalid)); // RQ-14
+        return Err(fields.wrong(Name::Upgrade, &upgrade, HeaderFault::Invalid)); // RQ-14
     }
-    connection(head)?;
-    let dialect = dialect(head)?;
+    connection(fields)?;
+    let dialect = dialect(fields)?;
     if dialect.is_hixie() {
-        required(head, ORIGIN, is_visible)?; // H75-4, H76-11
+        required(fields, Name::Origin, is_visible)?; // H75-4, H76-11
     } else {
-        optional(head, ORIGIN, is_visible)?;
-        optional(head, HYBI_ORIGIN, is_visible)?;
+        optional(fields, Name::Origin, is_visible)?;
+        optional(fields, Name::HybiOrigin, is_visible)?;
     }
-    protocol(head, dialect)?;
+    protocol(fields, dialect)?;
     let parts = match dialect {
         Dialect::Hixie75 => [0; 2],
         Dialect::Hixie76 => {
-            body_of(head, b"8")?;
-            [part(head, KEY1)?, part(head, KEY2)?]
+            body_of(fields, b"8")?;
+            [part(fields, Name::Key1)?, part(fields, Name::Key2)?]
         }
         Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
-            body_of(head, b"0")?;
-            required(head, KEY, challenge::is_key)?; // HY-2
-            extensions(head)?;
+            body_of(fields, b"0")?;
+            required(fields, Name::Key, challenge::is_key)?; // HY-2
+            extensions(fields)?;
             [0; 2]
         }
     };
     Ok(Some(Opening { dialect, parts }))
 }
 
-fn required(
-    head: &Head,
-    name: &'static str,
-    is_valid: fn(&[u8]) -> bool,
-) -> Result<(), ProtocolError> {
-    match single(head, name)? {
+fn required(fields: &Fields, name: Name, is_valid: fn(&[u8]) -> bool) -> Result<(), ProtocolError> {
+    match fields.single(name)? {
         Some(header) if is_valid(header.trimmed()) => Ok(()),
-        Some(header) => Err(wrong(name, &header, HeaderFault::Invalid)),
-        None => Err(missing(name, head)),
+        Some(header) => Err(fields.wrong(name, &header, HeaderFault::Invalid)),
+        None => Err(fields.missing(name)),
     }
 }
 
-fn optional(
-    head: &Head,
-    name: &'static str,
-    is_valid: fn(&[u8]) -> bool,
-) -> Result<(), ProtocolError> {
-    match single(head, name)? {
+fn optional(fields: &Fields, name: Name, is_valid: fn(&[u8]) -> bool) -> Result<(), ProtocolError> {
+    match fields.single(name)? {
         Some(header) if !is_valid(header.trimmed()) => {
-            Err(wrong(name, &header, HeaderFault::Invalid))
+            Err(fields.wrong(name, &header, HeaderFault::Invalid))
         }
         _ => Ok(()),
     }
 }
 
-fn protocol(head: &Head, dialect: Dialect) -> Result<(), ProtocolError> {
-    let name = protocol_name(dialect);
-    let mut fields = head.named(name);
-    match fields.find(|header| !is_protocol(dialect, header.trimmed())) {
-        Some(header) => Err(wrong(name, &header, HeaderFault::Invalid)),
+fn protocol(fields: &Fields, dialect: Dialect) -> Result<(), ProtocolError> {
+    let name = Name::protocol(dialect);
+    let is_wrong = |header: &Header<'_>| !is_protocol(dialect, header.trimmed());
+    match fields.all(name).find(is_wrong) {
+        Some(header) => Err(fields.wrong(name, &header, HeaderFault::Invalid)),
         None => Ok(()),
     }
 }
 
 /// Declined all of them, but in their own grammar.
-fn extensions(head: &Head) -> Result<(), ProtocolError> {
-    match head.named(EXTENSIONS).find(|h| !is_extensions(h.trimmed())) {
-        Some(header) => Err(wrong(EXTENSIONS, &header, HeaderFault::Invalid)),
+fn extensions(fields: &Fields) -> Result<(), ProtocolError> {
+    let is_wrong = |header: &Header<'_>| !is_extensions(header.trimmed());
+    match fields.all(Name::Extensions).find(is_wrong) {
+        Some(header) => Err(fields.wrong(Name::Extensions, &header, HeaderFault::Invalid)),
         None => Ok(()),
     }
 }
 
 /// RQ-15
-fn connection(head: &Head) -> Result<(), ProtocolError> {
-    let mut fields = head.named(CONNECTION);
-    let first = fields.next().ok_or_else(|| missing(CONNECTION, head))?;
-    let upgrades = |header: Header<'_>| has_member(&header, b"upgrade");
-    if upgrades(first) || fields.any(upgrades) {
+fn connection(fields: &Fields) -> Result<(), ProtocolError> {
+    let name = Name::Connection;
+    let first = fields.first(name).ok_or_else(|| fields.missing(name))?;
+    if fields
+        .all(name)
+        .any(|header| has_member(&header, b"upgrade"))
+    {
         return Ok(());
     }
-    Err(wrong(CONNECTION, &first, HeaderFault::Invalid))
+    Err(fields.wrong(name, &first, HeaderFault::Invalid))
 }
 
 /// Section 2 of the rules: the first that fits.
-fn dialect(head: &Head) -> Result<Dialect, ProtocolError> {
-    if let Some(version) = single(head, VERSION)? {
+fn dialect(fields: &Fields) -> Result<Dialect, ProtocolError> {
+    if let Some(version) = fields.single(Name::Version)? {
         return Dialect::of_version(version.trimmed()) // HY-1
-            .ok_or_else(|| wrong(VERSION, &version, HeaderFault::Invalid)); // HY-9
+            .ok_or_else(|| fields.wrong(Name::Version, &version, HeaderFault::Invalid)); // HY-9
     }
-    if single(head, KEY)?.is_some() {
-        return Err(missing(VERSION, head));
+    if fields.single(Name::Key)?.is_some() {
+        return Err(fields.missing(Name::Version));
     }
-    let draft = single(head, DRAFT)?;
+    let draft = fields.single(Name::Draft)?;
     if let Some(draft) = draft.filter(|draft| draft.trimmed() != b"0") {
-        return Err(wrong(DRAFT, &draft, HeaderFault::Invalid));
+        return Err(fields.wrong(Name::Draft, &draft, HeaderFault::Invalid));
     }
-    match (single(head, KEY1)?, single(head, KEY2)?) {
+    match (fields.single(Name::Key1)?, fields.single(Name::Key2)?) {
         (Some(_), Some(_)) => Ok(Dialect::Hixie76),
-        (None, Some(_)) => Err(missing(KEY1, head)),
-        (Some(_), None) => Err(missing(KEY2, head)),
-        (None, None) if draft.is_some() => Err(missing(KEY1, head)),
+        (None, Some(_)) => Err(fields.missing(Name::Key1)),
+        (Some(_), None) => Err(fields.missing(Name::Key2)),
+        (None, None) if draft.is_some() => Err(fields.missing(Name::Key1)),
         (None, None) => Ok(Dialect::Hixie75),
     }
 }
 
 /// RQ-18: some real clients announce the 8 bytes behind a Hixie-76 head; other requests have no
 /// body, but for Hixie-75, which doesn't look.
-fn body_of(head: &Head, bytes: &[u8]) -> Result<(), ProtocolError> {
-    match single(head, CONTENT_LENGTH)? {
+fn body_of(fields: &Fields, bytes: &[u8]) -> Result<(), ProtocolError> {
+    match fields.single(Name::ContentLength)? {
         Some(length) if length.trimmed() != bytes => {
-            Err(wrong(CONTENT_LENGTH, &length, HeaderFault::Invalid))
+            Err(fields.wrong(Name::ContentLength, &length, HeaderFault::Invalid))
         }
         _ => Ok(()),
     }
 }
 
-fn part(head: &Head, name: &'static str) -> Result<u32, ProtocolError> {
-    let key = head.header(name).ok_or_else(|| missing(name, head))?;
-    challenge::part(key.value).map_err(|fault| ProtocolError::Key { name, fault })
+fn part(fields: &Fields, name: Name) -> Result<u32, ProtocolError> {
+    let key = fields.first(name).ok_or_else(|| fields.missing(name))?;
+    challenge::part(key.value).map_err(|fault| {
+        let name = name.as_str();
+        ProtocolError::Key { name, fault }
+    })
 }

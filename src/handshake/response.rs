@@ -3,10 +3,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{
-    ACCEPT, CONNECTION, CONTENT_LENGTH, Request, TRANSFER_ENCODING, UPGRADE, VERSION, echoed,
-    is_authority, protocol_name, reply_lines,
-};
+use super::field::Name;
+use super::{Request, echoed, is_authority, reply_lines};
 use crate::challenge;
 use crate::config::{Config, Dialects};
 use crate::error::{ProtocolError, Refused};
@@ -223,17 +221,17 @@ pub(crate) fn accept(
     // H76-9: one space after each colon, never more.
     match echoed(dialect) {
         Some(echoed) => {
-            push(&mut head, echoed.origin, &[request.origin_bytes()]); // H76-10
+            push(&mut head, echoed.origin.as_str(), &[request.origin_bytes()]); // H76-10
             let scheme: &[u8] = if config.secure { b"wss://" } else { b"ws://" }; // H76-7
             let location = [scheme, authority, request.resource_bytes()];
-            push(&mut head, echoed.location, &location); // H76-8
+            push(&mut head, echoed.location.as_str(), &location); // H76-8
         }
         None => {
             let value = challenge::accept_value(request.key());
-            push(&mut head, ACCEPT, &[value.as_bytes()]);
+            push(&mut head, Name::Accept.as_str(), &[value.as_bytes()]);
         }
     }
-    let protocol = protocol_name(dialect);
+    let protocol = Name::protocol(dialect);
     match accept.protocol {
         Some(name) => {
             let whole = request.protocol_lines().filter(|_| dialect.is_hixie());
@@ -241,20 +239,21 @@ pub(crate) fn accept(
             if !offered.any(|one| one == name) {
                 return Err(Refused::NotOffered);
             }
-            push(&mut head, protocol, &[name.as_bytes()]);
+            push(&mut head, protocol.as_str(), &[name.as_bytes()]);
         }
         None if dialect.is_hixie() => {
-            let mut lines = request.protocol_lines();
-            if let Some(first) = lines.next() {
-                push(&mut head, protocol, &[first.as_bytes()]);
-                // RQ-12: the others stand behind it, in one field.
-                for line in lines {
-                    head.truncate(head.len() - 2);
-                    head.extend_from_slice(b", ");
-                    head.extend_from_slice(line.as_bytes());
-                    head.extend_from_slice(b"\r\n");
+            // RQ-12: in one field, however many there were.
+            let mut before = [protocol.as_str(), ": "];
+            let mut after = "";
+            for value in request.protocol_values() {
+                for part in before.map(str::as_bytes) {
+                    head.extend_from_slice(part);
                 }
+                head.extend_from_slice(value);
+                before = ["", ", "];
+                after = "\r\n";
             }
+            head.extend_from_slice(after.as_bytes());
         }
         None => {}
     }
@@ -283,7 +282,10 @@ pub(crate) fn refusal(error: &ProtocolError, spoken: Dialects) -> Option<Vec<u8>
         .filter_map(|one| one.version())
         .collect();
     let versions = versions.join(", ");
-    let upgrade = [(UPGRADE, "websocket"), (VERSION, versions.as_str())];
+    let upgrade = [
+        (Name::Upgrade.as_str(), "websocket"),
+        (Name::Version.as_str(), versions.as_str()),
+    ];
     let headers: &[Field<'_>] = match status {
         405 => &[("Allow", "GET")],
         426 if versions.is_empty() => upgrade.get(..1).unwrap_or_default(),
@@ -303,7 +305,7 @@ fn render(response: &Response<'_>) -> Vec<u8> {
         None => named.as_bytes(),
     };
     let mut bytes = alloc::format!("HTTP/1.1 {status} {reason}\r\n").into_bytes();
-    push(&mut bytes, CONNECTION, &[b"close"]);
+    push(&mut bytes, Name::Connection.as_str(), &[b"close"]);
     for (name, value) in response.headers {
         push(&mut bytes, name, &[value.as_bytes()]);
     }
@@ -313,7 +315,11 @@ fn render(response: &Response<'_>) -> Vec<u8> {
             push(&mut bytes, "Content-Type", &[b"text/plain"]);
         }
         let length = alloc::format!("{}", body.len());
-        push(&mut bytes, CONTENT_LENGTH, &[length.as_bytes()]);
+        push(
+            &mut bytes,
+            Name::ContentLength.as_str(),
+            &[length.as_bytes()],
+        );
     }
     bytes.extend_from_slice(b"\r\n");
     bytes.extend_from_slice(body);
@@ -321,17 +327,21 @@ fn render(response: &Response<'_>) -> Vec<u8> {
 }
 
 fn push(head: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
-    let ends: [&[u8]; 2] = [b": ", b"\r\n"];
-    let [colon, end] = ends;
-    for part in [name.as_bytes(), colon].iter().chain(value).chain([&end]) {
+    head.extend_from_slice(name.as_bytes());
+    head.extend_from_slice(b": ");
+    for part in value {
         head.extend_from_slice(part);
     }
+    head.extend_from_slice(b"\r\n");
 }
 
 /// Whether a field decides where a message ends, or what becomes of the connection.
-fn is_framing(name: &str) -> bool {
-    let framing = [CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING];
-    framing.iter().any(|one| one.eq_ignore_ascii_case(name))
+pub(super) fn is_framing(name: &str) -> bool {
+    use Name::{Connection, ContentLength, TransferEncoding, Upgrade};
+    matches!(
+        Name::of(name.as_bytes()),
+        Some(Connection | Upgrade | ContentLength | TransferEncoding)
+    )
 }
 
 /// Nothing that a caller passes can break a line, or take the place of what the crate writes.

@@ -5,11 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::response::check_fields;
-use super::{
-    CONNECTION, CONTENT_LENGTH, HOST, HYBI_ORIGIN, KEY, KEY1, KEY2, ORIGIN, TRANSFER_ENCODING,
-    UPGRADE, VERSION, is_visible, parse_port, protocol_name, wrong_in_authority,
-};
+use super::field::Name;
+use super::response::{check_fields, is_framing};
+use super::{is_visible, parse_port, wrong_in_authority};
 use crate::challenge::{self, Proof};
 use crate::config::Dialect;
 use crate::entropy::Entropy;
@@ -127,16 +125,10 @@ impl Target {
     /// [`Refused::BadHeader`] when it would break the head, or is one that the crate writes.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Refused> {
         let ours = |name: &str| {
-            let written = [
-                HOST,
-                ORIGIN,
-                UPGRADE,
-                CONNECTION,
-                CONTENT_LENGTH,
-                TRANSFER_ENCODING,
-            ];
             let lower = name.to_ascii_lowercase();
-            written.iter().any(|one| one.eq_ignore_ascii_case(name))
+            let named = Name::of(name.as_bytes());
+            matches!(named, Some(Name::Host | Name::Origin))
+                || is_framing(name)
                 || lower.starts_with("sec-websocket-")
                 || lower.starts_with("websocket-")
         };
@@ -218,19 +210,22 @@ impl Target {
             let _ = write!(head, "{name}: {value}\r\n");
         };
         let hixie = self.dialect.is_hixie();
-        field(UPGRADE, if hixie { "WebSocket" } else { "websocket" });
-        field(CONNECTION, "Upgrade");
-        field(HOST, &self.authority());
+        field(
+            Name::Upgrade.as_str(),
+            if hixie { "WebSocket" } else { "websocket" },
+        );
+        field(Name::Connection.as_str(), "Upgrade");
+        field(Name::Host.as_str(), &self.authority());
         let origin = match self.dialect {
-            Dialect::HyBi7 | Dialect::HyBi8 => HYBI_ORIGIN, // HY-3
-            Dialect::Hixie75 | Dialect::Hixie76 | Dialect::Rfc6455 => ORIGIN,
+            Dialect::HyBi7 | Dialect::HyBi8 => Name::HybiOrigin, // HY-3
+            Dialect::Hixie75 | Dialect::Hixie76 | Dialect::Rfc6455 => Name::Origin,
         };
         if hixie || self.origin.is_some() {
-            field(origin, &self.expected_origin());
+            field(origin.as_str(), &self.expected_origin());
         }
         let protocols: Vec<&str> = self.protocols_asked().collect();
         if !protocols.is_empty() {
-            field(protocol_name(self.dialect), &protocols.join(", "));
+            field(Name::protocol(self.dialect).as_str(), &protocols.join(", "));
         }
         for (name, value) in &self.headers {
             field(name, value);
@@ -241,15 +236,18 @@ impl Target {
             Dialect::Hixie76 => {
                 let (key1, part1) = challenge::make_key(entropy);
                 let (key2, part2) = challenge::make_key(entropy);
-                field(KEY1, &key1);
-                field(KEY2, &key2);
+                field(Name::Key1.as_str(), &key1);
+                field(Name::Key2.as_str(), &key2);
                 let bytes = *key3.insert(entropy.bytes());
                 Proof::Answer(challenge::answer([part1, part2], bytes))
             }
             Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
                 let key = challenge::make_nonce(entropy);
-                field(VERSION, self.dialect.version().unwrap_or_default());
-                field(KEY, key.as_str());
+                field(
+                    Name::Version.as_str(),
+                    self.dialect.version().unwrap_or_default(),
+                );
+                field(Name::Key.as_str(), key.as_str());
                 Proof::Accept(challenge::accept_value(key.as_str().as_bytes()))
             }
         };

@@ -1,6 +1,8 @@
 //! The head of an HTTP message: a first line, header fields, a blank line. Resumable, each byte
 //! looked at once; knows HTTP and nothing of WebSocket.
 
+mod line;
+
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -9,6 +11,9 @@ use memchr::memchr;
 use crate::config::Config;
 use crate::error::{LineFault, ProtocolError};
 use crate::steps;
+
+use line::fault;
+pub(crate) use line::{is_control, is_token, trim, visible_len};
 
 /// The limits of a head (RQ-19).
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +67,6 @@ pub(crate) enum Progress {
 
 #[derive(Clone, Copy)]
 struct Field {
-    digest: u32,
     name: u32,
     colon: u32,
     /// Behind the value, at the CR.
@@ -156,12 +160,61 @@ impl Head {
             self.fields = Vec::with_capacity(USUAL_FIELDS);
         }
         while !input.is_empty() {
+            if self.read_whole_lines(input) {
+                return Ok(Progress::Complete);
+            }
             match self.read_line(input)? {
                 Progress::More => {}
                 end => return Ok(end),
             }
         }
         Ok(Progress::More)
+    }
+
+    /// Takes the lines that lie whole in `input` and have nothing wrong with them, as most do;
+    /// whether the blank line is among them. What is left to [`read_line`](Self::read_line) is
+    /// looked at once more, but never more than one line.
+    fn read_whole_lines(&mut self, input: &mut &[u8]) -> bool {
+        if self.line < self.bytes.len() {
+            return false;
+        }
+        let within = input.get(..self.head_room()).unwrap_or(input);
+        let fits = |length: usize| length <= self.limits.line as usize;
+        let mut taken = 0;
+        let mut complete = false;
+        if self.line == 0 {
+            let request = (self.start == Start::Request).then(|| line::whole_request(within));
+            match request.flatten() {
+                Some((target, length)) if fits(length) => {
+                    self.subject = target;
+                    taken = length;
+                }
+                _ => return false,
+            }
+        }
+        while self.fields.len() < self.limits.headers as usize {
+            let rest = within.get(taken..).unwrap_or_default();
+            let Some((colon, length)) = line::whole_field(rest).filter(|field| fits(field.1))
+            else {
+                complete = rest.starts_with(b"\r\n") && fits(2);
+                break;
+            };
+            let begin = self.line + taken;
+            self.fields.push(Field {
+                name: begin as u32,
+                colon: (begin + colon) as u32,
+                end: (begin + length - 2) as u32,
+            });
+            taken += length;
+        }
+        if complete {
+            taken += 2;
+        }
+        let (lines, rest) = input.split_at_checked(taken).unwrap_or((input, &[]));
+        self.bytes.extend_from_slice(lines);
+        self.line = self.bytes.len();
+        *input = rest;
+        complete
     }
 
     fn read_line(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
@@ -184,9 +237,12 @@ impl Head {
 
     /// How many bytes more this line may have.
     fn room(&self) -> usize {
-        let head = (self.limits.head as usize).saturating_sub(self.bytes.len());
         let line = (self.max_line() as usize).saturating_sub(self.bytes.len() - self.line);
-        head.min(line)
+        self.head_room().min(line)
+    }
+
+    fn head_room(&self) -> usize {
+        (self.limits.head as usize).saturating_sub(self.bytes.len())
     }
 
     fn max_line(&self) -> u32 {
@@ -220,8 +276,8 @@ impl Head {
         self.line = self.bytes.len();
         if begin == 0 {
             self.subject = match self.start {
-                Start::Request => request_target(line)?,
-                Start::Response => status(line)?,
+                Start::Request => line::request_target(line)?,
+                Start::Response => line::status(line)?,
             };
             return Ok(Progress::StartLine);
         }
@@ -233,10 +289,8 @@ impl Head {
                 limit: self.limits.headers,
             });
         }
-        let colon = field(begin, line)?;
-        let name = line.get(..colon).unwrap_or_default();
+        let colon = line::field(begin, line)?;
         self.fields.push(Field {
-            digest: digest(name),
             name: begin as u32,
             colon: (begin + colon) as u32,
             end: (begin + line.len()) as u32,
@@ -270,18 +324,22 @@ impl Head {
         self.fields.iter().map(|field| self.part(*field))
     }
 
+    /// At most so many of them, from this number on.
+    pub(crate) fn from(&self, number: usize, most: usize) -> impl Iterator<Item = Header<'_>> {
+        let fields = self.fields.get(number..).unwrap_or_default();
+        let fields = fields.get(..most).unwrap_or(fields);
+        fields.iter().map(|field| self.part(*field))
+    }
+
+    /// One of them, by its number.
+    pub(crate) fn nth(&self, number: usize) -> Option<Header<'_>> {
+        self.fields.get(number).map(|field| self.part(*field))
+    }
+
     /// The fields of this name, in any case.
     pub(crate) fn named<'h>(&'h self, name: &str) -> impl Iterator<Item = Header<'h>> {
-        let name = name.as_bytes();
-        let digest = digest(name);
-        self.fields.iter().filter_map(move |field| {
-            if field.digest != digest {
-                return None;
-            }
-            let range = field.name as usize..field.colon as usize;
-            let same = self.bytes.get(range)?.eq_ignore_ascii_case(name);
-            same.then(|| self.part(*field))
-        })
+        let is_it = move |header: &Header<'_>| header.name.eq_ignore_ascii_case(name.as_bytes());
+        self.headers().filter(is_it)
     }
 
     /// The first field of this name, in any case.
@@ -308,158 +366,4 @@ impl core::fmt::Debug for Head {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Head({} bytes)", self.bytes.len())
     }
-}
-
-fn fault(at: usize, fault: LineFault) -> ProtocolError {
-    ProtocolError::Line {
-        at: at as u32,
-        fault,
-    }
-}
-
-/// RQ-1, RQ-2, RQ-3: the range of the target in `GET target HTTP/1.1`.
-fn request_target(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
-    let malformed = |at: usize| ProtocolError::StartLine { at: at as u32 };
-    let method = line.iter().take_while(|byte| is_token(**byte)).count();
-    if method == 0 || line.get(method) != Some(&b' ') {
-        return Err(malformed(method));
-    }
-    if !line.starts_with(b"GET ") {
-        return Err(ProtocolError::Method);
-    }
-    let begin = method + 1;
-    let rest = line.get(begin..).unwrap_or_default();
-    let length = rest.iter().take_while(|byte| in_target(**byte)).count();
-    let end = begin + length;
-    if rest.first() != Some(&b'/') {
-        return Err(malformed(begin));
-    }
-    if line.get(end) != Some(&b' ') {
-        return Err(malformed(end));
-    }
-    let version = line.get(end + 1..).unwrap_or_default();
-    if version == b"HTTP/1.1" {
-        return Ok(begin..end);
-    }
-    let at = end + 1;
-    let name = b"HTTP/";
-    let same = version.iter().zip(name).take_while(|(a, b)| a == b).count();
-    let number = version.get(same..).unwrap_or_default();
-    let in_number = |byte: &&u8| byte.is_ascii_digit() || **byte == b'.';
-    let digits = number.iter().take_while(in_number).count();
-    if same < name.len() || digits == 0 || digits < number.len() {
-        let digits = if same < name.len() { 0 } else { digits };
-        return Err(malformed(at + same + digits));
-    }
-    Err(ProtocolError::Version { at: at as u32 })
-}
-
-/// H76-34: the range of the status, three digits between the first two spaces.
-fn status(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
-    let malformed = |at: usize| ProtocolError::StartLine { at: at as u32 };
-    if let Some(at) = line.iter().position(|byte| is_control(*byte)) {
-        return Err(malformed(at));
-    }
-    let begin = memchr(b' ', line).ok_or(malformed(line.len()))? + 1;
-    let digits = line.get(begin..).unwrap_or_default();
-    let count = digits.iter().take(3).take_while(|b| b.is_ascii_digit());
-    let end = begin + count.count();
-    if end != begin + 3 || line.get(end) != Some(&b' ') {
-        return Err(malformed(end));
-    }
-    Ok(begin..end)
-}
-
-/// Checks a field's line, which begins at `begin` of the head; the colon's place within it.
-fn field(begin: usize, line: &[u8]) -> Result<usize, ProtocolError> {
-    if matches!(line.first(), Some(b' ' | b'\t')) {
-        return Err(fault(begin, LineFault::Fold)); // RQ-10
-    }
-    // RQ-7: the first colon splits, whatever the value holds.
-    let colon = line.iter().take_while(|byte| is_token(**byte)).count();
-    if line.get(colon) == Some(&b'\r') {
-        return Err(fault(begin + colon, LineFault::BareCr));
-    }
-    if colon == 0 || line.get(colon) != Some(&b':') {
-        return Err(fault(begin + colon, LineFault::Name));
-    }
-    let value = line.get(colon + 1..).unwrap_or_default();
-    if !may_hold_control(value) {
-        return Ok(colon);
-    }
-    let bad = value.iter().take_while(|byte| !is_control(**byte)).count();
-    let kind = match value.get(bad) {
-        None => return Ok(colon),
-        Some(b'\r') => LineFault::BareCr,
-        Some(_) => LineFault::Value, // RQ-11
-    };
-    Err(fault(begin + colon + 1 + bad, kind))
-}
-
-/// What names that are the same in any case have in common, and few others.
-#[inline]
-fn digest(name: &[u8]) -> u32 {
-    const LOWER: u8 = 0x20;
-    match name {
-        [first, .., last] => u32::from_le_bytes([name.len() as u8, first | LOWER, last | LOWER, 0]),
-        _ => 0,
-    }
-}
-
-/// Whether there is a control, or only a tab; eight bytes at once, the last eight of which may
-/// overlap those before them.
-fn may_hold_control(value: &[u8]) -> bool {
-    let Some(last) = value.last_chunk::<8>() else {
-        return value.iter().any(|byte| is_control(*byte));
-    };
-    let holds = |eight: &[u8]| <[u8; 8]>::try_from(eight).is_ok_and(is_control_among);
-    value.chunks_exact(8).any(holds) || holds(last)
-}
-
-/// Below 0x20, or 0x7F: a subtraction from such a byte, and from no other, sets its high bit.
-fn is_control_among(eight: [u8; 8]) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let below = |bytes: u64, least: u64| bytes.wrapping_sub(ONES * least) & !bytes;
-    let bytes = u64::from_le_bytes(eight);
-    (below(bytes, 0x20) | below(bytes ^ (ONES * 0x7F), 1)) & (ONES << 7) != 0
-}
-
-fn in_target(byte: u8) -> bool {
-    matches!(byte, 0x21..=0x7E) && byte != b'#'
-}
-
-/// No field value holds it. A tab is none of them.
-pub(crate) fn is_control(byte: u8) -> bool {
-    matches!(byte, 0x00..=0x08 | 0x0A..=0x1F | 0x7F)
-}
-
-/// RFC 7230, 3.2.6
-pub(crate) fn is_token(byte: u8) -> bool {
-    static TOKEN: [bool; 256] = tokens();
-    TOKEN.get(usize::from(byte)).copied().unwrap_or_default()
-}
-
-// Run by the compiler, which would not build a wrong index.
-#[allow(clippy::indexing_slicing)]
-const fn tokens() -> [bool; 256] {
-    let marks = b"!#$%&'*+-.^_`|~";
-    let mut tokens = [false; 256];
-    let mut byte = 0;
-    while byte < tokens.len() {
-        tokens[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let mut i = 0;
-    while i < marks.len() {
-        tokens[marks[i] as usize] = true;
-        i += 1;
-    }
-    tokens
-}
-
-pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    value
 }

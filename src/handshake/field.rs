@@ -1,0 +1,259 @@
+//! The fields that an opening turns on: their names, and where in a head they stand.
+
+use crate::config::Dialect;
+use crate::error::{HeaderFault, ProtocolError};
+use crate::head::{Head, Header};
+
+/// The name of a field that an opening turns on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    Host,
+    Origin,
+    Upgrade,
+    Connection,
+    ContentLength,
+    TransferEncoding,
+    Key,
+    Key1,
+    Key2,
+    Version,
+    Draft,
+    Accept,
+    Extensions,
+    Protocol,
+    /// Of a reply in Hixie-76, and of a request in HyBi-7 and HyBi-8.
+    HybiOrigin,
+    Location,
+    Hixie75Origin,
+    Hixie75Location,
+    Hixie75Protocol,
+}
+
+impl Name {
+    const ALL: [Self; 19] = [
+        Self::Host,
+        Self::Origin,
+        Self::Upgrade,
+        Self::Connection,
+        Self::ContentLength,
+        Self::TransferEncoding,
+        Self::Key,
+        Self::Key1,
+        Self::Key2,
+        Self::Version,
+        Self::Draft,
+        Self::Accept,
+        Self::Extensions,
+        Self::Protocol,
+        Self::HybiOrigin,
+        Self::Location,
+        Self::Hixie75Origin,
+        Self::Hixie75Location,
+        Self::Hixie75Protocol,
+    ];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "Host",
+            Self::Origin => "Origin",
+            Self::Upgrade => "Upgrade",
+            Self::Connection => "Connection",
+            Self::ContentLength => "Content-Length",
+            Self::TransferEncoding => "Transfer-Encoding",
+            Self::Key => "Sec-WebSocket-Key",
+            Self::Key1 => "Sec-WebSocket-Key1",
+            Self::Key2 => "Sec-WebSocket-Key2",
+            Self::Version => "Sec-WebSocket-Version",
+            Self::Draft => "Sec-WebSocket-Draft",
+            Self::Accept => "Sec-WebSocket-Accept",
+            Self::Extensions => "Sec-WebSocket-Extensions",
+            Self::Protocol => "Sec-WebSocket-Protocol",
+            Self::HybiOrigin => "Sec-WebSocket-Origin",
+            Self::Location => "Sec-WebSocket-Location",
+            Self::Hixie75Origin => "WebSocket-Origin",
+            Self::Hixie75Location => "WebSocket-Location",
+            Self::Hixie75Protocol => "WebSocket-Protocol",
+        }
+    }
+
+    /// The one that these bytes spell, in any case. Length and last letter leave one to compare.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        match (bytes.len(), bytes.last()?.to_ascii_lowercase()) {
+            (4, _) => Self::Host.if_spelt(bytes),
+            (6, _) => Self::Origin.if_spelt(bytes),
+            (7, _) => Self::Upgrade.if_spelt(bytes),
+            (10, _) => Self::Connection.if_spelt(bytes),
+            (14, _) => Self::ContentLength.if_spelt(bytes),
+            (16, _) => Self::Hixie75Origin.if_spelt(bytes),
+            (17, b'g') => Self::TransferEncoding.if_spelt(bytes),
+            (17, _) => Self::Key.if_spelt(bytes),
+            (18, b'1') => Self::Key1.if_spelt(bytes),
+            (18, b'2') => Self::Key2.if_spelt(bytes),
+            (18, b'l') => Self::Hixie75Protocol.if_spelt(bytes),
+            (18, _) => Self::Hixie75Location.if_spelt(bytes),
+            (19, _) => Self::Draft.if_spelt(bytes),
+            (20, b'n') => Self::HybiOrigin.if_spelt(bytes),
+            (20, _) => Self::Accept.if_spelt(bytes),
+            (21, _) => Self::Version.if_spelt(bytes),
+            (22, b'l') => Self::Protocol.if_spelt(bytes),
+            (22, _) => Self::Location.if_spelt(bytes),
+            (24, _) => Self::Extensions.if_spelt(bytes),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn if_spelt(self, bytes: &[u8]) -> Option<Self> {
+        let text = self.as_str().as_bytes();
+        // Most write it as it is written here.
+        (bytes == text || bytes.eq_ignore_ascii_case(text)).then_some(self)
+    }
+
+    /// Where clients and servers of a dialect name subprotocols.
+    pub(super) const fn protocol(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Hixie75 => Self::Hixie75Protocol,
+            Dialect::Hixie76 | Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => Self::Protocol,
+        }
+    }
+
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// A whole head, and where in it the fields stand that an opening turns on.
+#[derive(Debug)]
+pub(super) struct Fields {
+    head: Head,
+    /// The number of the first field of each name that is there.
+    first: [u32; Name::ALL.len()],
+    present: u32,
+    /// Those there more than once.
+    repeated: u32,
+}
+
+impl Fields {
+    pub(super) fn of(head: Head) -> Self {
+        let mut first = [0; Name::ALL.len()];
+        let mut present = 0;
+        let mut repeated = 0;
+        for (number, header) in head.headers().enumerate() {
+            let Some(name) = Name::of(header.name) else {
+                continue;
+            };
+            repeated |= present & name.bit();
+            if let Some(first) = first
+                .get_mut(name as usize)
+                .filter(|_| present & name.bit() == 0)
+            {
+                *first = number as u32;
+            }
+            present |= name.bit();
+        }
+        Self {
+            head,
+            first,
+            present,
+            repeated,
+        }
+    }
+
+    pub(super) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(super) fn has(&self, name: Name) -> bool {
+        self.present & name.bit() != 0
+    }
+
+    /// The first field of this name.
+    #[inline]
+    pub(super) fn first(&self, name: Name) -> Option<Header<'_>> {
+        if !self.has(name) {
+            return None;
+        }
+        let number = *self.first.get(name as usize)?;
+        self.head.nth(number as usize)
+    }
+
+    /// All fields of this name.
+    pub(super) fn all(&self, name: Name) -> impl Iterator<Item = Header<'_>> {
+        let first = match self.first.get(name as usize) {
+            Some(number) if self.has(name) => *number as usize,
+            _ => usize::MAX,
+        };
+        // Behind the only one there is none to look for.
+        let most = if self.repeated & name.bit() != 0 {
+            usize::MAX
+        } else {
+            1
+        };
+        let is_it = move |header: &Header<'_>| Name::of(header.name) == Some(name);
+        self.head.from(first, most).filter(is_it)
+    }
+
+    /// A field that may stand once (RQ-12).
+    #[inline]
+    pub(super) fn single(&self, name: Name) -> Result<Option<Header<'_>>, ProtocolError> {
+        if self.repeated & name.bit() != 0 {
+            return Err(self.duplicate(name));
+        }
+        Ok(self.first(name))
+    }
+
+    #[cold]
+    fn duplicate(&self, name: Name) -> ProtocolError {
+        let second = self.all(name).nth(1);
+        self.at(name, second.map(|header| header.at), HeaderFault::Duplicate)
+    }
+
+    pub(super) fn wrong(
+        &self,
+        name: Name,
+        header: &Header<'_>,
+        fault: HeaderFault,
+    ) -> ProtocolError {
+        self.at(name, Some(header.at), fault)
+    }
+
+    pub(super) fn missing(&self, name: Name) -> ProtocolError {
+        self.at(name, None, HeaderFault::Missing)
+    }
+
+    fn at(&self, name: Name, at: Option<u32>, fault: HeaderFault) -> ProtocolError {
+        ProtocolError::Header {
+            name: name.as_str(),
+            at: at.unwrap_or(self.head.bytes().len() as u32),
+            fault,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rq_7_each_name_is_found_in_any_case_and_no_other_is() {
+        for (number, name) in Name::ALL.into_iter().enumerate() {
+            assert_eq!(name as usize, number);
+            let text = name.as_str();
+            assert_eq!(Name::of(text.as_bytes()), Some(name));
+            assert_eq!(Name::of(text.to_ascii_uppercase().as_bytes()), Some(name));
+            assert_eq!(Name::of(text.to_ascii_lowercase().as_bytes()), Some(name));
+            for at in 0..text.len() {
+                let mut other = text.as_bytes().to_vec();
+                other[at] = b'!';
+                assert_eq!(Name::of(&other), None, "{other:?}");
+                other.remove(at);
+                let shorter = Name::of(&other);
+                assert!(matches!(
+                    (name, shorter),
+                    (Name::Key1 | Name::Key2, Some(Name::Key)) | (_, None)
+                ));
+            }
+        }
+        assert_eq!(Name::of(b""), None);
+    }
+}
