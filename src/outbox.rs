@@ -16,9 +16,9 @@ const BLOCK: usize = 2 * 1024;
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
-    /// Whether a message has gone this way: then the next finds room made. Many a connection
-    /// only listens once its opening is through, and holds nothing.
-    keeps: bool,
+    /// How much room is kept once all is sent: some from the first message on, so that the next
+    /// finds it made. Many a connection only listens once its opening is through, and holds nothing.
+    kept: usize,
     /// Whether anything was pushed since [`rest`](Self::rest).
     used: bool,
 }
@@ -81,7 +81,7 @@ impl Outbox {
     #[inline]
     fn make_room(&mut self, payload: usize) {
         const TAIL: usize = 1;
-        self.keeps = true;
+        self.kept = KEPT;
         self.used = true;
         self.bytes.reserve(Header::ROOM + payload + TAIL);
     }
@@ -90,8 +90,14 @@ impl Outbox {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.used = true;
         if bytes.len() <= BLOCK {
-            return self.bytes.extend_from_slice(bytes);
+            self.bytes.extend_from_slice(bytes);
+        } else {
+            self.push_blocks(bytes);
         }
+    }
+
+    #[inline(never)]
+    fn push_blocks(&mut self, bytes: &[u8]) {
         for block in bytes.chunks(BLOCK) {
             self.bytes.extend_from_slice(block);
         }
@@ -99,7 +105,7 @@ impl Outbox {
 
     /// Appends what was made for this, without a copy when nothing is before it.
     pub(crate) fn append(&mut self, bytes: Vec<u8>) {
-        if self.bytes.is_empty() && !self.keeps {
+        if self.bytes.is_empty() && self.kept == 0 {
             self.bytes = bytes;
             self.used = true;
         } else {
@@ -113,27 +119,29 @@ impl Outbox {
     pub(crate) fn advance(&mut self, n: usize) {
         let pending = self.len();
         assert!(n <= pending, "advance({n}) with {pending} bytes pending");
-        self.sent += n;
         if n == pending {
             self.clear();
-        } else if self.sent > self.bytes.len() / 2 {
+        } else {
+            self.sent += n;
             self.compact();
         }
     }
 
     /// At least as many bytes were sent as are moved here: amortised, each moves once.
+    #[inline(never)]
     fn compact(&mut self) {
-        self.bytes.drain(..self.sent);
-        self.sent = 0;
+        if self.sent > self.bytes.len() / 2 {
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
     }
 
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.sent = 0;
-        let kept = if self.keeps { KEPT } else { 0 };
-        if self.bytes.capacity() > kept {
-            self.bytes.shrink_to(kept);
+        if self.bytes.capacity() > self.kept {
+            self.bytes.shrink_to(self.kept);
         }
     }
 

@@ -71,7 +71,9 @@ impl Connection {
     fn timed(&self) -> Option<(Timed, Duration)> {
         match &self.state {
             State::Opening(_) => Some((Timed::Opening, self.config.handshake_timeout)),
-            State::Open { closing: true, .. } => Some((Timed::Closing, self.config.close_timeout)),
+            State::Open { .. } if self.is_closing() => {
+                Some((Timed::Closing, self.config.close_timeout))
+            }
             State::Open { .. } if self.outbox.is_idle() => Some((Timed::Resting, REST)),
             State::Open { .. } => None,
             State::Over { .. } if self.wants_write() => {

@@ -78,15 +78,24 @@ enum State {
     Open {
         told: bool,
         scanner: Scanner,
-        /// This side has sent its close frame.
-        closing: bool,
-        /// The message that this side is sending in parts.
-        partial: Option<Opcode>,
+        sending: Sending,
     },
     Over {
         why: Closed,
         told: bool,
     },
+}
+
+/// What this side may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    /// Nothing: the application has not been told that it is open.
+    NotYet,
+    Anything,
+    /// The rest of a message of this kind, which it sends in parts.
+    Parts(Opcode),
+    /// Nothing: it has sent its close frame.
+    Closed,
 }
 
 impl Connection {
@@ -246,10 +255,17 @@ impl Connection {
                         Step::Failed(error) => self.fail(error),
                     }
                 }
-                State::Open { told, scanner, .. } => {
+                State::Open {
+                    told,
+                    scanner,
+                    sending,
+                } => {
                     let dialect = self.dialect?;
                     if !*told {
                         *told = true;
+                        if *sending == Sending::NotYet {
+                            *sending = Sending::Anything;
+                        }
                         self.timer = None;
                         let reply = None;
                         return Some(Event::Open(Open { dialect, reply }));
@@ -314,7 +330,7 @@ impl Connection {
     fn ended(&mut self) {
         let phase = match &self.state {
             State::Open { scanner, .. } if !scanner.is_between() => Phase::Frame,
-            State::Open { closing: true, .. } => Phase::Closing,
+            State::Open { .. } if self.is_closing() => Phase::Closing,
             State::Open { .. } => Phase::Open,
             _ => Phase::Opening,
         };
@@ -329,7 +345,9 @@ impl Connection {
                     self.outbox.append(response);
                 }
             }
-            State::Open { closing: false, .. } => self.queue_close(Some(error.close_code()), ""),
+            State::Open { .. } if !self.is_closing() => {
+                self.queue_close(Some(error.close_code()), "");
+            }
             // PX-4: a reply or a close frame has gone out before.
             _ => {}
         }
@@ -421,18 +439,20 @@ impl Connection {
                 }
                 self.finish(Closed::Local);
             }
-            State::Open { closing: true, .. } | State::Over { .. } => {
-                return Err(Refused::Closing);
-            }
+            State::Over { .. } => return Err(Refused::Closing),
+            State::Open {
+                sending: Sending::Closed,
+                ..
+            } => return Err(Refused::Closing),
             State::Open { .. } if self.dialect == Some(Dialect::Hixie75) => {
                 self.finish(Closed::Local);
             }
-            State::Open { closing, .. } => {
+            State::Open { sending, .. } => {
                 // CL-8: Hixie-76 has no place for what it says.
                 if self.dialect != Some(Dialect::Hixie76) && !can_be_sent(close) {
                     return Err(Refused::BadClose);
                 }
-                *closing = true;
+                *sending = Sending::Closed;
                 self.queue_close(close.code(), close.reason());
             }
         }
@@ -500,14 +520,23 @@ impl Connection {
     #[must_use]
     #[inline]
     pub fn is_open(&self) -> bool {
-        match self.state {
-            State::Open { told, closing, .. } => told && !closing,
-            _ => false,
-        }
+        matches!(
+            self.state,
+            State::Open {
+                sending: Sending::Anything | Sending::Parts(_),
+                ..
+            }
+        )
     }
 
     fn is_closing(&self) -> bool {
-        matches!(self.state, State::Open { closing: true, .. })
+        matches!(
+            self.state,
+            State::Open {
+                sending: Sending::Closed,
+                ..
+            }
+        )
     }
 
     /// Which end this is.
@@ -529,8 +558,11 @@ impl State {
         State::Open {
             told,
             scanner: Scanner::new(dialect, role),
-            closing: false,
-            partial: None,
+            sending: if told {
+                Sending::Anything
+            } else {
+                Sending::NotYet
+            },
         }
     }
 }

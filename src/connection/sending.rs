@@ -8,7 +8,7 @@ use crate::error::Refused;
 use crate::opcode::{MAX_CONTROL, Opcode};
 use crate::outbox::Outbox;
 
-use super::{Connection, State};
+use super::{Connection, Sending, State};
 
 /// The payload of a ping that is not answered yet.
 pub(super) struct Held(Box<[u8]>);
@@ -28,6 +28,7 @@ impl Connection {
     /// [`close`](Self::close) or [`Event::Closed`](crate::Event::Closed), [`Refused::Fragmented`]
     /// within a message of [`send_text_part`](Self::send_text_part), [`Refused::Full`] when it
     /// would bring the pending output over [`max_pending`](crate::Config::max_pending).
+    #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), Refused> {
         let dialect = self.sending_message()?;
         if self.masks(dialect) {
@@ -89,14 +90,24 @@ impl Connection {
 
     fn send_part(&mut self, message: Opcode, payload: &[u8], last: bool) -> Result<(), Refused> {
         self.sending_hybi()?;
-        let opcode = match self.partial() {
-            None => message,
-            Some(opcode) if opcode == message => Opcode::Continuation,
-            Some(_) => return Err(Refused::Fragmented),
+        let opcode = match &self.state {
+            State::Open {
+                sending: Sending::Parts(begun),
+                ..
+            } if *begun == message => Opcode::Continuation,
+            State::Open {
+                sending: Sending::Parts(_),
+                ..
+            } => return Err(Refused::Fragmented),
+            _ => message,
         };
         self.send_frame(opcode, last, payload)?;
-        if let State::Open { partial, .. } = &mut self.state {
-            *partial = (!last).then_some(message);
+        if let State::Open { sending, .. } = &mut self.state {
+            *sending = if last {
+                Sending::Anything
+            } else {
+                Sending::Parts(message)
+            };
         }
         Ok(())
     }
@@ -281,6 +292,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     pub(super) fn check_room(&self, more: usize) -> Result<(), Refused> {
         let limit = self.config.max_pending;
         if self.outbox.fits(more, limit) {
@@ -290,6 +302,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     fn masks(&self, dialect: Dialect) -> bool {
         self.role == Role::Client && !dialect.is_hixie()
     }
@@ -297,9 +310,13 @@ impl Connection {
     /// The dialect to send anything in.
     fn sending(&self) -> Result<Dialect, Refused> {
         match &self.state {
-            State::Opening(_) | State::Open { told: false, .. } => Err(Refused::NotOpen),
-            State::Open { closing: true, .. } | State::Over { .. } => Err(Refused::Closing),
-            State::Open { .. } => self.dialect.ok_or(Refused::NotOpen),
+            State::Opening(_) => Err(Refused::NotOpen),
+            State::Over { .. } => Err(Refused::Closing),
+            State::Open { sending, .. } => match sending {
+                Sending::NotYet => Err(Refused::NotOpen),
+                Sending::Closed => Err(Refused::Closing),
+                Sending::Anything | Sending::Parts(_) => self.dialect.ok_or(Refused::NotOpen),
+            },
         }
     }
 
@@ -309,9 +326,7 @@ impl Connection {
         match (&self.state, self.dialect) {
             (
                 State::Open {
-                    told: true,
-                    closing: false,
-                    partial: None,
+                    sending: Sending::Anything,
                     ..
                 },
                 Some(dialect),
@@ -327,13 +342,6 @@ impl Connection {
             return Err(Refused::Unsupported(dialect));
         }
         Ok(())
-    }
-
-    fn partial(&self) -> Option<Opcode> {
-        match &self.state {
-            State::Open { partial, .. } => *partial,
-            _ => None,
-        }
     }
 }
 
