@@ -28,17 +28,15 @@ impl Header {
         let fin = if last { 0x80 } else { 0 };
         let masked = if mask.is_some() { 0x80 } else { 0 };
         let front = u128::from(opcode as u8 | fin) << 8 | masked;
+        let key = u128::from(mask.map_or(0, u32::from_be_bytes));
+        // The key stands behind the length, whatever room that takes.
         let number = match length {
-            0..=125 => (front | length as u128) << 112,
-            126..=0xFFFF => (front | 126) << 112 | (length as u128) << 96,
-            _ => (front | 127) << 112 | (length as u128) << 48,
+            0..=125 => (front | length as u128) << 112 | key << 80,
+            126..=0xFFFF => (front | 126) << 112 | (length as u128) << 96 | key << 64,
+            _ => (front | 127) << 112 | (length as u128) << 48 | key << 16,
         };
-        let len = Self::hybi_len(length, mask.is_some());
-        let key = mask.map_or(0, |key| u128::from(u32::from_be_bytes(key)));
-        Self {
-            number: number | key << (8 * (Self::ROOM - len)),
-            len: len as u8,
-        }
+        let len = Self::hybi_len(length, mask.is_some()) as u8;
+        Self { number, len }
     }
 
     /// How long a header of HyBi-7 and later is, before a payload of so many bytes.
@@ -78,14 +76,13 @@ impl Envelope {
     }
 }
 
-/// FR-11
-const HIXIE_TEXT: Envelope = Envelope {
+/// FR-11: valid UTF-8 holds no 0xFF, so nothing inside a Hixie text needs an escape.
+pub(crate) const HIXIE_TEXT: Envelope = Envelope {
     header: Header { number: 0, len: 1 },
     tail: Some(0xFF),
 };
 
-/// FR-11: valid UTF-8 holds no 0xFF, so nothing inside a Hixie text needs an escape.
-#[inline]
+/// What goes round a text message.
 pub(crate) fn text(dialect: Dialect, length: usize) -> Envelope {
     if dialect.is_hixie() {
         return HIXIE_TEXT;

@@ -33,7 +33,7 @@ impl Entropy {
     }
 
     /// HY-5
-    #[inline]
+    #[inline(never)]
     pub(crate) fn mask(&mut self) -> [u8; 4] {
         self.stream().next_u32().to_le_bytes()
     }

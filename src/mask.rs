@@ -1,5 +1,8 @@
 //! The mask of HyBi-7 and later (RFC 6455, 5.3).
 
+/// How many bytes [`steps`] masks at once.
+pub(crate) const STEP: usize = 16;
+
 /// Masks or unmasks `bytes`, which stand at `offset` of a frame's payload.
 #[inline]
 pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4], offset: u64) {
@@ -14,7 +17,14 @@ pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4], offset: u64) {
     }
 }
 
+/// Masks the beginning of a payload, but for what is left behind the last whole step.
+#[inline]
+pub(crate) fn steps(bytes: &mut [u8], key: [u8; 4]) {
+    blocks::<{ STEP / 4 }>(bytes, key);
+}
+
 /// Applies the key so many times over at each step; what is left has no room for that.
+#[inline]
 fn blocks<const KEYS: usize>(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
     let mut blocks = bytes.chunks_exact_mut(4 * KEYS);
     for block in &mut blocks {
@@ -25,9 +35,25 @@ fn blocks<const KEYS: usize>(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
     blocks.into_remainder()
 }
 
+/// Writes the beginning of a payload masked to `to`, which is as long.
+pub(crate) fn copy(payload: &[u8], key: [u8; 4], to: &mut [u8]) {
+    let keys = [key; 8];
+    let keys = keys.as_flattened();
+    let mut from = payload.chunks_exact(keys.len());
+    let mut into = to.chunks_exact_mut(keys.len());
+    for (to, from) in (&mut into).zip(&mut from) {
+        for ((to, byte), key) in to.iter_mut().zip(from).zip(keys) {
+            *to = byte ^ key;
+        }
+    }
+    let rest = into.into_remainder();
+    rest.copy_from_slice(from.remainder());
+    apply(rest, key, 0);
+}
+
 #[cfg(test)]
 mod tests {
-    use super::apply;
+    use super::{apply, copy};
     use alloc::vec::Vec;
 
     #[test]
@@ -52,6 +78,9 @@ mod tests {
             apply(front, key, 0);
             apply(back, key, cut as u64);
             assert_eq!(bytes, expected, "cut at {cut}");
+            let mut copied = alloc::vec![0; cut];
+            copy(&plain[..cut], key, &mut copied);
+            assert_eq!(copied, expected[..cut]);
         }
     }
 }

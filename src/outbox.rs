@@ -12,6 +12,9 @@ const KEPT: usize = 64 * 1024;
 /// between addresses a few bytes apart modulo the page size.
 const BLOCK: usize = 2 * 1024;
 
+/// A payload that is copied and then masked, in its place.
+const SHORT: usize = 512;
+
 #[derive(Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
@@ -59,13 +62,28 @@ impl Outbox {
     /// Appends a header, and behind it a payload masked.
     #[inline(always)]
     pub(crate) fn push_masked(&mut self, header: Header, payload: &[u8], key: [u8; 4]) {
-        self.make_room(payload.len());
+        self.make_room(payload.len() + mask::STEP);
         header.write(&mut self.bytes);
+        let begin = self.bytes.len();
+        if payload.len() > SHORT {
+            return self.push_masked_blocks(payload, key);
+        }
+        self.bytes.extend_from_slice(payload);
+        // The last step goes beyond the end, so that no byte is left to be masked alone.
+        self.bytes.extend_from_slice(&[0; mask::STEP]);
+        mask::steps(self.bytes.get_mut(begin..).unwrap_or_default(), key);
+        self.bytes.truncate(begin + payload.len());
+    }
+
+    /// Masked as they are copied, which would be slower for short ones.
+    #[inline(never)]
+    fn push_masked_blocks(&mut self, payload: &[u8], key: [u8; 4]) {
         for block in payload.chunks(BLOCK) {
-            let end = self.bytes.len();
-            self.bytes.extend_from_slice(block);
+            let begin = self.bytes.len();
+            self.bytes.resize(begin + block.len(), 0);
             // The key comes round with each block.
-            mask::apply(self.bytes.get_mut(end..).unwrap_or_default(), key, 0);
+            let to = self.bytes.get_mut(begin..).unwrap_or_default();
+            mask::copy(block, key, to);
         }
     }
 

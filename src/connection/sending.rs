@@ -31,10 +31,15 @@ impl Connection {
     #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), Refused> {
         let dialect = self.sending_message()?;
-        if self.masks(dialect) {
-            return self.send_frame(Opcode::Text, true, text.as_bytes());
+        let payload = text.as_bytes();
+        // Apart, since what is constant of each costs nothing then.
+        if dialect.is_hixie() {
+            self.send_whole(encode::HIXIE_TEXT, payload)
+        } else if self.masks(dialect) {
+            self.send_frame(Opcode::Text, true, payload)
+        } else {
+            self.send_whole(encode::hybi(Opcode::Text, payload.len()), payload)
         }
-        self.send_whole(encode::text(dialect, text.len()), text.as_bytes())
     }
 
     /// Queues a whole binary message, where the dialect has them: from HyBi-7 on.
@@ -234,6 +239,7 @@ impl Connection {
     }
 
     /// A frame of HyBi-7 and later, masked if this is a client's.
+    #[inline]
     fn send_frame(&mut self, opcode: Opcode, last: bool, payload: &[u8]) -> Result<(), Refused> {
         self.make_room(self.frame_length(payload.len()))?;
         self.queue_frame(opcode, last, payload);
@@ -241,6 +247,7 @@ impl Connection {
     }
 
     /// Queues without a limit; for what the machine sends by itself, which is bounded.
+    #[inline]
     pub(super) fn queue_frame(&mut self, opcode: Opcode, last: bool, payload: &[u8]) {
         // HY-5: a fresh one for each frame.
         let mask = self.entropy.as_mut().map(|entropy| entropy.mask());
@@ -255,6 +262,7 @@ impl Connection {
     }
 
     /// How long a frame of HyBi-7 and later is.
+    #[inline]
     fn frame_length(&self, payload: usize) -> usize {
         Header::hybi_len(payload, self.entropy.is_some()) + payload
     }
