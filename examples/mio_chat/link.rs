@@ -1,13 +1,10 @@
 //! A connection on a non-blocking socket. The poll tells of each change once, so what it said is
 //! kept here until a system call says otherwise.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
 use hybi::Connection;
-use mio::event::Event;
-use mio::net::TcpStream;
 
 /// A peer that takes not one byte for so long has stopped reading.
 const STUCK: Duration = Duration::from_secs(10);
@@ -18,9 +15,14 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long the peer may take to end its side once ours has ended.
 const LINGER: Duration = Duration::from_secs(1);
 
-pub struct Link {
+/// All that is asked of a socket, so that a test can do without one.
+pub trait Socket: Read + Write {
+    fn shut_write(&mut self) -> io::Result<()>;
+}
+
+pub struct Link<S> {
     pub conn: Connection,
-    pub socket: TcpStream,
+    pub socket: S,
     readable: bool,
     writable: bool,
     /// The peer's end of file has come.
@@ -32,8 +34,8 @@ pub struct Link {
     cut: Option<String>,
 }
 
-impl Link {
-    pub fn new(socket: TcpStream, conn: Connection) -> Self {
+impl<S: Socket> Link<S> {
+    pub fn new(socket: S, conn: Connection) -> Self {
         Self {
             conn,
             socket,
@@ -47,10 +49,9 @@ impl Link {
     }
 
     /// Takes note of what the poll says.
-    pub fn note(&mut self, event: &Event) {
-        let error = event.is_error();
-        self.readable |= event.is_readable() || event.is_read_closed() || error;
-        self.writable |= event.is_writable() || event.is_write_closed() || error;
+    pub fn note(&mut self, readable: bool, writable: bool) {
+        self.readable |= readable;
+        self.writable |= writable;
     }
 
     /// Whether there may be something to read, and it is wanted. At the end that is whatever is
@@ -88,7 +89,7 @@ impl Link {
         }
         if self.conn.is_done() && self.linger.is_none() {
             // Fails only for a peer that is gone already.
-            let _ = self.socket.shutdown(Shutdown::Write);
+            let _ = self.socket.shut_write();
             self.linger = Some(now + LINGER);
         }
         let stuck = self.blocked.map(|since| (since + STUCK).min(now + RETRY));

@@ -1,6 +1,7 @@
 //! The same server as `poke`, for thousands of connections on one thread: edge-triggered readiness
 //! from mio, one buffer for all that is read, one write for all that is said.
 
+mod guests;
 mod letter;
 mod link;
 #[path = "../common/operator.rs"]

@@ -5,6 +5,7 @@
 //! then a byte that is skipped: so a seed is a line of digits and what comes off the wire.
 #![forbid(unsafe_code)]
 
+mod chat;
 mod client;
 mod dialect;
 mod dialects;
@@ -22,7 +23,9 @@ mod reply;
 mod run;
 mod server;
 mod shown;
+mod socket;
 
+pub use chat::chat;
 pub use client::client;
 pub use dialects::dialects;
 pub use frames::frames;
@@ -37,7 +40,8 @@ pub use server::server;
 pub type Oracle = fn(&[u8]);
 
 /// Each fuzz target, by its name.
-pub const TARGETS: [(&str, Oracle); 8] = [
+pub const TARGETS: [(&str, Oracle); 9] = [
+    ("chat", chat),
     ("client", client),
     ("dialects", dialects),
     ("frames", frames),

@@ -206,6 +206,25 @@ where
 /// Any input of that target, made to be understood.
 pub fn input(target: &str) -> BoxedStrategy<Bytes> {
     match target {
+        "chat" => {
+            let step = |steps: &[u8], most: u8| (select(steps.to_vec()), 0..8_u8, 0..most);
+            let step = prop_oneof![
+                3 => step(b"co", 16),
+                4 => step(b"tbfp", 80),
+                1 => step(b"tb", 255),
+                1 => step(b"TBPxemskizrw", 80),
+                2 => step(b"hgljwKHG", 255),
+                1 => step(b"d", 1),
+            ];
+            let bytes = |(step, slot, amount)| vec![step, b'0' + slot, b'0'.wrapping_add(amount)];
+            let steps = vec(step.prop_map(bytes), 0..80).prop_map(|steps| steps.concat());
+            // A few are open already.
+            let guests = (1..6_u8).prop_map(|count| {
+                let guest = |slot| [b'c', slot, b'0', b'o', slot, b'4' - slot % 5];
+                (0..count).flat_map(|slot| guest(b'0' + slot)).collect()
+            });
+            joined(options(2), joined(guests, steps)).boxed()
+        }
         "client" => {
             let wire = joined(prop_oneof![Just(Vec::new()), answer()], all_frames(false));
             joined(options(11), spoilt(wire)).boxed()
