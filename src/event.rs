@@ -87,6 +87,12 @@ impl<'i> Text<'i> {
         Self { chunk, last }
     }
 
+    /// A piece in which bad sequences were replaced.
+    pub(crate) fn mended(text: Box<str>, last: bool) -> Self {
+        let chunk = Chunk::Mended(text);
+        Self { chunk, last }
+    }
+
     /// The text of this piece; it may be empty when it is the last one.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -205,6 +205,9 @@ impl Connection {
                 Quick::Starved if self.eof => {}
                 Quick::Starved => return None,
                 Quick::Text { text, last } => return Some(Event::Text(Text::run(text, last))),
+                Quick::Mended { text, last } => {
+                    return Some(Event::Text(Text::mended(text, last)));
+                }
                 Quick::Binary(bytes) => return Some(Event::Binary(Binary { bytes, last: true })),
             }
         }

@@ -1,6 +1,8 @@
 //! The frames of Hixie-75 and Hixie-76: text up to 0xFF, and frames with a length, which are
 //! skipped.
 
+use alloc::boxed::Box;
+
 use memchr::memchr;
 
 use super::{Piece, Quick, Scanned, take, take_byte, text};
@@ -8,7 +10,7 @@ use crate::config::{Config, Dialect};
 use crate::error::ProtocolError;
 use crate::event::{Close, Discarded};
 use crate::steps;
-use crate::utf8::{self, Carry, Chunk, Mend};
+use crate::utf8::{self, Carry, Chunk, Damaged, Mend};
 
 /// The end of a text frame and of a frame of an unknown low type.
 const END: u8 = 0xFF;
@@ -61,7 +63,8 @@ impl Scanner {
         matches!(self.state, State::Between)
     }
 
-    /// Of text, a run of ASCII up to the end of the frame or of the input.
+    /// Of text, what stands before the end of the frame if that is near, or ASCII up to the end of
+    /// a short input.
     #[inline]
     pub(crate) fn quick<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Quick<'i> {
         let (begin, before) = match (self.state, input.first()) {
@@ -70,24 +73,32 @@ impl Scanner {
             (State::Failed(_), _) | (_, Some(_)) => return Quick::Other,
             (_, None) => return Quick::Starved,
         };
-        let Some((length, ends)) = utf8::short_ascii(input.get(begin..).unwrap_or_default()) else {
+        let payload = input.get(begin..).unwrap_or_default();
+        let Some((length, ends)) = utf8::short_ascii(payload).or_else(|| near_end(payload)) else {
             return Quick::Other;
         };
         let taken = before + length as u64;
         if taken > config.max_frame || length == 0 && !ends {
             return Quick::Other;
         }
-        steps::count(2 * length);
         if !ends {
             self.taken = taken;
             self.state = State::Text;
         } else if begin == 0 {
             self.state = State::Between;
         }
+        steps::count(2 * length);
         let run: &'i [u8] = take(input, begin + length + usize::from(ends));
-        // ASCII is never damaged.
-        let text = utf8::check(run.get(begin..begin + length).unwrap_or_default());
-        text.map_or(Quick::Other, |text| Quick::Text { text, last: ends })
+        match utf8::check(run.get(begin..begin + length).unwrap_or_default()) {
+            Ok(text) => Quick::Text { text, last: ends },
+            Err(damaged) => match replaced(config, &damaged, before) {
+                Ok(text) => Quick::Mended { text, last: ends },
+                Err((valid, error)) => {
+                    self.state = State::Failed(error);
+                    Quick::before_failure(valid)
+                }
+            },
+        }
     }
 
     pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
@@ -159,17 +170,14 @@ impl Scanner {
         steps::count(whole.len());
         let chunk = match utf8::check(whole) {
             Ok(text) => Chunk::Run(text),
-            Err(damaged) if config.strict_utf8 => {
-                let valid = damaged.valid();
-                let before = self.taken - run.len() as u64 + valid.len() as u64;
-                let error = ProtocolError::Utf8 { at: before };
-                if valid.is_empty() {
-                    return Some(Err(error));
+            Err(damaged) => match replaced(config, &damaged, self.taken - run.len() as u64) {
+                Ok(text) => Chunk::Mended(text),
+                Err(("", error)) => return Some(Err(error)),
+                Err((valid, error)) => {
+                    self.state = State::Failed(error);
+                    return Some(Ok(text(Chunk::Run(valid), false)));
                 }
-                self.state = State::Failed(error);
-                return Some(Ok(text(Chunk::Run(valid), false)));
-            }
-            Err(damaged) => Chunk::Mended(damaged.mended()),
+            },
         };
         Some(Ok(text(chunk, ends)))
     }
@@ -325,6 +333,31 @@ impl Scanner {
         self.state = State::Between;
         Some(Ok(discarded(kind, length)))
     }
+}
+
+/// What stands before the end of a frame that is not far off.
+fn near_end(payload: &[u8]) -> Option<(usize, bool)> {
+    const NEAR: usize = 2 * 1024;
+    let near = payload.get(..NEAR).unwrap_or(payload);
+    let found = memchr(END, near);
+    steps::count(found.unwrap_or(near.len()));
+    Some((found?, true))
+}
+
+/// FR-10: text with its damage replaced or, where that fails the connection, what is valid before
+/// it. The text stands behind so many bytes of its frame.
+#[cold]
+fn replaced<'i>(
+    config: &Config,
+    damaged: &Damaged<'i>,
+    before: u64,
+) -> Result<Box<str>, (&'i str, ProtocolError)> {
+    if !config.strict_utf8 {
+        return Ok(damaged.mended());
+    }
+    let valid = damaged.valid();
+    let at = before + valid.len() as u64;
+    Err((valid, ProtocolError::Utf8 { at }))
 }
 
 fn discarded<'i>(kind: u8, len: u64) -> Piece<'i> {

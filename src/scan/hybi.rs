@@ -142,21 +142,12 @@ impl Scanner {
         }
         match utf8::check(payload) {
             Ok(text) => Quick::Text { text, last: true },
-            Err(damaged) => self.damaged(damaged.valid()),
-        }
-    }
-
-    /// What is valid goes out, and then the error.
-    #[cold]
-    fn damaged<'i>(&mut self, valid: &'i str) -> Quick<'i> {
-        let at = valid.len() as u64;
-        self.state = State::Failed(ProtocolError::Utf8 { at });
-        if valid.is_empty() {
-            return Quick::Other;
-        }
-        Quick::Text {
-            text: valid,
-            last: false,
+            Err(damaged) => {
+                let valid = damaged.valid();
+                let at = valid.len() as u64;
+                self.state = State::Failed(ProtocolError::Utf8 { at });
+                Quick::before_failure(valid)
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 mod hixie;
 mod hybi;
 
+use alloc::boxed::Box;
 use core::mem;
 
 use crate::config::{Config, Dialect, Role};
@@ -35,7 +36,21 @@ pub(crate) enum Quick<'i> {
         text: &'i str,
         last: bool,
     },
+    Mended {
+        text: Box<str>,
+        last: bool,
+    },
     Binary(&'i [u8]),
+}
+
+impl<'i> Quick<'i> {
+    /// What is valid of text that fails the connection; that it does is told next.
+    fn before_failure(valid: &'i str) -> Self {
+        match valid {
+            "" => Self::Other,
+            text => Self::Text { text, last: false },
+        }
+    }
 }
 
 #[derive(Debug)]
