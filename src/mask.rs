@@ -9,9 +9,12 @@ pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4], offset: u64) {
     let mut key = key;
     key.rotate_left((offset % 4) as usize);
     // What is written in wide steps is checked in wide steps next.
-    let rest = blocks::<8>(bytes, key);
-    let rest = blocks::<4>(rest, key);
-    let rest = blocks::<2>(rest, key);
+    let mut rest = bytes;
+    if rest.len() >= 8 {
+        rest = blocks::<8>(rest, key);
+        rest = blocks::<4>(rest, key);
+        rest = blocks::<2>(rest, key);
+    }
     for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
         *byte ^= key;
     }

@@ -109,7 +109,11 @@ impl core::fmt::Debug for Carry {
 
 /// The length of the cut character at the end of `run`: 0 when it ends with a whole one, or with
 /// bytes that no more input can mend.
+#[inline]
 pub(crate) fn cut(run: &[u8]) -> usize {
+    if run.last().is_none_or(u8::is_ascii) {
+        return 0;
+    }
     let last = run.last_chunk::<3>().map_or(run, |three| three);
     let lead = last.iter().rposition(|byte| *byte >= 0xC0);
     let tail = lead.and_then(|lead| last.get(lead..)).unwrap_or_default();

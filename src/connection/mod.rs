@@ -208,7 +208,9 @@ impl Connection {
                 Quick::Mended { text, last } => {
                     return Some(Event::Text(Text::mended(text, last)));
                 }
-                Quick::Binary(bytes) => return Some(Event::Binary(Binary { bytes, last: true })),
+                Quick::Binary { bytes, last } => {
+                    return Some(Event::Binary(Binary { bytes, last }));
+                }
             }
         }
         // Moved, not passed on: what comes from above then never lies in memory, where it would be

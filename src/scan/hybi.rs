@@ -111,7 +111,7 @@ impl Scanner {
         header && self.message.is_none()
     }
 
-    /// A whole message in one frame.
+    /// A whole message in one frame, or what more there is of one that was cut.
     #[inline]
     pub(crate) fn quick<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Quick<'i> {
         if input.is_empty() {
@@ -119,6 +119,13 @@ impl Scanner {
                 State::Failed(_) => Quick::Other,
                 _ => Quick::Starved,
             };
+        }
+        if let (State::Data(frame), Some(message)) = (&mut self.state, &mut self.message) {
+            if frame.left() == 0 || !message.carry.is_empty() {
+                return Quick::Other;
+            }
+            let run: &'i [u8] = frame.take(input, input.len());
+            return self.quick_piece(run);
         }
         if !self.is_between() || config.max_fragments == 0 {
             return Quick::Other;
@@ -138,7 +145,10 @@ impl Scanner {
         steps::count(2 * length);
         let payload: &'i [u8] = payload;
         if opcode == Opcode::Binary {
-            return Quick::Binary(payload);
+            return Quick::Binary {
+                bytes: payload,
+                last: true,
+            };
         }
         match utf8::check(payload) {
             Ok(text) => Quick::Text { text, last: true },
@@ -149,6 +159,36 @@ impl Scanner {
                 Quick::before_failure(valid)
             }
         }
+    }
+
+    /// What stands further on in a frame, unmasked.
+    fn quick_piece<'i>(&mut self, run: &'i [u8]) -> Quick<'i> {
+        let (State::Data(frame), Some(message)) = (&self.state, &mut self.message) else {
+            return Quick::Other;
+        };
+        let ended = frame.left() == 0;
+        let last = ended && frame.last;
+        let before = message.taken;
+        message.taken += run.len() as u64;
+        let piece = if message.opcode == Opcode::Text {
+            match decode(message, before, run, last) {
+                Ok(Some(text)) => Quick::Text { text, last },
+                Ok(None) => Quick::Other,
+                Err((valid, error)) => {
+                    self.state = State::Failed(error);
+                    return Quick::before_failure(valid);
+                }
+            }
+        } else {
+            Quick::Binary { bytes: run, last }
+        };
+        if ended {
+            self.state = State::Header;
+        }
+        if last {
+            self.message = None;
+        }
+        piece
     }
 
     pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
@@ -249,24 +289,28 @@ impl Scanner {
         let ended = frame.left() == 0;
         let last = ended && frame.last;
         let piece = match message.opcode {
-            Opcode::Text if mending => mend(message, run, last),
-            Opcode::Text => decode(message, before, run, last),
+            Opcode::Text if mending => mend(message, run, last).map_err(|error| ("", error)),
+            Opcode::Text => {
+                let whole = decode(message, before, run, last);
+                whole.map(|whole| whole.map(|whole| text(Chunk::Run(whole), last)))
+            }
             _ if run.is_empty() && !last => Ok(None),
             _ => Ok(Some(Piece::Binary(Binary { bytes: run, last }))),
         };
-        if let Err(Damage::After(valid, error)) = piece {
-            self.state = State::Failed(error);
-            return Some(Ok(Some(text(Chunk::Run(valid), false))));
-        }
         if ended {
             self.state = State::Header;
         }
         if last {
             self.message = None;
         }
-        Some(piece.map_err(|damage| match damage {
-            Damage::At(error) | Damage::After(_, error) => error,
-        }))
+        Some(match piece {
+            Ok(piece) => Ok(piece),
+            Err(("", error)) => Err(error),
+            Err((valid, error)) => {
+                self.state = State::Failed(error);
+                Ok(Some(text(Chunk::Run(valid), false)))
+            }
+        })
     }
 
     /// A control frame is handed out whole: it has 125 bytes at most.
@@ -296,19 +340,14 @@ impl Scanner {
     }
 }
 
-/// Text that is not UTF-8, and what of it comes before.
-enum Damage<'i> {
-    At(ProtocolError),
-    After(&'i str, ProtocolError),
-}
-
-/// HY-7: checked as it comes, and once.
+/// HY-7: checked as it comes, and once. `Ok(None)` when there is nothing to show; what is valid
+/// before an error comes with it.
 fn decode<'i>(
     message: &mut Message,
     before: u64,
     run: &'i [u8],
     last: bool,
-) -> Result<Option<Piece<'i>>, Damage<'i>> {
+) -> Result<Option<&'i str>, (&'i str, ProtocolError)> {
     let cut = if last { 0 } else { utf8::cut(run) };
     let (whole, cut) = run.split_at_checked(run.len() - cut).unwrap_or((run, &[]));
     message.carry.keep(cut);
@@ -316,18 +355,11 @@ fn decode<'i>(
         return Ok(None);
     }
     steps::count(whole.len());
-    utf8::check(whole)
-        .map(|whole| Some(text(Chunk::Run(whole), last)))
-        .map_err(|damaged| {
-            let valid = damaged.valid();
-            let at = before + valid.len() as u64;
-            let error = ProtocolError::Utf8 { at };
-            if valid.is_empty() {
-                Damage::At(error)
-            } else {
-                Damage::After(valid, error)
-            }
-        })
+    utf8::check(whole).map(Some).map_err(|damaged| {
+        let valid = damaged.valid();
+        let at = before + valid.len() as u64;
+        (valid, ProtocolError::Utf8 { at })
+    })
 }
 
 /// One byte more of a character that was cut, or none when a frame is empty.
@@ -335,12 +367,12 @@ fn mend<'i>(
     message: &mut Message,
     byte: &[u8],
     last: bool,
-) -> Result<Option<Piece<'i>>, Damage<'i>> {
+) -> Result<Option<Piece<'i>>, ProtocolError> {
     let at = message.taken - (message.carry.len() + byte.len()) as u64;
     match message.carry.mend(byte) {
         (_, Mend::Whole(bytes, len)) => Ok(Some(text(Chunk::Character(bytes, len), last))),
         (_, Mend::Cut) if !last => Ok(None),
-        _ => Err(Damage::At(ProtocolError::Utf8 { at })),
+        _ => Err(ProtocolError::Utf8 { at }),
     }
 }
 

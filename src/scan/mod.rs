@@ -40,7 +40,10 @@ pub(crate) enum Quick<'i> {
         text: Box<str>,
         last: bool,
     },
-    Binary(&'i [u8]),
+    Binary {
+        bytes: &'i [u8],
+        last: bool,
+    },
 }
 
 impl<'i> Quick<'i> {
