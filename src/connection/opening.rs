@@ -59,6 +59,8 @@ impl Opening {
     }
 
     /// Takes bytes off the front of `input`.
+    // Not inlined, so that its caller stays small.
+    #[inline(never)]
     pub(super) fn read(&mut self, config: &Config, input: &mut &mut [u8]) -> Step {
         let before: &[u8] = input;
         let mut rest = before;
