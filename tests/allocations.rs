@@ -428,6 +428,19 @@ fn messages_of_64_kib_in_pieces_find_the_room_of_the_ones_before() {
     }
 }
 
+/// The docs of `Message`: what comes in one piece is lent, also behind what was gathered.
+#[test]
+fn a_whole_message_behind_one_in_pieces_asks_for_none() {
+    let (mut conn, mut message) = (open(Dialect::Hixie76), Message::new(64 * KIB));
+    let mut pieces = frame("few");
+    let mut whole = frame(&"a".repeat(10 * KIB));
+    for _ in 0..2 {
+        assert_eq!(gather(&mut conn, &mut message, &mut pieces, 2), 1);
+        let (messages, used) = measure(|| gather(&mut conn, &mut message, &mut whole, 64 * KIB));
+        assert_eq!((messages, used), (1, NONE));
+    }
+}
+
 #[test]
 fn what_a_large_message_took_of_the_outbox_is_given_back() {
     let large = "a".repeat((1 << 20) - 2);
