@@ -123,12 +123,11 @@ pub(crate) fn cut(run: &[u8]) -> usize {
     }
 }
 
-/// How many bytes are missing from the character that begins with `prefix`; `None` if no
-/// character does.
+/// How many bytes are missing from the character of several bytes that begins with `prefix`; `None`
+/// if no such character does.
 fn missing(prefix: &[u8]) -> Option<usize> {
     let (lead, rest) = prefix.split_first()?;
     let (following, second): (usize, _) = match lead {
-        0x00..=0x7F => (0, 0x80..=0xBF),
         0xC2..=0xDF => (1, 0x80..=0xBF),
         0xE0 => (2, 0xA0..=0xBF),
         0xE1..=0xEC | 0xEE..=0xEF => (2, 0x80..=0xBF),

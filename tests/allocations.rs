@@ -397,6 +397,50 @@ fn what_a_large_message_took_is_given_back() {
     }
 }
 
+/// The docs of `Message`: only what exceeds 64 KiB is given back.
+#[test]
+fn messages_of_64_kib_in_pieces_find_the_room_of_the_ones_before() {
+    let payload = "a".repeat(64 * KIB);
+    let conn = || Connection::established(&Config::new(), Role::Client, Dialect::Rfc6455, [0; 32]);
+    for first in [rfc::TEXT, rfc::BINARY] {
+        let (mut conn, mut message) = (conn(), Message::new(64 * KIB));
+        let mut bytes = rfc::frame(Role::Server, first, &payload);
+        let mut turn = || {
+            let mut whole = 0;
+            let ((), used) = measure(|| {
+                for mut input in bytes.chunks_mut(4 * KIB) {
+                    while let Some(event) = conn.receive(&mut input) {
+                        whole += match event {
+                            Event::Text(piece) => message.text(&piece).unwrap().map_or(0, str::len),
+                            Event::Binary(piece) => {
+                                message.binary(&piece).unwrap().map_or(0, <[u8]>::len)
+                            }
+                            _ => 0,
+                        };
+                    }
+                }
+            });
+            (whole, used)
+        };
+        // The first makes the room, the second gives back what is too much of it.
+        assert_eq!([turn().0, turn().0], [64 * KIB; 2]);
+        assert_eq!(turn(), (64 * KIB, NONE));
+    }
+}
+
+/// The docs of `Message`: what comes in one piece is lent, also behind what was gathered.
+#[test]
+fn a_whole_message_behind_one_in_pieces_asks_for_none() {
+    let (mut conn, mut message) = (open(Dialect::Hixie76), Message::new(64 * KIB));
+    let mut pieces = frame("few");
+    let mut whole = frame(&"a".repeat(10 * KIB));
+    for _ in 0..2 {
+        assert_eq!(gather(&mut conn, &mut message, &mut pieces, 2), 1);
+        let (messages, used) = measure(|| gather(&mut conn, &mut message, &mut whole, 64 * KIB));
+        assert_eq!((messages, used), (1, NONE));
+    }
+}
+
 #[test]
 fn what_a_large_message_took_of_the_outbox_is_given_back() {
     let large = "a".repeat((1 << 20) - 2);
