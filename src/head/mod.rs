@@ -2,6 +2,7 @@
 //! looked at once; knows HTTP and nothing of WebSocket.
 
 mod line;
+mod run;
 
 use alloc::vec::Vec;
 use core::mem;
@@ -14,7 +15,8 @@ use crate::error::{LineFault, ProtocolError};
 use crate::steps;
 
 use line::fault;
-pub(crate) use line::{is_control, is_token, trim, visible_len};
+pub(crate) use line::trim;
+pub(crate) use run::{is_control, is_token, visible_len};
 
 /// The limits of a head (RQ-19).
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,137 @@
+//! Runs of bytes of one kind, as the lines of a head are made of.
+
+use memchr::memchr;
+
+/// How many bytes of a token stand at the front.
+pub(super) fn token_len(bytes: &[u8]) -> usize {
+    run(bytes, but_usual_in_names, is_token)
+}
+
+/// How many bytes stand before the first that is below 0x20, or 0x7F.
+pub(super) fn text_len(bytes: &[u8]) -> usize {
+    run(bytes, controls, |byte| !byte.is_ascii_control())
+}
+
+/// How many bytes stand before the first that is not visible ASCII: 0x21 to 0x7E.
+pub(crate) fn visible_len(bytes: &[u8]) -> usize {
+    let but_visible = |eight| below(eight, 0x21) | equal(eight, 0x7F) | eight & HIGH;
+    run(bytes, but_visible, |byte| byte.is_ascii_graphic())
+}
+
+/// How many bytes of a request's target stand at the front (RQ-2).
+pub(super) fn target_len(bytes: &[u8]) -> usize {
+    let visible = visible_len(bytes);
+    memchr(b'#', bytes.get(..visible).unwrap_or_default()).unwrap_or(visible)
+}
+
+/// How many bytes go on at the front. Eight are looked at at once, until `doubts` marks the first
+/// that may not, by its high bit; from there on it is one by one.
+#[inline(always)]
+fn run(bytes: &[u8], doubts: impl Fn(u64) -> u64, goes_on: impl Fn(u8) -> bool) -> usize {
+    let mut length = 0;
+    for chunk in bytes.chunks_exact(8) {
+        let eight = <[u8; 8]>::try_from(chunk).map_or(0, u64::from_le_bytes);
+        let doubts = doubts(eight);
+        length += doubts.trailing_zeros() as usize / 8;
+        if doubts != 0 {
+            break;
+        }
+    }
+    let rest = bytes.get(length..).unwrap_or_default().iter();
+    length + rest.take_while(|byte| goes_on(**byte)).count()
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = ONES << 7;
+
+/// Marks the bytes that are less than `least`, of ASCII: a subtraction sets their high bit. Behind
+/// the first of them, what was borrowed can mark others too.
+fn below(eight: u64, least: u8) -> u64 {
+    eight.wrapping_sub(ONES * u64::from(least)) & !eight & HIGH
+}
+
+/// Marks the bytes that are `byte`, of ASCII, and as [`below`] perhaps others behind the first.
+fn equal(eight: u64, byte: u8) -> u64 {
+    below(eight ^ (ONES * u64::from(byte)), 1)
+}
+
+fn controls(eight: u64) -> u64 {
+    below(eight, 0x20) | equal(eight, 0x7F)
+}
+
+/// Marks what is neither a letter, a digit nor a hyphen. No sum of two bytes carries into the next.
+fn but_usual_in_names(eight: u64) -> u64 {
+    const fn all(byte: u8) -> u64 {
+        ONES * byte as u64
+    }
+    let low = eight & !HIGH;
+    let lower = low | all(0x20);
+    let letter = (lower + all(0x80 - b'a')) & !(lower + all(0x7F - b'z'));
+    let digit = (low + all(0x80 - b'0')) & !(low + all(0x7F - b'9'));
+    let but_hyphen = (low ^ all(b'-')) + all(0x7F);
+    ((!(letter | digit) & but_hyphen) | eight) & HIGH
+}
+
+/// No field value holds it. A tab is none of them.
+pub(crate) fn is_control(byte: u8) -> bool {
+    matches!(byte, 0x00..=0x08 | 0x0A..=0x1F | 0x7F)
+}
+
+/// RFC 7230, 3.2.6
+pub(crate) fn is_token(byte: u8) -> bool {
+    static TOKEN: [bool; 256] = tokens();
+    TOKEN.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+// Run by the compiler, which would not build a wrong index.
+#[allow(clippy::indexing_slicing)]
+const fn tokens() -> [bool; 256] {
+    let marks = b"!#$%&'*+-.^_`|~";
+    let mut tokens = [false; 256];
+    let mut byte = 0;
+    while byte < tokens.len() {
+        tokens[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut i = 0;
+    while i < marks.len() {
+        tokens[marks[i] as usize] = true;
+        i += 1;
+    }
+    tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each byte at each place, whatever stands round it.
+    #[test]
+    fn rq_2_rq_7_rq_11_eight_at_once_stop_where_one_by_one_does() {
+        let most = if cfg!(miri) { 9 } else { 17 };
+        let places = (0..=most).flat_map(|length| (0..length).map(move |at| (length, at)));
+        for (length, at) in places {
+            for (round, byte) in b"aZ-zA09"
+                .iter()
+                .flat_map(|r| (0..=0xFF).map(move |b| (*r, b)))
+            {
+                let mut bytes = alloc::vec![round; length];
+                bytes[at] = byte;
+                let so_far = |goes_on: bool| if goes_on { length } else { at };
+                assert_eq!(token_len(&bytes), so_far(is_token(byte)), "{bytes:?}");
+                assert_eq!(
+                    text_len(&bytes),
+                    so_far(!byte.is_ascii_control()),
+                    "{bytes:?}"
+                );
+                let visible = matches!(byte, 0x21..=0x7E);
+                assert_eq!(visible_len(&bytes), so_far(visible), "{bytes:?}");
+                assert_eq!(
+                    target_len(&bytes),
+                    so_far(visible && byte != b'#'),
+                    "{bytes:?}"
+                );
+            }
+        }
+    }
+}
