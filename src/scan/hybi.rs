@@ -120,14 +120,10 @@ impl Scanner {
                 _ => Quick::Starved,
             };
         }
-        if let (State::Data(frame), Some(message)) = (&mut self.state, &mut self.message) {
-            if frame.left() == 0 || !message.carry.is_empty() {
-                return Quick::Other;
-            }
-            let run: &'i [u8] = frame.take(input, input.len());
-            return self.quick_piece(run);
+        if !self.is_between() {
+            return self.quick_piece(input);
         }
-        if !self.is_between() || config.max_fragments == 0 {
+        if config.max_fragments == 0 {
             return Quick::Other;
         }
         let Some((opcode, length, start)) = whole_header(input, self.rules) else {
@@ -161,11 +157,15 @@ impl Scanner {
         }
     }
 
-    /// What stands further on in a frame, unmasked.
-    fn quick_piece<'i>(&mut self, run: &'i [u8]) -> Quick<'i> {
-        let (State::Data(frame), Some(message)) = (&self.state, &mut self.message) else {
+    /// What stands further on in a frame.
+    fn quick_piece<'i>(&mut self, input: &mut &'i mut [u8]) -> Quick<'i> {
+        let (State::Data(frame), Some(message)) = (&mut self.state, &mut self.message) else {
             return Quick::Other;
         };
+        if frame.left() == 0 || !message.carry.is_empty() {
+            return Quick::Other;
+        }
+        let run: &'i [u8] = frame.take(input, input.len());
         let ended = frame.left() == 0;
         let last = ended && frame.last;
         let before = message.taken;
