@@ -114,10 +114,14 @@ impl Witness {
     }
 }
 
+/// Comes to rest: what is still to be done is done before long, and then nothing is.
 #[track_caller]
 fn rests(server: &Server) {
-    let load = server.idle_load(Duration::from_secs(1));
-    assert!(load < 0.02, "{:.0} % of a processor, idle", load * 100.0);
+    let loads: Vec<f64> = (0..10)
+        .map(|_| server.idle_load(Duration::from_secs(1)))
+        .take_while(|load| *load >= 0.02)
+        .collect();
+    assert!(loads.len() < 10, "of a processor, idle: {loads:.2?}");
 }
 
 fn serves_the_page(name: &str) {

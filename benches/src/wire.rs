@@ -4,10 +4,12 @@ use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::memory::Aligned;
+
 /// Reads `input` over and over in pieces of at most `chunk` bytes. The copy that a read makes
 /// stands for the system's, and is in everybody's time.
 pub struct Wire {
-    input: Vec<u8>,
+    input: Aligned,
     at: usize,
     chunk: usize,
     /// Bytes that may still be read; then it would block.
@@ -20,7 +22,7 @@ impl Wire {
     pub fn new(input: Vec<u8>, chunk: usize) -> Self {
         assert!(!input.is_empty() && chunk > 0);
         Self {
-            input,
+            input: Aligned::copy(&input),
             at: 0,
             chunk,
             granted: u64::MAX,

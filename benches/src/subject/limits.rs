@@ -8,6 +8,7 @@ use memchr::memchr;
 use crate::corpus::{Kind, Random};
 use crate::entry::Receive;
 use crate::frames;
+use crate::memory::Aligned;
 use crate::sink::Sink;
 use crate::wire::Wire;
 
@@ -80,7 +81,7 @@ fn width(lead: u8) -> usize {
 /// other frames.
 pub struct Hixie<S> {
     wire: Wire,
-    buf: Vec<u8>,
+    buf: Aligned,
     /// The bytes of a cut character at the front of `buf`.
     cut: usize,
     within: bool,
@@ -90,7 +91,7 @@ pub struct Hixie<S> {
 impl<S: Scan> Hixie<S> {
     pub fn new(wire: Wire) -> Self {
         Self {
-            buf: vec![0; wire.next_len() + 3],
+            buf: Aligned::zeroed(wire.next_len() + 3),
             wire,
             cut: 0,
             within: false,
@@ -133,12 +134,12 @@ impl<S: Scan> Receive for Hixie<S> {
 /// The copy out of the wire, and nothing else.
 pub struct CopyOnly {
     wire: Wire,
-    buf: Vec<u8>,
+    buf: Aligned,
 }
 
 impl CopyOnly {
     pub fn new(wire: Wire) -> Self {
-        let buf = vec![0; wire.next_len()];
+        let buf = Aligned::zeroed(wire.next_len());
         Self { wire, buf }
     }
 

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use hybi::{Accept, Config, Connection, Dialect, Event, Message, Role};
 
 use crate::entry::Receive;
+use crate::memory::Aligned;
 use crate::sink::Sink;
 use crate::wire::Wire;
 
@@ -24,7 +25,7 @@ pub fn connection(role: Role, dialect: Dialect) -> Connection {
 pub struct Receiver {
     conn: Connection,
     wire: Wire,
-    buf: Vec<u8>,
+    buf: Aligned,
     /// Puts the pieces of messages together; without it they are handed over one by one.
     message: Option<Message>,
 }
@@ -42,7 +43,7 @@ impl Receiver {
     pub fn pieces(dialect: Dialect, wire: Wire) -> Self {
         Self {
             conn: connection(Role::Server, dialect),
-            buf: vec![0; wire.next_len()],
+            buf: Aligned::zeroed(wire.next_len()),
             wire,
             message: None,
         }
