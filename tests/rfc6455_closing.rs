@@ -12,7 +12,7 @@ use common::rfc::{
 };
 use common::*;
 use hybi::{
-    Close, Closed, Config, Connection, Dialect, Event, Phase, ProtocolError, Refused, Role,
+    Accept, Close, Closed, Config, Connection, Dialect, Event, Phase, ProtocolError, Refused, Role,
 };
 
 use Dialect::Rfc6455;
@@ -60,6 +60,42 @@ fn assert_over(teller: &mut Teller<'_>) {
 // The peer closes.
 
 /// RFC-5.5.1-1, RFC-5.5.1-2, RFC-5.5.1-4, B12, B13: the code comes back, the reason does not.
+/// Between the answer to a request and `Event::Open`: the close goes out, and nothing behind it.
+#[test]
+fn cl_3_cl_6_closed_before_open_was_taken() {
+    for version in ["7", "8", "13"] {
+        let mut request = format!(
+            "GET / HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Version: {version}\r\n\r\n"
+        )
+        .into_bytes();
+        let mut server = Connection::server(&Config::new());
+        let event = server.receive(&mut &mut request[..]);
+        assert!(matches!(event, Some(Event::Request(_))));
+        server.accept(&Accept::new()).unwrap();
+        server.advance(server.transmit().len());
+        assert_eq!(server.send_text("early"), Err(Refused::NotOpen));
+
+        server.close(&Close::with(1001, "")).unwrap();
+        assert_eq!(server.transmit(), b"\x88\x02\x03\xe9");
+        for told in [false, true] {
+            assert!(!server.is_open());
+            assert_eq!(server.send_text("late"), Err(Refused::Closing));
+            assert_eq!(server.close(&Close::new()), Err(Refused::Closing));
+            assert_eq!(server.transmit(), b"\x88\x02\x03\xe9");
+            if !told {
+                let event = server.receive(&mut &mut [][..]);
+                assert!(matches!(event, Some(Event::Open(_))));
+            }
+        }
+        let mut answer = close_frame(Role::Client, body(1001, ""));
+        let event = server.receive(&mut &mut answer[..]);
+        assert!(matches!(event, Some(Event::Closed(Closed::Clean(_)))));
+        assert_eq!(server.transmit(), b"\x88\x02\x03\xe9");
+    }
+}
+
 #[test]
 fn hy_8_a_close_frame_is_answered_with_its_code() {
     for (payload, said, answer) in [
