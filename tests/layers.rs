@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("challenge", &["entropy", "error"]),
     ("head", &["config", "error", "steps"]),
     ("handshake/field", &["config", "error", "head"]),
-    ("handshake", &["config", "handshake/field", "head"]),
+    ("handshake", &["config", "error", "handshake/field", "head"]),
     (
         "handshake/request",
         &[

@@ -16,9 +16,10 @@ pub use target::Target;
 use core::net::Ipv6Addr;
 
 use crate::config::Dialect;
+use crate::error::{HeaderFault, ProtocolError};
 use crate::head::{Header, is_token, trim, visible_len};
 
-use field::Name;
+use field::{Fields, Name};
 
 /// The fields with which a reply of Hixie-75 and Hixie-76 repeats the request's.
 struct Echoed {
@@ -150,7 +151,14 @@ fn is_extensions(value: &[u8]) -> bool {
     value.split(|byte| *byte == b',').all(is_extension)
 }
 
-/// Whether a value that may be a comma list has this member, in any case.
-fn has_member(header: &Header<'_>, wanted: &[u8]) -> bool {
-    members(header.value).any(|member| member.eq_ignore_ascii_case(wanted))
+/// RQ-15, and RFC 6455, 4.1: `Connection` is a list in which `Upgrade` is one member, in any case.
+fn connection(fields: &Fields, otherwise: HeaderFault) -> Result<(), ProtocolError> {
+    let name = Name::Connection;
+    let first = fields.first(name).ok_or_else(|| fields.missing(name))?;
+    let is_upgrade = |member: &[u8]| member.eq_ignore_ascii_case(b"upgrade");
+    let upgrades = |header: Header<'_>| members(header.value).any(is_upgrade);
+    if fields.all(name).any(upgrades) {
+        return Ok(());
+    }
+    Err(fields.wrong(name, &first, otherwise))
 }

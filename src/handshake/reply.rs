@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use super::field::{Fields, Name};
 use super::request::name_value;
-use super::{Target, echoed, has_member, reply_lines};
+use super::{Target, connection, echoed, reply_lines};
 use crate::challenge::Proof;
 use crate::config::Dialect;
 use crate::error::{HeaderFault, ProtocolError};
@@ -58,7 +58,7 @@ pub(crate) fn check_reply(
             let is_websocket =
                 |header: &Header<'_>| header.trimmed().eq_ignore_ascii_case(b"websocket");
             expect(&fields, Name::Upgrade, is_websocket)?;
-            connection(&fields)?;
+            connection(&fields, HeaderFault::Mismatch)?;
         }
     }
     if let Some(echoed) = echoed(dialect) {
@@ -124,19 +124,6 @@ fn version(fields: &Fields) -> Result<(), ProtocolError> {
         all if all == expected.len() => Ok(()),
         at => Err(ProtocolError::StartLine { at: at as u32 }),
     }
-}
-
-/// RFC 6455, 4.1: a list in which `Upgrade` is one member.
-fn connection(fields: &Fields) -> Result<(), ProtocolError> {
-    let name = Name::Connection;
-    let first = fields.first(name).ok_or_else(|| fields.missing(name))?;
-    if fields
-        .all(name)
-        .any(|header| has_member(&header, b"upgrade"))
-    {
-        return Ok(());
-    }
-    Err(fields.wrong(name, &first, HeaderFault::Mismatch))
 }
 
 /// Hixie: exactly what was asked for (H75-6, H76-38). Later: one of those, or none (HY-4).

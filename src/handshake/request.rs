@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use super::field::{Fields, Name};
-use super::{has_member, is_authority, is_extensions, is_protocol, is_visible};
+use super::{connection, is_authority, is_extensions, is_protocol, is_visible};
 use crate::challenge;
 use crate::config::{Config, Dialect};
 use crate::error::{HeaderFault, ProtocolError};
@@ -252,7 +252,7 @@ fn opening(fields: &Fields) -> Result<Option<Opening>, ProtocolError> {
     if !upgrade.trimmed().eq_ignore_ascii_case(b"WebSocket") {
         return Err(fields.wrong(Name::Upgrade, &upgrade, HeaderFault::Invalid)); // RQ-14
     }
-    connection(fields)?;
+    connection(fields, HeaderFault::Invalid)?;
     let dialect = dialect(fields)?;
     if dialect.is_hixie() {
         required(fields, Name::Origin, is_visible)?; // H75-4, H76-11
@@ -310,19 +310,6 @@ fn extensions(fields: &Fields) -> Result<(), ProtocolError> {
         Some(header) => Err(fields.wrong(Name::Extensions, &header, HeaderFault::Invalid)),
         None => Ok(()),
     }
-}
-
-/// RQ-15
-fn connection(fields: &Fields) -> Result<(), ProtocolError> {
-    let name = Name::Connection;
-    let first = fields.first(name).ok_or_else(|| fields.missing(name))?;
-    if fields
-        .all(name)
-        .any(|header| has_member(&header, b"upgrade"))
-    {
-        return Ok(());
-    }
-    Err(fields.wrong(name, &first, HeaderFault::Invalid))
 }
 
 /// Section 2 of the rules: the first that fits.
