@@ -169,9 +169,9 @@ impl Connection {
             return Err(Refused::Unsupported(dialect));
         }
         let head = handshake::accept(config, request, accept)?;
-        let waiting = Opening::Waiting(request.clone());
-        let mut conn = Self::new(config, Role::Server, State::Opening(waiting));
-        conn.accepted(request, dialect);
+        let state = State::Opening(Opening::Waiting(request.clone()));
+        let mut conn = Self::new(config, Role::Server, state);
+        conn.accepted(dialect, request.parts());
         Ok((conn, Upgrade::new(head)))
     }
 
@@ -381,26 +381,24 @@ impl Connection {
     /// would break the head, or that the crate writes itself; [`Refused::Full`] for a head larger
     /// than [`max_pending`](Config::max_pending).
     pub fn accept(&mut self, answer: &Accept<'_>) -> Result<(), Refused> {
-        let request = self.waiting()?.clone();
+        let request = self.waiting()?;
         let dialect = request.dialect().ok_or(Refused::NoRequest)?;
-        let head = handshake::accept(&self.config, &request, answer)?;
+        let head = handshake::accept(&self.config, request, answer)?;
+        let parts = request.parts();
         self.check_room(head.len())?;
         self.outbox.append(head);
-        self.accepted(&request, dialect);
+        self.accepted(dialect, parts);
         Ok(())
     }
 
-    fn accepted(&mut self, request: &Request, dialect: Dialect) {
+    fn accepted(&mut self, dialect: Dialect, parts: [u32; 2]) {
         self.dialect = Some(dialect);
-        match &mut self.state {
-            State::Opening(step) if dialect == Dialect::Hixie76 => {
-                *step = Opening::Key3 {
-                    parts: request.parts(),
-                    key3: Gather::default(),
-                };
-            }
-            _ => self.state = State::open(dialect, self.role, false), // H75-5
-        }
+        self.state = if dialect == Dialect::Hixie76 {
+            let key3 = Gather::default();
+            State::Opening(Opening::Key3 { parts, key3 })
+        } else {
+            State::open(dialect, self.role, false) // H75-5
+        };
     }
 
     /// Answers the last [`Event::Request`] with any other status, fields and body, and closes.
