@@ -108,13 +108,14 @@ mod tests {
     /// Each byte at each place, whatever stands round it.
     #[test]
     fn rq_2_rq_7_rq_11_eight_at_once_stop_where_one_by_one_does() {
-        let most = if cfg!(miri) { 9 } else { 17 };
-        let places = (0..=most).flat_map(|length| (0..length).map(move |at| (length, at)));
-        for (length, at) in places {
-            for (round, byte) in b"aZ-zA09"
-                .iter()
-                .flat_map(|r| (0..=0xFF).map(move |b| (*r, b)))
-            {
+        let step = if cfg!(miri) { 31 } else { 1 };
+        let places = (0..=17).flat_map(|length| (0..length).map(move |at| (length, at)));
+        let round_it = |round: &u8| {
+            let round = *round;
+            (0..=0xFF).map(move |byte| (round, byte))
+        };
+        for (length, at) in places.step_by(step) {
+            for (round, byte) in b"aZ-zA09".iter().flat_map(round_it).step_by(step) {
                 let mut bytes = alloc::vec![round; length];
                 bytes[at] = byte;
                 let so_far = |goes_on: bool| if goes_on { length } else { at };
