@@ -110,7 +110,7 @@ pub(super) fn whole_field(bytes: &[u8]) -> Option<(usize, usize)> {
     let length = text_len(bytes);
     let colon = token_len(bytes);
     steps::count(length + colon);
-    let is_field = colon > 0 && colon < length && bytes.get(colon) == Some(&b':');
+    let is_field = colon > 0 && bytes.get(colon) == Some(&b':');
     let ends = bytes.get(length..length + 2)? == b"\r\n";
     (is_field && ends).then_some((colon, length + 2))
 }
