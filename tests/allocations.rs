@@ -162,6 +162,20 @@ fn a_message_sent_asks_for_none_once_one_was_sent() {
     }
 }
 
+/// HY-5: a client masks it in its place, and draws masks for more messages than one.
+#[test]
+fn a_first_message_sent_asks_for_its_length_and_little_more() {
+    for (role, dialect) in rfc::every_end() {
+        for length in [0, 1, 512, 513, 5_000, 100_000] {
+            let text = "a".repeat(length);
+            let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
+            let (sent, used) = measure(|| conn.send_text(&text));
+            assert_eq!(sent, Ok(()));
+            assert!(used.peak <= (length + KIB) as isize, "{length}: {used:?}");
+        }
+    }
+}
+
 #[test]
 fn skipped_frames_and_closing_ask_for_none() {
     for dialect in DIALECTS {
