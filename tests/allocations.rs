@@ -5,7 +5,9 @@ mod common;
 use common::allocator::{Counting, Used, measure};
 use common::pair::answer_to;
 use common::*;
-use hybi::{Close, Config, Connection, Dialect, Dialects, Encoded, Event, Message, Role, Target};
+use hybi::{
+    Close, Config, Connection, Dialect, Dialects, Encoded, Event, Message, Response, Role, Target,
+};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -174,6 +176,22 @@ fn a_first_message_sent_asks_for_its_length_and_little_more() {
             assert!(used.peak <= (length + KIB) as isize, "{length}: {used:?}");
         }
     }
+}
+
+/// What is written for one peer alone is held once, not copied to where it is sent from.
+#[test]
+fn a_response_with_a_large_body_is_held_once() {
+    let body = vec![b'a'; 100 * KIB];
+    let mut conn = Connection::server(&Config::new());
+    let mut head = DRAFT_76_HEAD.as_bytes().to_vec();
+    assert!(matches!(
+        conn.receive(&mut &mut head[..]),
+        Some(Event::Request(_))
+    ));
+    let (answered, used) = measure(|| conn.respond(&Response::new(403).body(&body)));
+    assert_eq!(answered, Ok(()));
+    assert!(conn.transmit().ends_with(&body));
+    assert!(used.peak <= (body.len() + KIB) as isize, "{used:?}");
 }
 
 #[test]
