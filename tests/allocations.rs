@@ -5,7 +5,9 @@ mod common;
 use common::allocator::{Counting, Used, measure};
 use common::pair::answer_to;
 use common::*;
-use hybi::{Close, Config, Connection, Dialect, Dialects, Encoded, Event, Message, Role, Target};
+use hybi::{
+    Close, Config, Connection, Dialect, Dialects, Encoded, Event, Message, Response, Role, Target,
+};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -160,6 +162,36 @@ fn a_message_sent_asks_for_none_once_one_was_sent() {
             assert_eq!(used, NONE, "{} bytes", text.len());
         }
     }
+}
+
+/// HY-5: a client masks it in its place, and draws masks for more messages than one.
+#[test]
+fn a_first_message_sent_asks_for_its_length_and_little_more() {
+    for (role, dialect) in rfc::every_end() {
+        for length in [0, 1, 512, 513, 5_000, 100_000] {
+            let text = "a".repeat(length);
+            let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
+            let (sent, used) = measure(|| conn.send_text(&text));
+            assert_eq!(sent, Ok(()));
+            assert!(used.peak <= (length + KIB) as isize, "{length}: {used:?}");
+        }
+    }
+}
+
+/// What is written for one peer alone is held once, not copied to where it is sent from.
+#[test]
+fn a_response_with_a_large_body_is_held_once() {
+    let body = vec![b'a'; 100 * KIB];
+    let mut conn = Connection::server(&Config::new());
+    let mut head = DRAFT_76_HEAD.as_bytes().to_vec();
+    assert!(matches!(
+        conn.receive(&mut &mut head[..]),
+        Some(Event::Request(_))
+    ));
+    let (answered, used) = measure(|| conn.respond(&Response::new(403).body(&body)));
+    assert_eq!(answered, Ok(()));
+    assert!(conn.transmit().ends_with(&body));
+    assert!(used.peak <= (body.len() + KIB) as isize, "{used:?}");
 }
 
 #[test]

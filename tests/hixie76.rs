@@ -747,6 +747,7 @@ fn h76_34_the_status_line_needs_two_spaces_and_101() {
         "HTTP/1.1 101^x y",
         "HTTP/1.1 101^\tx",
         "HTTP/1.1 ^+101 x",
+        "GET ^/demo HTTP/1.1",
         "HTTP/1.1\t101^",
         "HTTP/1.1 101 x^\0y",
         "HTTP/1.1 101 x^\ry",

@@ -102,6 +102,39 @@ fn rq_19_max_head_is_told_with_the_first_byte_too_many() {
 }
 
 #[test]
+fn rq_19_a_line_in_bits_is_too_long_with_its_first_byte_too_many() {
+    let first = "GET / HTTP/1.1\r\n";
+    let begins = first.len() as u32;
+    let limit = 40;
+    let line = |at: u32| ProtocolError::LineTooLong { at, limit };
+    let head = ProtocolError::HeadTooLong { limit };
+    let (max_line, max_head) = (Config::new().max_line(40), Config::new().max_head(40));
+    let endless = "/".repeat(100);
+    for (config, before, line, room, error) in [
+        (max_line, "", "GET ", 40, line(0)),
+        (max_head, "", "GET ", 40, head),
+        (max_line, first, "Name: ", 40, line(begins)),
+        (max_head, first, "Name: ", 40 - first.len(), head),
+    ] {
+        let line = [line, &endless].concat();
+        for bit in 1..=20 {
+            let mut teller = Teller::new(Connection::server(&config));
+            teller.feed(before.as_bytes());
+            let mut fed = 0;
+            for piece in line.as_bytes().chunks(bit) {
+                assert_eq!(teller.said(), [], "{fed} bytes by {bit}");
+                teller.feed(piece);
+                fed += bit;
+                if fed > room {
+                    break;
+                }
+            }
+            assert_eq!(teller.said(), [broken(error)], "{fed} bytes by {bit}");
+        }
+    }
+}
+
+#[test]
 fn rq_19_max_line_of_a_request() {
     let longest = "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n".len();
     assert_eq!(server(Config::new().max_line(longest)), admitted());

@@ -162,7 +162,7 @@ impl Scanner {
         let (State::Data(frame), Some(message)) = (&mut self.state, &mut self.message) else {
             return Quick::Other;
         };
-        if frame.left() == 0 || !message.carry.is_empty() {
+        if !message.carry.is_empty() {
             return Quick::Other;
         }
         let run: &'i [u8] = frame.take(input, input.len());
