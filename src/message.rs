@@ -5,15 +5,16 @@ use alloc::vec::Vec;
 
 use crate::event::{Binary, Text};
 
-/// What is kept from one message to the next.
+/// What is kept from one message to the next, unless that takes more: messages that large follow each
+/// other, and to give their room back and ask for it again costs more than to fill it.
 const KEPT: usize = 64 * 1024;
 
 /// Puts the pieces of messages together, up to a limit in bytes.
 ///
 /// A message that came in one piece is lent as it stands in the input; one that came in several
-/// is gathered in a buffer. Of that, what exceeds 64 KiB is given back when the next message begins:
-/// an application with many silent connections may drop the assembler between messages, since a
-/// new one costs nothing.
+/// is gathered in a buffer. Of that, what exceeds 64 KiB is given back with the next message that
+/// takes no more: an application with many silent connections may drop the assembler between
+/// messages, since a new one costs nothing.
 ///
 /// ```
 /// # use hybi::{Config, Connection, Dialect, Event, Message, Role};
@@ -88,12 +89,14 @@ impl Message {
         }
         if self.progress == Progress::Between {
             buffer.clear();
-            buffer.shrink_to(KEPT);
         }
         let held = buffer.len();
         let step = add(&mut self.progress, self.limit, held, text.len(), piece.last);
         Ok(match step {
-            Step::Lend => Some(text),
+            Step::Lend => {
+                buffer.shrink_to(KEPT);
+                Some(text)
+            }
             Step::Refuse => {
                 *buffer = String::new();
                 return Err(TooLong { limit: self.limit });
@@ -101,6 +104,9 @@ impl Message {
             Step::Drop => None,
             Step::Keep { whole } => {
                 buffer.push_str(text);
+                if whole && buffer.len() <= KEPT {
+                    buffer.shrink_to(KEPT);
+                }
                 whole.then_some(buffer.as_str())
             }
         })
@@ -124,7 +130,6 @@ impl Message {
         }
         if self.progress == Progress::Between {
             buffer.clear();
-            buffer.shrink_to(KEPT);
         }
         let held = buffer.len();
         let step = add(
@@ -135,7 +140,10 @@ impl Message {
             piece.last,
         );
         Ok(match step {
-            Step::Lend => Some(bytes),
+            Step::Lend => {
+                buffer.shrink_to(KEPT);
+                Some(bytes)
+            }
             Step::Refuse => {
                 *buffer = Vec::new();
                 return Err(TooLong { limit: self.limit });
@@ -143,6 +151,9 @@ impl Message {
             Step::Drop => None,
             Step::Keep { whole } => {
                 buffer.extend_from_slice(bytes);
+                if whole && buffer.len() <= KEPT {
+                    buffer.shrink_to(KEPT);
+                }
                 whole.then_some(buffer.as_slice())
             }
         })

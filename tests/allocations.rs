@@ -460,6 +460,17 @@ fn messages_of_64_kib_in_pieces_find_the_room_of_the_ones_before() {
     }
 }
 
+/// The docs of `Message`: room is given back with a message that takes less, not between two that
+/// take it.
+#[test]
+fn large_messages_in_a_row_find_the_room_of_the_ones_before() {
+    let (mut conn, mut message) = (open(Dialect::Hixie76), Message::new(usize::MAX));
+    let mut large = frame(&"a".repeat(1 << 20));
+    assert_eq!(gather(&mut conn, &mut message, &mut large, 4 * KIB), 1);
+    let (messages, used) = measure(|| gather(&mut conn, &mut message, &mut large, 4 * KIB));
+    assert_eq!((messages, used), (1, NONE));
+}
+
 /// The docs of `Message`: what comes in one piece is lent, also behind what was gathered.
 #[test]
 fn a_whole_message_behind_one_in_pieces_asks_for_none() {
