@@ -429,18 +429,19 @@ fn what_a_large_message_took_is_given_back() {
     }
 }
 
-/// The docs of `Message`: only what exceeds 64 KiB is given back.
+/// The docs of `Message`: room is given back with a message that takes less, not between two that
+/// take it, and only what exceeds 64 KiB.
 #[test]
-fn messages_of_64_kib_in_pieces_find_the_room_of_the_ones_before() {
-    let payload = "a".repeat(64 * KIB);
-    let conn = || Connection::established(&Config::new(), Role::Client, Dialect::Rfc6455, [0; 32]);
+fn messages_in_pieces_find_the_room_of_the_ones_before() {
     for first in [rfc::TEXT, rfc::BINARY] {
-        let (mut conn, mut message) = (conn(), Message::new(64 * KIB));
-        let mut bytes = rfc::frame(Role::Server, first, &payload);
-        let mut turn = || {
+        let config = Config::new();
+        let mut conn = Connection::established(&config, Role::Client, Dialect::Rfc6455, [0; 32]);
+        let mut message = Message::new(usize::MAX);
+        let mut turn = |length: usize, read: usize| {
+            let mut bytes = rfc::frame(Role::Server, first, "a".repeat(length));
             let mut whole = 0;
             let ((), used) = measure(|| {
-                for mut input in bytes.chunks_mut(4 * KIB) {
+                for mut input in bytes.chunks_mut(read) {
                     while let Some(event) = conn.receive(&mut input) {
                         whole += match event {
                             Event::Text(piece) => message.text(&piece).unwrap().map_or(0, str::len),
@@ -452,23 +453,15 @@ fn messages_of_64_kib_in_pieces_find_the_room_of_the_ones_before() {
                     }
                 }
             });
-            (whole, used)
+            assert_eq!(whole, length);
+            used
         };
-        // The first makes the room, the second gives back what is too much of it.
-        assert_eq!([turn().0, turn().0], [64 * KIB; 2]);
-        assert_eq!(turn(), (64 * KIB, NONE));
+        turn(1 << 20, 4 * KIB);
+        assert_eq!(turn(1 << 20, 4 * KIB), NONE);
+        turn(100, 64);
+        assert_eq!(turn(64 * KIB, 4 * KIB), NONE);
+        assert_ne!(turn(64 * KIB + 1, 4 * KIB), NONE);
     }
-}
-
-/// The docs of `Message`: room is given back with a message that takes less, not between two that
-/// take it.
-#[test]
-fn large_messages_in_a_row_find_the_room_of_the_ones_before() {
-    let (mut conn, mut message) = (open(Dialect::Hixie76), Message::new(usize::MAX));
-    let mut large = frame(&"a".repeat(1 << 20));
-    assert_eq!(gather(&mut conn, &mut message, &mut large, 4 * KIB), 1);
-    let (messages, used) = measure(|| gather(&mut conn, &mut message, &mut large, 4 * KIB));
-    assert_eq!((messages, used), (1, NONE));
 }
 
 /// The docs of `Message`: what comes in one piece is lent, also behind what was gathered.
