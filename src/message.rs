@@ -77,21 +77,29 @@ impl Message {
     /// that message is dropped, and the next begins anew.
     #[inline]
     pub fn text<'a>(&'a mut self, piece: &'a Text<'_>) -> Result<Option<&'a str>, TooLong> {
-        let (buffer, text) = (&mut self.text, piece.as_str());
-        if lends(
-            self.progress,
-            self.limit,
-            buffer.len(),
-            text.len(),
-            piece.last,
-        ) {
+        let (text, last) = (piece.as_str(), piece.is_last());
+        if lends(self.progress, self.limit, self.text.len(), text.len(), last) {
             return Ok(Some(text));
         }
+        self.gather_text(text, last)
+    }
+
+    fn gather_text<'a>(
+        &'a mut self,
+        text: &'a str,
+        last: bool,
+    ) -> Result<Option<&'a str>, TooLong> {
+        let buffer = &mut self.text;
         if self.progress == Progress::Between {
             buffer.clear();
         }
-        let held = buffer.len();
-        let step = add(&mut self.progress, self.limit, held, text.len(), piece.last);
+        let step = add(
+            &mut self.progress,
+            self.limit,
+            buffer.len(),
+            text.len(),
+            last,
+        );
         Ok(match step {
             Step::Lend => {
                 buffer.shrink_to(KEPT);
@@ -118,26 +126,34 @@ impl Message {
     /// As [`text`](Self::text).
     #[inline]
     pub fn binary<'a>(&'a mut self, piece: &'a Binary<'_>) -> Result<Option<&'a [u8]>, TooLong> {
-        let (buffer, bytes) = (&mut self.binary, piece.as_bytes());
+        let (bytes, last) = (piece.as_bytes(), piece.is_last());
         if lends(
             self.progress,
             self.limit,
-            buffer.len(),
+            self.binary.len(),
             bytes.len(),
-            piece.last,
+            last,
         ) {
             return Ok(Some(bytes));
         }
+        self.gather_binary(bytes, last)
+    }
+
+    fn gather_binary<'a>(
+        &'a mut self,
+        bytes: &'a [u8],
+        last: bool,
+    ) -> Result<Option<&'a [u8]>, TooLong> {
+        let buffer = &mut self.binary;
         if self.progress == Progress::Between {
             buffer.clear();
         }
-        let held = buffer.len();
         let step = add(
             &mut self.progress,
             self.limit,
-            held,
+            buffer.len(),
             bytes.len(),
-            piece.last,
+            last,
         );
         Ok(match step {
             Step::Lend => {
