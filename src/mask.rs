@@ -3,6 +3,10 @@
 /// How many bytes [`steps`] masks at once.
 pub(crate) const STEP: usize = 16;
 
+/// With fewer bytes, to choose registers costs more than it saves.
+#[cfg(feature = "simd")]
+const WIDE: usize = 64;
+
 /// Masks or unmasks `bytes`, which stand at `offset` of a frame's payload.
 #[inline]
 pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4], offset: u64) {
@@ -10,6 +14,10 @@ pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4], offset: u64) {
     key.rotate_left((offset % 4) as usize);
     // What is written in wide steps is checked in wide steps next.
     let mut rest = bytes;
+    #[cfg(feature = "simd")]
+    if rest.len() >= WIDE {
+        rest = widest_blocks(rest, key);
+    }
     if rest.len() >= 8 {
         rest = blocks::<8>(rest, key);
         rest = blocks::<4>(rest, key);
@@ -27,7 +35,8 @@ pub(crate) fn steps(bytes: &mut [u8], key: [u8; 4]) {
 }
 
 /// Applies the key so many times over at each step; what is left has no room for that.
-#[inline]
+// Always, so that it is compiled for the processor that its caller is compiled for.
+#[inline(always)]
 fn blocks<const KEYS: usize>(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
     let mut blocks = bytes.chunks_exact_mut(4 * KEYS);
     for block in &mut blocks {
@@ -36,6 +45,14 @@ fn blocks<const KEYS: usize>(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
         }
     }
     blocks.into_remainder()
+}
+
+/// The same with the widest registers that the processor turns out to have.
+#[cfg(feature = "simd")]
+#[inline(never)]
+fn widest_blocks(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
+    use fearless_simd::{Level, dispatch};
+    dispatch!(Level::new(), _ => blocks::<8>(bytes, key))
 }
 
 /// Writes the beginning of a payload masked to `to`, which is as long.
