@@ -63,8 +63,8 @@ impl Scanner {
         matches!(self.state, State::Between)
     }
 
-    /// Of text, what stands before the end of the frame if that is near, or ASCII up to the end of
-    /// a short input.
+    /// Of text, what stands before the end of the frame or of the input, but for a character that
+    /// the input cuts.
     #[inline]
     pub(crate) fn quick<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Quick<'i> {
         let (begin, before) = match (self.state, input.first()) {
@@ -74,15 +74,13 @@ impl Scanner {
             (_, None) => return Quick::Starved,
         };
         let payload = input.get(begin..).unwrap_or_default();
-        let Some((length, ends)) = utf8::short_ascii(payload).or_else(|| near_end(payload)) else {
-            return Quick::Other;
-        };
-        let taken = before + length as u64;
-        if taken > config.max_frame || length == 0 && !ends {
+        let (length, ends) = utf8::short_ascii(payload).unwrap_or_else(|| whole(payload));
+        let here = if ends { length } else { payload.len() };
+        if before + here as u64 > config.max_frame || length == 0 && !ends {
             return Quick::Other;
         }
         if !ends {
-            self.taken = taken;
+            self.taken = before + length as u64;
             self.state = State::Text;
         } else if begin == 0 {
             self.state = State::Between;
@@ -335,13 +333,12 @@ impl Scanner {
     }
 }
 
-/// What stands before the end of a frame that is not far off.
-fn near_end(payload: &[u8]) -> Option<(usize, bool)> {
-    const NEAR: usize = 2 * 1024;
-    let near = payload.get(..NEAR).unwrap_or(payload);
-    let found = memchr(END, near);
-    steps::count(found.unwrap_or(near.len()));
-    Some((found?, true))
+/// What stands before the end of the frame or, without the character that it cuts, of the input.
+fn whole(payload: &[u8]) -> (usize, bool) {
+    match memchr(END, payload) {
+        Some(length) => (length, true),
+        None => (payload.len() - utf8::cut(payload), false),
+    }
 }
 
 /// FR-10: text with its damage replaced or, where that fails the connection, what is valid before
