@@ -70,6 +70,10 @@ impl Scanner {
         let (begin, before) = match (self.state, input.first()) {
             (State::Between, Some(0x00)) => (1, 0),
             (State::Text, Some(_)) if self.carry.is_empty() => (0, self.taken),
+            (State::Skip { length, .. }, Some(_)) if length - self.taken > input.len() as u64 => {
+                self.taken += take(input, input.len()).len() as u64;
+                return Quick::Starved;
+            }
             (State::Failed(_), _) | (_, Some(_)) => return Quick::Other,
             (_, None) => return Quick::Starved,
         };
