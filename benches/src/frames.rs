@@ -1,13 +1,17 @@
 //! Whole frames in a row, and what they hold.
 
+use std::sync::Arc;
+
 use crate::corpus::{Kind, Random, payload};
+use crate::memory::Aligned;
 
 /// So many bytes of frames at least: more than the first two caches hold of one feed.
 const FEED: usize = 256 * 1024;
 
 /// Frames of one size, and their payloads in order.
 pub struct Frames {
-    pub bytes: Vec<u8>,
+    /// The same memory for all that read them: they then find it in the same caches.
+    pub bytes: Arc<Aligned>,
     pub payloads: Vec<Vec<u8>>,
     /// Of one frame with all that goes round its payload; the same for every one.
     pub frame: usize,
@@ -29,7 +33,7 @@ impl Frames {
         }
         let frame = bytes.len() / payloads.len();
         Self {
-            bytes,
+            bytes: Arc::new(Aligned::copy(&bytes)),
             payloads,
             frame,
         }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::memory::Aligned;
@@ -9,7 +10,7 @@ use crate::memory::Aligned;
 /// Reads `input` over and over in pieces of at most `chunk` bytes. The copy that a read makes
 /// stands for the system's, and is in everybody's time.
 pub struct Wire {
-    input: Aligned,
+    input: Arc<Aligned>,
     at: usize,
     chunk: usize,
     /// Bytes that may still be read; then it would block.
@@ -19,16 +20,21 @@ pub struct Wire {
 }
 
 impl Wire {
-    pub fn new(input: Vec<u8>, chunk: usize) -> Self {
+    pub fn new(input: &Arc<Aligned>, chunk: usize) -> Self {
         assert!(!input.is_empty() && chunk > 0);
         Self {
-            input: Aligned::copy(&input),
+            input: Arc::clone(input),
             at: 0,
             chunk,
             granted: u64::MAX,
             sent: 0,
             kept: None,
         }
+    }
+
+    /// For a subject that only writes.
+    pub fn silent() -> Self {
+        Self::new(&Arc::new(Aligned::zeroed(1)), 1)
     }
 
     /// From here on only so many bytes can be read.

@@ -40,11 +40,11 @@ pub(super) fn groups() -> Vec<Group> {
 fn text(name: &str, kind: Kind, size: usize, hard: [f64; 2], stretch: [Option<f64>; 2]) -> Group {
     let group = Group::new(format!("hixie/{name}/{size}"), move || {
         let frames = Frames::hixie(kind, size);
-        let wire = || Wire::new(frames.bytes.clone(), READ);
+        let wire = || Wire::new(&frames.bytes, READ);
         let whole = ours::Receiver::whole(Dialect::Hixie76, wire());
         let pieces = ours::Receiver::pieces(Dialect::Hixie76, wire());
         let masked = Frames::masked(kind, size);
-        let peer = tungstenite::Receiver::new(Wire::new(masked.bytes.clone(), READ));
+        let peer = tungstenite::Receiver::new(Wire::new(&masked.bytes, READ));
         let raw = Hixie::<TwoPasses>::new(wire());
         let fused = Hixie::<Fused>::new(wire());
         vec![
@@ -71,9 +71,9 @@ fn text(name: &str, kind: Kind, size: usize, hard: [f64; 2], stretch: [Option<f6
 fn skipped(size: usize) -> Group {
     Group::new(format!("hixie/length-prefixed/{size}"), move || {
         let frames = Frames::skipped(size);
-        let wire = || Wire::new(frames.bytes.clone(), READ);
+        let wire = || Wire::new(&frames.bytes, READ);
         let receiver = ours::Receiver::pieces(Dialect::Hixie76, wire());
-        let mut in_place = ours::InPlace::new(Dialect::Hixie76, frames.bytes.clone());
+        let mut in_place = ours::InPlace::new(Dialect::Hixie76, frames.bytes.to_vec());
         let count = frames.payloads.len() as u64;
         vec![
             Entry::messages(HYBI, receiver, &frames),
@@ -97,13 +97,13 @@ fn bytewise() -> Group {
         let short = Frames::hixie(Text, 65_536);
         let long = Frames::hixie(Text, 1 << 20);
         let hybi = |name, frames: &Frames| {
-            let wire = Wire::new(frames.bytes.clone(), 1);
+            let wire = Wire::new(&frames.bytes, 1);
             Entry::bytes(name, ours::Receiver::whole(Dialect::Hixie76, wire), frames)
         };
         vec![
             hybi(HYBI, &short),
             hybi(LONG, &long),
-            copy_only(Wire::new(short.bytes.clone(), 1), 1),
+            copy_only(Wire::new(&short.bytes, 1), 1),
         ]
     })
     .goal_of(LONG, Base::Entry(HYBI), 1.0 / 1.5, None)
@@ -118,7 +118,7 @@ fn in_pieces() -> Group {
     Group::new("hixie/1k-reads/1048576", || {
         let hybi = |name, size: usize| {
             let frames = Frames::hixie_feed(Text, size, LONG_SIZE);
-            let wire = Wire::new(frames.bytes.clone(), 1024);
+            let wire = Wire::new(&frames.bytes, 1024);
             let receiver = ours::Receiver::pieces(Dialect::Hixie76, wire);
             let messages = frames.payloads.len();
             let mut message = Entry::messages(name, receiver, &frames);

@@ -1,9 +1,12 @@
 //! The opening handshake of a server: bytes, request, answer, bytes.
 
+use std::sync::Arc;
+
 use hybi::{Config, Dialects};
 
 use super::{Base, Group, HYBI, TUNGSTENITE};
 use crate::entry::Entry;
+use crate::memory::Aligned;
 use crate::subject::openings::{
     self, HIXIE_75, HIXIE_75_LOCATION, HIXIE_76, HIXIE_76_ANSWER, RFC_6455, RFC_6455_ACCEPT,
 };
@@ -97,7 +100,7 @@ fn entry(
     answer: &[u8],
     mut open: impl FnMut(&mut Wire) + 'static,
 ) -> Entry {
-    let mut wire = Wire::new(request.to_vec(), chunk);
+    let mut wire = Wire::new(&Arc::new(Aligned::copy(request)), chunk);
     wire.keep();
     open(&mut wire);
     let reply = wire.kept();

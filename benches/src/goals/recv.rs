@@ -67,7 +67,7 @@ fn one_per_read(size: usize) -> Group {
 fn read_by(name: &str, kind: Kind, size: usize, chunk: fn(&Frames) -> usize) -> Group {
     Group::new(format!("recv/{name}/{size}"), move || {
         let frames = Frames::masked(kind, size);
-        let wire = || Wire::new(frames.bytes.clone(), chunk(&frames));
+        let wire = || Wire::new(&frames.bytes, chunk(&frames));
         let hybi = ours::Receiver::whole(Dialect::Rfc6455, wire());
         let tungstenite = tungstenite::Receiver::new(wire());
         let mut entries = vec![
@@ -92,7 +92,7 @@ fn bytewise() -> Group {
     Group::new("recv/bytewise/65536", || {
         let short = Frames::masked(Text, 65_536);
         let long = Frames::masked(Text, 1 << 20);
-        let wire = |frames: &Frames| Wire::new(frames.bytes.clone(), 1);
+        let wire = |frames: &Frames| Wire::new(&frames.bytes, 1);
         let hybi = |frames| ours::Receiver::whole(Dialect::Rfc6455, wire(frames));
         vec![
             Entry::bytes(HYBI, hybi(&short), &short),

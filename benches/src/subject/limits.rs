@@ -161,7 +161,7 @@ pub struct Sender {
 impl Default for Sender {
     fn default() -> Self {
         Self {
-            wire: Wire::new(vec![0], 1),
+            wire: Wire::silent(),
             out: Vec::new(),
             random: Random::default(),
         }

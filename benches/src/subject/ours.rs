@@ -119,7 +119,7 @@ impl Sender {
     pub fn new(role: Role, dialect: Dialect) -> Self {
         Self {
             conn: connection(role, dialect),
-            wire: Wire::new(vec![0], 1),
+            wire: Wire::silent(),
         }
     }
 

@@ -61,7 +61,7 @@ impl Sender {
     fn new(role: Role, text: &str) -> Self {
         let text = Bytes::copy_from_slice(text.as_bytes());
         Self {
-            socket: WebSocket::from_raw_socket(Wire::new(vec![0], 1), role, None),
+            socket: WebSocket::from_raw_socket(Wire::silent(), role, None),
             text: Utf8Bytes::try_from(text).expect("UTF-8"),
         }
     }

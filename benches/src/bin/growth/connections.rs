@@ -60,7 +60,7 @@ impl<C: One> Crowd<C> {
         let mut crowd = Self {
             connections: std::iter::repeat_with(one).take(count).collect(),
             turn: 0,
-            wire: Wire::new(frames.bytes.clone(), frames.frame),
+            wire: Wire::new(&frames.bytes, frames.frame),
         };
         // The first message of each connection, and what it takes from the system, is not what is
         // measured. Whole rounds of the feed, so that it is at its beginning again.

@@ -46,7 +46,7 @@ fn print(plot: &str, x: usize, mut entries: Vec<Entry>) {
 /// Times per byte of messages of `size` bytes in reads of `piece` bytes.
 fn lines(size: usize, piece: usize) -> Vec<Entry> {
     let (masked, hixie) = (Frames::masked(Text, size), Frames::hixie(Text, size));
-    let wire = |frames: &Frames| Wire::new(frames.bytes.clone(), piece);
+    let wire = |frames: &Frames| Wire::new(&frames.bytes, piece);
     let rfc_6455 = ours::Receiver::whole(Dialect::Rfc6455, wire(&masked));
     let hixie_76 = ours::Receiver::whole(Dialect::Hixie76, wire(&hixie));
     let peer = tungstenite::Receiver::unlimited(wire(&masked));
