@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use memchr::memchr;
 
-use super::run::{is_control, target_len, text_len, token_len};
+use super::run::{is_control, target_len, text_len, token_len, usual_token_len};
 use crate::error::{LineFault, ProtocolError};
 use crate::steps;
 
@@ -105,9 +105,10 @@ pub(super) fn whole_request(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
 }
 
 /// A field, where it lies whole at the front of `bytes` and nothing is wrong with it: the colon's
-/// place, and the length of the line. None too for one that has a tab in its value.
+/// place, and the length of the line. None too for one that has a tab in its value, or an unusual
+/// name.
 pub(super) fn whole_field(bytes: &[u8]) -> Option<(usize, usize)> {
-    let colon = token_len(bytes);
+    let colon = usual_token_len(bytes);
     if colon == 0 || bytes.get(colon) != Some(&b':') {
         return None;
     }

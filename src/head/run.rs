@@ -1,9 +1,14 @@
 //! Runs of bytes of one kind, as the lines of a head are made of.
 
-use memchr::memchr;
-
 /// How many bytes of a token stand at the front.
 pub(super) fn token_len(bytes: &[u8]) -> usize {
+    let usual = usual_token_len(bytes);
+    let rest = bytes.get(usual..).unwrap_or_default().iter();
+    usual + rest.take_while(|byte| is_token(**byte)).count()
+}
+
+/// As [`token_len`], but what most names have none of may end it: another mark than a hyphen.
+pub(super) fn usual_token_len(bytes: &[u8]) -> usize {
     run(bytes, but_usual_in_names, is_token)
 }
 
@@ -14,31 +19,30 @@ pub(super) fn text_len(bytes: &[u8]) -> usize {
 
 /// How many bytes stand before the first that is not visible ASCII: 0x21 to 0x7E.
 pub(crate) fn visible_len(bytes: &[u8]) -> usize {
-    let but_visible = |eight| below(eight, 0x21) | equal(eight, 0x7F) | eight & HIGH;
     run(bytes, but_visible, |byte| byte.is_ascii_graphic())
 }
 
 /// How many bytes of a request's target stand at the front (RQ-2).
 pub(super) fn target_len(bytes: &[u8]) -> usize {
-    let visible = visible_len(bytes);
-    memchr(b'#', bytes.get(..visible).unwrap_or_default()).unwrap_or(visible)
+    let but_in_targets = |eight| but_visible(eight) | equal(eight, b'#');
+    let goes_on = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    run(bytes, but_in_targets, goes_on)
 }
 
-/// How many bytes go on at the front. Eight are looked at at once, until `doubts` marks the first
-/// that may not, by its high bit; from there on it is one by one.
+/// How many bytes stand before the first that does not go on. Of eight at once, that is the first
+/// that `ends` marks by its high bit; the last few are looked at one by one.
 #[inline(always)]
-fn run(bytes: &[u8], doubts: impl Fn(u64) -> u64, goes_on: impl Fn(u8) -> bool) -> usize {
+fn run(bytes: &[u8], ends: impl Fn(u64) -> u64, goes_on: impl Fn(u8) -> bool) -> usize {
     let mut length = 0;
-    for chunk in bytes.chunks_exact(8) {
-        let eight = <[u8; 8]>::try_from(chunk).map_or(0, u64::from_le_bytes);
-        let doubts = doubts(eight);
-        length += doubts.trailing_zeros() as usize / 8;
-        if doubts != 0 {
-            break;
+    let mut rest = bytes;
+    while let Some((eight, more)) = rest.split_first_chunk::<8>() {
+        let ends = ends(u64::from_le_bytes(*eight));
+        if ends != 0 {
+            return length + ends.trailing_zeros() as usize / 8;
         }
+        (length, rest) = (length + 8, more);
     }
-    let rest = bytes.get(length..).unwrap_or_default().iter();
-    length + rest.take_while(|byte| goes_on(**byte)).count()
+    length + rest.iter().take_while(|byte| goes_on(**byte)).count()
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -57,6 +61,10 @@ fn equal(eight: u64, byte: u8) -> u64 {
 
 fn controls(eight: u64) -> u64 {
     below(eight, 0x20) | equal(eight, 0x7F)
+}
+
+fn but_visible(eight: u64) -> u64 {
+    below(eight, 0x21) | equal(eight, 0x7F) | eight & HIGH
 }
 
 /// Marks what is neither a letter, a digit nor a hyphen. No sum of two bytes carries into the next.
