@@ -64,7 +64,7 @@ impl Scanner {
     }
 
     /// Of text, what stands before the end of the frame or of the input, but for a character that
-    /// the input cuts.
+    /// the input cuts. Of a frame that is skipped, what does not end it, of which nothing is told.
     #[inline]
     pub(crate) fn quick<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Quick<'i> {
         let (begin, before) = match (self.state, input.first()) {
@@ -79,8 +79,9 @@ impl Scanner {
         };
         let payload = input.get(begin..).unwrap_or_default();
         let (length, ends) = utf8::short_ascii(payload).unwrap_or_else(|| whole(payload));
-        let here = if ends { length } else { payload.len() };
-        if before + here as u64 > config.max_frame || length == 0 && !ends {
+        // A character that is cut counts as soon as it has begun.
+        let begun = if ends { length } else { payload.len() };
+        if before + begun as u64 > config.max_frame || length == 0 && !ends {
             return Quick::Other;
         }
         if !ends {
