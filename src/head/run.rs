@@ -128,6 +128,10 @@ mod tests {
                 bytes[at] = byte;
                 let so_far = |goes_on: bool| if goes_on { length } else { at };
                 assert_eq!(token_len(&bytes), so_far(is_token(byte)), "{bytes:?}");
+                let among_eight = at < length / 8 * 8;
+                let usual = matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-');
+                let usual = usual || !among_eight && is_token(byte);
+                assert_eq!(usual_token_len(&bytes), so_far(usual), "{bytes:?}");
                 assert_eq!(
                     text_len(&bytes),
                     so_far(!byte.is_ascii_control()),
