@@ -1145,6 +1145,18 @@ fn fr_6_every_high_type_is_skipped_by_count() {
 }
 
 #[test]
+fn fr_6_the_end_of_a_skipped_frame_is_told_with_its_last_byte() {
+    let bytes = [0x80, 0x05, b'h', 0xFF, 0x00, b'l', b'o'];
+    for cut in 0..=bytes.len() {
+        let (front, back) = bytes.split_at(cut);
+        for pieces in [[front, back, &[]], [front, &[], back]] {
+            let story = heard(Hixie76, &Config::new(), &pieces);
+            assert_eq!(story.said, [discarded(0x80, 5)], "cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn fr_8_only_ff_of_length_0_closes() {
     for kind in 0x80..=0xFE {
         let story = heard(Hixie76, &Config::new(), &[&[kind, 0x00]]);
