@@ -782,6 +782,20 @@ fn h76_34_the_status_line_has_at_most_1024_bytes() {
 }
 
 #[test]
+fn h76_34_the_lines_behind_it_may_be_longer_in_bits_too() {
+    let field = format!("X-Long: {}\r\nUpgrade: ", "x".repeat(2_000));
+    let head = reply_with("Upgrade: ", &field);
+    for bits in [1, 7, 1_000] {
+        let (mut client, _) = client_to(&target(), ENTROPY);
+        for bit in head.chunks(bits) {
+            client.feed(bit);
+        }
+        client.eof();
+        assert_eq!(client.said(), [eof(Phase::Opening)], "{bits} at a time");
+    }
+}
+
+#[test]
 fn h76_34_any_other_status_is_final() {
     for status in [100, 102, 200, 301, 400, 401, 403, 407, 426, 503, 999] {
         let head = reply_with(" 101 ", &format!(" {status} "));
