@@ -212,11 +212,23 @@ impl Connection {
                     return Some(Event::Binary(Binary { bytes, last }));
                 }
             }
+        } else if self.read_bit(input) {
+            return None;
         }
         // Moved, not passed on: what comes from above then never lies in memory, where it would be
         // read in other widths than it was written, which processors wait for.
         let event = self.receive_any(input)?;
         Some(event)
+    }
+
+    /// Takes all of `input` if it is a bit of an opening's head, and nothing comes of it; whether it
+    /// was.
+    #[inline(never)]
+    fn read_bit(&mut self, input: &mut &mut [u8]) -> bool {
+        match &mut self.state {
+            State::Opening(step) if !self.eof => step.read_bit(input),
+            _ => false,
+        }
     }
 
     fn receive_any<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {

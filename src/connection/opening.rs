@@ -58,6 +58,20 @@ impl Opening {
         )
     }
 
+    /// See [`Head::read_bit`].
+    pub(super) fn read_bit(&mut self, input: &mut &mut [u8]) -> bool {
+        let head = match self {
+            Opening::Request(head) => head,
+            Opening::Reply(asked) => &mut asked.head,
+            _ => return false,
+        };
+        let is_bit = head.read_bit(input);
+        if is_bit {
+            take(input, input.len());
+        }
+        is_bit
+    }
+
     /// Takes bytes off the front of `input`.
     // Not inlined, so that its caller stays small.
     #[inline(never)]

@@ -5,7 +5,6 @@ mod line;
 mod run;
 
 use alloc::vec::Vec;
-use core::mem;
 use core::ops::Range;
 
 use memchr::memchr;
@@ -156,28 +155,23 @@ impl Head {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
-    /// Takes bytes off the front of `input`, up to the end of the first line or of the head.
-    #[inline]
-    pub(crate) fn read(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
-        if self.goes_on(input) {
-            steps::count(input.len());
-            self.bytes.extend_from_slice(mem::take(input));
-            return Ok(Progress::More);
-        }
-        self.read_lines(input)
-    }
-
-    /// Whether all of `input` belongs to the line in the making and does not end it, as most of a
-    /// head does that comes in bits.
-    fn goes_on(&self, input: &[u8]) -> bool {
+    /// Takes all of `input` if it is but a bit of the line in the making and does not end it, as
+    /// with most of a head that comes in bits; whether it was.
+    pub(crate) fn read_bit(&mut self, input: &[u8]) -> bool {
         const BIT: usize = 8;
-        let cut = self.line < self.bytes.len() && input.len() < BIT && input.len() <= self.room();
-        cut && !input.contains(&b'\n')
+        let is_bit = self.line < self.bytes.len() && input.len() < BIT;
+        let goes_on = is_bit && input.len() <= self.room() && !input.contains(&b'\n');
+        if goes_on {
+            steps::count(input.len());
+            self.bytes.extend_from_slice(input);
+        }
+        goes_on
     }
 
+    /// Takes bytes off the front of `input`, up to the end of the first line or of the head.
     // Not inlined, so that its caller is.
     #[inline(never)]
-    fn read_lines(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
+    pub(crate) fn read(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
         if self.bytes.capacity() == 0 {
             self.bytes = Vec::with_capacity(USUAL);
             self.fields = Vec::with_capacity(USUAL_FIELDS);
