@@ -78,10 +78,9 @@ impl Scanner {
             (_, None) => return Quick::Starved,
         };
         let payload = input.get(begin..).unwrap_or_default();
-        let (length, ends) = utf8::short_ascii(payload).unwrap_or_else(|| whole(payload));
-        // A character that is cut counts as soon as it has begun.
-        let begun = if ends { length } else { payload.len() };
-        if before + begun as u64 > config.max_frame || length == 0 && !ends {
+        let found = utf8::short_ascii(payload).unwrap_or_else(|| whole(payload));
+        let (length, ends) = allowed(payload, found, config.max_frame - before);
+        if length == 0 && !ends {
             return Quick::Other;
         }
         if !ends {
@@ -111,7 +110,7 @@ impl Scanner {
                     self.begin(take_byte(input)?);
                     continue;
                 }
-                State::Text => self.text(config, input)?,
+                State::Text => self.character(config, input)?,
                 State::Skim { kind } => self.skim(config, kind, input)?,
                 State::Length {
                     kind,
@@ -149,45 +148,10 @@ impl Scanner {
         };
     }
 
-    /// FR-2, FR-3: all but 0xFF is payload, and there may be none of it.
-    fn text<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
-        if !self.carry.is_empty() {
-            return self.mend(config, input);
-        }
-        let (run, ends) = match self.run(config, input)? {
-            Ok(run) => run,
-            Err(error) => return Some(Err(error)),
-        };
-        let run: &'i [u8] = take(input, run);
-        self.taken += run.len() as u64;
-        let cut = if ends { 0 } else { utf8::cut(run) };
-        let (whole, cut) = run.split_at_checked(run.len() - cut)?;
-        self.carry.keep(cut);
-        if ends {
-            take(input, 1);
-            self.state = State::Between;
-        } else if whole.is_empty() {
-            // All of it is the beginning of a character.
-            return self.mend(config, input);
-        }
-        steps::count(whole.len());
-        let chunk = match utf8::check(whole) {
-            Ok(text) => Chunk::Run(text),
-            Err(damaged) => match replaced(config, &damaged, self.taken - run.len() as u64) {
-                Ok(text) => Chunk::Mended(text),
-                Err(("", error)) => return Some(Err(error)),
-                Err((valid, error)) => {
-                    self.state = State::Failed(error);
-                    return Some(Ok(text(Chunk::Run(valid), false)));
-                }
-            },
-        };
-        Some(Ok(text(chunk, ends)))
-    }
-
-    /// The character that the end of the last input cut. The frame's limit and end are looked for
-    /// before each byte, so that no cut of the input makes a difference.
-    fn mend<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
+    /// What the short way leaves of text: a character that the end of an input cuts, and what passes
+    /// the limit. That and the frame's end are looked for before each byte, so that no cut of the
+    /// input makes a difference.
+    fn character<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
         let front = input.get(..input.len().min(3)).unwrap_or_default();
         let room = config.max_frame - self.taken;
         let payload = memchr(END, front).unwrap_or(front.len());
@@ -338,12 +302,24 @@ impl Scanner {
     }
 }
 
-/// What stands before the end of the frame or, without the character that it cuts, of the input.
+/// FR-2, FR-3: all but 0xFF is payload, and there may be none of it. What stands before the end of
+/// the frame or, without the character that it cuts, of the input.
 fn whole(payload: &[u8]) -> (usize, bool) {
     match memchr(END, payload) {
         Some(length) => (length, true),
         None => (payload.len() - utf8::cut(payload), false),
     }
+}
+
+/// FR-14: what of that the limit leaves. A character that is cut counts as soon as it has begun.
+fn allowed(payload: &[u8], found: (usize, bool), room: u64) -> (usize, bool) {
+    let (length, ends) = found;
+    let begun = if ends { length } else { payload.len() };
+    if begun as u64 <= room {
+        return found;
+    }
+    let payload = payload.get(..room as usize).unwrap_or(payload);
+    (payload.len() - utf8::cut(payload), false)
 }
 
 /// FR-10: text with its damage replaced or, where that fails the connection, what is valid before
