@@ -212,8 +212,6 @@ impl Connection {
                     return Some(Event::Binary(Binary { bytes, last }));
                 }
             }
-        } else if self.read_bit(input) {
-            return None;
         }
         // Moved, not passed on: what comes from above then never lies in memory, where it would be
         // read in other widths than it was written, which processors wait for.
@@ -232,6 +230,9 @@ impl Connection {
     }
 
     fn receive_any<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
+        if self.read_bit(input) {
+            return None;
+        }
         loop {
             match &mut self.state {
                 State::Opening(step) => {
