@@ -305,7 +305,9 @@ impl Scanner {
 /// FR-2, FR-3: all but 0xFF is payload, and there may be none of it. What stands before the end of
 /// the frame or, without the character that it cuts, of the input.
 fn whole(payload: &[u8]) -> (usize, bool) {
-    match memchr(END, payload) {
+    let found = memchr(END, payload);
+    steps::count(found.unwrap_or(payload.len()));
+    match found {
         Some(length) => (length, true),
         None => (payload.len() - utf8::cut(payload), false),
     }
