@@ -59,7 +59,6 @@ fn assert_over(teller: &mut Teller<'_>) {
 
 // The peer closes.
 
-/// RFC-5.5.1-1, RFC-5.5.1-2, RFC-5.5.1-4, B12, B13: the code comes back, the reason does not.
 /// Between the answer to a request and `Event::Open`: the close goes out, and nothing behind it.
 #[test]
 fn cl_3_cl_6_closed_before_open_was_taken() {
@@ -96,6 +95,7 @@ fn cl_3_cl_6_closed_before_open_was_taken() {
     }
 }
 
+/// RFC-5.5.1-1, RFC-5.5.1-2, RFC-5.5.1-4, B12, B13: the code comes back, the reason does not.
 #[test]
 fn hy_8_a_close_frame_is_answered_with_its_code() {
     for (payload, said, answer) in [

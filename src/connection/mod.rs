@@ -221,6 +221,7 @@ impl Connection {
 
     /// Takes all of `input` if it is a bit of an opening's head, and nothing comes of it; whether it
     /// was.
+    // Asked for out of reach of `receive`, which callers inline: what is open would pay for it there.
     #[inline(never)]
     fn read_bit(&mut self, input: &mut &mut [u8]) -> bool {
         match &mut self.state {
