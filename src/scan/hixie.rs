@@ -78,7 +78,9 @@ impl Scanner {
             (_, None) => return Quick::Starved,
         };
         let payload = input.get(begin..).unwrap_or_default();
-        let found = utf8::short_ascii(payload).unwrap_or_else(|| whole(payload));
+        let found = utf8::short_ascii(payload)
+            .inspect(|(length, _)| steps::count(*length))
+            .unwrap_or_else(|| whole(payload));
         let (length, ends) = allowed(payload, found, config.max_frame - before);
         if length == 0 && !ends {
             return Quick::Other;
@@ -89,7 +91,7 @@ impl Scanner {
         } else if begin == 0 {
             self.state = State::Between;
         }
-        steps::count(2 * length);
+        steps::count(length);
         let run: &'i [u8] = take(input, begin + length + usize::from(ends));
         match utf8::check(run.get(begin..begin + length).unwrap_or_default()) {
             Ok(text) => Quick::Text { text, last: ends },
