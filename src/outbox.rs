@@ -5,8 +5,12 @@ use alloc::vec::Vec;
 use crate::encode::{Envelope, Header};
 use crate::mask;
 
-/// What is kept for the next messages once all is sent.
-const KEPT: usize = 64 * 1024;
+/// Messages that together are no longer than this release the capacity that longer ones needed.
+const SMALL: usize = 64 * 1024;
+
+/// The capacity retained for messages of [`SMALL`] bytes: `reserve_frame` asks for a whole
+/// `Header::ROOM`, a terminator and a step of the mask besides the frame.
+const KEPT: usize = SMALL + 64;
 
 /// Appending in blocks keeps clear of the slow path that some processors have for long copies
 /// between addresses a few bytes apart modulo the page size.
@@ -19,6 +23,8 @@ const SHORT: usize = 512;
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
+    /// Sent bytes that `compact` has removed since nothing was last pending.
+    compacted: usize,
     /// How much room is kept once all is sent: some from the first message on, so that the next
     /// finds it made. Many a connection only listens once its opening is through, and holds nothing.
     kept: usize,
@@ -101,7 +107,25 @@ impl Outbox {
         const TAIL: usize = 1;
         self.kept = KEPT;
         self.used = true;
-        self.bytes.reserve(Header::ROOM + payload + TAIL);
+        let more = Header::ROOM + payload + TAIL;
+        if more > self.bytes.capacity() - self.bytes.len() {
+            self.grow(more);
+        }
+    }
+
+    /// Doubles the capacity, but not past [`KEPT`] for messages that fit into it: `clear` would drop
+    /// it, and the next messages would have to allocate again.
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let len = self.bytes.len();
+        let needed = len.saturating_add(more);
+        let doubled = self.bytes.capacity().saturating_mul(2);
+        let capacity = if needed <= KEPT {
+            doubled.clamp(needed, KEPT)
+        } else {
+            doubled.max(needed)
+        };
+        self.bytes.reserve_exact(capacity - len);
     }
 
     #[inline]
@@ -150,16 +174,27 @@ impl Outbox {
     fn compact(&mut self) {
         if self.sent > self.bytes.len() / 2 {
             self.bytes.drain(..self.sent);
+            self.compacted = self.compacted.saturating_add(self.sent);
             self.sent = 0;
         }
     }
 
     #[inline]
     pub(crate) fn clear(&mut self) {
+        if self.bytes.capacity() > self.kept {
+            self.clear_large();
+        }
         self.bytes.clear();
         self.sent = 0;
-        if self.bytes.capacity() > self.kept {
-            self.bytes.shrink_to(self.kept);
+        self.compacted = 0;
+    }
+
+    /// Drops the buffer unless what was queued since nothing was last pending needed it: large
+    /// messages come in series, and to reallocate for each costs more than to write it.
+    #[cold]
+    fn clear_large(&mut self) {
+        if self.bytes.len().saturating_add(self.compacted) <= SMALL {
+            self.bytes = Vec::new();
         }
     }
 
@@ -173,9 +208,9 @@ impl Outbox {
         !core::mem::take(&mut self.used)
     }
 
-    /// Gives all room back.
+    /// Drops the buffer; called when nothing is pending.
     pub(crate) fn release(&mut self) {
-        self.bytes.shrink_to_fit();
+        self.bytes = Vec::new();
     }
 }
 

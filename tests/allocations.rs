@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::allocator::{Counting, Used, measure};
 use common::pair::answer_to;
 use common::*;
@@ -477,27 +479,93 @@ fn a_whole_message_behind_one_in_pieces_asks_for_none() {
     }
 }
 
+/// Writes all that is pending, at most `taken` bytes at a time.
+fn flush(conn: &mut Connection, taken: usize) {
+    while conn.wants_write() {
+        conn.advance(taken.min(conn.transmit().len()));
+    }
+}
+
 #[test]
-fn what_a_large_message_took_of_the_outbox_is_given_back() {
-    let large = "a".repeat((1 << 20) - 2);
-    for taken in [1 << 20, 1000] {
-        let mut conn = open(Dialect::Hixie76);
-        let flush = |conn: &mut Connection| {
-            while conn.wants_write() {
-                conn.advance(taken.min(conn.transmit().len()));
+fn large_messages_sent_in_series_allocate_only_for_the_first() {
+    let config = Config::new().max_pending(2 << 20);
+    for (role, dialect) in rfc::every_end() {
+        for length in [64 * KIB - 1, 64 * KIB, 200_000, 1 << 20] {
+            let text = "a".repeat(length);
+            for taken in [usize::MAX, 10_000] {
+                let mut conn = Connection::established(&config, role, dialect, [0; 32]);
+                let mut send = || {
+                    measure(|| {
+                        conn.send_text(&text).unwrap();
+                        flush(&mut conn, taken);
+                    })
+                };
+                send();
+                for _ in 0..10 {
+                    assert_eq!(send().1, NONE, "{role:?}, {length} bytes by {taken}");
+                }
             }
-        };
+        }
+    }
+}
+
+/// Growth that doubles past the retained capacity would be dropped at each flush.
+#[test]
+fn small_messages_that_fill_the_retained_capacity_allocate_only_once() {
+    for (role, dialect) in rfc::every_end() {
+        for length in [20, 125, 600, 5_000, 33_000] {
+            let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
+            let text = "a".repeat(length);
+            let mut turn = || {
+                measure(|| {
+                    while conn.transmit().len() + length + 14 <= 64 * KIB {
+                        conn.send_text(&text).unwrap();
+                    }
+                    flush(&mut conn, usize::MAX);
+                })
+            };
+            turn();
+            assert_eq!(turn().1, NONE, "{role:?}, {length} bytes");
+        }
+    }
+}
+
+#[test]
+fn the_first_flush_of_at_most_64_kib_releases_the_capacity_of_large_messages() {
+    let large = "a".repeat((1 << 20) - 2);
+    let most = "a".repeat(64 * KIB - 2);
+    for taken in [usize::MAX, 1000] {
+        let mut conn = open(Dialect::Hixie76);
         let (_, used) = measure(|| {
             conn.send_text(&large).unwrap();
-            flush(&mut conn);
-            for _ in 0..100 {
-                conn.send_text("small").unwrap();
-                flush(&mut conn);
-            }
+            flush(&mut conn, taken);
         });
-        assert!(used.peak >= 1 << 20);
-        assert!(used.kept <= 64 * KIB as isize, "{used:?}");
+        assert!(used.kept >= 1 << 20, "{used:?}");
+        let (_, more) = measure(|| {
+            conn.send_text(&most).unwrap();
+            flush(&mut conn, taken);
+        });
+        assert_eq!(more.allocations, 0, "the capacity is there");
+        assert_eq!(used.kept + more.kept, 0, "all of it is released");
+        for _ in 0..100 {
+            conn.send_text("small").unwrap();
+            flush(&mut conn, taken);
+        }
     }
+}
+
+#[test]
+fn a_second_without_sends_releases_the_capacity_of_a_large_message() {
+    let large = "a".repeat((1 << 20) - 2);
+    let mut conn = open(Dialect::Hixie76);
+    let (_, used) = measure(|| {
+        conn.send_text(&large).unwrap();
+        flush(&mut conn, usize::MAX);
+        assert_eq!(conn.tick(Duration::ZERO), Some(Duration::from_secs(1)));
+        assert_eq!(conn.tick(Duration::from_secs(1)), None);
+    });
+    assert!(used.peak >= 1 << 20, "{used:?}");
+    assert_eq!(used.kept, 0);
 }
 
 /// The docs of `max_pending`: however often messages come and go.

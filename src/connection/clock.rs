@@ -22,7 +22,7 @@ pub(super) enum Timed {
     Resting,
 }
 
-/// A connection silent for so long gives the room for its output back.
+/// A connection that sends nothing for this long releases its output buffer.
 const REST: Duration = Duration::from_secs(1);
 
 /// What a caller may wait while an event is ready: the least that every kind of socket takes for
@@ -38,7 +38,7 @@ impl Connection {
     /// the peer's taking of the last bytes once it is over
     /// ([`close_timeout`](crate::Config::close_timeout)); bytes not taken by then are dropped, so
     /// that [`is_done`](Self::is_done) comes true. A connection that has sent nothing for a second
-    /// gives the room for its output back. A caller that never calls it has none of this.
+    /// releases the buffer of its output. A caller that never calls it has none of this.
     ///
     /// A timeout is told of by the next [`receive`](Self::receive). Whatever is received, called or
     /// written may begin a phase, so the wait to sleep on is that of a call after all of it.
