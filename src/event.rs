@@ -7,9 +7,9 @@ use core::fmt;
 
 use crate::config::Dialect;
 use crate::error::ProtocolError;
+use crate::frame::opcode::NO_CODE;
+use crate::frame::utf8::Chunk;
 use crate::handshake::{Reply, Request};
-use crate::opcode::NO_CODE;
-use crate::utf8::Chunk;
 
 /// What the bytes taken by [`Connection::receive`](crate::Connection::receive) meant. It borrows
 /// from the caller's input and from nothing else.

@@ -16,38 +16,33 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
-mod challenge;
 mod config;
 mod connection;
-mod encode;
 mod entropy;
 mod error;
 mod event;
+mod frame;
 mod handshake;
-mod head;
-mod mask;
+mod http;
 mod message;
-mod opcode;
-mod outbox;
-mod preface;
-mod scan;
-mod steps;
-mod tunnel;
-mod utf8;
+mod proxy;
+mod send_buffer;
+mod sniff;
+mod work;
 
 pub use config::{Config, Dialect, Dialects, Role};
 pub use connection::{Connection, Frame};
-pub use encode::Encoded;
 pub use error::{HeaderFault, KeyFault, LineFault, ProtocolError, Refused};
 pub use event::{Binary, Close, Closed, Discarded, Event, Open, Payload, Phase, Text};
+pub use frame::encode::Encoded;
 pub use handshake::{Accept, Request, Response, Target, Upgrade};
 pub use message::{Message, TooLong};
-pub use tunnel::Tunnel;
+pub use proxy::Tunnel;
 
 /// What fuzz targets look at beside the public surface.
 #[cfg(all(fuzzing, feature = "std"))]
 #[doc(hidden)]
 pub mod fuzzing {
-    pub use crate::challenge::part;
-    pub use crate::steps::take as steps;
+    pub use crate::handshake::challenge::part;
+    pub use crate::work::take as steps;
 }

@@ -551,7 +551,7 @@ impl Run {
 /// Work done since the last call, where the library counts it.
 fn steps() -> u64 {
     #[cfg(fuzzing)]
-    return hybi::fuzzing::steps();
+    return hybi::fuzzing::work();
     #[cfg(not(fuzzing))]
     0
 }

@@ -1,27 +1,27 @@
 //! The state machine: the one file that holds transitions.
 
-mod clock;
-mod opening;
-mod sending;
+mod handshaking;
+mod send;
+mod timers;
 
 use alloc::boxed::Box;
 
 use crate::config::{Config, Dialect, Role};
-use crate::encode::HIXIE_76_CLOSE;
 use crate::entropy::Entropy;
 use crate::error::{ProtocolError, Refused};
 use crate::event::{Binary, Close, Closed, Event, Open, Phase, Text};
+use crate::frame::encode::HIXIE_76_CLOSE;
+use crate::frame::opcode::{self, MAX_CONTROL, NO_CODE, Opcode};
+use crate::frame::{Piece, Quick, Scanner};
 use crate::handshake::{self, Accept, Request, Response, Target, Upgrade};
-use crate::head::{Head, Limits};
-use crate::opcode::{self, MAX_CONTROL, NO_CODE, Opcode};
-use crate::outbox::Outbox;
-use crate::preface::Preface;
-use crate::scan::{Piece, Quick, Scanner};
+use crate::http::{Head, Limits};
+use crate::send_buffer::Outbox;
+use crate::sniff::Preface;
 
-use clock::Timer;
-use opening::{Asked, Gather, Opening, Step};
-pub use sending::Frame;
-use sending::Held;
+use handshaking::{Asked, Gather, Opening, Step};
+pub use send::Frame;
+use send::Held;
+use timers::Timer;
 
 /// One end of a WebSocket connection, as a machine of bytes in and events and bytes out.
 ///

@@ -1,25 +1,26 @@
 //! The opening handshake: from heads to what they mean, and from what the caller wants to heads.
 //! No frame is ever seen here.
 
-mod field;
+pub(crate) mod challenge;
+mod client;
+mod headers;
 mod reply;
 mod request;
 mod response;
-mod target;
 
+pub use client::Target;
 pub(crate) use reply::{Reply, check_reply};
 pub use request::Request;
 pub use response::{Accept, Response, Upgrade};
 pub(crate) use response::{accept, refusal, respond};
-pub use target::Target;
 
 use core::net::Ipv6Addr;
 
 use crate::config::Dialect;
 use crate::error::{HeaderFault, ProtocolError};
-use crate::head::{Header, is_token, trim, visible_len};
+use crate::http::{Header, is_token, trim, visible_len};
 
-use field::{Fields, Name};
+use headers::{Fields, Name};
 
 /// The fields with which a reply of Hixie-75 and Hixie-76 repeats the request's.
 struct Echoed {

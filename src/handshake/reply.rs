@@ -2,13 +2,13 @@
 
 use alloc::sync::Arc;
 
-use super::field::{Fields, Name};
+use super::headers::{Fields, Name};
 use super::request::name_value;
 use super::{Target, connection, echoed, reply_lines};
-use crate::challenge::Proof;
 use crate::config::Dialect;
 use crate::error::{HeaderFault, ProtocolError};
-use crate::head::{Head, Header};
+use crate::handshake::challenge::Proof;
+use crate::http::{Head, Header};
 
 /// A reply that holds all that the request asked for.
 #[derive(Clone, Debug)]

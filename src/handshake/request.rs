@@ -3,12 +3,12 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::field::{Fields, Name};
+use super::headers::{Fields, Name};
 use super::{connection, is_authority, is_extensions, is_protocol, is_visible};
-use crate::challenge;
 use crate::config::{Config, Dialect};
 use crate::error::{HeaderFault, ProtocolError};
-use crate::head::{Head, Header};
+use crate::handshake::challenge;
+use crate::http::{Head, Header};
 
 /// A request whose head is whole and whose every field that matters was checked.
 ///

@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::field::Name;
+use super::headers::Name;
 use super::{Request, echoed, is_authority, reply_lines};
-use crate::challenge;
 use crate::config::{Config, Dialects};
 use crate::error::{ProtocolError, Refused};
-use crate::head::{is_control, is_token};
+use crate::handshake::challenge;
+use crate::http::{is_control, is_token};
 
 /// A field that a caller adds.
 type Field<'a> = (&'a str, &'a str);

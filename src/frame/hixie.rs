@@ -9,8 +9,8 @@ use super::{Piece, Quick, Scanned, take, take_byte, text};
 use crate::config::{Config, Dialect};
 use crate::error::ProtocolError;
 use crate::event::{Close, Discarded};
-use crate::steps;
-use crate::utf8::{self, Carry, Chunk, Damaged, Mend};
+use crate::frame::utf8::{self, Carry, Chunk, Damaged, Mend};
+use crate::work;
 
 /// The end of a text frame and of a frame of an unknown low type.
 const END: u8 = 0xFF;
@@ -79,7 +79,7 @@ impl Scanner {
         };
         let payload = input.get(begin..).unwrap_or_default();
         let found = utf8::short_ascii(payload)
-            .inspect(|(length, _)| steps::count(*length))
+            .inspect(|(length, _)| work::record(*length))
             .unwrap_or_else(|| whole(payload));
         let (length, ends) = allowed(payload, found, config.max_frame - before);
         if length == 0 && !ends {
@@ -91,7 +91,7 @@ impl Scanner {
         } else if begin == 0 {
             self.state = State::Between;
         }
-        steps::count(length);
+        work::record(length);
         let run: &'i [u8] = take(input, begin + length + usize::from(ends));
         match utf8::check(run.get(begin..begin + length).unwrap_or_default()) {
             Ok(text) => Quick::Text { text, last: ends },
@@ -159,7 +159,7 @@ impl Scanner {
         let payload = memchr(END, front).unwrap_or(front.len());
         let allowed = usize::try_from(room).map_or(payload, |room| payload.min(room));
         let (used, mend) = self.carry.mend(front.get(..allowed).unwrap_or_default());
-        steps::count(front.len());
+        work::record(front.len());
         take(input, used);
         self.taken += used as u64;
         let chunk = match mend {
@@ -201,7 +201,7 @@ impl Scanner {
         let room = config.max_frame - self.taken;
         let found = memchr(END, input);
         let run = found.unwrap_or(input.len());
-        steps::count(run);
+        work::record(run);
         if run as u64 > room {
             if room == 0 {
                 return Some(Err(self.too_long(config)));
@@ -250,7 +250,7 @@ impl Scanner {
         bytes: u8,
         byte: u8,
     ) -> Result<(), ProtocolError> {
-        steps::count(1);
+        work::record(1);
         let at = 1 + u64::from(bytes);
         let length = length
             .checked_mul(0x80)
@@ -308,7 +308,7 @@ impl Scanner {
 /// the frame or, without the character that it cuts, of the input.
 fn whole(payload: &[u8]) -> (usize, bool) {
     let found = memchr(END, payload);
-    steps::count(found.unwrap_or(payload.len()));
+    work::record(found.unwrap_or(payload.len()));
     match found {
         Some(length) => (length, true),
         None => (payload.len() - utf8::cut(payload), false),

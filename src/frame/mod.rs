@@ -1,8 +1,12 @@
 //! Bytes to pieces of frames. Constant state, each byte looked at as it comes; no header of an
 //! opening is ever seen here.
 
+pub(crate) mod encode;
 mod hixie;
 mod hybi;
+pub(crate) mod mask;
+pub(crate) mod opcode;
+pub(crate) mod utf8;
 
 use alloc::boxed::Box;
 use core::mem;
@@ -10,7 +14,7 @@ use core::mem;
 use crate::config::{Config, Dialect, Role};
 use crate::error::ProtocolError;
 use crate::event::{Binary, Close, Discarded, Payload, Text};
-use crate::utf8::Chunk;
+use crate::frame::utf8::Chunk;
 
 /// What a stretch of input holds.
 pub(crate) enum Piece<'i> {

@@ -3,10 +3,10 @@
 use alloc::boxed::Box;
 
 use crate::config::{Dialect, Role};
-use crate::encode::{self, Encoded, Envelope, Header};
 use crate::error::Refused;
-use crate::opcode::{MAX_CONTROL, Opcode};
-use crate::outbox::Outbox;
+use crate::frame::encode::{self, Encoded, Envelope, Header};
+use crate::frame::opcode::{MAX_CONTROL, Opcode};
+use crate::send_buffer::Outbox;
 
 use super::{Connection, Sending, State};
 

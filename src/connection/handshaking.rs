@@ -3,13 +3,13 @@
 use alloc::boxed::Box;
 use core::{fmt, mem};
 
-use crate::challenge::{self, Proof};
 use crate::config::Config;
 use crate::error::ProtocolError;
+use crate::frame::take;
+use crate::handshake::challenge::{self, Proof};
 use crate::handshake::{self, Reply, Request, Target};
-use crate::head::{Head, Limits, Progress};
-use crate::preface::{Found, Preface};
-use crate::scan::take;
+use crate::http::{Head, Limits, Progress};
+use crate::sniff::{Found, Preface};
 
 pub(super) enum Opening {
     /// Server: the first bytes, which need not be HTTP.

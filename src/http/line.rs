@@ -4,9 +4,9 @@ use core::ops::Range;
 
 use memchr::memchr;
 
-use super::run::{is_control, target_len, text_len, token_len, usual_token_len};
+use super::swar::{is_control, target_len, text_len, token_len, usual_token_len};
 use crate::error::{LineFault, ProtocolError};
-use crate::steps;
+use crate::work;
 
 pub(super) fn fault(at: usize, fault: LineFault) -> ProtocolError {
     ProtocolError::Line {
@@ -96,7 +96,7 @@ pub(super) fn field(begin: usize, line: &[u8]) -> Result<usize, ProtocolError> {
 pub(super) fn whole_request(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
     let target = bytes.strip_prefix(b"GET ")?;
     let length = target_len(target);
-    steps::count(length);
+    work::record(length);
     let version = b" HTTP/1.1\r\n";
     let whole = target.starts_with(b"/") && target.get(length..)?.starts_with(version);
     let range = 4..4 + length;
@@ -113,7 +113,7 @@ pub(super) fn whole_field(bytes: &[u8]) -> Option<(usize, usize)> {
         return None;
     }
     let value = text_len(bytes.get(colon + 1..)?);
-    steps::count(colon + value);
+    work::record(colon + value);
     let end = colon + 1 + value;
     (bytes.get(end..end + 2)? == b"\r\n").then_some((colon, end + 2))
 }

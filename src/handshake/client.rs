@@ -5,14 +5,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::field::Name;
+use super::headers::Name;
 use super::response::{check_fields, is_framing};
 use super::{is_visible, parse_port, wrong_in_authority};
-use crate::challenge::{self, Proof};
 use crate::config::Dialect;
 use crate::entropy::Entropy;
 use crate::error::Refused;
-use crate::head::is_token;
+use crate::handshake::challenge::{self, Proof};
+use crate::http::is_token;
 
 /// Where a client connects to, and as whom. Everything is checked as it is set.
 ///

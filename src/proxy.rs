@@ -7,8 +7,8 @@ use crate::config::Config;
 use crate::error::Refused;
 use crate::event::{Closed, Phase};
 use crate::handshake::Target;
-use crate::head::{Head, Limits, Progress, is_control};
-use crate::outbox::Outbox;
+use crate::http::{Head, Limits, Progress, is_control};
+use crate::send_buffer::Outbox;
 
 /// Asks an HTTP proxy for a tunnel to a [`Target`]. Once it stands, TLS (for `wss`) and then a
 /// [`Connection::client`](crate::Connection::client) go on over the same socket.

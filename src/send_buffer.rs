@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::encode::{Envelope, Header};
-use crate::mask;
+use crate::frame::encode::{Envelope, Header};
+use crate::frame::mask;
 
 /// Messages that together are no longer than this release the capacity that longer ones needed.
 const SMALL: usize = 64 * 1024;

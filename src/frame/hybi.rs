@@ -3,14 +3,14 @@
 use alloc::vec::Vec;
 use core::mem;
 
+use super::mask;
 use super::{Piece, Quick, Scanned, take, take_byte, text};
 use crate::config::{Config, Dialect, Role};
 use crate::error::ProtocolError;
 use crate::event::{Binary, Close, Payload};
-use crate::mask;
-use crate::opcode::{self, MAX_HEADER, Opcode};
-use crate::steps;
-use crate::utf8::{self, Carry, Chunk, Mend};
+use crate::frame::opcode::{self, MAX_HEADER, Opcode};
+use crate::frame::utf8::{self, Carry, Chunk, Mend};
+use crate::work;
 
 pub(crate) struct Scanner {
     rules: Rules,
@@ -73,7 +73,7 @@ impl Frame {
             mask::apply(payload, key, self.taken);
         }
         self.taken += payload.len() as u64;
-        steps::count(payload.len());
+        work::record(payload.len());
         payload
     }
 }
@@ -138,7 +138,7 @@ impl Scanner {
         if let (true, Some(key)) = (self.rules.masked, header.last_chunk::<4>()) {
             mask::apply(payload, *key, 0);
         }
-        steps::count(2 * length);
+        work::record(2 * length);
         let payload: &'i [u8] = payload;
         if opcode == Opcode::Binary {
             return Quick::Binary {
@@ -354,7 +354,7 @@ fn decode<'i>(
     if whole.is_empty() && !last {
         return Ok(None);
     }
-    steps::count(whole.len());
+    work::record(whole.len());
     utf8::check(whole).map(Some).map_err(|damaged| {
         let valid = damaged.valid();
         let at = before + valid.len() as u64;
@@ -493,7 +493,7 @@ fn close(payload: &[u8]) -> Result<Close, ProtocolError> {
     if !opcode::is_close_code(code) {
         return Err(ProtocolError::CloseCode { code });
     }
-    steps::count(reason.len());
+    work::record(reason.len());
     match utf8::check(reason) {
         Ok(reason) => Ok(Close::with(code, reason)),
         Err(damaged) => Err(ProtocolError::Utf8 {

@@ -9,7 +9,7 @@ mod counter {
         static STEPS: Cell<u64> = const { Cell::new(0) };
     }
 
-    pub(crate) fn count(bytes: usize) {
+    pub(crate) fn record(bytes: usize) {
         STEPS.set(STEPS.get() + bytes as u64);
     }
 
@@ -22,10 +22,10 @@ mod counter {
 #[cfg(not(all(feature = "std", any(test, fuzzing))))]
 mod counter {
     #[inline(always)]
-    pub(crate) fn count(_bytes: usize) {}
+    pub(crate) fn record(_bytes: usize) {}
 }
 
-pub(crate) use counter::count;
+pub(crate) use counter::record;
 #[cfg(all(feature = "std", any(test, fuzzing)))]
 pub use counter::take;
 

@@ -2,7 +2,7 @@
 
 use crate::config::Dialect;
 use crate::error::{HeaderFault, ProtocolError};
-use crate::head::{Head, Header};
+use crate::http::{Head, Header};
 
 /// The name of a field that an opening turns on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

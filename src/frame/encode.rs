@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::config::Dialect;
-use crate::opcode::Opcode;
+use crate::frame::opcode::Opcode;
 
 /// The bytes before a payload, as one number whose first byte goes first.
 #[derive(Clone, Copy, Debug)]

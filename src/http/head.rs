@@ -1,9 +1,6 @@
 //! The head of an HTTP message: a first line, header fields, a blank line. Resumable, each byte
 //! looked at once; knows HTTP and nothing of WebSocket.
 
-mod line;
-mod run;
-
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -11,11 +8,9 @@ use memchr::memchr;
 
 use crate::config::Config;
 use crate::error::{LineFault, ProtocolError};
-use crate::steps;
+use crate::work;
 
-use line::fault;
-pub(crate) use line::trim;
-pub(crate) use run::{is_control, is_token, visible_len};
+use super::line::{self, fault, trim};
 
 /// The limits of a head (RQ-19).
 #[derive(Clone, Copy, Debug)]
@@ -162,7 +157,7 @@ impl Head {
         let is_bit = self.line < self.bytes.len() && input.len() < BIT;
         let goes_on = is_bit && input.len() <= self.room() && !input.contains(&b'\n');
         if goes_on {
-            steps::count(input.len());
+            work::record(input.len());
             self.bytes.extend_from_slice(input);
         }
         goes_on
@@ -239,7 +234,7 @@ impl Head {
         let within = input.get(..room).unwrap_or(input);
         let found = memchr(b'\n', within);
         let here = found.map_or(within.len(), |lf| lf + 1);
-        steps::count(here);
+        work::record(here);
         let (line, rest) = input.split_at_checked(here).unwrap_or((input, &[]));
         self.bytes.extend_from_slice(line);
         *input = rest;
@@ -285,7 +280,7 @@ impl Head {
     fn end_line(&mut self) -> Result<Progress, ProtocolError> {
         let begin = self.line;
         let line = self.bytes.get(begin..).unwrap_or_default();
-        steps::count(line.len());
+        work::record(line.len());
         let Some(line) = line.strip_suffix(b"\r\n") else {
             // RQ-5
             return Err(fault(self.bytes.len() - 1, LineFault::BareLf));

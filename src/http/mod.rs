@@ -1,0 +1,9 @@
+//! Heads of HTTP/1.1: a first line, header fields, a blank line. Knows nothing of WebSocket.
+
+mod head;
+mod line;
+mod swar;
+
+pub(crate) use head::{Head, Header, Limits, Progress};
+pub(crate) use line::trim;
+pub(crate) use swar::{is_control, is_token, visible_len};
