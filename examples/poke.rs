@@ -17,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::{Close, Config, Connection, Event, Message, Open, Refused, Request};
+use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refused, Request};
 use link::Link;
 use operator::say;
 use words::{Answer, MAX_MESSAGE};
@@ -108,7 +108,7 @@ fn serve(room: &Room, number: u64, socket: TcpStream, address: SocketAddr, confi
             "{number}: {address} came while the room was full"
         ));
     }
-    let mut message = Message::new(MAX_MESSAGE);
+    let mut message = MessageAssembler::new(MAX_MESSAGE);
     let answer = |conn: &mut Connection, request: &Request| {
         let origin = request.origin().unwrap_or("none").to_owned();
         // There is one request to a connection.
@@ -117,12 +117,12 @@ fn serve(room: &Room, number: u64, socket: TcpStream, address: SocketAddr, confi
     };
     guest.link.run(answer, |event| match event {
         Event::Open(open) => guest.announce(&open),
-        Event::Text(piece) => match message.text(&piece) {
+        Event::Text(piece) => match message.push_text(&piece) {
             Ok(Some(text)) => guest.heard(room, text),
             Ok(None) => {}
             Err(error) => guest.check(Err(error)),
         },
-        Event::Binary(piece) => match message.binary(&piece) {
+        Event::Binary(piece) => match message.push_binary(&piece) {
             Ok(Some(bytes)) => guest.pass_on(room, bytes),
             Ok(None) => {}
             Err(error) => guest.check(Err(error)),
@@ -133,7 +133,7 @@ fn serve(room: &Room, number: u64, socket: TcpStream, address: SocketAddr, confi
 }
 
 impl Guest {
-    fn announce(&self, open: &Open) {
+    fn announce(&self, open: &Handshake) {
         let (number, address) = (self.number, self.address);
         let origin = self.origin.get().map_or("none", String::as_str);
         let dialect = open.dialect();
@@ -212,7 +212,7 @@ impl Room {
     fn dismiss(&self) {
         for guest in self.everybody() {
             // Refused for one that is closing already.
-            let _ = guest.link.with(|conn| conn.close(&Close::with(1001, "")));
+            let _ = guest.link.with(|conn| conn.close(&Close::new(1001, "")));
         }
         let until = Instant::now() + FAREWELL;
         let mut guests = self.lock();

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
-use hybi::{Close, Closed, Config, Connection, Dialect, Event, Message, Refused, Target};
+use hybi::{
+    ClientRequest, Close, Closed, Config, Connection, Dialect, Event, MessageAssembler, Refused,
+};
 use link::Link;
 
 const HELP: &str = "\
@@ -39,14 +41,14 @@ fn run() -> Result<(), Box<dyn Error>> {
         println!("{HELP}");
         return Ok(());
     };
-    if target.is_secure() {
+    if target.is_tls() {
         return Err("this client has no TLS".into());
     }
     let host = target.host().trim_matches(['[', ']']);
     let socket = TcpStream::connect((host, target.port()))?;
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy)?;
-    let config = Config::new().max_pending(MAX_MESSAGE);
+    let config = Config::new().max_send_buffer(MAX_MESSAGE);
     let link = Arc::new(Link::new(
         socket,
         Connection::client(&config, &target, entropy),
@@ -55,11 +57,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     let sender = Arc::clone(&link);
     thread::spawn(move || send_lines(&sender));
 
-    let mut message = Message::new(MAX_MESSAGE);
+    let mut message = MessageAssembler::new(MAX_MESSAGE);
     let mut ending = None;
     let on_event = |event: Event<'_>| match event {
         Event::Text(piece) => {
-            let shown = match message.text(&piece) {
+            let shown = match message.push_text(&piece) {
                 Ok(Some(text)) => writeln!(io::stdout(), "{text}"),
                 Ok(None) => Ok(()),
                 Err(error) => Err(io::Error::other(error)),
@@ -76,7 +78,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     link.run(|_, _| Ok(()), on_event);
     match ending {
         // Hixie-75 knows no more of an end than that we made it.
-        Some(Closed::Local) => Ok(()),
+        Some(Closed::LocallyClosed) => Ok(()),
         Some(Closed::Clean(close)) if matches!(close.code(), None | Some(1000 | 1001 | 1005)) => {
             Ok(())
         }
@@ -84,7 +86,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn arguments() -> Result<Option<Target>, Box<dyn Error>> {
+fn arguments() -> Result<Option<ClientRequest>, Box<dyn Error>> {
     use lexopt::prelude::*;
     let (mut url, mut origin, mut protocol) = (None, None, None);
     let mut dialect = Dialect::Rfc6455;
@@ -109,12 +111,12 @@ fn arguments() -> Result<Option<Target>, Box<dyn Error>> {
         }
     }
     let url = url.ok_or("no URL given; --help says how")?;
-    let mut target = Target::new(&url)?.dialect(dialect);
+    let mut target = ClientRequest::new(&url)?.with_dialect(dialect);
     if let Some(origin) = origin {
-        target = target.origin(&origin)?;
+        target = target.with_origin(&origin)?;
     }
     if let Some(protocol) = protocol {
-        target = target.protocol(&protocol)?;
+        target = target.with_protocol(&protocol)?;
     }
     Ok(Some(target))
 }
@@ -135,7 +137,7 @@ fn send_lines(link: &Link) {
     // Refused when the connection has ended by itself.
     let _ = link.until(|conn| {
         let through = conn.is_open() || conn.closed().is_some();
-        through.then(|| conn.close(&Close::new()))
+        through.then(|| conn.close(&Close::EMPTY))
     });
 }
 
@@ -143,7 +145,7 @@ fn send_lines(link: &Link) {
 fn send(conn: &mut Connection, line: &str) -> Option<Result<(), Refused>> {
     match conn.send_text(line) {
         Err(Refused::NotOpen) => None,
-        Err(Refused::Full { .. }) if conn.wants_write() => None,
+        Err(Refused::BufferFull { .. }) if conn.wants_write() => None,
         result => Some(result),
     }
 }

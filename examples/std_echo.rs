@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::{Accept, Config, Connection, Event, Message, Response};
+use hybi::{AcceptOptions, Config, Connection, Event, MessageAssembler, Response};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -13,7 +13,7 @@ fn main() -> Result {
     let address = std::env::args().nth(1);
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8075"))?;
     println!("listening on ws://{}/", listener.local_addr()?);
-    let config = Config::new().max_head(4 * 1024);
+    let config = Config::new().max_head_len(4 * 1024);
     loop {
         match listener.accept() {
             Ok((socket, _)) => drop(thread::spawn(move || serve(socket, &config))),
@@ -26,7 +26,7 @@ fn serve(mut socket: TcpStream, config: &Config) -> Result {
     let mut conn = Connection::server(config);
     socket.set_write_timeout(Some(Duration::from_secs(30)))?;
     let start = Instant::now();
-    let mut message = Message::new(64 * 1024);
+    let mut message = MessageAssembler::new(64 * 1024);
     let mut buf = [0; 16 * 1024];
     while !conn.is_done() {
         socket.set_read_timeout(conn.tick(start.elapsed()))?;
@@ -43,16 +43,16 @@ fn serve(mut socket: TcpStream, config: &Config) -> Result {
         while let Some(event) = conn.receive(&mut input) {
             match event {
                 Event::Request(request) => match request.resource() {
-                    "/" | "/echo" => conn.accept(&Accept::new())?,
+                    "/" | "/echo" => conn.accept(&AcceptOptions::new())?,
                     _ => conn.respond(&Response::new(404))?,
                 },
                 Event::Text(piece) => {
-                    if let Some(text) = message.text(&piece)? {
+                    if let Some(text) = message.push_text(&piece)? {
                         conn.send_text(text)?;
                     }
                 }
                 Event::Binary(piece) => {
-                    if let Some(bytes) = message.binary(&piece)? {
+                    if let Some(bytes) = message.push_binary(&piece)? {
                         conn.send_binary(bytes)?;
                     }
                 }

@@ -70,7 +70,7 @@ impl Dialect {
     }
 
     /// The dialect of a `Sec-WebSocket-Version`.
-    pub(crate) fn of_version(version: &[u8]) -> Option<Self> {
+    pub(crate) fn from_version(version: &[u8]) -> Option<Self> {
         let is = |one: &Self| one.version().is_some_and(|v| v.as_bytes() == version);
         Self::ALL.into_iter().find(is)
     }
@@ -160,24 +160,24 @@ impl core::fmt::Debug for Dialects {
 ///
 /// ```
 /// use hybi::{Config, Dialects};
-/// const CONFIG: Config = Config::new().dialects(Dialects::ALL).max_head(4 * 1024);
+/// const CONFIG: Config = Config::new().dialects(Dialects::ALL).max_head_len(4 * 1024);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     pub(crate) dialects: Dialects,
-    pub(crate) secure: bool,
+    pub(crate) tls: bool,
     pub(crate) strict_utf8: bool,
     pub(crate) strict_frames: bool,
     pub(crate) plain_http: bool,
     pub(crate) auto_pong: bool,
-    pub(crate) policy_file: Option<&'static str>,
-    pub(crate) max_head: u32,
-    pub(crate) max_line: u32,
+    pub(crate) flash_policy: Option<&'static str>,
+    pub(crate) max_head_len: u32,
+    pub(crate) max_header_line_len: u32,
     pub(crate) max_headers: u32,
-    pub(crate) max_frame: u64,
+    pub(crate) max_frame_len: u64,
     pub(crate) max_fragments: u32,
     pub(crate) high_water: usize,
-    pub(crate) max_pending: usize,
+    pub(crate) max_send_buffer: usize,
     pub(crate) handshake_timeout: Duration,
     pub(crate) close_timeout: Duration,
 }
@@ -191,25 +191,25 @@ impl Config {
     pub const fn new() -> Self {
         Self {
             dialects: Dialects::DEFAULT,
-            secure: false,
+            tls: false,
             strict_utf8: false,
             strict_frames: false,
             plain_http: false,
             auto_pong: true,
-            policy_file: None,
-            max_head: 8 * 1024,
-            max_line: 4 * 1024,
+            flash_policy: None,
+            max_head_len: 8 * 1024,
+            max_header_line_len: 4 * 1024,
             max_headers: 100,
-            max_frame: MAX_LENGTH,
+            max_frame_len: MAX_LENGTH,
             max_fragments: 64 * 1024,
             high_water: 64 * 1024,
-            max_pending: 1024 * 1024,
+            max_send_buffer: 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
         }
     }
 
-    /// The dialects that a server answers; a client's is its [`Target`](crate::Target)'s.
+    /// The dialects that a server answers; a client's is its [`ClientRequest`](crate::ClientRequest)'s.
     /// Default: all but Hixie-75 ([`Dialects::default`]), so Hixie-76 is among them: see
     /// [`Dialect`] before you put it on the open net without TLS.
     #[must_use]
@@ -219,10 +219,13 @@ impl Config {
 
     /// Whether the client reached this server over TLS, also when a proxy in front took the TLS
     /// off: the location in the reply is then `wss://` (H76-7). Default: no. A client takes this
-    /// from its [`Target`](crate::Target).
+    /// from its [`ClientRequest`](crate::ClientRequest).
     #[must_use]
-    pub const fn secure(self, secure: bool) -> Self {
-        Self { secure, ..self }
+    pub const fn tls(self, secure: bool) -> Self {
+        Self {
+            tls: secure,
+            ..self
+        }
     }
 
     /// Whether text that is not UTF-8 fails a connection of Hixie-75 or Hixie-76. Default: no; each
@@ -237,7 +240,7 @@ impl Config {
 
     /// Whether a frame of a type that Hixie-75 or Hixie-76 skips fails the connection, as these
     /// drafts let a server do (FR-4). Default: no; such a frame is reported as
-    /// [`Event::Discarded`](crate::Event::Discarded).
+    /// [`Event::Skipped`](crate::Event::Skipped).
     #[must_use]
     pub const fn strict_frames(self, strict: bool) -> Self {
         Self {
@@ -270,27 +273,27 @@ impl Config {
     /// The cross-domain policy that a Flash socket asks for before it connects (PX-1); what
     /// stands behind a NUL in it is not sent. Default: none, and such a request is refused.
     #[must_use]
-    pub const fn policy_file(self, policy: &'static str) -> Self {
+    pub const fn flash_policy(self, policy: &'static str) -> Self {
         Self {
-            policy_file: Some(policy),
+            flash_policy: Some(policy),
             ..self
         }
     }
 
     /// The largest head in bytes, from the first byte to its blank line. Default: 8 KiB.
     #[must_use]
-    pub const fn max_head(self, bytes: usize) -> Self {
+    pub const fn max_head_len(self, bytes: usize) -> Self {
         Self {
-            max_head: saturate(bytes),
+            max_head_len: saturate(bytes),
             ..self
         }
     }
 
     /// The longest line of a head in bytes, its CR LF counted. Default: 4 KiB.
     #[must_use]
-    pub const fn max_line(self, bytes: usize) -> Self {
+    pub const fn max_header_line_len(self, bytes: usize) -> Self {
         Self {
-            max_line: saturate(bytes),
+            max_header_line_len: saturate(bytes),
             ..self
         }
     }
@@ -306,11 +309,11 @@ impl Config {
 
     /// The largest payload of one frame in bytes, counted as it streams, also in frames that are
     /// skipped. Default: no limit but the format's own of 2^63 - 1, since the connection keeps
-    /// none of it; [`Message`](crate::Message) has the limit for what is kept.
+    /// none of it; [`MessageAssembler`](crate::MessageAssembler) has the limit for what is kept.
     #[must_use]
-    pub const fn max_frame(self, bytes: u64) -> Self {
+    pub const fn max_frame_len(self, bytes: u64) -> Self {
         Self {
-            max_frame: if bytes < MAX_LENGTH {
+            max_frame_len: if bytes < MAX_LENGTH {
                 bytes
             } else {
                 MAX_LENGTH
@@ -341,12 +344,12 @@ impl Config {
     }
 
     /// The most bytes of output that calls of the application may have pending; past it they are
-    /// [`Refused::Full`](crate::Refused::Full), so it is also the limit of one message sent.
+    /// [`Refused::BufferFull`](crate::Refused::BufferFull), so it is also the limit of one message sent.
     /// Default: 1 MiB.
     #[must_use]
-    pub const fn max_pending(self, bytes: usize) -> Self {
+    pub const fn max_send_buffer(self, bytes: usize) -> Self {
         Self {
-            max_pending: bytes,
+            max_send_buffer: bytes,
             ..self
         }
     }

@@ -45,13 +45,13 @@ impl Entropy {
     }
 
     /// Gives the stream's room back, until the next byte is drawn.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn rekey(&mut self) {
         self.seed = self.bytes();
         self.stream = None;
     }
 
     /// A number from 0 to `max`, each as likely as the others.
-    pub(crate) fn up_to(&mut self, max: u32) -> u32 {
+    pub(crate) fn uniform(&mut self, max: u32) -> u32 {
         let mask = u32::MAX.checked_shr(max.leading_zeros()).unwrap_or(0);
         loop {
             // At least every second draw is in range, so this ends.
@@ -81,11 +81,11 @@ mod tests {
             let mut entropy = Entropy::new([7; 32]);
             let mut seen = alloc::vec![0_u32; max as usize + 1];
             for _ in 0..draws {
-                seen[entropy.up_to(max) as usize] += 1;
+                seen[entropy.uniform(max) as usize] += 1;
             }
             let fair = draws / (max + 1);
             assert!(seen.iter().all(|n| *n > fair / 2 && *n < fair * 2));
         }
-        assert!((0..100).any(|n| Entropy::new([n; 32]).up_to(u32::MAX) > u32::MAX / 2));
+        assert!((0..100).any(|n| Entropy::new([n; 32]).uniform(u32::MAX) > u32::MAX / 2));
     }
 }

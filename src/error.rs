@@ -11,13 +11,13 @@ use crate::config::Dialect;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// The head is longer than [`max_head`](crate::Config::max_head).
+    /// The head is longer than [`max_head_len`](crate::Config::max_head_len).
     #[error("the head is longer than {limit} bytes")]
     HeadTooLong {
         /// The limit in bytes.
         limit: u32,
     },
-    /// A line of the head is longer than [`max_line`](crate::Config::max_line), or the first
+    /// A line of the head is longer than [`max_header_line_len`](crate::Config::max_header_line_len), or the first
     /// line of a reply longer than 1024 bytes.
     #[error("the line at byte {at} of the head is longer than {limit} bytes")]
     LineTooLong {
@@ -34,57 +34,57 @@ pub enum ProtocolError {
     },
     /// The method is not `GET`.
     #[error("the method of the request is not GET")]
-    Method,
+    UnsupportedMethod,
     /// The version is not `HTTP/1.1`.
     #[error("the version of the request, at byte {at} of the head, is not HTTP/1.1")]
-    Version {
+    UnsupportedHttpVersion {
         /// Where the version begins.
         at: u32,
     },
     /// The first line of the head is malformed.
     #[error("the first line is malformed at byte {at}")]
-    StartLine {
+    InvalidStartLine {
         /// The first byte that cannot stand there.
         at: u32,
     },
     /// A line of the head is malformed.
-    #[error("{fault} at byte {at} of the head")]
-    Line {
+    #[error("{kind} at byte {at} of the head")]
+    InvalidLine {
         /// The byte that cannot stand there.
         at: u32,
         /// What is wrong with it.
-        fault: LineFault,
+        kind: LineErrorKind,
     },
     /// A header field that the opening depends on is absent, doubled or wrong.
-    #[error("header {name}, at byte {at} of the head, {fault}")]
-    Header {
+    #[error("header {name}, at byte {at} of the head, {kind}")]
+    InvalidHeader {
         /// The field's name.
         name: &'static str,
         /// Where the field's line begins; the head's length when the field is absent.
         at: u32,
         /// What is wrong with it.
-        fault: HeaderFault,
+        kind: HeaderErrorKind,
     },
     /// A key number of Hixie-76 is malformed.
-    #[error("key number {name}: {fault}")]
-    Key {
+    #[error("key number {name}: {kind}")]
+    InvalidKeyNumber {
         /// The field's name.
         name: &'static str,
         /// What is wrong with it.
-        fault: KeyFault,
+        kind: KeyErrorKind,
     },
     /// A request without `Upgrade`, where [`plain_http`](crate::Config::plain_http) is off.
     #[error("a plain HTTP request, without Upgrade")]
     NotWebSocket,
     /// A request for a dialect that is not among [`dialects`](crate::Config::dialects).
     #[error("{0} is switched off")]
-    DialectOff(Dialect),
+    DialectNotEnabled(Dialect),
     /// A TLS hello on a plain port.
     #[error("a TLS hello on a plain port")]
-    Tls,
-    /// A Flash policy request, where [`policy_file`](crate::Config::policy_file) is not set.
+    TlsClientHello,
+    /// A Flash policy request, where [`flash_policy`](crate::Config::flash_policy) is not set.
     #[error("a Flash policy request, and no policy is set")]
-    PolicyRequest,
+    FlashPolicyRequest,
     /// The frame's first byte has a reserved bit set; no extension is ever agreed on.
     #[error("a frame with a reserved bit set: {byte:#04x}")]
     ReservedBits {
@@ -93,16 +93,16 @@ pub enum ProtocolError {
     },
     /// A frame of an opcode that has no meaning.
     #[error("a frame of unknown opcode {opcode:#x}")]
-    Opcode {
+    UnknownOpcode {
         /// The opcode.
         opcode: u8,
     },
     /// A client's frame without a mask.
     #[error("a client's frame without a mask")]
-    Unmasked,
+    UnmaskedFrameFromClient,
     /// A server's frame with a mask.
     #[error("a server's frame with a mask")]
-    Masked,
+    MaskedFrameFromServer,
     /// A control frame that is fragmented, or longer than 125 bytes.
     #[error("a control frame of opcode {opcode:#x} that is fragmented or too long")]
     Control {
@@ -123,27 +123,27 @@ pub enum ProtocolError {
     },
     /// A close frame with half a code.
     #[error("a close frame with a payload of one byte")]
-    CloseLength,
+    InvalidCloseLength,
     /// A close frame with a code that can't be sent.
     #[error("a close frame with code {code}")]
-    CloseCode {
+    InvalidCloseCode {
         /// The code.
         code: u16,
     },
     /// The 16 bytes that end a Hixie-76 opening are not the answer to the challenge.
     #[error("the answer to the challenge is wrong from byte {at} on")]
-    Challenge {
+    ChallengeMismatch {
         /// The first of the 16 bytes that differs.
         at: u32,
     },
     /// A frame's length takes more bytes than the format has, or than it needs, or its top bit is
     /// set.
     #[error("the length of the frame is malformed at its byte {at}")]
-    Length {
+    InvalidLength {
         /// The byte that showed it.
         at: u64,
     },
-    /// A frame's payload is longer than [`max_frame`](crate::Config::max_frame).
+    /// A frame's payload is longer than [`max_frame_len`](crate::Config::max_frame_len).
     #[error("the payload of the frame is longer than {limit} bytes, seen at its byte {at}")]
     FrameTooLong {
         /// The byte that showed it: of the length, or of the payload.
@@ -153,15 +153,15 @@ pub enum ProtocolError {
     },
     /// A frame of a type that the dialect skips, with
     /// [`strict_frames`](crate::Config::strict_frames).
-    #[error("a frame of unknown type {kind:#04x}")]
-    UnknownFrame {
+    #[error("a frame of unknown type {frame_type:#04x}")]
+    UnknownFrameType {
         /// The frame's first byte.
-        kind: u8,
+        frame_type: u8,
     },
     /// Text that is not UTF-8; in Hixie-75 and Hixie-76 with
     /// [`strict_utf8`](crate::Config::strict_utf8).
     #[error("the text is not UTF-8 at byte {at} of the payload")]
-    Utf8 {
+    InvalidUtf8 {
         /// Where, in the message's payload or the close reason, the sequence begins that is not a
         /// character.
         at: u64,
@@ -178,27 +178,29 @@ impl ProtocolError {
             Self::HeadTooLong { .. } | Self::LineTooLong { .. } | Self::TooManyHeaders { .. } => {
                 Some(431)
             }
-            Self::Method => Some(405),
-            Self::Version { .. } => Some(505),
-            Self::NotWebSocket | Self::DialectOff(_) => Some(426),
-            Self::Header { name, fault, .. } => Some(header_status(name, *fault)),
-            Self::StartLine { .. } | Self::Line { .. } | Self::Key { .. } => Some(400),
-            Self::Tls
-            | Self::PolicyRequest
+            Self::UnsupportedMethod => Some(405),
+            Self::UnsupportedHttpVersion { .. } => Some(505),
+            Self::NotWebSocket | Self::DialectNotEnabled(_) => Some(426),
+            Self::InvalidHeader { name, kind, .. } => Some(header_status(name, *kind)),
+            Self::InvalidStartLine { .. }
+            | Self::InvalidLine { .. }
+            | Self::InvalidKeyNumber { .. } => Some(400),
+            Self::TlsClientHello
+            | Self::FlashPolicyRequest
             | Self::ReservedBits { .. }
-            | Self::Opcode { .. }
-            | Self::Unmasked
-            | Self::Masked
+            | Self::UnknownOpcode { .. }
+            | Self::UnmaskedFrameFromClient
+            | Self::MaskedFrameFromServer
             | Self::Control { .. }
             | Self::OutOfTurn { .. }
             | Self::TooManyFragments { .. }
-            | Self::CloseLength
-            | Self::CloseCode { .. }
-            | Self::Challenge { .. }
-            | Self::Length { .. }
+            | Self::InvalidCloseLength
+            | Self::InvalidCloseCode { .. }
+            | Self::ChallengeMismatch { .. }
+            | Self::InvalidLength { .. }
             | Self::FrameTooLong { .. }
-            | Self::UnknownFrame { .. }
-            | Self::Utf8 { .. } => None,
+            | Self::UnknownFrameType { .. }
+            | Self::InvalidUtf8 { .. } => None,
         }
     }
 }
@@ -208,18 +210,19 @@ impl ProtocolError {
     #[must_use]
     pub const fn close_code(&self) -> u16 {
         match self {
-            Self::Utf8 { .. } => 1007,
+            Self::InvalidUtf8 { .. } => 1007,
             Self::FrameTooLong { .. } | Self::TooManyFragments { .. } => 1009,
             _ => 1002,
         }
     }
 }
 
-const fn header_status(name: &str, fault: HeaderFault) -> u16 {
-    match (name.as_bytes(), fault) {
-        (b"Sec-WebSocket-Version" | b"Sec-WebSocket-Draft" | b"Upgrade", HeaderFault::Invalid) => {
-            426
-        }
+const fn header_status(name: &str, kind: HeaderErrorKind) -> u16 {
+    match (name.as_bytes(), kind) {
+        (
+            b"Sec-WebSocket-Version" | b"Sec-WebSocket-Draft" | b"Upgrade",
+            HeaderErrorKind::Invalid,
+        ) => 426,
         _ => 400,
     }
 }
@@ -227,7 +230,7 @@ const fn header_status(name: &str, fault: HeaderFault) -> u16 {
 /// What is wrong with a line of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum LineFault {
+pub enum LineErrorKind {
     /// A line feed without a carriage return before it.
     #[error("a lone LF")]
     BareLf,
@@ -236,7 +239,7 @@ pub enum LineFault {
     BareCr,
     /// A line that goes on with the one before it.
     #[error("a continuation line")]
-    Fold,
+    ObsFold,
     /// A field name that is empty, or a byte in it that no name has.
     #[error("a malformed header name")]
     Name,
@@ -248,7 +251,7 @@ pub enum LineFault {
 /// What is wrong with a header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum HeaderFault {
+pub enum HeaderErrorKind {
     /// It has to be there and is not.
     #[error("is missing")]
     Missing,
@@ -260,7 +263,7 @@ pub enum HeaderFault {
     Invalid,
     /// It was not asked for.
     #[error("was not asked for")]
-    Unasked,
+    NotRequested,
     /// The server's value differs from what the request asked for.
     #[error("differs from what was asked for")]
     Mismatch,
@@ -269,7 +272,7 @@ pub enum HeaderFault {
 /// What is wrong with a key number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeyFault {
+pub enum KeyErrorKind {
     /// No space to divide by (KEY-3).
     #[error("no space in it")]
     NoSpaces,
@@ -293,10 +296,10 @@ pub enum KeyFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// It would bring the pending output over [`max_pending`](crate::Config::max_pending), or
+    /// It would bring the pending output over [`max_send_buffer`](crate::Config::max_send_buffer), or
     /// nothing may be pending for this call.
     #[error("the output pending would be more than {limit} bytes")]
-    Full {
+    BufferFull {
         /// The limit in bytes.
         limit: usize,
     },
@@ -315,25 +318,25 @@ pub enum Refused {
     /// A header field that would break the head, that the crate itself writes, or that means
     /// something else in this place.
     #[error("a header field that can't be sent")]
-    BadHeader,
+    InvalidHeader,
     /// A status that can't end a request: only 200 to 599 can.
     #[error("{0} can't be the status of a response")]
-    BadStatus(u16),
+    InvalidStatus(u16),
     /// A subprotocol that the client did not offer.
     #[error("the client did not offer this subprotocol")]
-    NotOffered,
+    ProtocolNotOffered,
     /// A close code that can't be sent, or a reason of more than 123 bytes.
     #[error("a close code or reason that can't be sent")]
-    BadClose,
+    InvalidClose,
     /// The payload of a ping or pong is longer than 125 bytes.
     #[error("a ping or pong of more than 125 bytes")]
-    TooLong,
+    ControlTooLong,
     /// A message is being sent in fragments, and this is none of them.
     #[error("a message in fragments is being sent")]
-    Fragmented,
+    FragmentInProgress,
     /// A URL that names no WebSocket server.
     #[error("the URL is malformed at byte {at}")]
-    BadUrl {
+    InvalidUrl {
         /// The first byte that cannot stand there.
         at: usize,
     },

@@ -7,8 +7,8 @@ use core::fmt;
 
 use crate::config::Dialect;
 use crate::error::ProtocolError;
-use crate::frame::opcode::NO_CODE;
-use crate::frame::utf8::Chunk;
+use crate::frame::opcode::NO_STATUS_RECEIVED;
+use crate::frame::utf8::DecodedText;
 use crate::handshake::{Reply, Request};
 
 /// What the bytes taken by [`Connection::receive`](crate::Connection::receive) meant. It borrows
@@ -21,18 +21,18 @@ pub enum Event<'i> {
     /// then `receive` takes nothing more.
     Request(Request),
     /// The opening handshake is through.
-    Open(Open),
+    Open(Handshake),
     /// A piece of a text message.
-    Text(Text<'i>),
+    Text(TextChunk<'i>),
     /// A piece of a binary message; neither Hixie-75 nor Hixie-76 has them.
-    Binary(Binary<'i>),
+    Binary(BinaryChunk<'i>),
     /// A ping, from HyBi-7 on. The machine answers it by itself, as
     /// [`auto_pong`](crate::Config::auto_pong) says.
     Ping(Payload<'i>),
     /// A pong, asked for or not, from HyBi-7 on.
     Pong(Payload<'i>),
     /// A frame of a type that Hixie-75 or Hixie-76 skips has come to its end.
-    Discarded(Discarded),
+    Skipped(SkippedFrame),
     /// It is over; the last event. What is still in [`transmit`](crate::Connection::transmit) is
     /// for the peer, then the socket is to be dropped.
     Closed(Closed),
@@ -40,12 +40,12 @@ pub enum Event<'i> {
 
 /// The opening handshake's outcome.
 #[derive(Clone, Debug)]
-pub struct Open {
+pub struct Handshake {
     pub(crate) dialect: Dialect,
     pub(crate) reply: Option<Reply>,
 }
 
-impl Open {
+impl Handshake {
     /// The dialect that both sides speak from here on.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
@@ -72,25 +72,31 @@ impl Open {
 
 /// A piece of a text message: always valid UTF-8, never cut within a character.
 ///
-/// [`Message`](crate::Message) puts the pieces of a message together.
+/// [`MessageAssembler`](crate::MessageAssembler) puts the pieces of a message together.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Text<'i> {
-    pub(crate) chunk: Chunk<'i>,
-    pub(crate) last: bool,
+pub struct TextChunk<'i> {
+    pub(crate) chunk: DecodedText<'i>,
+    pub(crate) is_final: bool,
 }
 
-impl<'i> Text<'i> {
+impl<'i> TextChunk<'i> {
     /// A piece that is valid as it stands in the input.
     #[inline]
     pub(crate) fn run(text: &'i str, last: bool) -> Self {
-        let chunk = Chunk::Run(text);
-        Self { chunk, last }
+        let chunk = DecodedText::Borrowed(text);
+        Self {
+            chunk,
+            is_final: last,
+        }
     }
 
     /// A piece in which bad sequences were replaced.
     pub(crate) fn mended(text: Box<str>, last: bool) -> Self {
-        let chunk = Chunk::Mended(text);
-        Self { chunk, last }
+        let chunk = DecodedText::Lossy(text);
+        Self {
+            chunk,
+            is_final: last,
+        }
     }
 
     /// The text of this piece; it may be empty when it is the last one.
@@ -101,26 +107,26 @@ impl<'i> Text<'i> {
 
     /// Whether the message ends with this piece.
     #[must_use]
-    pub fn is_last(&self) -> bool {
-        self.last
+    pub fn is_final(&self) -> bool {
+        self.is_final
     }
 }
 
 /// Never shows the text.
-impl fmt::Debug for Text<'_> {
+impl fmt::Debug for TextChunk<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        payload(f, "Text", self.as_str().len(), self.last)
+        payload(f, "Text", self.as_str().len(), self.is_final)
     }
 }
 
 /// A piece of a binary message.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Binary<'i> {
+pub struct BinaryChunk<'i> {
     pub(crate) bytes: &'i [u8],
-    pub(crate) last: bool,
+    pub(crate) is_final: bool,
 }
 
-impl Binary<'_> {
+impl BinaryChunk<'_> {
     /// The bytes of this piece; it may be empty when it is the last one.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -129,15 +135,15 @@ impl Binary<'_> {
 
     /// Whether the message ends with this piece.
     #[must_use]
-    pub fn is_last(&self) -> bool {
-        self.last
+    pub fn is_final(&self) -> bool {
+        self.is_final
     }
 }
 
 /// Never shows the bytes.
-impl fmt::Debug for Binary<'_> {
+impl fmt::Debug for BinaryChunk<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        payload(f, "Binary", self.bytes.len(), self.last)
+        payload(f, "Binary", self.bytes.len(), self.is_final)
     }
 }
 
@@ -177,28 +183,28 @@ fn payload(f: &mut fmt::Formatter<'_>, name: &str, len: usize, last: bool) -> fm
 
 /// A frame that Hixie-75 or Hixie-76 reads over (FR-4, FR-6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Discarded {
-    pub(crate) kind: u8,
-    pub(crate) len: u64,
+pub struct SkippedFrame {
+    pub(crate) frame_type: u8,
+    pub(crate) payload_len: u64,
 }
 
-impl Discarded {
+impl SkippedFrame {
     /// The frame's first byte: its type.
     #[must_use]
-    pub fn kind(&self) -> u8 {
-        self.kind
+    pub fn frame_type(&self) -> u8 {
+        self.frame_type
     }
 
     /// How many bytes of payload were skipped.
     #[must_use]
-    pub fn len(&self) -> u64 {
-        self.len
+    pub fn payload_len(&self) -> u64 {
+        self.payload_len
     }
 
     /// Whether there was no payload at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.payload_len == 0
     }
 }
 
@@ -207,28 +213,27 @@ impl Discarded {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Close {
     code: Option<u16>,
-    reason: Box<str>,
+    reason: Option<Box<str>>,
 }
 
 impl Close {
-    /// A closing handshake that says nothing.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
+    /// No code and no reason.
+    pub const EMPTY: Self = Self {
+        code: None,
+        reason: None,
+    };
 
-    /// A closing handshake with a code, of which 1000 is the normal one, and a reason of at most
-    /// 123 bytes.
+    /// A code, 1000 for a normal close, and a reason of at most 123 bytes.
     #[must_use]
-    pub fn with(code: u16, reason: &str) -> Self {
+    pub fn new(code: u16, reason: &str) -> Self {
         Self {
             code: Some(code),
-            reason: reason.into(),
+            reason: (!reason.is_empty()).then(|| reason.into()),
         }
     }
 
     pub(crate) fn without_code() -> Self {
-        Self::with(NO_CODE, "")
+        Self::new(NO_STATUS_RECEIVED, "")
     }
 
     /// The close code; 1005 when the peer's close frame had none (HY-8).
@@ -240,7 +245,7 @@ impl Close {
     /// The reason, empty when there is none.
     #[must_use]
     pub fn reason(&self) -> &str {
-        &self.reason
+        self.reason.as_deref().unwrap_or_default()
     }
 }
 
@@ -249,11 +254,11 @@ impl Close {
 #[non_exhaustive]
 pub enum Phase {
     /// In the opening handshake.
-    Opening,
+    Handshaking,
     /// Open, between two frames.
     Open,
     /// Open, in the middle of a frame, or of a message in several frames.
-    Frame,
+    InMessage,
     /// This side has begun the closing handshake, and the peer has not answered it.
     Closing,
 }
@@ -261,9 +266,9 @@ pub enum Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Phase::Opening => "in the opening handshake",
+            Phase::Handshaking => "in the opening handshake",
             Phase::Open => "between two frames",
-            Phase::Frame => "in the middle of a frame or message",
+            Phase::InMessage => "in the middle of a frame or message",
             Phase::Closing => "in the closing handshake",
         })
     }
@@ -277,7 +282,7 @@ pub enum Closed {
     Clean(Close),
     /// This side closed where nothing tells that the peer knows: in Hixie-75, which has no
     /// closing handshake (CL-20), or before the opening handshake was through (CL-13).
-    Local,
+    LocallyClosed,
     /// The request was answered with this HTTP status and no WebSocket came of it.
     Rejected(u16),
     /// The peer's end of file without a close frame.
@@ -286,8 +291,8 @@ pub enum Closed {
     Protocol(ProtocolError),
     /// The peer took too long.
     TimedOut(Phase),
-    /// A Flash policy request was answered with [`policy_file`](crate::Config::policy_file).
-    PolicyFile,
+    /// A Flash policy request was answered with [`flash_policy`](crate::Config::flash_policy).
+    FlashPolicy,
 }
 
 impl fmt::Display for Closed {
@@ -303,12 +308,12 @@ impl fmt::Display for Closed {
                 }
                 Ok(())
             }
-            Closed::Local => f.write_str("closed by this side"),
+            Closed::LocallyClosed => f.write_str("closed by this side"),
             Closed::Rejected(status) => write!(f, "answered with HTTP status {status}"),
             Closed::Eof(phase) => write!(f, "the peer's end of file {phase}"),
             Closed::Protocol(error) => write!(f, "protocol error: {error}"),
             Closed::TimedOut(phase) => write!(f, "timed out {phase}"),
-            Closed::PolicyFile => f.write_str("policy file sent"),
+            Closed::FlashPolicy => f.write_str("policy file sent"),
         }
     }
 }

@@ -31,18 +31,20 @@ mod sniff;
 mod work;
 
 pub use config::{Config, Dialect, Dialects, Role};
-pub use connection::{Connection, Frame};
-pub use error::{HeaderFault, KeyFault, LineFault, ProtocolError, Refused};
-pub use event::{Binary, Close, Closed, Discarded, Event, Open, Payload, Phase, Text};
-pub use frame::encode::Encoded;
-pub use handshake::{Accept, Request, Response, Target, Upgrade};
-pub use message::{Message, TooLong};
-pub use proxy::Tunnel;
+pub use connection::{Connection, VectoredMessage};
+pub use error::{HeaderErrorKind, KeyErrorKind, LineErrorKind, ProtocolError, Refused};
+pub use event::{
+    BinaryChunk, Close, Closed, Event, Handshake, Payload, Phase, SkippedFrame, TextChunk,
+};
+pub use frame::encode::PreparedMessage;
+pub use handshake::{AcceptOptions, ClientRequest, Request, Response, UpgradeResponse};
+pub use message::{MessageAssembler, MessageTooLong};
+pub use proxy::ProxyTunnel;
 
 /// What fuzz targets look at beside the public surface.
 #[cfg(all(fuzzing, feature = "std"))]
 #[doc(hidden)]
 pub mod fuzzing {
-    pub use crate::handshake::challenge::part;
+    pub use crate::handshake::challenge::key_part;
     pub use crate::work::take as steps;
 }

@@ -3,11 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::event::{Binary, Text};
+use crate::event::{BinaryChunk, TextChunk};
 
 /// What is kept from one message to the next, unless that takes more: messages that large follow each
 /// other, and to give their room back and ask for it again costs more than to fill it.
-const KEPT: usize = 64 * 1024;
+const RETAINED_CAPACITY: usize = 64 * 1024;
 
 /// Puts the pieces of messages together, up to a limit in bytes.
 ///
@@ -17,54 +17,54 @@ const KEPT: usize = 64 * 1024;
 /// messages, since a new one costs nothing.
 ///
 /// ```
-/// # use hybi::{Config, Connection, Dialect, Event, Message, Role};
+/// # use hybi::{Config, Connection, Dialect, Event, MessageAssembler, Role};
 /// # let mut conn = Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32]);
-/// let mut message = Message::new(64 * 1024);
+/// let mut message = MessageAssembler::new(64 * 1024);
 /// let mut texts = Vec::new();
 /// for mut read in [b"\x00Hel".to_vec(), b"lo\xff\x00you\xff".to_vec()] {
 ///     let mut input = &mut read[..];
 ///     while let Some(Event::Text(piece)) = conn.receive(&mut input) {
-///         if let Some(text) = message.text(&piece)? {
+///         if let Some(text) = message.push_text(&piece)? {
 ///             texts.push(text.to_owned());
 ///         }
 ///     }
 /// }
 /// assert_eq!(texts, ["Hello", "you"]);
-/// # Ok::<(), hybi::TooLong>(())
+/// # Ok::<(), hybi::MessageTooLong>(())
 /// ```
 #[derive(Clone)]
-pub struct Message {
+pub struct MessageAssembler {
     limit: usize,
-    progress: Progress,
+    state: AssemblerState,
     text: String,
     binary: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum AssemblerState {
     /// The next piece begins a message.
-    Between,
+    AtBoundary,
     /// The buffer holds the pieces before.
-    Gathering,
+    Assembling,
     /// The message is too long and was reported.
-    Dropping,
+    Discarding,
 }
 
-/// A message is longer than the [`Message`]'s limit.
+/// A message is longer than the [`MessageAssembler`]'s limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a message of more than {limit} bytes")]
-pub struct TooLong {
+pub struct MessageTooLong {
     /// The limit in bytes.
     pub limit: usize,
 }
 
-impl Message {
+impl MessageAssembler {
     /// An assembler for messages of at most `limit` bytes. It allocates nothing yet.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
         Self {
             limit,
-            progress: Progress::Between,
+            state: AssemblerState::AtBoundary,
             text: String::new(),
             binary: Vec::new(),
         }
@@ -73,102 +73,90 @@ impl Message {
     /// Adds a piece; the message once it is whole.
     ///
     /// # Errors
-    /// [`TooLong`] once for a message over the limit, with the piece that passes it; the rest of
+    /// [`MessageTooLong`] once for a message over the limit, with the piece that passes it; the rest of
     /// that message is dropped, and the next begins anew.
     #[inline]
-    pub fn text<'a>(&'a mut self, piece: &'a Text<'_>) -> Result<Option<&'a str>, TooLong> {
-        let (text, last) = (piece.as_str(), piece.is_last());
-        if lends(self.progress, self.limit, self.text.len(), text.len(), last) {
+    pub fn push_text<'a>(
+        &'a mut self,
+        piece: &'a TextChunk<'_>,
+    ) -> Result<Option<&'a str>, MessageTooLong> {
+        let (text, last) = (piece.as_str(), piece.is_final());
+        if is_borrowable(self.state, self.limit, self.text.len(), text.len(), last) {
             return Ok(Some(text));
         }
-        self.gather_text(text, last)
+        self.append_text(text, last)
     }
 
-    fn gather_text<'a>(
+    fn append_text<'a>(
         &'a mut self,
         text: &'a str,
         last: bool,
-    ) -> Result<Option<&'a str>, TooLong> {
+    ) -> Result<Option<&'a str>, MessageTooLong> {
         let buffer = &mut self.text;
-        if self.progress == Progress::Between {
+        if self.state == AssemblerState::AtBoundary {
             buffer.clear();
         }
-        let step = add(
-            &mut self.progress,
-            self.limit,
-            buffer.len(),
-            text.len(),
-            last,
-        );
+        let step = next_action(&mut self.state, self.limit, buffer.len(), text.len(), last);
         Ok(match step {
-            Step::Lend => {
-                buffer.shrink_to(KEPT);
+            Action::Borrow => {
+                buffer.shrink_to(RETAINED_CAPACITY);
                 Some(text)
             }
-            Step::Refuse => {
+            Action::Reject => {
                 *buffer = String::new();
-                return Err(TooLong { limit: self.limit });
+                return Err(MessageTooLong { limit: self.limit });
             }
-            Step::Drop => None,
-            Step::Keep { whole } => {
+            Action::Discard => None,
+            Action::Append { whole } => {
                 buffer.push_str(text);
-                if whole && buffer.len() <= KEPT {
-                    buffer.shrink_to(KEPT);
+                if whole && buffer.len() <= RETAINED_CAPACITY {
+                    buffer.shrink_to(RETAINED_CAPACITY);
                 }
                 whole.then_some(buffer.as_str())
             }
         })
     }
 
-    /// As [`text`](Self::text), for binary messages.
+    /// As [`push_text`](Self::push_text), for binary messages.
     ///
     /// # Errors
-    /// As [`text`](Self::text).
+    /// As [`push_text`](Self::push_text).
     #[inline]
-    pub fn binary<'a>(&'a mut self, piece: &'a Binary<'_>) -> Result<Option<&'a [u8]>, TooLong> {
-        let (bytes, last) = (piece.as_bytes(), piece.is_last());
-        if lends(
-            self.progress,
-            self.limit,
-            self.binary.len(),
-            bytes.len(),
-            last,
-        ) {
+    pub fn push_binary<'a>(
+        &'a mut self,
+        piece: &'a BinaryChunk<'_>,
+    ) -> Result<Option<&'a [u8]>, MessageTooLong> {
+        let (bytes, last) = (piece.as_bytes(), piece.is_final());
+        if is_borrowable(self.state, self.limit, self.binary.len(), bytes.len(), last) {
             return Ok(Some(bytes));
         }
-        self.gather_binary(bytes, last)
+        self.append_binary(bytes, last)
     }
 
-    fn gather_binary<'a>(
+    fn append_binary<'a>(
         &'a mut self,
         bytes: &'a [u8],
         last: bool,
-    ) -> Result<Option<&'a [u8]>, TooLong> {
+    ) -> Result<Option<&'a [u8]>, MessageTooLong> {
         let buffer = &mut self.binary;
-        if self.progress == Progress::Between {
+        if self.state == AssemblerState::AtBoundary {
             buffer.clear();
         }
-        let step = add(
-            &mut self.progress,
-            self.limit,
-            buffer.len(),
-            bytes.len(),
-            last,
-        );
+        let step = next_action(&mut self.state, self.limit, buffer.len(), bytes.len(), last);
         Ok(match step {
-            Step::Lend => {
-                buffer.shrink_to(KEPT);
+            Action::Borrow => {
+                buffer.shrink_to(RETAINED_CAPACITY);
                 Some(bytes)
             }
-            Step::Refuse => {
+            Action::Reject => {
                 *buffer = Vec::new();
-                return Err(TooLong { limit: self.limit });
+                return Err(MessageTooLong { limit: self.limit });
             }
-            Step::Drop => None,
-            Step::Keep { whole } => {
+            Action::Discard => None,
+            Action::Append { whole } => {
                 buffer.extend_from_slice(bytes);
-                if whole && buffer.len() <= KEPT {
-                    buffer.shrink_to(KEPT);
+                if whole && buffer.len() <= RETAINED_CAPACITY {
+                    buffer.shrink_to(RETAINED_CAPACITY);
                 }
                 whole.then_some(buffer.as_slice())
             }
@@ -177,47 +165,59 @@ impl Message {
 }
 
 /// Whether a piece is a whole message, and no buffer is to be given back first.
-fn lends(progress: Progress, limit: usize, held: usize, piece: usize, last: bool) -> bool {
-    last && progress == Progress::Between && held == 0 && piece <= limit
+fn is_borrowable(
+    progress: AssemblerState,
+    limit: usize,
+    held: usize,
+    piece: usize,
+    last: bool,
+) -> bool {
+    last && progress == AssemblerState::AtBoundary && held == 0 && piece <= limit
 }
 
 /// What to do with a piece.
-enum Step {
-    Lend,
-    Keep { whole: bool },
-    Refuse,
-    Drop,
+enum Action {
+    Borrow,
+    Append { whole: bool },
+    Reject,
+    Discard,
 }
 
-fn add(progress: &mut Progress, limit: usize, held: usize, more: usize, last: bool) -> Step {
+fn next_action(
+    progress: &mut AssemblerState,
+    limit: usize,
+    held: usize,
+    more: usize,
+    last: bool,
+) -> Action {
     let before = *progress;
     *progress = match (before, last) {
-        (_, true) => Progress::Between,
-        (Progress::Dropping, false) => Progress::Dropping,
-        (_, false) => Progress::Gathering,
+        (_, true) => AssemblerState::AtBoundary,
+        (AssemblerState::Discarding, false) => AssemblerState::Discarding,
+        (_, false) => AssemblerState::Assembling,
     };
     match before {
-        Progress::Dropping => return Step::Drop,
-        Progress::Between | Progress::Gathering => {}
+        AssemblerState::Discarding => return Action::Discard,
+        AssemblerState::AtBoundary | AssemblerState::Assembling => {}
     }
     if held.checked_add(more).is_none_or(|whole| whole > limit) {
         if !last {
-            *progress = Progress::Dropping;
+            *progress = AssemblerState::Discarding;
         }
-        return Step::Refuse;
+        return Action::Reject;
     }
     match (before, last) {
-        (Progress::Between, true) => Step::Lend,
-        _ => Step::Keep { whole: last },
+        (AssemblerState::AtBoundary, true) => Action::Borrow,
+        _ => Action::Append { whole: last },
     }
 }
 
 /// Never shows what is gathered.
-impl core::fmt::Debug for Message {
+impl core::fmt::Debug for MessageAssembler {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Message")
             .field("limit", &self.limit)
-            .field("progress", &self.progress)
+            .field("progress", &self.state)
             .field("held", &(self.text.len() + self.binary.len()))
             .finish()
     }

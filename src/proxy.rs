@@ -6,17 +6,17 @@ use core::fmt::Write;
 use crate::config::Config;
 use crate::error::Refused;
 use crate::event::{Closed, Phase};
-use crate::handshake::Target;
+use crate::handshake::ClientRequest;
 use crate::http::{Head, Limits, Progress, is_control};
-use crate::send_buffer::Outbox;
+use crate::send_buffer::SendBuffer;
 
-/// Asks an HTTP proxy for a tunnel to a [`Target`]. Once it stands, TLS (for `wss`) and then a
+/// Asks an HTTP proxy for a tunnel to a [`ClientRequest`]. Once it stands, TLS (for `wss`) and then a
 /// [`Connection::client`](crate::Connection::client) go on over the same socket.
 ///
 /// ```
-/// use hybi::{Config, Target, Tunnel};
-/// let target = Target::new("ws://example.com/demo")?;
-/// let mut tunnel = Tunnel::new(&Config::new(), &target, None)?;
+/// use hybi::{Config, ClientRequest, ProxyTunnel};
+/// let target = ClientRequest::new("ws://example.com/demo")?;
+/// let mut tunnel = ProxyTunnel::new(&Config::new(), &target, None)?;
 /// assert!(tunnel.transmit().starts_with(b"CONNECT example.com:80 HTTP/1.1\r\n"));
 /// tunnel.advance(tunnel.transmit().len());
 /// let mut input = &b"HTTP/1.1 200 Connection established\r\n\r\n"[..];
@@ -24,21 +24,21 @@ use crate::send_buffer::Outbox;
 /// # Ok::<(), hybi::Refused>(())
 /// ```
 #[derive(Debug)]
-pub struct Tunnel {
+pub struct ProxyTunnel {
     head: Head,
-    outbox: Outbox,
+    send_buffer: SendBuffer,
     outcome: Option<Result<(), Closed>>,
 }
 
-impl Tunnel {
+impl ProxyTunnel {
     /// A tunnel to ask for; `transmit` holds the request. `authorization` is the value of
     /// `Proxy-Authorization`.
     ///
     /// # Errors
-    /// [`Refused::BadHeader`] when `authorization` holds a control character.
+    /// [`Refused::InvalidHeader`] when `authorization` holds a control character.
     pub fn new(
         config: &Config,
-        target: &Target,
+        target: &ClientRequest,
         authorization: Option<&str>,
     ) -> Result<Self, Refused> {
         let authority = target.authority_with_port();
@@ -50,16 +50,16 @@ impl Tunnel {
         );
         if let Some(value) = authorization {
             if value.bytes().any(is_control) {
-                return Err(Refused::BadHeader);
+                return Err(Refused::InvalidHeader);
             }
             let _ = write!(request, "Proxy-Authorization: {value}\r\n");
         }
         request.push_str("\r\n");
-        let mut outbox = Outbox::default();
+        let mut outbox = SendBuffer::default();
         outbox.push(request.as_bytes());
         Ok(Self {
             head: Head::response(Limits::of(config)),
-            outbox,
+            send_buffer: outbox,
             outcome: None,
         })
     }
@@ -67,7 +67,7 @@ impl Tunnel {
     /// Bytes for the socket.
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
-        self.outbox.pending()
+        self.send_buffer.pending()
     }
 
     /// The socket took the first `n` bytes of `transmit`.
@@ -75,7 +75,7 @@ impl Tunnel {
     /// # Panics
     /// When `n` is more than there are.
     pub fn advance(&mut self, n: usize) {
-        self.outbox.advance(n);
+        self.send_buffer.advance(n);
     }
 
     /// Takes bytes off the front of `input`: `None` while more is needed, then whether the tunnel
@@ -91,7 +91,7 @@ impl Tunnel {
                     self.outcome = Some(Err(Closed::Rejected(self.head.status())));
                 }
                 Ok(Progress::StartLine) => {}
-                Ok(Progress::More) => return None,
+                Ok(Progress::NeedMore) => return None,
                 Err(error) => self.outcome = Some(Err(Closed::Protocol(error))),
             }
         }
@@ -100,7 +100,7 @@ impl Tunnel {
 
     /// The proxy's end of file: what it meant.
     pub fn receive_eof(&mut self) -> Result<(), Closed> {
-        let eof = Err(Closed::Eof(Phase::Opening));
+        let eof = Err(Closed::Eof(Phase::Handshaking));
         self.outcome.get_or_insert(eof).clone()
     }
 }

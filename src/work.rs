@@ -32,7 +32,7 @@ pub use counter::take;
 #[cfg(all(feature = "std", test))]
 mod tests {
     use super::take;
-    use crate::{Accept, Config, Connection, Dialect, Event, Role};
+    use crate::{AcceptOptions, Config, Connection, Dialect, Event, Role};
     use alloc::vec::Vec;
 
     /// Feeds `bytes` in pieces of `size`, and says how many steps that took.
@@ -43,7 +43,7 @@ mod tests {
             let mut input = piece;
             while let Some(event) = conn.receive(&mut input) {
                 if let Event::Request(_) = event {
-                    conn.accept(&Accept::new()).unwrap();
+                    conn.accept(&AcceptOptions::new()).unwrap();
                 }
             }
         }
@@ -127,8 +127,8 @@ mod tests {
     #[cfg_attr(miri, ignore = "counts work in megabytes")]
     fn rq_19_a_head_costs_the_same_per_byte_however_long_and_however_cut() {
         let config = Config::new()
-            .max_head(1 << 20)
-            .max_line(1 << 20)
+            .max_head_len(1 << 20)
+            .max_header_line_len(1 << 20)
             .max_headers(1 << 20);
         let head = |fields: usize| {
             let mut head = b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec();

@@ -8,7 +8,8 @@ use common::allocator::{Counting, Used, measure};
 use common::pair::answer_to;
 use common::*;
 use hybi::{
-    Close, Config, Connection, Dialect, Dialects, Encoded, Event, Message, Response, Role, Target,
+    ClientRequest, Close, Config, Connection, Dialect, Dialects, Event, MessageAssembler,
+    PreparedMessage, Response, Role,
 };
 
 #[global_allocator]
@@ -43,11 +44,16 @@ fn receive(conn: &mut Connection, bytes: &mut [u8], read: usize) -> usize {
 }
 
 /// How many whole messages came of `bytes`.
-fn gather(conn: &mut Connection, message: &mut Message, bytes: &mut [u8], read: usize) -> usize {
+fn gather(
+    conn: &mut Connection,
+    message: &mut MessageAssembler,
+    bytes: &mut [u8],
+    read: usize,
+) -> usize {
     let mut messages = 0;
     for mut input in bytes.chunks_mut(read) {
         while let Some(Event::Text(piece)) = conn.receive(&mut input) {
-            messages += usize::from(message.text(&piece).unwrap().is_some());
+            messages += usize::from(message.push_text(&piece).unwrap().is_some());
         }
     }
     messages
@@ -66,7 +72,7 @@ fn texts() -> [String; 5] {
 #[test]
 fn a_whole_message_received_asks_for_none() {
     for dialect in DIALECTS {
-        let (mut conn, mut message) = (open(dialect), Message::new(64 * KIB));
+        let (mut conn, mut message) = (open(dialect), MessageAssembler::new(64 * KIB));
         for text in texts() {
             let mut bytes = frame(&text).repeat(20);
             let whole = bytes.len();
@@ -81,7 +87,7 @@ fn a_whole_message_received_asks_for_none() {
 fn a_whole_message_of_later_dialects_asks_for_none_either_way() {
     for (role, dialect) in rfc::every_end() {
         let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
-        let mut message = Message::new(64 * KIB);
+        let mut message = MessageAssembler::new(64 * KIB);
         for text in texts().iter().rev() {
             let received = [0x81, 0x82, 0x89].map(|first| {
                 let payload = if first == 0x89 { "ping" } else { text.as_str() };
@@ -94,10 +100,10 @@ fn a_whole_message_of_later_dialects_asks_for_none_either_way() {
                     while let Some(event) = conn.receive(&mut input) {
                         messages += match event {
                             Event::Text(piece) => {
-                                usize::from(message.text(&piece).unwrap().is_some())
+                                usize::from(message.push_text(&piece).unwrap().is_some())
                             }
                             Event::Binary(piece) => {
-                                usize::from(message.binary(&piece).unwrap().is_some())
+                                usize::from(message.push_binary(&piece).unwrap().is_some())
                             }
                             _ => 0,
                         };
@@ -119,7 +125,7 @@ fn a_whole_message_of_later_dialects_asks_for_none_either_way() {
 #[test]
 fn pieces_of_messages_ask_for_none_and_are_gathered_in_one_buffer() {
     for dialect in DIALECTS {
-        let (mut conn, mut message) = (open(dialect), Message::new(64 * KIB));
+        let (mut conn, mut message) = (open(dialect), MessageAssembler::new(64 * KIB));
         for text in texts().into_iter().rev() {
             for read in [1, 2, 3, 1000] {
                 let mut bytes = frame(&text).repeat(2);
@@ -144,19 +150,21 @@ fn pieces_of_messages_ask_for_none_and_are_gathered_in_one_buffer() {
 fn a_message_sent_asks_for_none_once_one_was_sent() {
     for dialect in DIALECTS {
         let mut conn = open(dialect);
-        let encoded = texts().map(|text| Encoded::text(dialect, &text));
+        let encoded = texts().map(|text| PreparedMessage::text(dialect, &text));
         let flush = |conn: &mut Connection| conn.advance(conn.transmit().len());
         // The longest makes the room.
         for (text, encoded) in texts().iter().zip(&encoded).rev() {
             let mut send = || {
                 conn.send_text(text).unwrap();
                 flush(&mut conn);
-                drop(conn.frame_text(text).unwrap());
+                drop(conn.send_text_vectored(text).unwrap());
                 flush(&mut conn);
-                conn.frame_text(text).unwrap().wrote(text.len() + 2);
-                conn.frame_text(text).unwrap().wrote(1);
+                conn.send_text_vectored(text)
+                    .unwrap()
+                    .advance(text.len() + 2);
+                conn.send_text_vectored(text).unwrap().advance(1);
                 flush(&mut conn);
-                conn.send_encoded(encoded).unwrap();
+                conn.send_prepared(encoded).unwrap();
                 flush(&mut conn);
             };
             send();
@@ -217,7 +225,7 @@ fn skipped_frames_and_closing_ask_for_none() {
     conn.advance(3);
     let mut bytes = b"\xff\x00".to_vec();
     let (events, used) = measure(|| {
-        conn.close(&Close::new()).unwrap();
+        conn.close(&Close::EMPTY).unwrap();
         receive(&mut conn, &mut bytes, 1)
     });
     assert_eq!((events, used.kept), (1, 0));
@@ -282,7 +290,7 @@ fn rfc_6455_a_million_fragments_cost_their_bytes() {
         ];
         let pairs = pair.concat().repeat(1000);
         let limit = 1 << 20;
-        let mut message = Message::new(limit);
+        let mut message = MessageAssembler::new(limit);
         let (mut bytes, mut held) = (pairs.clone(), 0);
         let ((), used) = measure(|| {
             receive(&mut conn, &mut first, 100);
@@ -292,7 +300,7 @@ fn rfc_6455_a_million_fragments_cost_their_bytes() {
                 while let Some(event) = conn.receive(&mut input) {
                     if let Event::Binary(piece) = event {
                         held += piece.as_bytes().len();
-                        assert_eq!(message.binary(&piece), Ok(None));
+                        assert_eq!(message.push_binary(&piece), Ok(None));
                     }
                 }
             }
@@ -348,9 +356,9 @@ fn rq_18_a_declared_content_length_asks_for_none() {
             assert!(used.peak <= 4 * KIB as isize, "{length}: {used:?}");
         }
     }
-    let target = Target::new("ws://example.com/demo")
+    let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
-        .dialect(Dialect::Hixie76);
+        .with_dialect(Dialect::Hixie76);
     let client = || Connection::client(&Config::new(), &target, [3; 32]);
     let reply = answer_to(&mut client());
     for length in lengths {
@@ -370,7 +378,9 @@ fn rq_18_a_declared_content_length_asks_for_none() {
 fn rq_19_a_head_that_does_not_end_is_held_to_its_limit() {
     let line = b"X-Filler: some text\r\n";
     for limit in [1, 8, 64] {
-        let config = Config::new().max_head(limit * KIB).max_headers(usize::MAX);
+        let config = Config::new()
+            .max_head_len(limit * KIB)
+            .max_headers(usize::MAX);
         for read in [1, 1 << 20] {
             let mut bytes = [&b"GET / HTTP/1.1\r\n"[..], &line.repeat(10_000)].concat();
             let (events, used) = measure(|| {
@@ -411,7 +421,7 @@ fn fr_15_a_gibibyte_streams_through_in_no_memory() {
     }
 }
 
-/// The docs of `Message`: at most 64 KiB are kept for the next.
+/// The docs of `MessageAssembler`: at most 64 KiB are kept for the next.
 #[test]
 fn what_a_large_message_took_is_given_back() {
     let large = "\u{2603}".repeat(1 << 20)[..(1 << 20) - 1].to_owned();
@@ -419,7 +429,7 @@ fn what_a_large_message_took_is_given_back() {
     for read in [2, 1 << 20] {
         let mut conn = open(Dialect::Hixie76);
         let (mut message, used) = measure(|| {
-            let mut message = Message::new(usize::MAX);
+            let mut message = MessageAssembler::new(usize::MAX);
             assert_eq!(gather(&mut conn, &mut message, &mut once, 4 * KIB), 1);
             assert_eq!(gather(&mut conn, &mut message, &mut small, read), 100);
             message
@@ -431,14 +441,14 @@ fn what_a_large_message_took_is_given_back() {
     }
 }
 
-/// The docs of `Message`: room is given back with a message that takes less, not between two that
+/// The docs of `MessageAssembler`: room is given back with a message that takes less, not between two that
 /// take it, and only what exceeds 64 KiB.
 #[test]
 fn messages_in_pieces_find_the_room_of_the_ones_before() {
     for first in [rfc::TEXT, rfc::BINARY] {
         let config = Config::new();
         let mut conn = Connection::established(&config, Role::Client, Dialect::Rfc6455, [0; 32]);
-        let mut message = Message::new(usize::MAX);
+        let mut message = MessageAssembler::new(usize::MAX);
         let mut turn = |length: usize, read: usize| {
             let mut bytes = rfc::frame(Role::Server, first, "a".repeat(length));
             let mut whole = 0;
@@ -446,9 +456,11 @@ fn messages_in_pieces_find_the_room_of_the_ones_before() {
                 for mut input in bytes.chunks_mut(read) {
                     while let Some(event) = conn.receive(&mut input) {
                         whole += match event {
-                            Event::Text(piece) => message.text(&piece).unwrap().map_or(0, str::len),
+                            Event::Text(piece) => {
+                                message.push_text(&piece).unwrap().map_or(0, str::len)
+                            }
                             Event::Binary(piece) => {
-                                message.binary(&piece).unwrap().map_or(0, <[u8]>::len)
+                                message.push_binary(&piece).unwrap().map_or(0, <[u8]>::len)
                             }
                             _ => 0,
                         };
@@ -466,10 +478,10 @@ fn messages_in_pieces_find_the_room_of_the_ones_before() {
     }
 }
 
-/// The docs of `Message`: what comes in one piece is lent, also behind what was gathered.
+/// The docs of `MessageAssembler`: what comes in one piece is lent, also behind what was gathered.
 #[test]
 fn a_whole_message_behind_one_in_pieces_asks_for_none() {
-    let (mut conn, mut message) = (open(Dialect::Hixie76), Message::new(64 * KIB));
+    let (mut conn, mut message) = (open(Dialect::Hixie76), MessageAssembler::new(64 * KIB));
     let mut pieces = frame("few");
     let mut whole = frame(&"a".repeat(10 * KIB));
     for _ in 0..2 {
@@ -488,7 +500,7 @@ fn flush(conn: &mut Connection, taken: usize) {
 
 #[test]
 fn large_messages_sent_in_series_allocate_only_for_the_first() {
-    let config = Config::new().max_pending(2 << 20);
+    let config = Config::new().max_send_buffer(2 << 20);
     for (role, dialect) in rfc::every_end() {
         for length in [64 * KIB - 1, 64 * KIB, 200_000, 1 << 20] {
             let text = "a".repeat(length);
@@ -568,12 +580,12 @@ fn a_second_without_sends_releases_the_capacity_of_a_large_message() {
     assert_eq!(used.kept, 0);
 }
 
-/// The docs of `max_pending`: however often messages come and go.
+/// The docs of `max_send_buffer`: however often messages come and go.
 #[test]
 fn a_peer_that_reads_slowly_costs_no_more_than_what_is_pending() {
     let text = "a".repeat(998);
     let limit = 100 * KIB;
-    let config = Config::new().max_pending(limit);
+    let config = Config::new().max_send_buffer(limit);
     let mut conn = Connection::established(&config, Role::Server, Dialect::Hixie75, [0; 32]);
     let (_, used) = measure(|| {
         for _ in 0..10_000 {

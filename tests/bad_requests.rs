@@ -4,16 +4,17 @@ mod common;
 
 use common::*;
 use hybi::{
-    Closed, Config, Connection, Dialect, Dialects, Event, HeaderFault, KeyFault, LineFault, Phase,
-    ProtocolError,
+    Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind, KeyErrorKind,
+    LineErrorKind, Phase, ProtocolError,
 };
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
-use HeaderFault::{Duplicate, Invalid, Missing};
-use LineFault::{BareCr, BareLf, Fold, Name, Value};
+use HeaderErrorKind::{Duplicate, Invalid, Missing};
+use LineErrorKind::{BareCr, BareLf, Name, ObsFold, Value};
 use ProtocolError::{
-    DialectOff, HeadTooLong, Header, Key, Line, LineTooLong, Method, NotWebSocket, StartLine, Tls,
-    TooManyHeaders, Version,
+    DialectNotEnabled, HeadTooLong, InvalidHeader, InvalidKeyNumber, InvalidLine, InvalidStartLine,
+    LineTooLong, NotWebSocket, TlsClientHello, TooManyHeaders, UnsupportedHttpVersion,
+    UnsupportedMethod,
 };
 
 /// Stands in all that the client chooses, and in no refusal.
@@ -109,9 +110,9 @@ fn refuses(heads: &[&str], rows: &[Row<'_>]) {
 #[test]
 fn rq_1_rq_2_rq_3_rq_4_rq_6_h76_2_the_first_line() {
     let line = "GET /zqxj?zqxj HTTP/1.1";
-    let method = |_| Method;
-    let version = |at| Version { at };
-    let malformed = |at| StartLine { at };
+    let method = |_| UnsupportedMethod;
+    let version = |at| UnsupportedHttpVersion { at };
+    let malformed = |at| InvalidStartLine { at };
     refuses(
         &BOTH,
         &[
@@ -163,7 +164,7 @@ fn rq_1_rq_2_rq_3_rq_4_rq_6_h76_2_the_first_line() {
 
 #[test]
 fn rq_1_the_first_line_is_wrong_from_its_first_wrong_byte_on() {
-    let malformed = |at| StartLine { at };
+    let malformed = |at| InvalidStartLine { at };
     refuses(
         &BOTH,
         &[
@@ -187,11 +188,11 @@ fn rq_1_the_first_line_is_wrong_from_its_first_wrong_byte_on() {
 #[test]
 fn rq_5_rq_7_rq_10_rq_11_lines() {
     let host = "Host: zqxj.example\r\n";
-    let cr = |at| fault(at, BareCr);
-    let lf = |at| fault(at, BareLf);
-    let fold = |at| fault(at, Fold);
-    let name = |at| fault(at, Name);
-    let value = |at| fault(at, Value);
+    let cr = |at| kind(at, BareCr);
+    let lf = |at| kind(at, BareLf);
+    let fold = |at| kind(at, ObsFold);
+    let name = |at| kind(at, Name);
+    let value = |at| kind(at, Value);
     refuses(
         &BOTH,
         &[
@@ -254,12 +255,12 @@ fn rq_5_rq_7_rq_10_rq_11_lines() {
     );
 }
 
-fn fault(at: u32, fault: LineFault) -> ProtocolError {
-    Line { at, fault }
+fn kind(at: u32, kind: LineErrorKind) -> ProtocolError {
+    InvalidLine { at, kind }
 }
 
-fn header(name: &'static str, at: u32, fault: HeaderFault) -> ProtocolError {
-    Header { name, at, fault }
+fn header(name: &'static str, at: u32, kind: HeaderErrorKind) -> ProtocolError {
+    InvalidHeader { name, at, kind }
 }
 
 /// This value of this field gives the error for that field's line.
@@ -539,7 +540,7 @@ fn a_dialect_that_is_off_is_answered_426() {
         (HEAD_76, Hixie76, [all_but(Hixie76), none, none]),
     ] {
         for config in configs {
-            let error = DialectOff(dialect);
+            let error = DialectNotEnabled(dialect);
             let answer = if config == none {
                 no_version.clone()
             } else {
@@ -558,7 +559,7 @@ fn px_3_a_tls_hello_gets_no_answer() {
         b"\x16",
         b"\x80",
     ] {
-        refused("TLS", CONFIG, hello, Tls, None);
+        refused("TLS", CONFIG, hello, TlsClientHello, None);
     }
 }
 
@@ -566,14 +567,22 @@ fn px_3_a_tls_hello_gets_no_answer() {
 
 /// This value of either key gives this error.
 #[track_caller]
-fn refuses_key(value: &str, fault: KeyFault) {
+fn refuses_key(value: &str, kind: KeyErrorKind) {
     for (name, line) in [
         ("Sec-WebSocket-Key1", "zqxj4 @1  46546xW%0l 1 5"),
         ("Sec-WebSocket-Key2", "zqxj12998 5 Y3 1  .P00"),
     ] {
         let bytes = edit(HEAD_76, line, value);
-        let config = CONFIG.max_line(16 * 1024).max_head(32 * 1024);
-        refused(value, config, &bytes, Key { name, fault }, Some(400));
+        let config = CONFIG
+            .max_header_line_len(16 * 1024)
+            .max_head_len(32 * 1024);
+        refused(
+            value,
+            config,
+            &bytes,
+            InvalidKeyNumber { name, kind },
+            Some(400),
+        );
     }
 }
 
@@ -587,7 +596,7 @@ fn key_3_no_space() {
         "12\u{a0}",
         "4294967296",
     ] {
-        refuses_key(key, KeyFault::NoSpaces);
+        refuses_key(key, KeyErrorKind::NoSpaces);
     }
 }
 
@@ -601,7 +610,7 @@ fn key_4_not_a_multiple() {
         ("1 0 1", 101, 2),
         ("4294967295  ", 4_294_967_295, 2),
     ] {
-        refuses_key(key, KeyFault::NotMultiple { number, spaces });
+        refuses_key(key, KeyErrorKind::NotMultiple { number, spaces });
     }
 }
 
@@ -616,7 +625,7 @@ fn key_5_too_big() {
         "18446744073709551617 ",
         &many,
     ] {
-        refuses_key(key, KeyFault::TooBig);
+        refuses_key(key, KeyErrorKind::TooBig);
     }
 }
 
@@ -628,7 +637,7 @@ fn key_6_no_digit() {
         "x ",
         "\u{661} \u{ff11} \u{b2}",
     ] {
-        refuses_key(key, KeyFault::NoDigits);
+        refuses_key(key, KeyErrorKind::NoDigits);
     }
 }
 
@@ -654,7 +663,7 @@ fn rq_19_a_head_that_is_too_long() {
         refused("head", CONFIG, &fill(length), error, Some(431));
     }
     let endless = [b"GET / HTTP/1.1\r\n", &b"X: zqxj\r\n".repeat(9)[..]].concat();
-    let config = CONFIG.max_head(endless.len() - 1);
+    let config = CONFIG.max_head_len(endless.len() - 1);
     let limit = endless.len() as u32 - 1;
     refused(
         "unfinished",
@@ -717,7 +726,7 @@ fn rq_20_the_end_of_input_in_the_head_gets_no_answer() {
         for end in 0..head.len() {
             let conn = Connection::server(&CONFIG);
             let story = tell(conn, &head.as_bytes()[..end], &[], true);
-            let eof = Said::Closed(Closed::Eof(Phase::Opening));
+            let eof = Said::Closed(Closed::Eof(Phase::Handshaking));
             assert_eq!(story.said, [eof], "at {end}");
             assert_eq!(show(story.sent), "");
         }
@@ -902,7 +911,7 @@ fn rq_11_a_control_at_any_place_of_a_value() {
                     b'\r' => Some(BareCr),
                     _ => is_control(byte).then_some(Value),
                 };
-                let wrong = wrong.map(|wrong| fault((front.len() + at) as u32, wrong));
+                let wrong = wrong.map(|wrong| kind((front.len() + at) as u32, wrong));
                 let heard = match Connection::server(&config).receive(&mut &mut head[..]) {
                     Some(Event::Request(_)) => None,
                     Some(Event::Closed(Closed::Protocol(error))) => Some(error),
@@ -1016,7 +1025,7 @@ fn a_plain_request_is_handed_over_where_that_is_on() {
 
     // What is malformed is refused all the same.
     let post = edit(get, "GET", "POST");
-    refused("POST", config, &post, Method, Some(405));
+    refused("POST", config, &post, UnsupportedMethod, Some(405));
     let (body, at) = edit_marked(get, "\r\n\r\n", "\r\n^Content-Length: 4\r\n\r\n");
     let error = header("Content-Length", at, Invalid);
     refused("body", config, &body, error, Some(400));

@@ -7,8 +7,8 @@ use std::time::Duration;
 use common::pair::answer_to;
 use common::*;
 use hybi::{
-    Accept, Close, Closed, Config, Connection, Dialect, Dialects, Event, Phase, ProtocolError,
-    Refused, Response, Role, Target,
+    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
+    Phase, ProtocolError, Refused, Response, Role,
 };
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ fn open_75() -> [Teller<'static>; 2] {
 }
 
 fn clean() -> Said {
-    Said::Closed(Closed::Clean(Close::new()))
+    Said::Closed(Closed::Clean(Close::EMPTY))
 }
 
 fn eof(phase: Phase) -> Said {
@@ -60,9 +60,15 @@ fn assert_over(teller: &mut Teller) {
         teller.feed(bytes);
         teller.eof();
         assert_eq!(teller.conn.send_text("a"), Err(Refused::Closing));
-        assert_eq!(teller.conn.frame_text("a").err(), Some(Refused::Closing));
-        assert_eq!(teller.conn.close(&Close::new()), Err(Refused::Closing));
-        assert_eq!(teller.conn.accept(&Accept::new()), Err(Refused::NoRequest));
+        assert_eq!(
+            teller.conn.send_text_vectored("a").err(),
+            Some(Refused::Closing)
+        );
+        assert_eq!(teller.conn.close(&Close::EMPTY), Err(Refused::Closing));
+        assert_eq!(
+            teller.conn.accept(&AcceptOptions::new()),
+            Err(Refused::NoRequest)
+        );
         assert_eq!(teller.conn.tick(Duration::from_secs(1_000_000)), None);
     }
     assert_eq!(teller.said(), []);
@@ -103,7 +109,7 @@ fn cl_2_done_comes_after_the_flush_and_after_closed_was_taken() {
     // Flushed before the event is taken.
     for teller in open_75() {
         let mut conn = teller.conn;
-        conn.close(&Close::new()).unwrap();
+        conn.close(&Close::EMPTY).unwrap();
         assert!(conn.closed().is_some() && !conn.wants_write());
         assert!(!conn.is_done());
         assert!(matches!(
@@ -118,15 +124,18 @@ fn cl_2_done_comes_after_the_flush_and_after_closed_was_taken() {
 fn cl_1_cl_3_we_close_first_and_messages_still_come() {
     for mut teller in open_76() {
         teller.conn.send_text("last").unwrap();
-        teller.conn.close(&Close::new()).unwrap();
+        teller.conn.close(&Close::EMPTY).unwrap();
         teller.drain();
         assert_eq!(teller.sent(), b"\x00last\xff\xff\x00");
         assert_eq!(teller.conn.closed(), None);
 
         assert_eq!(teller.conn.send_text("more"), Err(Refused::Closing));
-        assert_eq!(teller.conn.frame_text("more").err(), Some(Refused::Closing));
+        assert_eq!(
+            teller.conn.send_text_vectored("more").err(),
+            Some(Refused::Closing)
+        );
         assert!(teller.conn.send_binary(b"more").is_err());
-        assert_eq!(teller.conn.close(&Close::new()), Err(Refused::Closing));
+        assert_eq!(teller.conn.close(&Close::EMPTY), Err(Refused::Closing));
         assert!(teller.conn.wants_read());
 
         teller.feed(b"\x00a\xff\x42x\xff\x80\x02xx\x00b");
@@ -159,7 +168,7 @@ fn cl_4_what_follows_the_peers_close_is_discarded() {
 fn cl_5_cl_6_both_close_at_once() {
     let [mut client, mut server] = open_76();
     for end in [&mut client, &mut server] {
-        end.conn.close(&Close::new()).unwrap();
+        end.conn.close(&Close::EMPTY).unwrap();
         end.drain();
     }
     let (from_client, from_server) = (client.sent(), server.sent());
@@ -178,7 +187,7 @@ fn cl_7_ff_and_00_in_two_reads() {
     for closing in [false, true] {
         for mut teller in open_76() {
             if closing {
-                teller.conn.close(&Close::new()).unwrap();
+                teller.conn.close(&Close::EMPTY).unwrap();
             }
             teller.feed(b"\xff");
             teller.feed(b"");
@@ -219,7 +228,7 @@ fn fr_8_frames_that_look_like_a_close_are_none() {
 #[test]
 fn cl_8_a_code_and_a_reason_are_not_sent() {
     for mut teller in open_76() {
-        teller.conn.close(&Close::with(1001, "going away")).unwrap();
+        teller.conn.close(&Close::new(1001, "going away")).unwrap();
         teller.feed(b"");
         assert_eq!(teller.sent(), b"\xff\x00");
         teller.feed(b"\xff\x00");
@@ -227,7 +236,7 @@ fn cl_8_a_code_and_a_reason_are_not_sent() {
         assert_eq!(teller.said(), [clean()]);
     }
     for mut teller in open_75() {
-        teller.conn.close(&Close::with(1001, "going away")).unwrap();
+        teller.conn.close(&Close::new(1001, "going away")).unwrap();
         teller.feed(b"");
         assert_eq!(teller.sent(), b"");
     }
@@ -242,7 +251,7 @@ fn cl_8_the_end_of_input_without_a_close_frame_is_not_clean() {
         assert_over(&mut teller);
     }
     for mut teller in open_76() {
-        teller.conn.close(&Close::new()).unwrap();
+        teller.conn.close(&Close::EMPTY).unwrap();
         teller.eof();
         assert_eq!(teller.said(), [eof(Phase::Closing)]);
         assert_over(&mut teller);
@@ -258,8 +267,8 @@ fn cl_10_a_message_cut_by_the_end_of_input_is_never_delivered() {
         teller.conn.receive_eof();
         while let Some(event) = teller.conn.receive(&mut input) {
             match event {
-                Event::Text(piece) => whole += usize::from(piece.is_last()),
-                Event::Closed(why) => assert_eq!(why, Closed::Eof(Phase::Frame)),
+                Event::Text(piece) => whole += usize::from(piece.is_final()),
+                Event::Closed(why) => assert_eq!(why, Closed::Eof(Phase::InMessage)),
                 other => panic!("{other:?}"),
             }
         }
@@ -291,10 +300,10 @@ fn cl_12_what_was_queued_before_the_end_of_input_is_still_flushed() {
 fn cl_20_h75_8_closing_is_dropping_the_transport() {
     for mut teller in open_75() {
         teller.conn.send_text("last").unwrap();
-        teller.conn.close(&Close::new()).unwrap();
+        teller.conn.close(&Close::EMPTY).unwrap();
         assert_eq!(teller.conn.transmit(), b"\x00last\xff");
         teller.feed(b"\x00not read any more\xff");
-        assert_eq!(teller.said(), [Said::Closed(Closed::Local)]);
+        assert_eq!(teller.said(), [Said::Closed(Closed::LocallyClosed)]);
         assert_eq!(teller.sent(), b"\x00last\xff");
         assert_over(&mut teller);
     }
@@ -315,9 +324,12 @@ fn cl_20_fr_9_ff_00_closes_nothing() {
 fn fr_16_nothing_follows_a_fatal_error() {
     let bad = |bytes: &[u8], error: ProtocolError| (bytes.to_vec(), error);
     for (bytes, error) in [
-        bad(&[0x80; 11], ProtocolError::Length { at: 10 }),
-        bad(b"\x00\xc3(", ProtocolError::Utf8 { at: 0 }),
-        bad(b"\x66", ProtocolError::UnknownFrame { kind: 0x66 }),
+        bad(&[0x80; 11], ProtocolError::InvalidLength { at: 10 }),
+        bad(b"\x00\xc3(", ProtocolError::InvalidUtf8 { at: 0 }),
+        bad(
+            b"\x66",
+            ProtocolError::UnknownFrameType { frame_type: 0x66 },
+        ),
         bad(
             b"\x00abcdef",
             ProtocolError::FrameTooLong { at: 6, limit: 5 },
@@ -326,14 +338,14 @@ fn fr_16_nothing_follows_a_fatal_error() {
         let config = Config::new()
             .strict_utf8(true)
             .strict_frames(true)
-            .max_frame(5);
+            .max_frame_len(5);
         for role in ROLES {
             for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
                 for closing in [false, dialect == Dialect::Hixie76] {
                     let conn = Connection::established(&config, role, dialect, [0; 32]);
                     let mut teller = Teller::new(conn);
                     if closing {
-                        teller.conn.close(&Close::new()).unwrap();
+                        teller.conn.close(&Close::EMPTY).unwrap();
                         teller.drain();
                         assert_eq!(teller.sent(), b"\xff\x00");
                     }
@@ -371,17 +383,17 @@ fn conversations() -> Vec<(Connection, Vec<Part>)> {
             Dialect::Hixie75 => DRAFT_75_HEAD.into(),
             _ => [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3].concat(),
         };
-        let target = Target::new("ws://example.com/demo")
+        let target = ClientRequest::new("ws://example.com/demo")
             .unwrap()
-            .dialect(dialect);
+            .with_dialect(dialect);
         let mut client = Connection::client(&Config::new(), &target, [3; 32]);
         let reply = answer_to(&mut client);
         let config = Config::new().dialects(Dialects::ALL);
         for (conn, opening) in [(client, reply), (Connection::server(&config), server)] {
-            let mut parts = vec![(opening, Phase::Opening)];
-            parts.extend(frames.map(|frame| (frame.to_vec(), Phase::Frame)));
+            let mut parts = vec![(opening, Phase::Handshaking)];
+            parts.extend(frames.map(|frame| (frame.to_vec(), Phase::InMessage)));
             if dialect == Dialect::Hixie76 {
-                parts.push((b"\xff\x00".to_vec(), Phase::Frame));
+                parts.push((b"\xff\x00".to_vec(), Phase::InMessage));
             }
             all.push((conn, parts));
         }
@@ -393,7 +405,7 @@ fn conversations() -> Vec<(Connection, Vec<Part>)> {
 fn cl_11_h76_19_the_end_of_file_at_every_byte() {
     for which in 0..4 {
         let parts = conversations().remove(which).1;
-        let mut phases = vec![Phase::Opening];
+        let mut phases = vec![Phase::Handshaking];
         for (bytes, phase) in &parts {
             phases.extend(vec![*phase; bytes.len() - 1]);
             phases.push(Phase::Open);
@@ -426,7 +438,7 @@ fn cl_11_the_end_of_file_at_every_byte_while_closing() {
     let between = [0, 7, 9, 12, 17];
     for end in 0..=frames.len() {
         for mut teller in open_76() {
-            teller.conn.close(&Close::new()).unwrap();
+            teller.conn.close(&Close::EMPTY).unwrap();
             teller.feed(&frames[..end]);
             teller.eof();
             let said = teller.said();
@@ -437,7 +449,7 @@ fn cl_11_the_end_of_file_at_every_byte_while_closing() {
                 assert_eq!(last, &eof(Phase::Closing), "{end} bytes");
             } else {
                 // In the middle of a frame and closing: both are true.
-                let phases = [Phase::Closing, Phase::Frame];
+                let phases = [Phase::Closing, Phase::InMessage];
                 assert!(phases.map(eof).contains(last), "{end} bytes: {last:?}");
             }
             assert_eq!(teller.sent(), b"\xff\x00");
@@ -461,15 +473,15 @@ fn cl_11_the_end_of_file_while_a_request_waits() {
     teller.eof();
     teller.eof();
     assert_eq!((teller.said(), teller.sent()), (vec![], vec![]));
-    teller.conn.accept(&Accept::new()).unwrap();
+    teller.conn.accept(&AcceptOptions::new()).unwrap();
     teller.eof();
-    assert_eq!(teller.said(), [eof(Phase::Opening)]);
+    assert_eq!(teller.said(), [eof(Phase::Handshaking)]);
     assert_eq!(teller.sent(), DRAFT_76_REPLY.as_bytes());
     assert_over(&mut teller);
 
     let mut teller = waiting(DRAFT_75_HEAD);
     teller.eof();
-    teller.conn.accept(&Accept::new()).unwrap();
+    teller.conn.accept(&AcceptOptions::new()).unwrap();
     teller.eof();
     assert_eq!(
         teller.said(),
@@ -521,10 +533,10 @@ fn cl_13_a_server_closes_before_its_reply_has_begun() {
     plain.feed(b"GET /demo HTTP/1.1\r\nHost: example.com\r\n\r\n");
     assert_eq!(plain.said(), [Said::Request(None, "/demo".into())]);
     for mut teller in [fresh, policy, head, waiting_75, waiting_76, ended, plain] {
-        teller.conn.close(&Close::with(1001, "demo")).unwrap();
-        assert_eq!(teller.conn.close(&Close::new()), Err(Refused::Closing));
+        teller.conn.close(&Close::new(1001, "demo")).unwrap();
+        assert_eq!(teller.conn.close(&Close::EMPTY), Err(Refused::Closing));
         teller.feed(DRAFT_76_KEY3);
-        assert_eq!(teller.said(), [Said::Closed(Closed::Local)]);
+        assert_eq!(teller.said(), [Said::Closed(Closed::LocallyClosed)]);
         assert_error(&teller.sent(), 503);
         assert_over(&mut teller);
     }
@@ -535,24 +547,27 @@ fn cl_13_px_4_a_server_closes_when_its_reply_has_begun() {
     for key3 in 0..8 {
         for flushed in [false, true] {
             let mut teller = waiting(DRAFT_76_HEAD);
-            teller.conn.accept(&Accept::new()).unwrap();
+            teller.conn.accept(&AcceptOptions::new()).unwrap();
             if flushed {
                 teller.drain();
             }
             let mut bytes = DRAFT_76_KEY3[..key3].to_vec();
             assert!(teller.conn.receive(&mut &mut bytes[..]).is_none());
-            teller.conn.close(&Close::new()).unwrap();
+            teller.conn.close(&Close::EMPTY).unwrap();
             teller.feed(&DRAFT_76_KEY3[key3..]);
-            assert_eq!(teller.said(), [Said::Closed(Closed::Local)]);
+            assert_eq!(teller.said(), [Said::Closed(Closed::LocallyClosed)]);
             assert_eq!(teller.sent(), DRAFT_76_REPLY.as_bytes());
             assert_over(&mut teller);
         }
     }
     let mut teller = waiting(DRAFT_75_HEAD);
-    teller.conn.accept(&Accept::new()).unwrap();
-    teller.conn.close(&Close::new()).unwrap();
+    teller.conn.accept(&AcceptOptions::new()).unwrap();
+    teller.conn.close(&Close::EMPTY).unwrap();
     teller.feed(b"\x00Hi\xff");
-    assert_eq!(teller.said().last(), Some(&Said::Closed(Closed::Local)));
+    assert_eq!(
+        teller.said().last(),
+        Some(&Said::Closed(Closed::LocallyClosed))
+    );
     assert_eq!(teller.sent(), DRAFT_75_REPLY.as_bytes());
     assert_over(&mut teller);
 }
@@ -560,9 +575,9 @@ fn cl_13_px_4_a_server_closes_when_its_reply_has_begun() {
 #[test]
 fn cl_13_a_client_that_closes_before_it_is_open_writes_nothing() {
     for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
-        let target = Target::new("ws://example.com/demo")
+        let target = ClientRequest::new("ws://example.com/demo")
             .unwrap()
-            .dialect(dialect);
+            .with_dialect(dialect);
         let client = || Connection::client(&Config::new(), &target, [3; 32]);
         let reply = answer_to(&mut client());
         // Nothing, a part or all of the request was sent, and of the reply all but its end came.
@@ -573,10 +588,10 @@ fn cl_13_a_client_that_closes_before_it_is_open_writes_nothing() {
                 let mut bytes = reply[..came].to_vec();
                 assert!(teller.conn.receive(&mut &mut bytes[..]).is_none());
                 let before = teller.conn.transmit().to_vec();
-                teller.conn.close(&Close::new()).unwrap();
-                assert_eq!(teller.conn.close(&Close::new()), Err(Refused::Closing));
+                teller.conn.close(&Close::EMPTY).unwrap();
+                assert_eq!(teller.conn.close(&Close::EMPTY), Err(Refused::Closing));
                 teller.feed(&reply[came..]);
-                assert_eq!(teller.said(), [Said::Closed(Closed::Local)]);
+                assert_eq!(teller.said(), [Said::Closed(Closed::LocallyClosed)]);
                 // No more, at least, than the request that was pending.
                 let wrote = teller.sent();
                 assert!(wrote.is_empty() || wrote == before);
@@ -605,9 +620,9 @@ fn openings() -> Vec<Teller<'static>> {
         teller.feed(bytes);
         teller
     };
-    let target = Target::new("ws://example.com/demo")
+    let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
-        .dialect(Dialect::Hixie76);
+        .with_dialect(Dialect::Hixie76);
     let client = |came: fn(usize) -> usize| {
         let mut conn = Connection::client(&Config::new(), &target, [3; 32]);
         let reply = answer_to(&mut conn);
@@ -648,7 +663,7 @@ fn h76_19_the_opening_times_out_in_every_step() {
         assert_eq!(teller.conn.closed(), None);
         assert_at_once(teller.conn.tick(start + 10 * SECOND));
         teller.feed(b"");
-        let timed_out = Closed::TimedOut(Phase::Opening);
+        let timed_out = Closed::TimedOut(Phase::Handshaking);
         assert_eq!(teller.said(), [Said::Closed(timed_out)]);
         assert_over(&mut teller);
     }
@@ -666,7 +681,7 @@ fn h76_19_bytes_that_come_do_not_put_the_timeout_off() {
     teller.conn.tick(10 * SECOND);
     assert_eq!(
         teller.conn.closed(),
-        Some(&Closed::TimedOut(Phase::Opening))
+        Some(&Closed::TimedOut(Phase::Handshaking))
     );
 
     let config = Config::new().handshake_timeout(3 * SECOND);
@@ -684,7 +699,7 @@ fn h76_19_bytes_that_come_do_not_put_the_timeout_off() {
 fn cl_9_the_peers_close_is_awaited_for_so_long() {
     for mut teller in open_76() {
         assert_eq!(teller.conn.tick(SECOND), None);
-        teller.conn.close(&Close::new()).unwrap();
+        teller.conn.close(&Close::EMPTY).unwrap();
         teller.drain();
         // Five seconds by default, from the first tick on; messages do not put it off.
         assert_eq!(teller.conn.tick(7 * SECOND), Some(5 * SECOND));
@@ -699,7 +714,7 @@ fn cl_9_the_peers_close_is_awaited_for_so_long() {
         assert_over(&mut teller);
     }
     for mut teller in open_76() {
-        teller.conn.close(&Close::new()).unwrap();
+        teller.conn.close(&Close::EMPTY).unwrap();
         teller.conn.tick(SECOND);
         teller.feed(b"\xff\x00");
         assert_eq!(teller.conn.tick(100 * SECOND), None);
@@ -731,7 +746,7 @@ fn cl_9_the_peer_that_does_not_take_the_last_bytes_is_left() {
 fn cl_9_the_answer_and_then_the_last_bytes_have_a_timeout_each() {
     for teller in open_76() {
         let mut conn = teller.conn;
-        conn.close(&Close::new()).unwrap();
+        conn.close(&Close::EMPTY).unwrap();
         assert_eq!(conn.tick(SECOND), Some(5 * SECOND));
         assert_at_once(conn.tick(6 * SECOND));
         assert!(matches!(
@@ -770,20 +785,20 @@ fn tick_is_none_where_nothing_is_awaited_and_short_where_an_event_is_ready() {
         let wait = teller.conn.tick(SECOND);
         if waits {
             assert_eq!(wait, Some(10 * SECOND));
-            teller.conn.accept(&Accept::new()).unwrap();
+            teller.conn.accept(&AcceptOptions::new()).unwrap();
         }
         assert_at_once(teller.conn.tick(SECOND));
     }
     // Accepted, and Open was not taken.
     let mut teller = waiting(DRAFT_75_HEAD);
-    teller.conn.accept(&Accept::new()).unwrap();
+    teller.conn.accept(&AcceptOptions::new()).unwrap();
     assert_at_once(teller.conn.tick(SECOND));
     teller.feed(b"");
     assert_eq!(teller.said(), [Said::Open(Dialect::Hixie75)]);
     assert_eq!(teller.conn.tick(SECOND), None);
     // Closed, and that was not taken.
     for mut teller in open_75() {
-        teller.conn.close(&Close::new()).unwrap();
+        teller.conn.close(&Close::EMPTY).unwrap();
         assert_at_once(teller.conn.tick(SECOND));
     }
 }
@@ -840,7 +855,7 @@ fn a_connection_is_open_from_open_to_its_end() {
             server.receive(&mut &mut head[..]),
             Some(Event::Request(_))
         ));
-        server.accept(&Accept::new()).unwrap();
+        server.accept(&AcceptOptions::new()).unwrap();
         assert!(!server.is_open());
         let mut key3 = DRAFT_76_KEY3.to_vec();
         assert!(matches!(
@@ -851,7 +866,7 @@ fn a_connection_is_open_from_open_to_its_end() {
         server
     };
     let mut closing = opened();
-    closing.close(&Close::new()).unwrap();
+    closing.close(&Close::EMPTY).unwrap();
     assert!(!closing.is_open());
     let mut over = opened();
     over.receive_eof();
@@ -886,9 +901,9 @@ fn a_second_of_rest_begins_anew_with_what_is_sent() {
 fn what_closed_displays_and_its_source() {
     use std::error::Error;
     for (phase, words) in [
-        (Phase::Opening, "in the opening handshake"),
+        (Phase::Handshaking, "in the opening handshake"),
         (Phase::Open, "between two frames"),
-        (Phase::Frame, "in the middle of a frame or message"),
+        (Phase::InMessage, "in the middle of a frame or message"),
         (Phase::Closing, "in the closing handshake"),
     ] {
         let closed = Closed::Eof(phase);
@@ -900,7 +915,7 @@ fn what_closed_displays_and_its_source() {
         let closed = Closed::TimedOut(phase);
         assert_eq!(closed.to_string(), format!("timed out {words}"));
     }
-    let error = ProtocolError::Masked;
+    let error = ProtocolError::MaskedFrameFromServer;
     let closed = Closed::Protocol(error);
     let source = closed.source().and_then(|source| source.downcast_ref());
     assert_eq!(source, Some(&error));
@@ -925,7 +940,7 @@ proptest! {
             .dialects(Dialects::ALL)
             .handshake_timeout(timeout)
             .close_timeout(timeout / 2);
-        let target = Target::new("ws://example.com/demo").unwrap().dialect(Dialect::Hixie76);
+        let target = ClientRequest::new("ws://example.com/demo").unwrap().with_dialect(Dialect::Hixie76);
         let mut conn = match which {
             0 => Connection::client(&config, &target, [3; 32]),
             1 => Connection::established(&config, Role::Server, Dialect::Hixie75, [0; 32]),
@@ -949,11 +964,11 @@ proptest! {
                         closed += usize::from(matches!(event, Event::Closed(_)));
                     }
                 }
-                Step::Accept => drop(conn.accept(&Accept::new())),
+                Step::Accept => drop(conn.accept(&AcceptOptions::new())),
                 Step::Respond => drop(conn.respond(&Response::new(404))),
                 Step::Send => drop(conn.send_text("a")),
                 Step::Advance => conn.advance(conn.transmit().len() / 2),
-                Step::Close => drop(conn.close(&Close::new())),
+                Step::Close => drop(conn.close(&Close::EMPTY)),
                 Step::Eof => conn.receive_eof(),
                 Step::Tick(time) => {
                     now = now.saturating_add(time);

@@ -27,7 +27,9 @@ use common::rfc::{
     contents, header, masked, may_be_sent, ping, pong, story, text,
 };
 use common::*;
-use hybi::{Accept, Close, Closed, Config, Connection, Dialect, Event, Request, Role, Target};
+use hybi::{
+    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Event, Request, Role,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tungstenite::error::ProtocolError;
@@ -83,10 +85,10 @@ fn sent(bytes: &[u8]) -> (Vec<Vec<u8>>, Option<Option<u16>>) {
 
 /// Our server's end.
 fn ours(dialect: Dialect, bytes: &[u8], cuts: &[usize], closes: bool) -> Outcome {
-    let config = Config::new().max_frame(LIMIT as u64);
+    let config = Config::new().max_frame_len(LIMIT as u64);
     let mut conn = Connection::established(&config, Role::Server, dialect, [0; 32]);
     if closes {
-        conn.close(&Close::with(1001, "")).unwrap();
+        conn.close(&Close::new(1001, "")).unwrap();
     }
     let mut story = story(conn, bytes, cuts, true);
     let why = story.said.pop();
@@ -338,17 +340,17 @@ fn good() -> impl Strategy<Value = Sent> {
     ]
 }
 
-fn fault() -> impl Strategy<Value = Sent> {
-    let fault = prop::sample::select(&FAULTS[..]);
-    (fault, any::<u8>()).prop_map(|(fault, n)| Sent::Fault(fault, n))
+fn kind() -> impl Strategy<Value = Sent> {
+    let kind = prop::sample::select(&FAULTS[..]);
+    (kind, any::<u8>()).prop_map(|(kind, n)| Sent::Fault(kind, n))
 }
 
-/// Good ones, then perhaps a close frame or a fault, then what is not to be looked at.
+/// Good ones, then perhaps a close frame or a kind, then what is not to be looked at.
 fn conversation() -> impl Strategy<Value = Vec<Sent>> {
     let good_ones = || prop::collection::vec(good(), 0..5);
     let turn = prop_oneof![
         2 => close().prop_map(Some),
-        4 => fault().prop_map(Some),
+        4 => kind().prop_map(Some),
         1 => Just(None),
     ];
     (good_ones(), turn, good_ones()).prop_map(|(mut all, turn, after)| {
@@ -410,14 +412,14 @@ impl<F: FnMut(u64) -> Form> Writer<F> {
                     }
                 }
             }
-            Sent::Fault(fault, n) => self.fault(*fault, *n),
+            Sent::Fault(kind, n) => self.kind(*kind, *n),
         }
     }
 
     /// One thing is wrong with it, and one only.
-    fn fault(&mut self, fault: Fault, n: u8) {
+    fn kind(&mut self, kind: Fault, n: u8) {
         let pick = |from: &[u8]| from[usize::from(n) % from.len()];
-        match fault {
+        match kind {
             Fault::ReservedBits => {
                 let bits = 0x10 * (1 + n % 7);
                 self.frame(bits | pick(&[TEXT, BINARY, PING, PONG, TEXT_PART]), "a");
@@ -629,16 +631,16 @@ fn may_hold_a_long_control_frame(bytes: &[u8]) -> bool {
     bytes.windows(2).any(is_one)
 }
 
-/// Each fault by itself, so that none goes untried.
+/// Each kind by itself, so that none goes untried.
 #[test]
 fn the_same_of_each_fault() {
-    for fault in FAULTS {
+    for kind in FAULTS {
         for n in 0..=255 {
             let hello = Sent::Control(PING, b"Hello".to_vec());
-            let bytes = write(&[hello.clone(), Sent::Fault(fault, n), hello], 1);
+            let bytes = write(&[hello.clone(), Sent::Fault(kind, n), hello], 1);
             let ours = ours(Rfc6455, &bytes, &[], false);
-            assert_eq!(ours, theirs(&bytes, &[], false), "{fault:?} {n}");
-            assert!(matches!(ours.end, End::Failed(_)), "{fault:?} {n}");
+            assert_eq!(ours, theirs(&bytes, &[], false), "{kind:?} {n}");
+            assert!(matches!(ours.end, End::Failed(_)), "{kind:?} {n}");
             assert_eq!(ours.heard, [ping("Hello")]);
         }
     }
@@ -715,7 +717,8 @@ fn send(conn: &mut Connection, message: &Sent) -> Option<Said> {
                 return Some(text(&whole));
             }
             for (i, part) in parts.iter().enumerate() {
-                conn.send_binary_part(part, i + 1 == parts.len()).unwrap();
+                conn.send_binary_fragment(part, i + 1 == parts.len())
+                    .unwrap();
             }
             Some(binary(whole))
         }
@@ -770,7 +773,7 @@ proptest! {
         for message in &messages {
             expected.extend(send(&mut conn, message));
         }
-        conn.close(&Close::with(1000, "bye")).unwrap();
+        conn.close(&Close::new(1000, "bye")).unwrap();
         let heard = heard_by_theirs(common::rfc::other(role), conn.transmit());
         prop_assert_eq!(heard, expected);
     }
@@ -843,9 +846,9 @@ proptest! {
         origin in any::<bool>(),
         seed: [u8; 32],
     ) {
-        let mut target = Target::new(&format!("ws://example.com{resource}")).unwrap();
+        let mut target = ClientRequest::new(&format!("ws://example.com{resource}")).unwrap();
         if origin {
-            target = target.origin("http://example.com").unwrap();
+            target = target.with_origin("http://example.com").unwrap();
         }
         let mut conn = Connection::client(&Config::new(), &target, seed);
         let wire = Wire::new(conn.transmit(), &[]);
@@ -873,7 +876,7 @@ proptest! {
         let request = std::mem::take(&mut shared.0.borrow_mut().1);
         let answer = |conn: &mut Connection, request: &Request| {
             assert_eq!(request.resource(), resource);
-            conn.accept(&Accept::new()).unwrap();
+            conn.accept(&AcceptOptions::new()).unwrap();
         };
         let conn = Connection::server(&Config::new());
         let mut server = Teller::answering(conn, answer);

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use common::rfc::{ROLES, contents, story};
 use common::*;
 use hybi::{
-    Closed, Config, Connection, Dialect, Dialects, Event, HeaderFault, KeyFault, ProtocolError,
-    Role,
+    Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind, KeyErrorKind,
+    ProtocolError, Role,
 };
 use md5::{Digest, Md5};
 
@@ -49,12 +49,16 @@ impl Log {
     fn hear(&mut self, conn: &mut Connection, mut input: &mut [u8]) {
         while let Some(event) = conn.receive(&mut input) {
             match event {
-                Event::Text(piece) => self.piece('t', piece.as_str().as_bytes(), piece.is_last()),
-                Event::Binary(piece) => self.piece('b', piece.as_bytes(), piece.is_last()),
+                Event::Text(piece) => self.piece('t', piece.as_str().as_bytes(), piece.is_final()),
+                Event::Binary(piece) => self.piece('b', piece.as_bytes(), piece.is_final()),
                 Event::Ping(payload) => self.whole('p', 0, payload.as_bytes()),
                 Event::Pong(payload) => self.whole('q', 0, payload.as_bytes()),
-                Event::Discarded(frame) => {
-                    self.whole('d', u64::from(frame.kind()) << 32 | frame.len(), b"");
+                Event::Skipped(frame) => {
+                    self.whole(
+                        'd',
+                        u64::from(frame.frame_type()) << 32 | frame.payload_len(),
+                        b"",
+                    );
                 }
                 Event::Closed(why) => {
                     assert_eq!(self.closed.replace(why), None);
@@ -248,13 +252,13 @@ fn hixie(dialect: Dialect) {
                 true,
                 false,
                 2,
-                ["Discarded", "FrameTooLong", "Text", "Utf8"],
+                ["Discarded", "FrameTooLong", "Text", "InvalidUtf8"],
             ),
             (
                 false,
                 true,
                 1,
-                ["Eof", "FrameTooLong", "Text", "UnknownFrame"],
+                ["Eof", "FrameTooLong", "Text", "UnknownFrameType"],
             ),
         ] {
             let rules = reference::Rules {
@@ -333,8 +337,8 @@ const FROM_CLIENT: [&[u8]; 11] = [
 /// What comes of them, at either end.
 const HEARD: [&str; 12] = [
     "Clean",
-    "CloseCode",
-    "CloseLength",
+    "InvalidCloseCode",
+    "InvalidCloseLength",
     "Control",
     "Eof",
     "FrameTooLong",
@@ -343,7 +347,7 @@ const HEARD: [&str; 12] = [
     "ReservedBits",
     "Text",
     "Unfinished",
-    "Utf8",
+    "InvalidUtf8",
 ];
 
 fn hybi(dialect: Dialect) {
@@ -370,9 +374,9 @@ fn hybi(dialect: Dialect) {
         );
         let heard = |name| all.heard.contains(name);
         assert!(HEARD.into_iter().all(heard), "{:?}", all.heard);
-        assert_eq!(heard("Masked"), role == Role::Client); // HY-5
-        assert_eq!(heard("Unmasked"), role == Role::Server);
-        assert_eq!(heard("Length"), dialect == Rfc6455); // HY-6
+        assert_eq!(heard("MaskedFrameFromServer"), role == Role::Client); // HY-5
+        assert_eq!(heard("UnmaskedFrameFromClient"), role == Role::Server);
+        assert_eq!(heard("InvalidLength"), dialect == Rfc6455); // HY-6
         // Three frames take six bytes.
         assert_eq!(heard("TooManyFragments"), LENGTH >= 6);
     }
@@ -396,16 +400,16 @@ fn hy_5_hy_6_hy_7_hy_8_rfc_6455() {
 // Keys.
 
 /// KEY-1 to KEY-7, with numbers as long as they come.
-fn part(key: &[u8]) -> Result<u32, KeyFault> {
+fn part(key: &[u8]) -> Result<u32, KeyErrorKind> {
     let count = |is: fn(&u8) -> bool| key.iter().filter(|byte| is(byte)).count() as u32;
     let digits = key.iter().filter(|byte| byte.is_ascii_digit());
     let number = digits.fold(0_u128, |n, byte| 10 * n + u128::from(byte - b'0'));
     match (count(|byte| *byte == b' '), u32::try_from(number)) {
-        (0, _) => Err(KeyFault::NoSpaces),
-        _ if count(u8::is_ascii_digit) == 0 => Err(KeyFault::NoDigits),
-        (_, Err(_)) => Err(KeyFault::TooBig),
+        (0, _) => Err(KeyErrorKind::NoSpaces),
+        _ if count(u8::is_ascii_digit) == 0 => Err(KeyErrorKind::NoDigits),
+        (_, Err(_)) => Err(KeyErrorKind::TooBig),
         (spaces, Ok(number)) if number % spaces > 0 => {
-            Err(KeyFault::NotMultiple { number, spaces })
+            Err(KeyErrorKind::NotMultiple { number, spaces })
         }
         (spaces, Ok(number)) => Ok(number / spaces),
     }
@@ -436,28 +440,28 @@ fn key_1_to_key_8_every_key_of_digits_spaces_and_others() {
                     let sent = [DRAFT_76_REPLY.as_bytes(), &hash.finalize()].concat();
                     assert_eq!(whole.sent, sent, "{}", show(&key));
                 }
-                Err(fault) => {
-                    found[1 + fault_number(fault)] += 1;
+                Err(kind) => {
+                    found[1 + fault_number(kind)] += 1;
                     let name = "Sec-WebSocket-Key1";
-                    let error = ProtocolError::Key { name, fault };
+                    let error = ProtocolError::InvalidKeyNumber { name, kind };
                     assert_eq!(whole.said, [rfc::broken(error)], "{}", show(&key));
                     assert_eq!(whole.sent, refusal(400, VERSIONS).as_bytes());
                 }
             }
         }
     }
-    println!("keys taken and refused, by fault: {found:?}");
+    println!("keys taken and refused, by kind: {found:?}");
     // Only in release they are long enough to be too big.
     let kinds = found.iter().filter(|count| **count > 0).count();
     assert_eq!(kinds, if KEY_LENGTH > 10 { 5 } else { 4 });
 }
 
-fn fault_number(fault: KeyFault) -> usize {
-    match fault {
-        KeyFault::NoSpaces => 0,
-        KeyFault::NoDigits => 1,
-        KeyFault::NotMultiple { .. } => 2,
-        KeyFault::TooBig => 3,
+fn fault_number(kind: KeyErrorKind) -> usize {
+    match kind {
+        KeyErrorKind::NoSpaces => 0,
+        KeyErrorKind::NoDigits => 1,
+        KeyErrorKind::NotMultiple { .. } => 2,
+        KeyErrorKind::TooBig => 3,
         other => panic!("{other}"),
     }
 }
@@ -481,37 +485,37 @@ const TABLE: [(&str, Verdict); 12] = [
     ("-......", Verdict::Plain),
     (
         "+-.....",
-        Verdict::Fault("Connection", HeaderFault::Missing),
+        Verdict::Fault("Connection", HeaderErrorKind::Missing),
     ),
     (
         "++x....",
-        Verdict::Fault("Sec-WebSocket-Version", HeaderFault::Invalid),
+        Verdict::Fault("Sec-WebSocket-Version", HeaderErrorKind::Invalid),
     ),
     (
         "+++-...",
-        Verdict::Fault("Sec-WebSocket-Key", HeaderFault::Missing),
+        Verdict::Fault("Sec-WebSocket-Key", HeaderErrorKind::Missing),
     ),
     ("++++...", Verdict::Versioned),
     (
         "++-+...",
-        Verdict::Fault("Sec-WebSocket-Version", HeaderFault::Missing),
+        Verdict::Fault("Sec-WebSocket-Version", HeaderErrorKind::Missing),
     ),
     (
         "++--x..",
-        Verdict::Fault("Sec-WebSocket-Draft", HeaderFault::Invalid),
+        Verdict::Fault("Sec-WebSocket-Draft", HeaderErrorKind::Invalid),
     ),
     ("++--o++", Verdict::Spoken(Hixie76)),
     (
         "++--o+-",
-        Verdict::Fault("Sec-WebSocket-Key2", HeaderFault::Missing),
+        Verdict::Fault("Sec-WebSocket-Key2", HeaderErrorKind::Missing),
     ),
     (
         "++--o-+",
-        Verdict::Fault("Sec-WebSocket-Key1", HeaderFault::Missing),
+        Verdict::Fault("Sec-WebSocket-Key1", HeaderErrorKind::Missing),
     ),
     (
         "++--+--",
-        Verdict::Fault("Sec-WebSocket-Key1", HeaderFault::Missing),
+        Verdict::Fault("Sec-WebSocket-Key1", HeaderErrorKind::Missing),
     ),
     ("++-----", Verdict::Spoken(Hixie75)),
 ];
@@ -519,7 +523,7 @@ const TABLE: [(&str, Verdict); 12] = [
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Verdict {
     Plain,
-    Fault(&'static str, HeaderFault),
+    Fault(&'static str, HeaderErrorKind),
     Spoken(Dialect),
     /// By the number.
     Versioned,
@@ -608,8 +612,8 @@ fn answer(head: &str, dialects: Dialects) -> Verdict {
         [Said::Request(Some(dialect), _)] => Verdict::Spoken(*dialect),
         [Said::Closed(Closed::Protocol(error))] => match *error {
             ProtocolError::NotWebSocket => Verdict::Plain,
-            ProtocolError::DialectOff(dialect) => Verdict::Off(dialect),
-            ProtocolError::Header { name, fault, .. } => Verdict::Fault(name, fault),
+            ProtocolError::DialectNotEnabled(dialect) => Verdict::Off(dialect),
+            ProtocolError::InvalidHeader { name, kind, .. } => Verdict::Fault(name, kind),
             error => panic!("{error}"),
         },
         said => panic!("{said:?}"),

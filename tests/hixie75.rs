@@ -4,8 +4,8 @@ mod common;
 
 use common::*;
 use hybi::{
-    Accept, Close, Closed, Config, Connection, Dialect, Dialects, Event, HeaderFault, Phase,
-    ProtocolError, Refused, Role, Target,
+    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
+    HeaderErrorKind, Phase, ProtocolError, Refused, Role,
 };
 
 use Dialect::Hixie75;
@@ -32,7 +32,7 @@ fn broken(error: ProtocolError) -> Said {
 
 /// The head gives exactly `reply`, and the connection is open.
 #[track_caller]
-fn converses(config: &Config, accept: Accept<'_>, head: &[u8], reply: &[u8]) {
+fn converses(config: &Config, accept: AcceptOptions<'_>, head: &[u8], reply: &[u8]) {
     let server = Connection::server(config);
     let mut server = Teller::answering(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
@@ -45,13 +45,13 @@ fn converses(config: &Config, accept: Accept<'_>, head: &[u8], reply: &[u8]) {
 fn converses_edited(request: (&str, &str), reply: (&str, &str)) {
     let head = edit(DRAFT_75_HEAD, request.0, request.1);
     let reply = edit(DRAFT_75_REPLY, reply.0, reply.1);
-    converses(&CONFIG, Accept::new(), &head, &reply);
+    converses(&CONFIG, AcceptOptions::new(), &head, &reply);
 }
 
 #[test]
 fn h75_2_h75_3_h75_5_e5_the_conversation_of_section_12() {
     let (head, reply) = (DRAFT_75_HEAD.as_bytes(), DRAFT_75_REPLY.as_bytes());
-    converses(&CONFIG, Accept::new(), head, reply);
+    converses(&CONFIG, AcceptOptions::new(), head, reply);
 }
 
 #[test]
@@ -68,10 +68,10 @@ fn h75_3_origin_and_location_are_repeated_byte_for_byte() {
         ("//example.com/demo\r\n", "//Example.com:8081/demo\r\n"),
     );
     let (head, reply) = (DRAFT_75_HEAD, DRAFT_75_REPLY);
-    let secure = CONFIG.secure(true);
+    let secure = CONFIG.tls(true);
     let location = edit(reply, "ws://", "wss://");
-    converses(&secure, Accept::new(), head.as_bytes(), &location);
-    let accept = Accept::new().authority("public.example.org");
+    converses(&secure, AcceptOptions::new(), head.as_bytes(), &location);
+    let accept = AcceptOptions::new().authority("public.example.org");
     let location = edit(reply, "//example.com/demo", "//public.example.org/demo");
     converses(&CONFIG, accept, head.as_bytes(), &location);
 }
@@ -96,7 +96,7 @@ fn rq_13_the_order_of_the_request_is_free_and_the_replys_is_not() {
         lines[1..].rotate_left(1);
         let head = lines.join("\r\n") + "\r\n\r\n";
         let reply = DRAFT_75_REPLY.as_bytes(); // H75-2
-        converses(&CONFIG, Accept::new(), head.as_bytes(), reply);
+        converses(&CONFIG, AcceptOptions::new(), head.as_bytes(), reply);
     }
 }
 
@@ -127,7 +127,7 @@ fn h75_5_open_comes_with_the_reply_queued() {
     let mut input = &mut bytes[..];
     assert!(matches!(conn.receive(&mut input), Some(Event::Request(_))));
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
-    conn.accept(&Accept::new()).unwrap();
+    conn.accept(&AcceptOptions::new()).unwrap();
     assert_eq!(show(conn.transmit()), show(DRAFT_75_REPLY));
     assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
     conn.send_text("now").unwrap();
@@ -159,11 +159,11 @@ fn fr_9_f13_ff_00_is_a_frame_like_any_other() {
 fn h75_8_cl_20_closing_writes_nothing() {
     for mut end in ends(&CONFIG) {
         end.conn.send_text("last").unwrap();
-        end.conn.close(&Close::with(1000, "bye")).unwrap();
+        end.conn.close(&Close::new(1000, "bye")).unwrap();
         end.feed(b"\x00Hello\xff");
-        assert_eq!(end.said(), [Said::Closed(Closed::Local)]);
+        assert_eq!(end.said(), [Said::Closed(Closed::LocallyClosed)]);
         assert_eq!(show(end.sent()), show(b"\x00last\xff"));
-        assert_eq!(end.conn.close(&Close::new()), Err(Refused::Closing));
+        assert_eq!(end.conn.close(&Close::EMPTY), Err(Refused::Closing));
         end.eof();
         assert_eq!(end.story, Story::default());
         assert!(end.conn.is_done());
@@ -184,15 +184,18 @@ fn h75_8_the_end_of_input_between_frames_is_not_clean() {
 
 #[test]
 fn h75_8_fr_14_after_a_fatal_error_it_is_dropped_with_nothing_written() {
-    let config = CONFIG.max_frame(5).strict_utf8(true).strict_frames(true);
+    let config = CONFIG
+        .max_frame_len(5)
+        .strict_utf8(true)
+        .strict_frames(true);
     let too_long = ProtocolError::FrameTooLong { at: 6, limit: 5 };
     let length_too_long = ProtocolError::FrameTooLong { at: 1, limit: 5 };
-    let unknown = ProtocolError::UnknownFrame { kind: 0x7F };
+    let unknown = ProtocolError::UnknownFrameType { frame_type: 0x7F };
     for (bytes, error) in [
         (&b"\x00\x01\x02\x03\x04\x05\x06"[..], too_long),
         (b"\x80\x06", length_too_long),
         (b"\x7f", unknown),
-        (b"\x00\xc3\x28\xff", ProtocolError::Utf8 { at: 0 }),
+        (b"\x00\xc3\x28\xff", ProtocolError::InvalidUtf8 { at: 0 }),
     ] {
         for mut end in ends(&config) {
             end.feed(bytes);
@@ -206,17 +209,17 @@ fn h75_8_fr_14_after_a_fatal_error_it_is_dropped_with_nothing_written() {
 
 // The client.
 
-fn target() -> Target {
-    plain_target().protocol("sample").unwrap()
+fn target() -> ClientRequest {
+    plain_target().with_protocol("sample").unwrap()
 }
 
-fn plain_target() -> Target {
-    let target = Target::new("ws://example.com/demo").unwrap();
-    let target = target.dialect(Hixie75);
-    target.origin("http://example.com").unwrap()
+fn plain_target() -> ClientRequest {
+    let target = ClientRequest::new("ws://example.com/demo").unwrap();
+    let target = target.with_dialect(Hixie75);
+    target.with_origin("http://example.com").unwrap()
 }
 
-fn client_to(target: &Target) -> Teller<'static> {
+fn client_to(target: &ClientRequest) -> Teller<'static> {
     Teller::new(Connection::client(&Config::new(), target, [0; 32]))
 }
 
@@ -225,9 +228,12 @@ fn h75_1_the_request_byte_for_byte() {
     let conn = client_to(&target()).conn;
     assert_eq!(show(conn.transmit()), show(DRAFT_75_HEAD));
 
-    let target = Target::new("wss://Example.COM:8443/Demo?A").unwrap();
-    let target = target.dialect(Hixie75).header("Cookie", "a=1").unwrap();
-    let target = target.header("Cookie2", "$Version=1").unwrap();
+    let target = ClientRequest::new("wss://Example.COM:8443/Demo?A").unwrap();
+    let target = target
+        .with_dialect(Hixie75)
+        .with_header("Cookie", "a=1")
+        .unwrap();
+    let target = target.with_header("Cookie2", "$Version=1").unwrap();
     let head = "GET /Demo?A HTTP/1.1\r\n\
         Upgrade: WebSocket\r\n\
         Connection: Upgrade\r\n\
@@ -240,7 +246,7 @@ fn h75_1_the_request_byte_for_byte() {
 
 /// What a client says to this head; it writes nothing.
 #[track_caller]
-fn heard_by(target: &Target, head: &[u8]) -> Vec<Said> {
+fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Said> {
     let mut client = client_to(target);
     client.drain();
     client.sent();
@@ -256,7 +262,7 @@ fn heard_by(target: &Target, head: &[u8]) -> Vec<Said> {
 }
 
 #[track_caller]
-fn opens(target: &Target, head: &[u8]) {
+fn opens(target: &ClientRequest, head: &[u8]) {
     assert_eq!(heard_by(target, head), [Said::Open(Hixie75)]);
 }
 
@@ -285,7 +291,7 @@ fn h75_6_the_reply_that_was_asked_for() {
     let Some(Event::Text(piece)) = client.receive(&mut input) else {
         panic!("a frame is there");
     };
-    assert_eq!((piece.as_str(), piece.is_last()), ("Hello", true));
+    assert_eq!((piece.as_str(), piece.is_final()), ("Hello", true));
 }
 
 #[test]
@@ -325,7 +331,7 @@ fn h75_6_the_first_line_is_compared_byte_by_byte() {
     ] {
         let line = "HTTP/1.1 101 Web Socket Protocol Handshake";
         let (head, at) = edit_marked(DRAFT_75_REPLY, line, other);
-        fails(&head, ProtocolError::StartLine { at });
+        fails(&head, ProtocolError::InvalidStartLine { at });
     }
 }
 
@@ -347,8 +353,8 @@ fn h75_6_the_second_and_third_line_say_what_they_have_to() {
         ]);
         for wrong in lines {
             let head = reply_with(&line(name, right), &wrong);
-            let (at, fault) = (at(&head, &wrong) + 2, HeaderFault::Mismatch);
-            fails(&head, ProtocolError::Header { name, at, fault });
+            let (at, kind) = (at(&head, &wrong) + 2, HeaderErrorKind::Mismatch);
+            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
     }
 }
@@ -357,8 +363,8 @@ fn h75_6_the_second_and_third_line_say_what_they_have_to() {
 fn h75_6_the_second_and_third_line_are_there() {
     for (name, value) in LINES {
         let head = reply_with(&line(name, value), "\r\n");
-        let (at, fault) = (head.len() as u32, HeaderFault::Missing);
-        fails(&head, ProtocolError::Header { name, at, fault });
+        let (at, kind) = (head.len() as u32, HeaderErrorKind::Missing);
+        fails(&head, ProtocolError::InvalidHeader { name, at, kind });
     }
 }
 
@@ -366,10 +372,10 @@ fn h75_6_the_second_and_third_line_are_there() {
 fn h75_6_a_reply_of_one_line_lacks_the_second() {
     let head = b"HTTP/1.1 101 Web Socket Protocol Handshake\r\n\r\n";
     let said = heard_by(&target(), head);
-    let error = ProtocolError::Header {
+    let error = ProtocolError::InvalidHeader {
         name: "Upgrade",
         at: head.len() as u32,
-        fault: HeaderFault::Missing,
+        kind: HeaderErrorKind::Missing,
     };
     assert_eq!(said, [broken(error)]);
 }
@@ -387,14 +393,14 @@ fn h75_6_each_field_is_there_once_under_its_own_name() {
         let right = line(name, value);
         for without in ["\r\n", &line(&format!("Sec-{name}"), value)] {
             let head = reply_with(&right, without);
-            let (at, fault) = (head.len() as u32, HeaderFault::Missing);
-            fails(&head, ProtocolError::Header { name, at, fault });
+            let (at, kind) = (head.len() as u32, HeaderErrorKind::Missing);
+            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
         for again in [value, "other", ""] {
             let second = format!("\r\n{name}:{again}\r\n\r\n");
             let head = reply_with("\r\n\r\n", &second);
-            let (at, fault) = (at(&head, &second) + 2, HeaderFault::Duplicate);
-            fails(&head, ProtocolError::Header { name, at, fault });
+            let (at, kind) = (at(&head, &second) + 2, HeaderErrorKind::Duplicate);
+            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
     }
 }
@@ -426,8 +432,8 @@ fn h75_6_each_field_says_what_it_has_to() {
         for value in values {
             let wrong = line(name, value);
             let head = reply_with(&line(name, right), &wrong);
-            let (at, fault) = (at(&head, &wrong) + 2, HeaderFault::Mismatch);
-            fails(&head, ProtocolError::Header { name, at, fault });
+            let (at, kind) = (at(&head, &wrong) + 2, HeaderErrorKind::Mismatch);
+            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
     }
 }
@@ -436,8 +442,8 @@ fn h75_6_each_field_says_what_it_has_to() {
 fn h75_6_the_location_is_exact_and_a_written_out_port_is_another() {
     let (name, wrong) = ("WebSocket-Location", "ws://example.com:80/demo");
     let head = reply_with("ws://example.com/demo", wrong);
-    let (at, fault) = (at(&head, name), HeaderFault::Mismatch);
-    fails(&head, ProtocolError::Header { name, at, fault });
+    let (at, kind) = (at(&head, name), HeaderErrorKind::Mismatch);
+    fails(&head, ProtocolError::InvalidHeader { name, at, kind });
 }
 
 #[test]

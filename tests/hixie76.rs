@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use common::*;
 use hybi::{
-    Accept, Close, Closed, Config, Connection, Dialect, Event, HeaderFault, LineFault, Phase,
-    ProtocolError, Refused, Response, Role, Target,
+    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Event,
+    HeaderErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, Role,
 };
 
 use Dialect::{Hixie75, Hixie76};
@@ -29,7 +29,7 @@ fn broken(error: ProtocolError) -> Said {
 }
 
 fn clean() -> Said {
-    Said::Closed(Closed::Clean(Close::new()))
+    Said::Closed(Closed::Clean(Close::EMPTY))
 }
 
 fn eof(phase: Phase) -> Said {
@@ -40,7 +40,7 @@ fn eof(phase: Phase) -> Said {
 
 /// Head and key3 come apart: the head gives exactly `reply`, key3 exactly the answer (H76-3).
 #[track_caller]
-fn converses(config: &Config, accept: Accept<'_>, head: &[u8], reply: &[u8]) {
+fn converses(config: &Config, accept: AcceptOptions<'_>, head: &[u8], reply: &[u8]) {
     let server = Connection::server(config);
     let mut server = Teller::answering(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
@@ -62,13 +62,13 @@ fn resource(head: &[u8]) -> &str {
 fn converses_edited(request: (&str, &str), reply: (&str, &str)) {
     let head = edit(DRAFT_76_HEAD, request.0, request.1);
     let reply = edit(DRAFT_76_REPLY, reply.0, reply.1);
-    converses(&Config::new(), Accept::new(), &head, &reply);
+    converses(&Config::new(), AcceptOptions::new(), &head, &reply);
 }
 
 #[test]
 fn h76_1_h76_5_h76_6_h76_9_e1_the_drafts_conversation() {
     let (head, reply) = (DRAFT_76_HEAD.as_bytes(), DRAFT_76_REPLY.as_bytes());
-    converses(&Config::new(), Accept::new(), head, reply);
+    converses(&Config::new(), AcceptOptions::new(), head, reply);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn h76_8_e2_the_location_has_the_host_as_it_came() {
 
 #[test]
 fn h76_8_the_caller_may_name_another_authority() {
-    let accept = Accept::new().authority("public.example.org:8443");
+    let accept = AcceptOptions::new().authority("public.example.org:8443");
     let reply = edit(
         DRAFT_76_REPLY,
         "ws://example.com/demo",
@@ -102,9 +102,14 @@ fn h76_8_the_caller_may_name_another_authority() {
 
 #[test]
 fn h76_7_e3_the_caller_says_whether_the_client_used_tls() {
-    let secure = Config::new().secure(true);
+    let secure = Config::new().tls(true);
     let reply = edit(DRAFT_76_REPLY, "ws://", "wss://");
-    converses(&secure, Accept::new(), DRAFT_76_HEAD.as_bytes(), &reply);
+    converses(
+        &secure,
+        AcceptOptions::new(),
+        DRAFT_76_HEAD.as_bytes(),
+        &reply,
+    );
     // Never a guess from the origin.
     let https = ("Origin: http:", "Origin: https:");
     converses_edited(https, https);
@@ -115,7 +120,7 @@ fn h76_6_e4_case_counts_in_the_reply_alone() {
     let head = edit(DRAFT_76_HEAD, "Upgrade: WebSocket", "Upgrade: WEBSOCKET");
     let head = edit(head, "Connection: Upgrade", "Connection: UPGRADE");
     let reply = DRAFT_76_REPLY.as_bytes();
-    converses(&Config::new(), Accept::new(), &head, reply);
+    converses(&Config::new(), AcceptOptions::new(), &head, reply);
 }
 
 #[test]
@@ -226,7 +231,7 @@ fn h76_13_one_member_of_a_list_may_be_chosen() {
     ] {
         let head = edit(DRAFT_76_HEAD, "sample", list);
         let reply = edit(DRAFT_76_REPLY, "sample", "superchat");
-        let accept = Accept::new().protocol("superchat");
+        let accept = AcceptOptions::new().protocol("superchat");
         converses(&Config::new(), accept, &head, &reply);
     }
 }
@@ -234,7 +239,7 @@ fn h76_13_one_member_of_a_list_may_be_chosen() {
 #[test]
 fn h76_15_cookies_may_be_set() {
     let cookies = [("Set-Cookie", "a=1; HttpOnly"), ("Set-Cookie", "b=2")];
-    let accept = Accept::new().headers(&cookies);
+    let accept = AcceptOptions::new().headers(&cookies);
     let reply = edit(
         DRAFT_76_REPLY,
         "\r\n\r\n",
@@ -247,7 +252,7 @@ fn h76_15_cookies_may_be_set() {
 fn h76_16_a_length_of_8_is_taken_and_none_is_sent() {
     let head = edit(DRAFT_76_HEAD, "\r\n\r\n", "\r\nContent-Length: 8\r\n\r\n"); // RQ-18
     let reply = DRAFT_76_REPLY.as_bytes();
-    converses(&Config::new(), Accept::new(), &head, reply);
+    converses(&Config::new(), AcceptOptions::new(), &head, reply);
 }
 
 #[test]
@@ -281,7 +286,7 @@ fn h76_4_open_comes_with_the_answer_queued_and_no_message_before_it() {
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
     assert!(matches!(conn.receive(&mut input), Some(Event::Request(_))));
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
-    conn.accept(&Accept::new()).unwrap();
+    conn.accept(&AcceptOptions::new()).unwrap();
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
     sent.extend_from_slice(conn.transmit());
     assert_eq!(show(&sent), show(DRAFT_76_REPLY));
@@ -350,7 +355,11 @@ fn h76_19_px_4_input_may_end_at_any_byte_of_key3() {
         server.feed(&DRAFT_76_KEY3[..got]);
         server.story = Story::default();
         server.eof();
-        assert_eq!(server.said(), [eof(Phase::Opening)], "{got} bytes of key3");
+        assert_eq!(
+            server.said(),
+            [eof(Phase::Handshaking)],
+            "{got} bytes of key3"
+        );
         server.eof();
         assert_eq!(server.story, Story::default());
         assert!(server.conn.is_done());
@@ -367,7 +376,7 @@ fn h76_19_px_4_the_caller_may_run_out_of_time_at_any_byte_of_key3() {
         server.conn.tick(Duration::ZERO);
         server.conn.tick(Duration::from_secs(10));
         server.feed(&DRAFT_76_KEY3[got..]);
-        let timed_out = Said::Closed(Closed::TimedOut(Phase::Opening));
+        let timed_out = Said::Closed(Closed::TimedOut(Phase::Handshaking));
         assert_eq!(server.said(), [timed_out], "{got} bytes of key3");
         assert_eq!(show(server.sent()), "");
     }
@@ -378,9 +387,9 @@ fn px_4_after_the_head_of_the_reply_no_http_error_follows() {
     let mut server = Teller::new(server());
     server.feed(DRAFT_76_HEAD.as_bytes());
     server.story = Story::default();
-    server.conn.close(&Close::new()).unwrap();
+    server.conn.close(&Close::EMPTY).unwrap();
     server.feed(DRAFT_76_KEY3);
-    assert_eq!(server.said(), [Said::Closed(Closed::Local)]);
+    assert_eq!(server.said(), [Said::Closed(Closed::LocallyClosed)]);
     assert_eq!(show(server.sent()), "");
 }
 
@@ -501,20 +510,20 @@ fn part(key: &str) -> u32 {
 // The client's request.
 
 /// Where the draft's own request goes to.
-fn target() -> Target {
-    plain_target().protocol("sample").unwrap()
+fn target() -> ClientRequest {
+    plain_target().with_protocol("sample").unwrap()
 }
 
-fn plain_target() -> Target {
-    let target = Target::new("ws://example.com/demo")
+fn plain_target() -> ClientRequest {
+    let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
-        .dialect(Hixie76);
-    target.origin("http://example.com").unwrap()
+        .with_dialect(Hixie76);
+    target.with_origin("http://example.com").unwrap()
 }
 
 const ENTROPY: [u8; 32] = *b"32 bytes nobody else can know...";
 
-fn request_to(target: &Target, entropy: [u8; 32]) -> Request {
+fn request_to(target: &ClientRequest, entropy: [u8; 32]) -> Request {
     let conn = Connection::client(&Config::new(), target, entropy);
     let (head, key3) = conn.transmit().split_last_chunk().unwrap();
     Request {
@@ -557,8 +566,8 @@ impl Request {
 
 #[test]
 fn h76_30_h76_31_the_request_byte_for_byte() {
-    let target = target().header("Cookie", "a=1").unwrap();
-    let target = target.header("Cookie2", "$Version=1").unwrap();
+    let target = target().with_header("Cookie", "a=1").unwrap();
+    let target = target.with_header("Cookie2", "$Version=1").unwrap();
     let request = request_to(&target, ENTROPY);
     let [key1, key2] = request.keys();
     let head = format!(
@@ -608,7 +617,10 @@ fn h76_30_h76_32_what_the_url_gives() {
         ("ws://[::AB]:8081/", "/", "[::ab]:8081", "http"),
     ];
     for (url, resource, host, scheme) in rows {
-        let request = request_to(&Target::new(url).unwrap().dialect(Hixie76), ENTROPY);
+        let request = request_to(
+            &ClientRequest::new(url).unwrap().with_dialect(Hixie76),
+            ENTROPY,
+        );
         let line = format!("GET {resource} HTTP/1.1\r\n");
         assert!(request.head.starts_with(&line), "{url}: {}", request.head);
         assert_eq!(request.field("Host"), host, "{url}");
@@ -619,10 +631,10 @@ fn h76_30_h76_32_what_the_url_gives() {
 
 #[test]
 fn h76_32_the_origin_is_lower_cased() {
-    let target = plain_target().origin("HTTPS://WWW.Example.COM:8443");
+    let target = plain_target().with_origin("HTTPS://WWW.Example.COM:8443");
     let request = request_to(&target.unwrap(), ENTROPY);
     assert_eq!(request.field("Origin"), "https://www.example.com:8443");
-    let target = plain_target().origin("null").unwrap();
+    let target = plain_target().with_origin("null").unwrap();
     assert_eq!(request_to(&target, ENTROPY).field("Origin"), "null");
 }
 
@@ -652,7 +664,7 @@ fn key_9_key_10_keys_have_the_form_that_the_draft_gives_them() {
 // What the client makes of the reply.
 
 /// A client that has sent its request, and the answer that it waits for.
-fn client_to(target: &Target, entropy: [u8; 32]) -> (Teller<'static>, [u8; 16]) {
+fn client_to(target: &ClientRequest, entropy: [u8; 32]) -> (Teller<'static>, [u8; 16]) {
     let answer = request_to(target, entropy).answer();
     let conn = Connection::client(&Config::new(), target, entropy);
     let mut client = Teller::new(conn);
@@ -663,7 +675,7 @@ fn client_to(target: &Target, entropy: [u8; 32]) -> (Teller<'static>, [u8; 16]) 
 
 /// What a client says to this head and the right answer behind it; it writes nothing.
 #[track_caller]
-fn heard_by(target: &Target, head: &[u8]) -> Vec<Said> {
+fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Said> {
     let (mut client, answer) = client_to(target, ENTROPY);
     client.feed(&[head, &answer].concat());
     assert_eq!(show(client.sent()), "");
@@ -677,7 +689,7 @@ fn heard_by(target: &Target, head: &[u8]) -> Vec<Said> {
 }
 
 #[track_caller]
-fn opens(target: &Target, head: &[u8]) {
+fn opens(target: &ClientRequest, head: &[u8]) {
     assert_eq!(heard_by(target, head), [Said::Open(Hixie76)]);
 }
 
@@ -755,19 +767,19 @@ fn h76_34_the_status_line_needs_two_spaces_and_101() {
         "^\0HTTP/1.1 101 x",
     ] {
         let (head, at) = edit_marked(DRAFT_76_REPLY, line, malformed);
-        fails(&head, ProtocolError::StartLine { at });
+        fails(&head, ProtocolError::InvalidStartLine { at });
     }
     // A lone LF ends no line.
     let head = reply_with("Handshake\r\n", "Handshake\n");
-    let fault = LineFault::BareLf;
+    let kind = LineErrorKind::BareLf;
     let at = at(&head, "\nUpgrade");
-    fails(&head, ProtocolError::Line { at, fault });
+    fails(&head, ProtocolError::InvalidLine { at, kind });
 }
 
 #[test]
 fn h76_34_a_status_of_four_digits_goes_wrong_at_the_fourth() {
     let (head, at) = edit_marked(DRAFT_76_REPLY, " 101 ", " 101^0 ");
-    fails(&head, ProtocolError::StartLine { at });
+    fails(&head, ProtocolError::InvalidStartLine { at });
 }
 
 #[test]
@@ -791,7 +803,7 @@ fn h76_34_the_lines_behind_it_may_be_longer_in_bits_too() {
             client.feed(bit);
         }
         client.eof();
-        assert_eq!(client.said(), [eof(Phase::Opening)], "{bits} at a time");
+        assert_eq!(client.said(), [eof(Phase::Handshaking)], "{bits} at a time");
     }
 }
 
@@ -821,8 +833,8 @@ fn line(name: &str, value: &str) -> String {
 fn h76_36_each_field_is_there() {
     for (name, value) in FIELDS {
         let head = reply_with(&line(name, value), "\r\n");
-        let (at, fault) = (head.len() as u32, HeaderFault::Missing);
-        fails(&head, ProtocolError::Header { name, at, fault });
+        let (at, kind) = (head.len() as u32, HeaderErrorKind::Missing);
+        fails(&head, ProtocolError::InvalidHeader { name, at, kind });
     }
 }
 
@@ -832,8 +844,8 @@ fn h76_36_each_field_is_there_once() {
         for again in [value, "other", ""] {
             let second = format!("\r\n{name}:{again}\r\n\r\n");
             let head = reply_with("\r\n\r\n", &second);
-            let (at, fault) = (at(&head, &second) + 2, HeaderFault::Duplicate);
-            fails(&head, ProtocolError::Header { name, at, fault });
+            let (at, kind) = (at(&head, &second) + 2, HeaderErrorKind::Duplicate);
+            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
     }
 }
@@ -888,8 +900,8 @@ fn h76_37_h76_38_each_field_says_what_it_has_to() {
         for value in values {
             let wrong = line(name, value);
             let head = reply_with(&line(name, right), &wrong);
-            let (at, fault) = (at(&head, &wrong) + 2, HeaderFault::Mismatch);
-            fails(&head, ProtocolError::Header { name, at, fault });
+            let (at, kind) = (at(&head, &wrong) + 2, HeaderErrorKind::Mismatch);
+            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
     }
 }
@@ -921,9 +933,9 @@ fn h76_38_the_port_of_the_scheme_may_be_written_out() {
             ["wss://example.com/demo", "wss://example.com:443/demo"],
         ),
     ] {
-        let target = Target::new(url).unwrap().dialect(Hixie76);
-        let target = target.origin("http://example.com").unwrap();
-        let target = target.protocol("sample").unwrap();
+        let target = ClientRequest::new(url).unwrap().with_dialect(Hixie76);
+        let target = target.with_origin("http://example.com").unwrap();
+        let target = target.with_protocol("sample").unwrap();
         for location in locations {
             opens(&target, &reply_with("ws://example.com/demo", location));
         }
@@ -936,8 +948,8 @@ fn h76_38_no_white_space_round_the_protocol() {
     let name = "Sec-WebSocket-Protocol";
     for wrong in [":\tsample", ":  sample", ": sample ", ": sample\t"] {
         let head = reply_with(&line(name, "sample"), &format!("\r\n{name}{wrong}\r\n"));
-        let (at, fault) = (at(&head, name), HeaderFault::Mismatch);
-        fails(&head, ProtocolError::Header { name, at, fault });
+        let (at, kind) = (at(&head, name), HeaderErrorKind::Mismatch);
+        fails(&head, ProtocolError::InvalidHeader { name, at, kind });
     }
     opens(&target(), &reply_with(": sample", ":sample"));
 }
@@ -946,10 +958,10 @@ fn h76_38_no_white_space_round_the_protocol() {
 fn h76_36_a_protocol_that_was_not_asked_for() {
     let without = reply_with("Sec-WebSocket-Protocol: sample\r\n", "");
     opens(&plain_target(), &without);
-    let error = ProtocolError::Header {
+    let error = ProtocolError::InvalidHeader {
         name: "Sec-WebSocket-Protocol",
         at: at(DRAFT_76_REPLY.as_bytes(), "Sec-WebSocket-Protocol"),
-        fault: HeaderFault::Unasked,
+        kind: HeaderErrorKind::NotRequested,
     };
     let said = heard_by(&plain_target(), DRAFT_76_REPLY.as_bytes());
     assert_eq!(said, [broken(error)]);
@@ -957,9 +969,9 @@ fn h76_36_a_protocol_that_was_not_asked_for() {
 
 #[test]
 fn h76_35_malformed_lines_of_the_reply() {
-    use LineFault::{BareCr, BareLf, Fold, Name, Value};
+    use LineErrorKind::{BareCr, BareLf, Name, ObsFold, Value};
     // The byte at which each goes wrong is marked.
-    for (malformed, fault) in [
+    for (malformed, kind) in [
         ("X: y^\nZ: z", BareLf),
         ("X^\nY: y", BareLf),
         ("X: y^\rz", BareCr),
@@ -969,11 +981,11 @@ fn h76_35_malformed_lines_of_the_reply() {
         ("x^", Name),
         ("X^ : y", Name),
         ("X: y^\0", Value),
-        ("X: y\r\n^ z", Fold),
+        ("X: y\r\n^ z", ObsFold),
     ] {
         let lines = format!("\r\n{malformed}\r\n\r\n");
         let (head, at) = edit_marked(DRAFT_76_REPLY, "\r\n\r\n", lines);
-        fails(&head, ProtocolError::Line { at, fault });
+        fails(&head, ProtocolError::InvalidLine { at, kind });
     }
 }
 
@@ -987,7 +999,10 @@ fn h76_39_all_16_bytes_are_awaited_before_anything_is_said_of_them() {
         assert_eq!(client.story, Story::default());
         client.feed(&answer[15..]);
         let at = wrong as u32;
-        assert_eq!(client.said(), [broken(ProtocolError::Challenge { at })]);
+        assert_eq!(
+            client.said(),
+            [broken(ProtocolError::ChallengeMismatch { at })]
+        );
         assert_eq!(show(client.sent()), "");
     }
 }
@@ -1029,7 +1044,7 @@ fn h76_19_input_may_end_at_any_byte_of_the_reply() {
         let (mut client, _) = client_to(&target(), ENTROPY);
         client.feed(&reply[..end]);
         client.eof();
-        assert_eq!(client.said(), [eof(Phase::Opening)], "at {end}");
+        assert_eq!(client.said(), [eof(Phase::Handshaking)], "at {end}");
         assert_eq!(show(client.sent()), "");
     }
 }
@@ -1103,7 +1118,7 @@ fn fr_1_fr_2_fr_3_fr_4_fr_6_fr_8_fr_9_f1_to_f15() {
 
 #[test]
 fn fr_14_f16_a_frame_is_too_long_without_waiting_for_its_end() {
-    let config = Config::new().max_frame(5);
+    let config = Config::new().max_frame_len(5);
     let right = heard(Hixie76, &config, &[b"\x00Hello\xff\x01Hello\xff"]);
     assert_eq!(right.said, [text("Hello"), discarded(0x01, 5)]);
 
@@ -1143,7 +1158,10 @@ fn fr_4_every_low_type_runs_to_ff_and_is_never_text() {
 
         let strict = Config::new().strict_frames(true);
         let story = heard(Hixie76, &strict, &[&bytes]);
-        assert_eq!(story.said, [broken(ProtocolError::UnknownFrame { kind })]);
+        assert_eq!(
+            story.said,
+            [broken(ProtocolError::UnknownFrameType { frame_type: kind })]
+        );
         assert_eq!(show(story.sent), show(CLOSE));
     }
 }
@@ -1240,14 +1258,14 @@ fn fr_5_fr_6_lengths_of_section_12_are_skipped_by_count() {
 fn fr_5_fr_7_lengths_of_section_12_fail_at_the_byte_that_passes_the_limit() {
     for (length, bytes) in LENGTHS {
         let frame = [&[0x80], bytes].concat();
-        let said = heard(Hixie76, &Config::new().max_frame(length), &[&frame]).said;
+        let said = heard(Hixie76, &Config::new().max_frame_len(length), &[&frame]).said;
         let skipped = (length == 0).then(|| discarded(0x80, 0));
         assert_eq!(said, Vec::from_iter(skipped), "{length} is within itself");
 
         let Some(limit) = length.checked_sub(1) else {
             continue;
         };
-        let config = Config::new().max_frame(limit);
+        let config = Config::new().max_frame_len(limit);
         let (last, but_last) = frame.split_last().unwrap();
         assert_eq!(heard(Hixie76, &config, &[but_last]), Story::default());
         let story = heard(Hixie76, &config, &[but_last, &[*last]]);
@@ -1257,7 +1275,11 @@ fn fr_5_fr_7_lengths_of_section_12_fail_at_the_byte_that_passes_the_limit() {
         assert_eq!(show(story.sent), show(CLOSE));
     }
     // Not a byte later: the rest of the length is not awaited.
-    let story = heard(Hixie76, &Config::new().max_frame(100), &[b"\x80\x81\x80"]);
+    let story = heard(
+        Hixie76,
+        &Config::new().max_frame_len(100),
+        &[b"\x80\x81\x80"],
+    );
     let error = ProtocolError::FrameTooLong { at: 2, limit: 100 };
     assert_eq!(story.said, [broken(error)]);
 }
@@ -1270,7 +1292,7 @@ fn fr_7_a_length_has_at_most_9_bytes() {
         assert_eq!(story, Story::default());
         for tenth in [0x80, 0x00] {
             let story = heard(Hixie76, &Config::new(), &[&nine, &[tenth]]);
-            let error = ProtocolError::Length { at: 10 };
+            let error = ProtocolError::InvalidLength { at: 10 };
             assert_eq!(story.said, [broken(error)]);
             assert_eq!(show(story.sent), show(CLOSE));
         }
@@ -1282,10 +1304,13 @@ fn fr_4_fr_6_a_skipped_frame_is_empty_or_not() {
     for (frame, length) in [(&b"\x01\xff"[..], 0), (b"\x01a\xff", 1), (b"\x80\x00", 0)] {
         let mut conn = Connection::established(&Config::new(), Role::Server, Hixie76, [0; 32]);
         let mut frame = frame.to_vec();
-        let Some(Event::Discarded(skipped)) = conn.receive(&mut &mut frame[..]) else {
+        let Some(Event::Skipped(skipped)) = conn.receive(&mut &mut frame[..]) else {
             panic!("{}", show(&frame));
         };
-        assert_eq!((skipped.len(), skipped.is_empty()), (length, length == 0));
+        assert_eq!(
+            (skipped.payload_len(), skipped.is_empty()),
+            (length, length == 0)
+        );
     }
 }
 
@@ -1324,7 +1349,7 @@ fn fr_2_fr_3_fr_10_pieces() {
                 let Event::Text(piece) = event else {
                     panic!("{event:?}");
                 };
-                pieces.push((piece.as_str().to_owned(), piece.is_last()));
+                pieces.push((piece.as_str().to_owned(), piece.is_final()));
             }
         }
         let expected = [
@@ -1369,7 +1394,7 @@ fn fr_10_strict_utf8_fails_instead() {
         let before = (!before.is_empty()).then_some(unfinished);
         let said = before
             .into_iter()
-            .chain([broken(ProtocolError::Utf8 { at })]);
+            .chain([broken(ProtocolError::InvalidUtf8 { at })]);
         let said = Vec::from_iter(said);
         for cut in 0..=bytes.len() {
             let (one, other) = bytes.split_at(cut);
@@ -1420,7 +1445,7 @@ fn fr_3_an_empty_message_ends_nothing() {
 
 #[test]
 fn fr_16_nothing_is_heard_after_a_fatal_error() {
-    let config = Config::new().max_frame(5).strict_frames(true);
+    let config = Config::new().max_frame_len(5).strict_frames(true);
     for fatal in [&b"\x00Hello!"[..], b"\x80\x06", b"\x01x\xff"] {
         for role in [Role::Server, Role::Client] {
             let conn = Connection::established(&config, role, Hixie76, [0; 32]);

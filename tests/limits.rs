@@ -5,8 +5,8 @@ mod common;
 use common::pair::answer_to;
 use common::*;
 use hybi::{
-    Accept, Close, Closed, Config, Connection, Dialect, Event, Message, Phase, ProtocolError,
-    Refused, Response, Role, Target, TooLong,
+    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Event,
+    MessageAssembler, MessageTooLong, Phase, ProtocolError, Refused, Response, Role,
 };
 
 const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
@@ -33,9 +33,9 @@ fn admitted() -> (Said, Option<u16>) {
 
 /// What a client says of `reply` with this configuration.
 fn client(config: Config, reply: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Option<Said> {
-    let target = Target::new("ws://example.com/demo")
+    let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
-        .dialect(Dialect::Hixie76);
+        .with_dialect(Dialect::Hixie76);
     let mut conn = Connection::client(&config, &target, [9; 32]);
     let reply = reply(answer_to(&mut conn));
     let mut teller = Teller::new(conn);
@@ -55,13 +55,13 @@ fn open(config: Config, dialect: Dialect) -> Teller<'static> {
 #[test]
 fn rq_19_max_head_of_a_request() {
     let length = DRAFT_76_HEAD.len();
-    assert_eq!(server(Config::new().max_head(length)), admitted());
-    assert_eq!(server(Config::new().max_head(length + 1)), admitted());
+    assert_eq!(server(Config::new().max_head_len(length)), admitted());
+    assert_eq!(server(Config::new().max_head_len(length + 1)), admitted());
     for below in [length - 1, length - 2, 60, 1] {
         let limit = below as u32;
         let error = ProtocolError::HeadTooLong { limit };
         assert_eq!(
-            server(Config::new().max_head(below)),
+            server(Config::new().max_head_len(below)),
             (broken(error), Some(431))
         );
     }
@@ -91,7 +91,7 @@ fn rq_19_the_default_head_is_8_kib_of_lines_of_4_kib() {
 
 #[test]
 fn rq_19_max_head_is_told_with_the_first_byte_too_many() {
-    let mut teller = Teller::new(Connection::server(&Config::new().max_head(20)));
+    let mut teller = Teller::new(Connection::server(&Config::new().max_head_len(20)));
     teller.feed(&DRAFT_76_HEAD.as_bytes()[..20]);
     assert_eq!(teller.said(), []);
     teller.feed(b"o");
@@ -108,7 +108,10 @@ fn rq_19_a_line_in_bits_is_too_long_with_its_first_byte_too_many() {
     let limit = 40;
     let line = |at: u32| ProtocolError::LineTooLong { at, limit };
     let head = ProtocolError::HeadTooLong { limit };
-    let (max_line, max_head) = (Config::new().max_line(40), Config::new().max_head(40));
+    let (max_line, max_head) = (
+        Config::new().max_header_line_len(40),
+        Config::new().max_head_len(40),
+    );
     let endless = "/".repeat(100);
     for (config, before, line, room, error) in [
         (max_line, "", "GET ", 40, line(0)),
@@ -137,14 +140,20 @@ fn rq_19_a_line_in_bits_is_too_long_with_its_first_byte_too_many() {
 #[test]
 fn rq_19_max_line_of_a_request() {
     let longest = "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n".len();
-    assert_eq!(server(Config::new().max_line(longest)), admitted());
-    assert_eq!(server(Config::new().max_line(longest + 1)), admitted());
+    assert_eq!(
+        server(Config::new().max_header_line_len(longest)),
+        admitted()
+    );
+    assert_eq!(
+        server(Config::new().max_header_line_len(longest + 1)),
+        admitted()
+    );
     let error = ProtocolError::LineTooLong {
         at: at(DRAFT_76_HEAD.as_bytes(), "Sec-WebSocket-Key1"),
         limit: longest as u32 - 1,
     };
     assert_eq!(
-        server(Config::new().max_line(longest - 1)),
+        server(Config::new().max_header_line_len(longest - 1)),
         (broken(error), Some(431))
     );
 }
@@ -156,14 +165,16 @@ fn rq_19_a_first_line_that_is_too_long_is_431() {
     let error = ProtocolError::LineTooLong { at: 0, limit };
     assert_eq!(error.status(), Some(431));
     assert_eq!(
-        server(Config::new().max_line(first - 1)),
+        server(Config::new().max_header_line_len(first - 1)),
         (broken(error), Some(431))
     );
     let long = format!("/{}", "a".repeat(100));
     let head = edit(DRAFT_76_HEAD, "/demo", &long);
     let first = "GET  HTTP/1.1\r\n".len() + long.len();
     for (limit, whole) in [(first, true), (first + 1, true), (first - 1, false)] {
-        let mut teller = Teller::new(Connection::server(&Config::new().max_line(limit)));
+        let mut teller = Teller::new(Connection::server(
+            &Config::new().max_header_line_len(limit),
+        ));
         teller.feed(&head);
         let status: &[u8] = if whole {
             b"HTTP/1.1 101 "
@@ -206,27 +217,33 @@ fn rq_19_100_headers_by_default() {
 #[test]
 fn rq_19_limits_of_more_than_32_bits() {
     let most = 1 << 32;
-    let config = Config::new().max_head(most);
-    assert_eq!(server(config.max_line(most).max_headers(most)), admitted());
+    let config = Config::new().max_head_len(most);
+    assert_eq!(
+        server(config.max_header_line_len(most).max_headers(most)),
+        admitted()
+    );
 }
 
 #[test]
 fn h76_35_the_limits_of_a_replys_head() {
-    let target = Target::new("ws://example.com/demo")
+    let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
-        .dialect(Dialect::Hixie76);
+        .with_dialect(Dialect::Hixie76);
     let reply = answer_to(&mut Connection::client(&Config::new(), &target, [9; 32]));
     let head = reply.len() - 16;
     let opened = Some(Said::Open(Dialect::Hixie76));
-    assert_eq!(client(Config::new().max_head(head), |reply| reply), opened);
+    assert_eq!(
+        client(Config::new().max_head_len(head), |reply| reply),
+        opened
+    );
     let limit = head as u32 - 1;
     assert_eq!(
-        client(Config::new().max_head(head - 1), |reply| reply),
+        client(Config::new().max_head_len(head - 1), |reply| reply),
         Some(broken(ProtocolError::HeadTooLong { limit }))
     );
     let longest = "Sec-WebSocket-Location: ws://example.com/demo\r\n".len();
     assert_eq!(
-        client(Config::new().max_line(longest), |reply| reply),
+        client(Config::new().max_header_line_len(longest), |reply| reply),
         opened
     );
     let error = ProtocolError::LineTooLong {
@@ -234,7 +251,9 @@ fn h76_35_the_limits_of_a_replys_head() {
         limit: longest as u32 - 1,
     };
     assert_eq!(
-        client(Config::new().max_line(longest - 1), |reply| reply),
+        client(Config::new().max_header_line_len(longest - 1), |reply| {
+            reply
+        }),
         Some(broken(error))
     );
     assert_eq!(client(Config::new().max_headers(4), |reply| reply), opened);
@@ -260,7 +279,7 @@ fn h76_34_a_status_line_of_1024_bytes() {
     // A lower limit for all lines holds for the first one too.
     let error = ProtocolError::LineTooLong { at: 0, limit: 100 };
     assert_eq!(
-        client(Config::new().max_line(100), long(101)),
+        client(Config::new().max_header_line_len(100), long(101)),
         Some(broken(error))
     );
     // It is no limit for the lines behind the first.
@@ -275,7 +294,7 @@ fn fr_14_max_frame_of_text() {
     for dialect in DIALECTS {
         for limit in [0_usize, 1, 2, 125, 70_000] {
             let frame = |length: usize| [&[0x00][..], &b"a".repeat(length), &[0xff]].concat();
-            let mut teller = open(Config::new().max_frame(limit as u64), dialect);
+            let mut teller = open(Config::new().max_frame_len(limit as u64), dialect);
             // Each frame is counted for itself.
             for length in [limit.saturating_sub(1), limit, limit] {
                 teller.feed(&frame(length));
@@ -299,13 +318,13 @@ fn fr_14_max_frame_within_a_character() {
             let frame = [b"\x00", character.as_bytes(), b"\xff"].concat();
             let length = character.len() as u64;
             for limit in 0..length {
-                let mut teller = open(Config::new().max_frame(limit), dialect);
+                let mut teller = open(Config::new().max_frame_len(limit), dialect);
                 teller.feed(&frame);
                 let at = 1 + limit;
                 let error = ProtocolError::FrameTooLong { at, limit };
                 assert_eq!(teller.said(), [broken(error)], "{character} and {limit}");
             }
-            let mut teller = open(Config::new().max_frame(length), dialect);
+            let mut teller = open(Config::new().max_frame_len(length), dialect);
             teller.feed(&frame);
             assert_eq!(teller.said(), [Said::Text(character.into())]);
         }
@@ -317,7 +336,7 @@ fn fr_14_max_frame_of_a_frame_of_an_unknown_low_type() {
     for dialect in DIALECTS {
         for limit in [0_usize, 1, 300] {
             let frame = |length: usize| [&[0x42][..], &b"a".repeat(length), &[0xff]].concat();
-            let mut teller = open(Config::new().max_frame(limit as u64), dialect);
+            let mut teller = open(Config::new().max_frame_len(limit as u64), dialect);
             for length in [limit.saturating_sub(1), limit] {
                 teller.feed(&frame(length));
                 assert_eq!(teller.said(), [Said::Discarded(0x42, length as u64)]);
@@ -335,7 +354,7 @@ fn fr_14_max_frame_of_a_frame_of_an_unknown_low_type() {
 #[test]
 fn fr_7_max_frame_of_a_frame_with_a_length() {
     for dialect in DIALECTS {
-        let config = Config::new().max_frame(300);
+        let config = Config::new().max_frame_len(300);
         let mut teller = open(config, dialect);
         for (length, bytes) in [(299_usize, [0x82, 0x2b]), (300, [0x82, 0x2c])] {
             teller.feed(&[&[0x80][..], &bytes, &vec![0xff; length]].concat());
@@ -370,7 +389,7 @@ fn fr_5_fr_7_the_lengths_of_the_table() {
     for dialect in DIALECTS {
         for (length, bytes) in lengths {
             let header = [&[0x81][..], bytes].concat();
-            let mut teller = open(Config::new().max_frame(length), dialect);
+            let mut teller = open(Config::new().max_frame_len(length), dialect);
             teller.feed(&header);
             if length < 1 << 20 {
                 teller.feed(&vec![0xff; length as usize]);
@@ -379,7 +398,7 @@ fn fr_5_fr_7_the_lengths_of_the_table() {
                 assert_eq!(teller.said(), []);
             }
             if let Some(limit) = length.checked_sub(1) {
-                let mut teller = open(Config::new().max_frame(limit), dialect);
+                let mut teller = open(Config::new().max_frame_len(limit), dialect);
                 teller.feed(&header);
                 let [Said::Closed(Closed::Protocol(error))] = teller.said()[..] else {
                     panic!("{length} of {limit}");
@@ -397,13 +416,13 @@ fn fr_5_fr_7_the_lengths_of_the_table() {
 fn fr_7_the_largest_length_of_the_format() {
     let largest = b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\x7f";
     for dialect in DIALECTS {
-        for config in [Config::new(), Config::new().max_frame(u64::MAX)] {
+        for config in [Config::new(), Config::new().max_frame_len(u64::MAX)] {
             let mut teller = open(config, dialect);
             teller.feed(&largest[..]);
             teller.feed(&[0xff; 1000]);
             assert_eq!(teller.said(), []);
             teller.eof();
-            assert_eq!(teller.said(), [Said::Closed(Closed::Eof(Phase::Frame))]);
+            assert_eq!(teller.said(), [Said::Closed(Closed::Eof(Phase::InMessage))]);
 
             let limit = i64::MAX as u64;
             let mut teller = open(config, dialect);
@@ -428,14 +447,14 @@ fn fr_7_nine_length_bytes_and_not_ten() {
             let expected = if zeros < 9 {
                 Said::Discarded(kind, 1)
             } else {
-                broken(ProtocolError::Length { at: 10 })
+                broken(ProtocolError::InvalidLength { at: 10 })
             };
             assert_eq!(teller.said(), [expected], "{zeros} leading zeros");
         }
     }
 }
 
-fn pieces<'i>(conn: &mut Connection, input: &mut &'i mut [u8]) -> hybi::Text<'i> {
+fn pieces<'i>(conn: &mut Connection, input: &mut &'i mut [u8]) -> hybi::TextChunk<'i> {
     match conn.receive(input) {
         Some(Event::Text(text)) => text,
         other => panic!("{other:?}"),
@@ -447,7 +466,7 @@ fn pieces<'i>(conn: &mut Connection, input: &mut &'i mut [u8]) -> hybi::Text<'i>
 fn fr_14_a_message_at_below_and_above_its_limit() {
     for limit in [0_usize, 1, 5, 70_000] {
         for read in [1, 2, 3, 1 << 20] {
-            let mut message = Message::new(limit);
+            let mut message = MessageAssembler::new(limit);
             let mut conn = open(Config::new(), Dialect::Hixie76).conn;
             let lengths = [
                 limit,
@@ -466,7 +485,7 @@ fn fr_14_a_message_at_below_and_above_its_limit() {
                         let Event::Text(piece) = event else {
                             panic!("{event:?}");
                         };
-                        match message.text(&piece) {
+                        match message.push_text(&piece) {
                             Ok(None) => {}
                             Ok(Some(text)) => results.push(Ok(text.to_owned())),
                             Err(error) => results.push(Err(error)),
@@ -477,7 +496,7 @@ fn fr_14_a_message_at_below_and_above_its_limit() {
                 let expected = if length <= limit {
                     Ok(text)
                 } else {
-                    Err(TooLong { limit })
+                    Err(MessageTooLong { limit })
                 };
                 assert_eq!(results, [expected], "{length} of {limit}");
             }
@@ -488,13 +507,15 @@ fn fr_14_a_message_at_below_and_above_its_limit() {
 #[test]
 fn a_message_too_long_is_told_with_the_piece_that_passes_the_limit() {
     let mut conn = open(Config::new(), Dialect::Hixie76).conn;
-    let mut message = Message::new(3);
+    let mut message = MessageAssembler::new(3);
     let mut read = |bytes: &mut [u8]| {
         let piece = pieces(&mut conn, &mut &mut *bytes);
-        message.text(&piece).map(|text| text.map(str::to_owned))
+        message
+            .push_text(&piece)
+            .map(|text| text.map(str::to_owned))
     };
     assert_eq!(read(&mut b"\x00ab".to_vec()), Ok(None));
-    assert_eq!(read(&mut b"cd".to_vec()), Err(TooLong { limit: 3 }));
+    assert_eq!(read(&mut b"cd".to_vec()), Err(MessageTooLong { limit: 3 }));
     assert_eq!(read(&mut b"ef".to_vec()), Ok(None));
     assert_eq!(read(&mut b"g\xff".to_vec()), Ok(None));
     assert_eq!(read(&mut b"\x00abc\xff".to_vec()), Ok(Some("abc".into())));
@@ -535,8 +556,8 @@ fn high_water_is_64_kib_by_default() {
 fn max_pending_of_messages() {
     for dialect in DIALECTS {
         for limit in [2, 10, 1000] {
-            let config = Config::new().max_pending(limit);
-            let full = Err(Refused::Full { limit });
+            let config = Config::new().max_send_buffer(limit);
+            let full = Err(Refused::BufferFull { limit });
             for length in [limit - 2, (limit - 2).saturating_sub(1)] {
                 let mut conn = open(config, dialect).conn;
                 assert_eq!(conn.send_text(&"a".repeat(length)), Ok(()));
@@ -547,13 +568,16 @@ fn max_pending_of_messages() {
             }
             let mut conn = open(config, dialect).conn;
             assert_eq!(conn.send_text(&"a".repeat(limit - 1)), full);
-            assert_eq!(conn.frame_text(&"a".repeat(limit - 1)).err(), full.err());
+            assert_eq!(
+                conn.send_text_vectored(&"a".repeat(limit - 1)).err(),
+                full.err()
+            );
             assert!(conn.transmit().is_empty());
-            drop(conn.frame_text(&"a".repeat(limit - 2)).unwrap());
+            drop(conn.send_text_vectored(&"a".repeat(limit - 2)).unwrap());
             assert_eq!(conn.transmit().len(), limit);
         }
-        let mut conn = open(Config::new().max_pending(1), dialect).conn;
-        assert_eq!(conn.send_text(""), Err(Refused::Full { limit: 1 }));
+        let mut conn = open(Config::new().max_send_buffer(1), dialect).conn;
+        assert_eq!(conn.send_text(""), Err(Refused::BufferFull { limit: 1 }));
     }
 }
 
@@ -562,7 +586,7 @@ fn max_pending_is_1_mib_by_default() {
     let limit = 1 << 20;
     let mut conn = open(Config::new(), Dialect::Hixie75).conn;
     let text = "a".repeat(limit - 1);
-    assert_eq!(conn.send_text(&text), Err(Refused::Full { limit }));
+    assert_eq!(conn.send_text(&text), Err(Refused::BufferFull { limit }));
     assert_eq!(conn.send_text(&text[1..]), Ok(()));
 }
 
@@ -570,18 +594,18 @@ fn max_pending_is_1_mib_by_default() {
 #[test]
 fn max_pending_of_answers() {
     let waiting = |limit: usize| {
-        let config = Config::new().max_pending(limit);
+        let config = Config::new().max_send_buffer(limit);
         let mut teller = Teller::answering(Connection::server(&config), |_, _| ());
         teller.feed(DRAFT_76_HEAD.as_bytes());
         assert_eq!(teller.said().len(), 1);
         teller.conn
     };
     let head = DRAFT_76_REPLY.len();
-    assert_eq!(waiting(head).accept(&Accept::new()), Ok(()));
-    assert_eq!(waiting(head + 1).accept(&Accept::new()), Ok(()));
+    assert_eq!(waiting(head).accept(&AcceptOptions::new()), Ok(()));
+    assert_eq!(waiting(head + 1).accept(&AcceptOptions::new()), Ok(()));
     let limit = head - 1;
-    let full = Err(Refused::Full { limit });
-    assert_eq!(waiting(limit).accept(&Accept::new()), full);
+    let full = Err(Refused::BufferFull { limit });
+    assert_eq!(waiting(limit).accept(&AcceptOptions::new()), full);
 
     let response = Response::new(404).body(b"There is no such page.");
     let mut conn = waiting(1000);
@@ -591,14 +615,14 @@ fn max_pending_of_answers() {
     let limit = length - 1;
     assert_eq!(
         waiting(limit).respond(&response),
-        Err(Refused::Full { limit })
+        Err(Refused::BufferFull { limit })
     );
 }
 
 /// CL-2: what the machine says by itself is no call of the application.
 #[test]
 fn cl_2_a_full_connection_still_answers_a_close() {
-    let config = Config::new().max_pending(2);
+    let config = Config::new().max_send_buffer(2);
     let mut conn = open(config, Dialect::Hixie76).conn;
     conn.send_text("").unwrap();
     let mut bytes = b"\xff\x00".to_vec();
@@ -610,6 +634,6 @@ fn cl_2_a_full_connection_still_answers_a_close() {
 
     let mut conn = open(config, Dialect::Hixie76).conn;
     conn.send_text("").unwrap();
-    assert_eq!(conn.close(&Close::new()), Ok(()));
+    assert_eq!(conn.close(&Close::EMPTY), Ok(()));
     assert_eq!(conn.transmit(), b"\x00\xff\xff\x00");
 }

@@ -5,7 +5,9 @@ mod common;
 use std::time::Duration;
 
 use common::pair::{Pair, Who};
-use hybi::{Close, Closed, Config, Dialect, Dialects, Encoded, Phase, Refused, Target};
+use hybi::{
+    ClientRequest, Close, Closed, Config, Dialect, Dialects, Phase, PreparedMessage, Refused,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -76,10 +78,10 @@ struct Run {
 
 impl Run {
     fn open(dialect: Dialect, entropy: [u8; 32], sizes: Vec<usize>) -> Self {
-        let target = Target::new("ws://example.com/demo")
+        let target = ClientRequest::new("ws://example.com/demo")
             .unwrap()
-            .dialect(Dialect::Hixie76);
-        let mut pair = Pair::new(&config(), &target.dialect(dialect), entropy, sizes);
+            .with_dialect(Dialect::Hixie76);
+        let mut pair = Pair::new(&config(), &target.with_dialect(dialect), entropy, sizes);
         pair.drive();
         for who in Who::BOTH {
             assert_eq!(pair[who].opened, [dialect], "{who:?}");
@@ -108,14 +110,14 @@ impl Run {
             }
             Step::Encoded(who, text) => {
                 let may_send = self.may_send(who);
-                let encoded = Encoded::text(self.dialect, &text);
-                let sent = self.pair[who].conn.send_encoded(&encoded);
+                let encoded = PreparedMessage::text(self.dialect, &text);
+                let sent = self.pair[who].conn.send_prepared(&encoded);
                 self.sent(who, text, may_send, sent);
             }
             Step::Frame(who, text, n) => self.frame(who, text, n),
             Step::Close(who) => {
                 let first = self.may_send(who);
-                let refused = self.pair[who].conn.close(&Close::new());
+                let refused = self.pair[who].conn.close(&Close::EMPTY);
                 assert_eq!(refused, if first { Ok(()) } else { Err(Refused::Closing) });
                 self.closed[who as usize] |= first;
             }
@@ -142,14 +144,14 @@ impl Run {
         // FR-11
         let bytes = [b"\x00", text.as_bytes(), b"\xff"].concat();
         let taken = n.index(bytes.len() + 1);
-        let framed = end.conn.frame_text(&text).map(|frame| {
+        let framed = end.conn.send_text_vectored(&text).map(|frame| {
             assert_eq!(frame.slices().concat(), bytes);
-            frame.wrote(taken);
+            frame.advance(taken);
         });
         if !may_send {
             assert_eq!(framed, Err(Refused::Closing));
         } else if pending {
-            assert_eq!(framed, Err(Refused::Full { limit: 1 << 20 }));
+            assert_eq!(framed, Err(Refused::BufferFull { limit: 1 << 20 }));
         } else {
             assert_eq!(framed, Ok(()));
             assert_eq!(end.conn.transmit(), &bytes[taken..]);
@@ -183,7 +185,7 @@ impl Run {
         for who in Who::BOTH {
             let end = &self.pair[who];
             assert_eq!(end.texts, self.told[who.other() as usize], "to {who:?}");
-            assert_eq!(end.closed, [Closed::Clean(Close::new())], "{who:?}");
+            assert_eq!(end.closed, [Closed::Clean(Close::EMPTY)], "{who:?}");
             assert!(end.conn.is_done());
             assert_eq!(self.wrote(who), self.frames(who));
         }
@@ -200,7 +202,7 @@ impl Run {
             let said = &self.told[who.other() as usize];
             assert!(said.starts_with(&end.texts), "to {who:?}");
             if self.closed[who as usize] {
-                assert_eq!(end.closed, [Closed::Local]);
+                assert_eq!(end.closed, [Closed::LocallyClosed]);
                 assert_eq!(self.wrote(who), self.frames(who));
             } else {
                 assert_eq!(end.closed, [Closed::Eof(Phase::Open)]);
@@ -232,14 +234,14 @@ proptest! {
         let scheme = if secure { "wss" } else { "ws" };
         let port = port.map_or(String::new(), |port| format!(":{port}"));
         let url = format!("{scheme}://Example.com{port}{resource}");
-        let mut target = Target::new(&url).unwrap().dialect(dialect);
+        let mut target = ClientRequest::new(&url).unwrap().with_dialect(dialect);
         if let Some(protocol) = &protocol {
-            target = target.protocol(protocol).unwrap();
+            target = target.with_protocol(protocol).unwrap();
         }
         if let Some(cookie) = &cookie {
-            target = target.header("Cookie", cookie).unwrap();
+            target = target.with_header("Cookie", cookie).unwrap();
         }
-        let mut pair = Pair::new(&config().secure(secure), &target, entropy, sizes);
+        let mut pair = Pair::new(&config().tls(secure), &target, entropy, sizes);
         pair.drive();
         for who in Who::BOTH {
             prop_assert_eq!(&pair[who].opened, &[dialect]);
@@ -287,10 +289,12 @@ fn cl_5_both_close_at_once_in_the_middle_of_each_others_messages() {
 #[test]
 fn fr_15_a_message_of_a_mebibyte_both_ways() {
     for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
-        let target = Target::new("ws://example.com/").unwrap().dialect(dialect);
+        let target = ClientRequest::new("ws://example.com/")
+            .unwrap()
+            .with_dialect(dialect);
         let text = "\u{ff}\u{1f600}ab".repeat((1 << 20) / 8);
         assert_eq!(text.len(), 1 << 20);
-        let config = config().max_pending((1 << 20) + 2);
+        let config = config().max_send_buffer((1 << 20) + 2);
         let mut pair = Pair::new(&config, &target, [3; 32], vec![4096, 1, 65_536, 3]);
         pair.drive();
         for who in Who::BOTH {
@@ -303,7 +307,7 @@ fn fr_15_a_message_of_a_mebibyte_both_ways() {
     }
 }
 
-/// FR-11, and the docs of `Frame`: what was not written is queued, also when it is dropped.
+/// FR-11, and the docs of `VectoredMessage`: what was not written is queued, also when it is dropped.
 #[test]
 fn fr_11_a_frame_of_which_any_part_was_written() {
     for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
@@ -312,17 +316,20 @@ fn fr_11_a_frame_of_which_any_part_was_written() {
             for taken in 0..=bytes.len() {
                 let mut run = Run::open(dialect, [5; 32], vec![7]);
                 let conn = &mut run.pair[Who::Server].conn;
-                let frame = conn.frame_text(text).unwrap();
+                let frame = conn.send_text_vectored(text).unwrap();
                 assert_eq!(frame.slices().concat(), bytes);
-                frame.wrote(taken);
+                frame.advance(taken);
                 assert_eq!(conn.transmit(), &bytes[taken..]);
-                let refused = conn.frame_text("next").err();
+                let refused = conn.send_text_vectored("next").err();
                 let full = taken < bytes.len();
-                assert_eq!(refused, full.then_some(Refused::Full { limit: 1 << 20 }));
+                assert_eq!(
+                    refused,
+                    full.then_some(Refused::BufferFull { limit: 1 << 20 })
+                );
             }
             let mut run = Run::open(dialect, [5; 32], vec![7]);
             let conn = &mut run.pair[Who::Client].conn;
-            drop(conn.frame_text(text).unwrap());
+            drop(conn.send_text_vectored(text).unwrap());
             assert_eq!(conn.transmit(), bytes);
         }
     }
@@ -333,7 +340,7 @@ fn fr_11_a_frame_of_which_any_part_was_written() {
 fn more_written_than_there_is() {
     let mut run = Run::open(Dialect::Hixie76, [5; 32], vec![7]);
     let conn = &mut run.pair[Who::Client].conn;
-    conn.frame_text("a").unwrap().wrote(4);
+    conn.send_text_vectored("a").unwrap().advance(4);
 }
 
 #[test]

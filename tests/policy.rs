@@ -12,10 +12,10 @@ const POLICY: &str = "<?xml version=\"1.0\"?>\
     <allow-access-from domain=\"*\" to-ports=\"*\"/>\
     </cross-domain-policy>";
 
-const ON: Config = Config::new().policy_file(POLICY);
+const ON: Config = Config::new().flash_policy(POLICY);
 
 fn sent() -> Said {
-    Said::Closed(Closed::PolicyFile)
+    Said::Closed(Closed::FlashPolicy)
 }
 
 fn broken(error: ProtocolError) -> Said {
@@ -67,7 +67,7 @@ fn px_1_it_is_over_once_the_policy_is_flushed() {
 
 #[test]
 fn px_1_a_document_ends_at_its_first_nul() {
-    let config = Config::new().policy_file("<cross-domain-policy/>\0\0more");
+    let config = Config::new().flash_policy("<cross-domain-policy/>\0\0more");
     let story = tell(Connection::server(&config), REQUEST, &[], false);
     assert_eq!(story.said, [sent()]);
     assert_eq!(show(story.sent), show(b"<cross-domain-policy/>\0"));
@@ -78,7 +78,7 @@ fn px_1_off_it_is_refused_with_no_reply() {
     for cut in 0..=REQUEST.len() {
         let off = Connection::server(&Config::new());
         let story = tell(off, REQUEST, &[cut], true);
-        assert_eq!(story.said, [broken(ProtocolError::PolicyRequest)]);
+        assert_eq!(story.said, [broken(ProtocolError::FlashPolicyRequest)]);
         assert_eq!(show(story.sent), "");
     }
 }
@@ -91,7 +91,7 @@ fn px_1_nothing_is_said_before_its_nul() {
             server.feed(&REQUEST[..end]);
             assert_eq!(server.story, Story::default());
             server.eof();
-            let eof = Said::Closed(Closed::Eof(Phase::Opening));
+            let eof = Said::Closed(Closed::Eof(Phase::Handshaking));
             assert_eq!(server.said(), [eof], "at {end}");
             assert_eq!(show(server.sent()), "");
         }
@@ -114,7 +114,7 @@ fn px_1_what_only_looks_like_it_is_a_bad_request() {
         let (bytes, at) = edit_marked([whole.as_bytes(), b"\0"].concat(), whole, malformed);
         for config in [ON, Config::new()] {
             let story = tell(Connection::server(&config), &bytes, &[], false);
-            assert_eq!(story.said, [broken(ProtocolError::StartLine { at })]);
+            assert_eq!(story.said, [broken(ProtocolError::InvalidStartLine { at })]);
             let refusal = b"HTTP/1.1 400 Bad Request\r\n";
             assert!(story.sent.starts_with(refusal), "{malformed}");
         }

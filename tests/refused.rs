@@ -4,8 +4,8 @@ mod common;
 
 use common::*;
 use hybi::{
-    Accept, Close, Closed, Config, Connection, Dialect, Dialects, Encoded, Event, Refused, Request,
-    Response, Role, Target, Tunnel,
+    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
+    PreparedMessage, ProxyTunnel, Refused, Request, Response, Role,
 };
 use proptest::prelude::*;
 
@@ -44,15 +44,15 @@ fn server(bytes: &str) -> Connection {
 
 fn accepted(head: &str) -> Connection {
     let mut conn = server(head);
-    conn.accept(&Accept::new()).unwrap();
+    conn.accept(&AcceptOptions::new()).unwrap();
     conn
 }
 
 fn client(dialect: Dialect) -> Connection {
-    let target = Target::new("ws://example.com/demo")
+    let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
-        .dialect(Dialect::Hixie76);
-    Connection::client(&config(), &target.dialect(dialect), [3; 32])
+        .with_dialect(Dialect::Hixie76);
+    Connection::client(&config(), &target.with_dialect(dialect), [3; 32])
 }
 
 fn open(role: Role, dialect: Dialect) -> Connection {
@@ -96,7 +96,7 @@ fn opening() -> Vec<Connection> {
 fn closing() -> Vec<Connection> {
     let mut all: Vec<Connection> = every_open();
     for conn in &mut all {
-        conn.close(&Close::new()).unwrap();
+        conn.close(&Close::EMPTY).unwrap();
     }
     for mut conn in every_open() {
         conn.send_text("pending").unwrap();
@@ -110,7 +110,7 @@ fn closing() -> Vec<Connection> {
         all.push(conn);
     }
     for mut conn in waiting().into_iter().chain(opening()) {
-        conn.close(&Close::new()).unwrap();
+        conn.close(&Close::EMPTY).unwrap();
         all.push(conn);
     }
     for bytes in ["POST / HTTP/1.1\r\n", "\x16\x03"] {
@@ -122,8 +122,8 @@ fn closing() -> Vec<Connection> {
     all
 }
 
-fn encoded() -> [Encoded; 2] {
-    DIALECTS.map(|dialect| Encoded::text(dialect, "a"))
+fn encoded() -> [PreparedMessage; 2] {
+    DIALECTS.map(|dialect| PreparedMessage::text(dialect, "a"))
 }
 
 #[test]
@@ -131,12 +131,12 @@ fn not_open_before_open() {
     for mut conn in waiting().into_iter().chain(opening()) {
         assert_eq!(refused(&mut conn, |c| c.send_text("a")), Refused::NotOpen);
         assert_eq!(
-            refused(&mut conn, |c| c.frame_text("a").map(drop)),
+            refused(&mut conn, |c| c.send_text_vectored("a").map(drop)),
             Refused::NotOpen
         );
         for message in encoded() {
             assert_eq!(
-                refused(&mut conn, |c| c.send_encoded(&message)),
+                refused(&mut conn, |c| c.send_prepared(&message)),
                 Refused::NotOpen
             );
         }
@@ -151,12 +151,12 @@ fn not_open_before_open_is_taken_in_hixie_75() {
     let mut conn = accepted(DRAFT_75_HEAD);
     assert_eq!(refused(&mut conn, |c| c.send_text("a")), Refused::NotOpen);
     assert_eq!(
-        refused(&mut conn, |c| c.frame_text("a").map(drop)),
+        refused(&mut conn, |c| c.send_text_vectored("a").map(drop)),
         Refused::NotOpen
     );
-    let message = Encoded::text(Dialect::Hixie75, "a");
+    let message = PreparedMessage::text(Dialect::Hixie75, "a");
     assert_eq!(
-        refused(&mut conn, |c| c.send_encoded(&message)),
+        refused(&mut conn, |c| c.send_prepared(&message)),
         Refused::NotOpen
     );
     let event = conn.receive(&mut &mut [][..]);
@@ -169,21 +169,21 @@ fn cl_3_closing_after_close_and_after_closed() {
     for mut conn in closing() {
         assert_eq!(refused(&mut conn, |c| c.send_text("a")), Refused::Closing);
         assert_eq!(
-            refused(&mut conn, |c| c.frame_text("a").map(drop)),
+            refused(&mut conn, |c| c.send_text_vectored("a").map(drop)),
             Refused::Closing
         );
         for message in encoded() {
-            let why = refused(&mut conn, |c| c.send_encoded(&message));
+            let why = refused(&mut conn, |c| c.send_prepared(&message));
             assert!(matches!(why, Refused::Closing | Refused::Unsupported(_)));
         }
         let why = refused(&mut conn, |c| c.send_binary(b"a"));
         assert!(matches!(why, Refused::Closing | Refused::Unsupported(_)));
         assert_eq!(
-            refused(&mut conn, |c| c.close(&Close::new())),
+            refused(&mut conn, |c| c.close(&Close::EMPTY)),
             Refused::Closing
         );
         assert_eq!(
-            refused(&mut conn, |c| c.close(&Close::with(1000, "again"))),
+            refused(&mut conn, |c| c.close(&Close::new(1000, "again"))),
             Refused::Closing
         );
     }
@@ -207,10 +207,10 @@ fn unsupported_is_a_message_encoded_for_another_dialect() {
         let dialect = conn.dialect().unwrap();
         for message in encoded() {
             if message.dialect() == dialect {
-                conn.send_encoded(&message).unwrap();
+                conn.send_prepared(&message).unwrap();
                 assert_eq!(conn.transmit(), b"\x00a\xff");
             } else {
-                let why = refused(&mut conn, |c| c.send_encoded(&message));
+                let why = refused(&mut conn, |c| c.send_prepared(&message));
                 assert_eq!(why, Refused::Unsupported(message.dialect()));
             }
         }
@@ -220,28 +220,37 @@ fn unsupported_is_a_message_encoded_for_another_dialect() {
 #[test]
 fn full_is_more_than_max_pending() {
     let limit = 10;
-    let config = config().max_pending(limit);
-    let full = Refused::Full { limit };
+    let config = config().max_send_buffer(limit);
+    let full = Refused::BufferFull { limit };
     for dialect in DIALECTS {
         let mut conn = Connection::established(&config, Role::Client, dialect, [0; 32]);
         let long = "123456789";
         assert_eq!(refused(&mut conn, |c| c.send_text(long)), full);
-        assert_eq!(refused(&mut conn, |c| c.frame_text(long).map(drop)), full);
-        let message = Encoded::text(dialect, long);
-        assert_eq!(refused(&mut conn, |c| c.send_encoded(&message)), full);
+        assert_eq!(
+            refused(&mut conn, |c| c.send_text_vectored(long).map(drop)),
+            full
+        );
+        let message = PreparedMessage::text(dialect, long);
+        assert_eq!(refused(&mut conn, |c| c.send_prepared(&message)), full);
         conn.send_text("1").unwrap();
         assert_eq!(refused(&mut conn, |c| c.send_text(&long[..6])), full);
-        let message = Encoded::text(dialect, &long[..6]);
-        assert_eq!(refused(&mut conn, |c| c.send_encoded(&message)), full);
+        let message = PreparedMessage::text(dialect, &long[..6]);
+        assert_eq!(refused(&mut conn, |c| c.send_prepared(&message)), full);
         // Whatever its size: bytes are pending.
-        assert_eq!(refused(&mut conn, |c| c.frame_text("").map(drop)), full);
-        let message = Encoded::text(dialect, &long[..5]);
-        conn.send_encoded(&message).unwrap();
+        assert_eq!(
+            refused(&mut conn, |c| c.send_text_vectored("").map(drop)),
+            full
+        );
+        let message = PreparedMessage::text(dialect, &long[..5]);
+        conn.send_prepared(&message).unwrap();
         assert_eq!(conn.transmit().len(), limit);
     }
     let mut conn = Connection::server(&config);
     take(&mut conn, DRAFT_76_HEAD);
-    assert_eq!(refused(&mut conn, |c| c.accept(&Accept::new())), full);
+    assert_eq!(
+        refused(&mut conn, |c| c.accept(&AcceptOptions::new())),
+        full
+    );
     assert_eq!(refused(&mut conn, |c| c.respond(&Response::new(404))), full);
 }
 
@@ -254,14 +263,16 @@ fn no_request_where_none_waits() {
     assert!(all.len() > 30);
     for mut conn in all {
         assert_eq!(
-            refused(&mut conn, |c| c.accept(&Accept::new())),
+            refused(&mut conn, |c| c.accept(&AcceptOptions::new())),
             Refused::NoRequest
         );
         let why = refused(&mut conn, |c| c.respond(&Response::new(404)));
         assert_eq!(why, Refused::NoRequest);
         // Which is told first, where there is more to say, is open.
         refused(&mut conn, |c| c.respond(&Response::new(99)));
-        refused(&mut conn, |c| c.accept(&Accept::new().headers(&[("", "")])));
+        refused(&mut conn, |c| {
+            c.accept(&AcceptOptions::new().headers(&[("", "")]))
+        });
     }
 }
 
@@ -269,13 +280,13 @@ fn no_request_where_none_waits() {
 fn no_request_is_one_for_a_plain_page() {
     let mut conn = server(PLAIN);
     assert_eq!(
-        refused(&mut conn, |c| c.accept(&Accept::new())),
+        refused(&mut conn, |c| c.accept(&AcceptOptions::new())),
         Refused::NoRequest
     );
     conn.respond(&Response::new(200)).unwrap();
 
     let page = Request::from_parts("/page", [("Host", "example.com")]).unwrap();
-    let upgraded = Connection::upgrade(&config(), &page, &Accept::new());
+    let upgraded = Connection::upgrade(&config(), &page, &AcceptOptions::new());
     assert_eq!(upgraded.err(), Some(Refused::NoRequest));
 }
 
@@ -290,9 +301,9 @@ fn unsupported_is_an_upgrade_to_a_dialect_that_is_off() {
     };
     for (head, dialect) in [(DRAFT_75_HEAD, DIALECTS[0]), (DRAFT_76_HEAD, DIALECTS[1])] {
         let only = config().dialects(Dialects::NONE.with(dialect));
-        assert!(Connection::upgrade(&only, &request(head), &Accept::new()).is_ok());
+        assert!(Connection::upgrade(&only, &request(head), &AcceptOptions::new()).is_ok());
         let others = config().dialects(Dialects::ALL.without(dialect));
-        let upgraded = Connection::upgrade(&others, &request(head), &Accept::new());
+        let upgraded = Connection::upgrade(&others, &request(head), &AcceptOptions::new());
         assert_eq!(upgraded.err(), Some(Refused::Unsupported(dialect)));
     }
 }
@@ -307,12 +318,14 @@ fn h76_13_not_offered_is_a_subprotocol_that_the_client_did_not_name() {
             let head = std::str::from_utf8(&head).unwrap();
             for name in ["", "c", "A", "a,", " a", "b ", "ab", "a,b,c", "a\r\nX: y"] {
                 let mut conn = server(head);
-                let why = refused(&mut conn, |c| c.accept(&Accept::new().protocol(name)));
-                assert_eq!(why, Refused::NotOffered, "{name:?} of {list:?}");
+                let why = refused(&mut conn, |c| {
+                    c.accept(&AcceptOptions::new().protocol(name))
+                });
+                assert_eq!(why, Refused::ProtocolNotOffered, "{name:?} of {list:?}");
             }
             for name in ["a", "b"] {
                 let mut conn = server(head);
-                conn.accept(&Accept::new().protocol(name)).unwrap();
+                conn.accept(&AcceptOptions::new().protocol(name)).unwrap();
                 assert!(show(conn.transmit()).contains(&format!("Protocol: {name}\\r\\n")));
             }
         }
@@ -320,8 +333,10 @@ fn h76_13_not_offered_is_a_subprotocol_that_the_client_did_not_name() {
     for head in [head_75, head_76] {
         let none = edit(head, "-Protocol: sample", "-Other: sample");
         let mut conn = server(std::str::from_utf8(&none).unwrap());
-        let why = refused(&mut conn, |c| c.accept(&Accept::new().protocol("sample")));
-        assert_eq!(why, Refused::NotOffered);
+        let why = refused(&mut conn, |c| {
+            c.accept(&AcceptOptions::new().protocol("sample"))
+        });
+        assert_eq!(why, Refused::ProtocolNotOffered);
     }
 }
 
@@ -331,7 +346,7 @@ fn bad_status_is_one_that_cannot_end_a_request() {
         for head in [DRAFT_75_HEAD, DRAFT_76_HEAD, PLAIN] {
             let mut conn = server(head);
             let why = refused(&mut conn, |c| c.respond(&Response::new(status)));
-            assert_eq!(why, Refused::BadStatus(status));
+            assert_eq!(why, Refused::InvalidStatus(status));
         }
     }
     for status in [200, 204, 299, 300, 404, 599] {
@@ -408,9 +423,11 @@ fn h76_15_h76_16_bad_header_in_accept() {
                 &[field, ("X", "y")],
             ] {
                 let mut conn = server(head);
-                let why = refused(&mut conn, |c| c.accept(&Accept::new().headers(fields)));
-                assert_eq!(why, Refused::BadHeader, "{name:?}: {value:?}");
-                conn.accept(&Accept::new()).unwrap();
+                let why = refused(&mut conn, |c| {
+                    c.accept(&AcceptOptions::new().headers(fields))
+                });
+                assert_eq!(why, Refused::InvalidHeader, "{name:?}: {value:?}");
+                conn.accept(&AcceptOptions::new()).unwrap();
             }
         }
     }
@@ -426,10 +443,10 @@ fn h76_15_h76_16_bad_header_in_accept() {
         "me@a",
     ] {
         let mut conn = server(DRAFT_76_HEAD);
-        let accept = Accept::new().authority(authority);
+        let accept = AcceptOptions::new().authority(authority);
         assert_eq!(
             refused(&mut conn, |c| c.accept(&accept)),
-            Refused::BadHeader
+            Refused::InvalidHeader
         );
     }
     let request = Request::from_parts(
@@ -441,13 +458,13 @@ fn h76_15_h76_16_bad_header_in_accept() {
     );
     let request = request.unwrap();
     for fields in [&[("X", "y\r\nZ: z")][..], &[("Upgrade", "x")]] {
-        let accept = Accept::new().headers(fields);
+        let accept = AcceptOptions::new().headers(fields);
         let upgraded = Connection::upgrade(&config(), &request, &accept);
-        assert_eq!(upgraded.err(), Some(Refused::BadHeader));
+        assert_eq!(upgraded.err(), Some(Refused::InvalidHeader));
     }
-    let accept = Accept::new().protocol("other");
+    let accept = AcceptOptions::new().protocol("other");
     let upgraded = Connection::upgrade(&config(), &request, &accept);
-    assert_eq!(upgraded.err(), Some(Refused::NotOffered));
+    assert_eq!(upgraded.err(), Some(Refused::ProtocolNotOffered));
 }
 
 #[test]
@@ -463,7 +480,7 @@ fn bad_header_in_respond() {
             let fields = [("Location", "/other"), (&name[..], &value[..])];
             let response = Response::new(302).headers(&fields);
             let why = refused(&mut conn, |c| c.respond(&response));
-            assert_eq!(why, Refused::BadHeader, "{name:?}: {value:?}");
+            assert_eq!(why, Refused::InvalidHeader, "{name:?}: {value:?}");
         }
     }
 }
@@ -471,13 +488,13 @@ fn bad_header_in_respond() {
 #[test]
 fn bad_header_in_a_target() {
     let target = || {
-        Target::new("ws://example.com/demo")
+        ClientRequest::new("ws://example.com/demo")
             .unwrap()
-            .dialect(Dialect::Hixie76)
+            .with_dialect(Dialect::Hixie76)
     };
     for (name, value) in BROKEN {
-        let error = target().header(name, value).err();
-        assert_eq!(error, Some(Refused::BadHeader), "{name:?}: {value:?}");
+        let error = target().with_header(name, value).err();
+        assert_eq!(error, Some(Refused::InvalidHeader), "{name:?}: {value:?}");
     }
     let ours = [
         "Host",
@@ -490,8 +507,8 @@ fn bad_header_in_a_target() {
         "WebSocket-Protocol",
     ];
     for name in ours.into_iter().flat_map(spellings) {
-        let error = target().header(&name, "x").err();
-        assert_eq!(error, Some(Refused::BadHeader), "{name:?}");
+        let error = target().with_header(&name, "x").err();
+        assert_eq!(error, Some(Refused::InvalidHeader), "{name:?}");
     }
     for origin in [
         "",
@@ -504,8 +521,8 @@ fn bad_header_in_a_target() {
         "a\u{7f}",
     ] {
         assert_eq!(
-            target().origin(origin).err(),
-            Some(Refused::BadHeader),
+            target().with_origin(origin).err(),
+            Some(Refused::InvalidHeader),
             "{origin:?}"
         );
     }
@@ -521,21 +538,21 @@ fn bad_header_in_a_target() {
         "a\u{7f}",
     ] {
         assert_eq!(
-            target().protocol(name).err(),
-            Some(Refused::BadHeader),
+            target().with_protocol(name).err(),
+            Some(Refused::InvalidHeader),
             "{name:?}"
         );
     }
     for value in ["a\r\nX: y", "a\n", "\0", "\u{7f}"] {
-        let tunnel = Tunnel::new(&config(), &target(), Some(value));
-        assert_eq!(tunnel.err(), Some(Refused::BadHeader), "{value:?}");
+        let tunnel = ProxyTunnel::new(&config(), &target(), Some(value));
+        assert_eq!(tunnel.err(), Some(Refused::InvalidHeader), "{value:?}");
     }
 }
 
 fn bad_url(url: &str) -> Option<usize> {
-    match Target::new(url) {
+    match ClientRequest::new(url) {
         Ok(_) => None,
-        Err(Refused::BadUrl { at }) => Some(at),
+        Err(Refused::InvalidUrl { at }) => Some(at),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -599,9 +616,9 @@ fn good_urls() {
         ("wss://[::1]:8443?a", "[::1]", 8443, true),
         ("ws://127.0.0.1/", "127.0.0.1", 80, false),
     ] {
-        let target = Target::new(url).unwrap();
+        let target = ClientRequest::new(url).unwrap();
         assert_eq!((target.host(), target.port()), (host, port), "{url}");
-        assert_eq!(target.is_secure(), secure, "{url}");
+        assert_eq!(target.is_tls(), secure, "{url}");
     }
 }
 
@@ -735,7 +752,7 @@ proptest! {
             _ => (DRAFT_76_HEAD, "Sec-"),
         };
         let fields_lent = borrowed(&fields);
-        let mut accept = Accept::new().headers(&fields_lent);
+        let mut accept = AcceptOptions::new().headers(&fields_lent);
         if let Some(authority) = &authority {
             accept = accept.authority(authority);
         }
@@ -745,7 +762,7 @@ proptest! {
         let mut conn = server(head);
         if conn.accept(&accept).is_err() {
             let why = refused(&mut server(head), |c| c.accept(&accept));
-            prop_assert!(matches!(why, Refused::BadHeader | Refused::NotOffered));
+            prop_assert!(matches!(why, Refused::InvalidHeader | Refused::ProtocolNotOffered));
             let offered = protocol.is_none_or(|name| name == "sample");
             prop_assert!(authority.is_some() || !offered || !fields.iter().all(is_fine));
             return Ok(());
@@ -791,9 +808,9 @@ proptest! {
         if conn.respond(&answer).is_err() {
             let why = refused(&mut server(DRAFT_76_HEAD), |c| c.respond(&answer));
             if fields.iter().all(is_fine) {
-                prop_assert_eq!(why, Refused::BadStatus(status));
+                prop_assert_eq!(why, Refused::InvalidStatus(status));
             } else {
-                prop_assert!([Refused::BadHeader, Refused::BadStatus(status)].contains(&why));
+                prop_assert!([Refused::InvalidHeader, Refused::InvalidStatus(status)].contains(&why));
             }
             return Ok(());
         }
@@ -834,33 +851,33 @@ proptest! {
         protocol in prop_oneof![2 => Just(None), 2 => "[!-~]{1,12}".prop_map(Some), 1 => value().prop_map(Some)],
         fields in fields(),
     ) {
-        let target = match Target::new(&url) {
-            Ok(target) => target.dialect(dialect),
+        let target = match ClientRequest::new(&url) {
+            Ok(target) => target.with_dialect(dialect),
             Err(why) => {
-                let Refused::BadUrl { at } = why else {
+                let Refused::InvalidUrl { at } = why else {
                     panic!("{why:?}");
                 };
                 prop_assert!(at <= url.len());
                 return Ok(());
             }
         };
-        let with = |target: Target| -> Result<Target, Refused> {
+        let with = |target: ClientRequest| -> Result<ClientRequest, Refused> {
             let mut target = target;
             if let Some(origin) = &origin {
-                target = target.origin(origin)?;
+                target = target.with_origin(origin)?;
             }
             if let Some(protocol) = &protocol {
-                target = target.protocol(protocol)?;
+                target = target.with_protocol(protocol)?;
             }
             for (name, value) in &fields {
-                target = target.header(name, value)?;
+                target = target.with_header(name, value)?;
             }
             Ok(target)
         };
         let target = match with(target) {
             Ok(target) => target,
             Err(why) => {
-                prop_assert_eq!(why, Refused::BadHeader);
+                prop_assert_eq!(why, Refused::InvalidHeader);
                 let set = origin.is_some() || protocol.is_some();
                 prop_assert!(set || !fields.iter().all(is_fine));
                 return Ok(());
@@ -885,7 +902,7 @@ proptest! {
         let resource = format!("{slash}{resource}");
         prop_assert_eq!(request.path, Some(&resource[..]));
 
-        let (scheme, port) = if target.is_secure() { ("https", 443) } else { ("http", 80) };
+        let (scheme, port) = if target.is_tls() { ("https", 443) } else { ("http", 80) };
         let mut host = target.host().to_owned();
         if target.port() != port {
             host += &format!(":{}", target.port());
@@ -920,10 +937,10 @@ proptest! {
 #[test]
 fn debug_shows_no_secrets() {
     let fields = [("Set-Cookie", "SECRET"), ("Authorization", "SECRET")];
-    let accept = Accept::new().headers(&fields);
+    let accept = AcceptOptions::new().headers(&fields);
     let response = Response::new(200).headers(&fields).body(b"SECRET");
-    let target = Target::new("ws://example.com/").unwrap();
-    let target = target.header("Cookie", "SECRET").unwrap();
+    let target = ClientRequest::new("ws://example.com/").unwrap();
+    let target = target.with_header("Cookie", "SECRET").unwrap();
     let client = Connection::client(&config(), &target, [1; 32]);
     let request = Request::from_parts(
         "/demo",
@@ -979,7 +996,7 @@ fn debug_shows_nothing_that_is_held() {
          Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n\
          Origin: http://example.com\r\n\r\n",
     );
-    server.accept(&Accept::new()).unwrap();
+    server.accept(&AcceptOptions::new()).unwrap();
     let shown = format!("{server:?}");
     assert!(
         !shown.contains("829309203") && !shown.contains("259970620"),
@@ -987,8 +1004,8 @@ fn debug_shows_nothing_that_is_held() {
     );
 
     // The answer that is expected is another.
-    let target = Target::new("ws://example.com/").unwrap();
-    let target = target.dialect(Dialect::Hixie76);
+    let target = ClientRequest::new("ws://example.com/").unwrap();
+    let target = target.with_dialect(Dialect::Hixie76);
     let client = |entropy| {
         let mut conn = Connection::client(&config, &target, entropy);
         conn.advance(conn.transmit().len());

@@ -12,11 +12,12 @@ use common::rfc::{
 };
 use common::*;
 use hybi::{
-    Accept, Close, Closed, Config, Connection, Dialect, Event, Phase, ProtocolError, Refused, Role,
+    AcceptOptions, Close, Closed, Config, Connection, Dialect, Event, Phase, ProtocolError,
+    Refused, Role,
 };
 
 use Dialect::Rfc6455;
-use ProtocolError::{CloseCode, CloseLength, Utf8};
+use ProtocolError::{InvalidCloseCode, InvalidCloseLength, InvalidUtf8};
 
 fn end(role: Role, dialect: Dialect) -> impl Fn() -> Connection {
     move || Connection::established(&Config::new(), role, dialect, [9; 32])
@@ -46,8 +47,11 @@ fn assert_over(teller: &mut Teller<'_>) {
         teller.eof();
         assert_eq!(teller.conn.send_text("a"), Err(Refused::Closing));
         assert_eq!(teller.conn.send_ping(b"a"), Err(Refused::Closing));
-        assert_eq!(teller.conn.send_text_part("a", true), Err(Refused::Closing));
-        assert_eq!(teller.conn.close(&Close::new()), Err(Refused::Closing));
+        assert_eq!(
+            teller.conn.send_text_fragment("a", true),
+            Err(Refused::Closing)
+        );
+        assert_eq!(teller.conn.close(&Close::EMPTY), Err(Refused::Closing));
         assert_eq!(teller.conn.tick(Duration::from_secs(1_000_000)), None);
     }
     assert_eq!(teller.said(), []);
@@ -72,16 +76,16 @@ fn cl_3_cl_6_closed_before_open_was_taken() {
         let mut server = Connection::server(&Config::new());
         let event = server.receive(&mut &mut request[..]);
         assert!(matches!(event, Some(Event::Request(_))));
-        server.accept(&Accept::new()).unwrap();
+        server.accept(&AcceptOptions::new()).unwrap();
         server.advance(server.transmit().len());
         assert_eq!(server.send_text("early"), Err(Refused::NotOpen));
 
-        server.close(&Close::with(1001, "")).unwrap();
+        server.close(&Close::new(1001, "")).unwrap();
         assert_eq!(server.transmit(), b"\x88\x02\x03\xe9");
         for told in [false, true] {
             assert!(!server.is_open());
             assert_eq!(server.send_text("late"), Err(Refused::Closing));
-            assert_eq!(server.close(&Close::new()), Err(Refused::Closing));
+            assert_eq!(server.close(&Close::EMPTY), Err(Refused::Closing));
             assert_eq!(server.transmit(), b"\x88\x02\x03\xe9");
             if !told {
                 let event = server.receive(&mut &mut [][..]);
@@ -140,7 +144,7 @@ fn hy_8_the_codes_that_a_close_frame_may_hold() {
         let (said, answer) = if may_be_sent(code) {
             (clean(code, ""), code)
         } else {
-            (broken(CloseCode { code }), 1002)
+            (broken(InvalidCloseCode { code }), 1002)
         };
         assert_eq!(story.said, [said], "{code}");
         assert_eq!(close_code(&story.sent), answer, "{code}");
@@ -156,7 +160,7 @@ fn hy_8_the_codes_that_a_close_frame_may_hold() {
             let (said, answer) = if may_be_sent(code) {
                 (clean(code, "why"), code)
             } else {
-                (broken(CloseCode { code }), 1002)
+                (broken(InvalidCloseCode { code }), 1002)
             };
             assert_eq!(story.said, [said], "{code}");
             assert_eq!(close_code(&story.sent), answer, "{code}");
@@ -170,7 +174,7 @@ fn hy_8_half_a_code() {
     for byte in [0x00, 0x03, 0xff] {
         for (role, dialect) in every_end() {
             let story = told(end(role, dialect), &close_frame(other(role), [byte]));
-            assert_eq!(story.said, [broken(CloseLength)]);
+            assert_eq!(story.said, [broken(InvalidCloseLength)]);
             assert_eq!(close_code(&story.sent), 1002);
         }
     }
@@ -190,12 +194,12 @@ fn hy_8_a_reason_that_is_not_utf8() {
         for (role, dialect) in every_end() {
             let bytes = close_frame(other(role), body(1000, reason));
             let story = told(end(role, dialect), &bytes);
-            assert_eq!(story.said, [broken(Utf8 { at })], "{}", show(reason));
+            assert_eq!(story.said, [broken(InvalidUtf8 { at })], "{}", show(reason));
             assert_eq!(close_code(&story.sent), 1007);
 
             let bytes = close_frame(other(role), body(1005, reason));
             let story = told(end(role, dialect), &bytes);
-            assert_eq!(story.said, [broken(CloseCode { code: 1005 })]);
+            assert_eq!(story.said, [broken(InvalidCloseCode { code: 1005 })]);
             assert_eq!(close_code(&story.sent), 1002);
         }
     }
@@ -270,14 +274,17 @@ fn hy_8_a_close_frame_within_a_message() {
 fn hy_8_a_close_frame_while_we_send_a_message_in_parts() {
     for (role, dialect) in every_end() {
         let mut teller = open(&Config::new(), role, dialect);
-        teller.conn.send_text_part("a", false).unwrap();
+        teller.conn.send_text_fragment("a", false).unwrap();
         teller.feed(&close_frame(other(role), body(1000, "")));
         assert_eq!(teller.said(), [clean(1000, "")]);
         assert_eq!(
             contents(&teller.sent()),
             [(TEXT_PART, b"a".to_vec()), (CLOSE, body(1000, ""))]
         );
-        assert_eq!(teller.conn.send_text_part("b", true), Err(Refused::Closing));
+        assert_eq!(
+            teller.conn.send_text_fragment("b", true),
+            Err(Refused::Closing)
+        );
         assert_over(&mut teller);
     }
 }
@@ -288,12 +295,12 @@ fn hy_8_a_close_frame_while_we_send_a_message_in_parts() {
 #[test]
 fn hy_8_our_close_frame_says_what_it_is_told_to() {
     for (close, payload) in [
-        (Close::new(), Vec::new()),
-        (Close::with(1005, ""), Vec::new()),
-        (Close::with(1000, ""), body(1000, "")),
-        (Close::with(1001, "bye"), body(1001, "bye")),
-        (Close::with(3999, "\u{2603}"), body(3999, "\u{2603}")),
-        (Close::with(4000, &"x".repeat(123)), body(4000, [b'x'; 123])),
+        (Close::EMPTY, Vec::new()),
+        (Close::new(1005, ""), Vec::new()),
+        (Close::new(1000, ""), body(1000, "")),
+        (Close::new(1001, "bye"), body(1001, "bye")),
+        (Close::new(3999, "\u{2603}"), body(3999, "\u{2603}")),
+        (Close::new(4000, &"x".repeat(123)), body(4000, [b'x'; 123])),
     ] {
         for (role, dialect) in every_end() {
             let mut conn = end(role, dialect)();
@@ -305,7 +312,7 @@ fn hy_8_our_close_frame_says_what_it_is_told_to() {
         }
     }
     let mut server = end(Role::Server, Rfc6455)();
-    server.close(&Close::with(1001, "bye")).unwrap();
+    server.close(&Close::new(1001, "bye")).unwrap();
     assert_eq!(server.transmit(), b"\x88\x05\x03\xe9bye");
 }
 
@@ -314,38 +321,37 @@ fn hy_8_our_close_frame_says_what_it_is_told_to() {
 fn hy_8_a_close_that_can_not_be_sent() {
     let refused = |conn: &mut Connection, close: &Close| {
         let before = (format!("{conn:?}"), conn.transmit().to_vec());
-        assert_eq!(conn.close(close), Err(Refused::BadClose), "{close:?}");
+        assert_eq!(conn.close(close), Err(Refused::InvalidClose), "{close:?}");
         assert_eq!((format!("{conn:?}"), conn.transmit().to_vec()), before);
     };
     let mut server = end(Role::Server, Rfc6455)();
     for code in (0..=u16::MAX).filter(|code| !may_be_sent(*code) && *code != 1005) {
-        refused(&mut server, &Close::with(code, ""));
+        refused(&mut server, &Close::new(code, ""));
     }
     for code in (0..=u16::MAX).filter(|code| may_be_sent(*code)) {
         let mut server = end(Role::Server, Rfc6455)();
-        assert_eq!(server.close(&Close::with(code, "")), Ok(()));
+        assert_eq!(server.close(&Close::new(code, "")), Ok(()));
     }
     for (role, dialect) in every_end() {
         let mut conn = end(role, dialect)();
-        conn.send_text_part("a", false).unwrap();
+        conn.send_text_fragment("a", false).unwrap();
         for close in [
-            Close::with(1000, &"x".repeat(124)),
-            Close::with(1000, &"\u{e9}".repeat(62)),
-            Close::with(1005, "why"),
-            Close::with(1004, ""),
-            Close::with(1006, ""),
-            Close::with(1015, ""),
-            Close::with(1016, ""),
-            Close::with(2999, ""),
-            Close::with(0, ""),
-            Close::with(5000, ""),
+            Close::new(1000, &"x".repeat(124)),
+            Close::new(1000, &"\u{e9}".repeat(62)),
+            Close::new(1005, "why"),
+            Close::new(1004, ""),
+            Close::new(1006, ""),
+            Close::new(1015, ""),
+            Close::new(1016, ""),
+            Close::new(2999, ""),
+            Close::new(0, ""),
+            Close::new(5000, ""),
         ] {
             refused(&mut conn, &close);
         }
         // And then it still speaks.
-        conn.send_text_part("b", true).unwrap();
-        conn.close(&Close::with(1000, &"\u{e9}".repeat(61)))
-            .unwrap();
+        conn.send_text_fragment("b", true).unwrap();
+        conn.close(&Close::new(1000, &"\u{e9}".repeat(61))).unwrap();
     }
 }
 
@@ -357,7 +363,7 @@ fn hy_8_we_close_first() {
         let peer = other(role);
         let mut teller = open(&Config::new(), role, dialect);
         teller.conn.send_text("last").unwrap();
-        teller.conn.close(&Close::with(1001, "bye")).unwrap();
+        teller.conn.close(&Close::new(1001, "bye")).unwrap();
         teller.drain();
         let sent = [(TEXT, b"last".to_vec()), (CLOSE, body(1001, "bye"))];
         assert_eq!(contents(&teller.sent()), sent);
@@ -368,11 +374,17 @@ fn hy_8_we_close_first() {
         let before = format!("{conn:?}");
         assert_eq!(conn.send_text("a"), Err(Refused::Closing));
         assert_eq!(conn.send_binary(b"a"), Err(Refused::Closing));
-        assert_eq!(conn.send_text_part("a", false), Err(Refused::Closing));
-        assert_eq!(conn.send_binary_part(b"a", true), Err(Refused::Closing));
-        assert_eq!(conn.frame_text("a").map(drop), Err(Refused::Closing));
-        assert_eq!(conn.frame_binary(b"a").map(drop), Err(Refused::Closing));
-        assert_eq!(conn.close(&Close::with(1000, "")), Err(Refused::Closing));
+        assert_eq!(conn.send_text_fragment("a", false), Err(Refused::Closing));
+        assert_eq!(conn.send_binary_fragment(b"a", true), Err(Refused::Closing));
+        assert_eq!(
+            conn.send_text_vectored("a").map(drop),
+            Err(Refused::Closing)
+        );
+        assert_eq!(
+            conn.send_binary_vectored(b"a").map(drop),
+            Err(Refused::Closing)
+        );
+        assert_eq!(conn.close(&Close::new(1000, "")), Err(Refused::Closing));
         assert_eq!(format!("{conn:?}"), before);
 
         teller.feed(
@@ -398,10 +410,10 @@ fn hy_8_we_close_first() {
 fn hy_8_we_close_within_our_own_message() {
     for (role, dialect) in every_end() {
         let mut teller = open(&Config::new(), role, dialect);
-        teller.conn.send_binary_part(b"a", false).unwrap();
-        teller.conn.close(&Close::with(1000, "")).unwrap();
+        teller.conn.send_binary_fragment(b"a", false).unwrap();
+        teller.conn.close(&Close::new(1000, "")).unwrap();
         assert_eq!(
-            teller.conn.send_binary_part(b"b", true),
+            teller.conn.send_binary_fragment(b"b", true),
             Err(Refused::Closing)
         );
         teller.feed(&close_frame(other(role), body(1000, "")));
@@ -417,7 +429,7 @@ fn a_ping_while_our_close_waits_for_its_answer() {
     for (role, dialect) in every_end() {
         let peer = other(role);
         let mut teller = open(&Config::new(), role, dialect);
-        teller.conn.close(&Close::with(1000, "")).unwrap();
+        teller.conn.close(&Close::new(1000, "")).unwrap();
         teller.drain();
         teller.sent();
         teller.feed(&frame(peer, PING, "still there?"));
@@ -440,7 +452,7 @@ fn hy_8_both_close_at_once() {
     for dialect in HYBI {
         let mut ends = ROLES.map(|role| open(&Config::new(), role, dialect));
         for (i, end) in ends.iter_mut().enumerate() {
-            let close = Close::with(1000 + i as u16, "");
+            let close = Close::new(1000 + i as u16, "");
             end.conn.close(&close).unwrap();
             end.drain();
         }
@@ -462,9 +474,9 @@ fn hy_8_both_close_at_once() {
 fn hy_8_between_our_own_ends() {
     for (first, dialect) in every_end() {
         for (close, code, reason) in [
-            (Close::new(), 1005, ""),
-            (Close::with(1000, "enough"), 1000, "enough"),
-            (Close::with(4242, ""), 4242, ""),
+            (Close::EMPTY, 1005, ""),
+            (Close::new(1000, "enough"), 1000, "enough"),
+            (Close::new(4242, ""), 4242, ""),
         ] {
             let mut one = open(&Config::new(), first, dialect);
             let mut two = open(&Config::new(), other(first), dialect);
@@ -490,25 +502,29 @@ fn an_end_of_file_before_the_close_frame() {
         let cases: [(Vec<u8>, bool, Phase); 8] = [
             (vec![], false, Phase::Open),
             (frame(peer, TEXT, "a"), false, Phase::Open),
-            (frame(peer, TEXT, "ab")[..3].to_vec(), false, Phase::Frame),
-            (frame(peer, TEXT_PART, "a"), false, Phase::Frame),
+            (
+                frame(peer, TEXT, "ab")[..3].to_vec(),
+                false,
+                Phase::InMessage,
+            ),
+            (frame(peer, TEXT_PART, "a"), false, Phase::InMessage),
             (
                 close_frame(peer, body(1000, ""))[..3].to_vec(),
                 false,
-                Phase::Frame,
+                Phase::InMessage,
             ),
             (vec![], true, Phase::Closing),
             (frame(peer, TEXT, "a"), true, Phase::Closing),
             (
                 close_frame(peer, body(1000, ""))[..3].to_vec(),
                 true,
-                Phase::Frame,
+                Phase::InMessage,
             ),
         ];
         for (bytes, closing, phase) in cases {
             let mut teller = open(&Config::new(), role, dialect);
             if closing {
-                teller.conn.close(&Close::with(1000, "")).unwrap();
+                teller.conn.close(&Close::new(1000, "")).unwrap();
                 teller.drain();
                 teller.sent();
             }
@@ -541,7 +557,7 @@ fn a_close_frame_that_nobody_answers() {
         let mut teller = open(&config, role, dialect);
         let second = Duration::from_secs(1);
         assert_eq!(teller.conn.tick(second), None);
-        teller.conn.close(&Close::with(1000, "")).unwrap();
+        teller.conn.close(&Close::new(1000, "")).unwrap();
         teller.drain();
         assert_eq!(teller.conn.tick(2 * second), Some(5 * second));
         teller.feed(&frame(other(role), TEXT, "not that"));
@@ -568,8 +584,16 @@ const BREACHES: &[Breach] = &[
         ProtocolError::ReservedBits { byte: 0xc1 },
         1002,
     ),
-    (|_| vec![0x83], ProtocolError::Opcode { opcode: 3 }, 1002),
-    (|_| vec![0x8b], ProtocolError::Opcode { opcode: 11 }, 1002),
+    (
+        |_| vec![0x83],
+        ProtocolError::UnknownOpcode { opcode: 3 },
+        1002,
+    ),
+    (
+        |_| vec![0x8b],
+        ProtocolError::UnknownOpcode { opcode: 11 },
+        1002,
+    ),
     (|_| vec![0x09], ProtocolError::Control { opcode: 9 }, 1002),
     (|_| vec![0x80], ProtocolError::OutOfTurn { opcode: 0 }, 1002),
     (
@@ -593,32 +617,32 @@ const BREACHES: &[Breach] = &[
                 1 << 63,
             )
         },
-        ProtocolError::Length { at: 2 },
+        ProtocolError::InvalidLength { at: 2 },
         1002,
     ),
     (
         |from| close_frame(from, [3]),
-        ProtocolError::CloseLength,
+        ProtocolError::InvalidCloseLength,
         1002,
     ),
     (
         |from| close_frame(from, body(1006, "")),
-        ProtocolError::CloseCode { code: 1006 },
+        ProtocolError::InvalidCloseCode { code: 1006 },
         1002,
     ),
     (
         |from| close_frame(from, body(1000, [0xff])),
-        ProtocolError::Utf8 { at: 2 },
+        ProtocolError::InvalidUtf8 { at: 2 },
         1007,
     ),
     (
         |from| frame(from, TEXT, [0xff]),
-        ProtocolError::Utf8 { at: 0 },
+        ProtocolError::InvalidUtf8 { at: 0 },
         1007,
     ),
     (
         |from| frame(from, TEXT, [0xe2, 0x82]),
-        ProtocolError::Utf8 { at: 0 },
+        ProtocolError::InvalidUtf8 { at: 0 },
         1007,
     ),
     (
@@ -640,7 +664,7 @@ const BREACHES: &[Breach] = &[
     ),
 ];
 
-const LIMITED: Config = Config::new().max_frame(3).max_fragments(2);
+const LIMITED: Config = Config::new().max_frame_len(3).max_fragments(2);
 
 /// RFC-7.1.7-1, RFC-7.1.7-2, RFC-10.7-1: the code, once, masked by a client; and all that was sent
 /// before stays.
@@ -672,8 +696,8 @@ fn hy_5_hy_6_the_close_code_of_the_other_errors() {
     for (role, dialect) in every_end() {
         let wrong = frame(role, TEXT, "a");
         let error = match role {
-            Role::Client => ProtocolError::Masked,
-            Role::Server => ProtocolError::Unmasked,
+            Role::Client => ProtocolError::MaskedFrameFromServer,
+            Role::Server => ProtocolError::UnmaskedFrameFromClient,
         };
         let story = told(end(role, dialect), &wrong);
         assert_eq!(story.said, [broken(error)]);
@@ -682,7 +706,7 @@ fn hy_5_hy_6_the_close_code_of_the_other_errors() {
     for role in ROLES {
         let key = (role == Role::Server).then_some(KEY);
         let story = told(end(role, Rfc6455), &header(TEXT, key, Form::Sixteen, 125));
-        assert_eq!(story.said, [broken(ProtocolError::Length { at: 3 })]);
+        assert_eq!(story.said, [broken(ProtocolError::InvalidLength { at: 3 })]);
         assert_eq!(close_code(&story.sent), 1002);
     }
 }
@@ -693,7 +717,7 @@ fn hy_8_an_error_behind_our_close_frame() {
     for (bytes, error, _) in BREACHES {
         for (role, dialect) in every_end() {
             let mut teller = open(&LIMITED, role, dialect);
-            teller.conn.close(&Close::new()).unwrap();
+            teller.conn.close(&Close::EMPTY).unwrap();
             teller.drain();
             teller.sent();
             teller.feed(&bytes(other(role)));

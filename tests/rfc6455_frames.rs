@@ -8,14 +8,16 @@ use common::rfc::{
     masked, open, other, ping, pong, sized, story, text, told, told_to_the_end,
 };
 use common::*;
-use hybi::{Closed, Config, Connection, Dialect, Event, Message, Phase, ProtocolError, Role};
+use hybi::{
+    Closed, Config, Connection, Dialect, Event, MessageAssembler, Phase, ProtocolError, Role,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use Dialect::{HyBi7, HyBi8, Rfc6455};
 use ProtocolError::{
-    Control, FrameTooLong, Length, Masked, Opcode, OutOfTurn, ReservedBits, TooManyFragments,
-    Unmasked, Utf8,
+    Control, FrameTooLong, InvalidLength, InvalidUtf8, MaskedFrameFromServer, OutOfTurn,
+    ReservedBits, TooManyFragments, UnknownOpcode, UnmaskedFrameFromClient,
 };
 
 fn end(role: Role, dialect: Dialect) -> impl Fn() -> Connection {
@@ -183,9 +185,9 @@ fn hy_5_a_mask_is_a_clients_alone() {
         let client = || end(Role::Client, dialect);
         for second in [0x00, 0x05, 0x7d, 0x7e, 0x7f] {
             let unmasked = [TEXT, second];
-            fails(server(), &unmasked, &[], Unmasked, 1002);
+            fails(server(), &unmasked, &[], UnmaskedFrameFromClient, 1002);
             let masked = [TEXT, 0x80 | second];
-            fails(client(), &masked, &[], Masked, 1002);
+            fails(client(), &masked, &[], MaskedFrameFromServer, 1002);
         }
         // Within a message, and of control frames too.
         for first in [MORE, LAST, PING, PONG, CLOSE] {
@@ -196,18 +198,21 @@ fn hy_5_a_mask_is_a_clients_alone() {
             };
             let unfinished = Said::Unfinished("a".into());
             let heard = story(Role::Server, 0x00);
-            assert_eq!(heard.said, [unfinished.clone(), broken(Unmasked)]);
+            assert_eq!(
+                heard.said,
+                [unfinished.clone(), broken(UnmaskedFrameFromClient)]
+            );
             assert_eq!(heard.sent, b"\x88\x02\x03\xea");
             let heard = story(Role::Client, 0x80);
-            assert_eq!(heard.said, [unfinished, broken(Masked)]);
+            assert_eq!(heard.said, [unfinished, broken(MaskedFrameFromServer)]);
             assert_eq!(close_code(&heard.sent), 1002);
         }
         // Alone, and with as much behind it as a mask would take.
         for times in [1, 2] {
             let unmasked = told(server(), &b"\x81\x05Hello".repeat(times));
-            assert_eq!(unmasked.said, [broken(Unmasked)]);
+            assert_eq!(unmasked.said, [broken(UnmaskedFrameFromClient)]);
             let masked = told(client(), &b"\x81\x85\0\0\0\0Hello".repeat(times));
-            assert_eq!(masked.said, [broken(Masked)]);
+            assert_eq!(masked.said, [broken(MaskedFrameFromServer)]);
         }
     }
 }
@@ -296,7 +301,7 @@ fn hy_6_rfc_6455_alone_demands_the_shortest_form() {
                 hears(role, HyBi7, &bytes, &whole);
                 hears(role, HyBi8, &bytes, &whole);
                 // At the last byte of the length, without waiting for a mask or payload.
-                let error = Length { at: at as u64 };
+                let error = InvalidLength { at: at as u64 };
                 for bytes in [&bytes[..at + 1], &bytes] {
                     fails(end(role, Rfc6455), bytes, &[], error, 1002);
                 }
@@ -316,7 +321,13 @@ fn hy_6_the_top_bit_of_a_long_length() {
         let second = if role == Role::Server { 0xff } else { 0x7f };
         for top in [0x80, 0xff, 0x81] {
             let bytes = [BINARY, second, top];
-            fails(end(role, dialect), &bytes, &[], Length { at: 2 }, 1002);
+            fails(
+                end(role, dialect),
+                &bytes,
+                &[],
+                InvalidLength { at: 2 },
+                1002,
+            );
         }
         // One bit less is a frame that will never end.
         let longest = [&[BINARY, second][..], &[0x7f], &[0xff; 7], &[0; 4], b"abc"].concat();
@@ -325,7 +336,7 @@ fn hy_6_the_top_bit_of_a_long_length() {
         assert_eq!(teller.said(), []);
         assert_eq!(teller.conn.closed(), None);
         teller.eof();
-        assert_eq!(teller.said().last(), Some(&eof(Phase::Frame)));
+        assert_eq!(teller.said().last(), Some(&eof(Phase::InMessage)));
     }
 }
 
@@ -358,12 +369,12 @@ fn hy_6_opcodes_without_a_meaning() {
         for fin in [0x00, 0x80] {
             for (role, dialect) in every_end() {
                 let end = end(role, dialect);
-                fails(end, &[fin | opcode], &[], Opcode { opcode }, 1002);
+                fails(end, &[fin | opcode], &[], UnknownOpcode { opcode }, 1002);
             }
         }
         let parts: [(u8, &[u8]); 2] = [(TEXT_PART, b"a"), (LAST | opcode, b"b")];
         let before = [Said::Unfinished("a".into())];
-        all_fail(&parts, &before, Opcode { opcode }, 1002);
+        all_fail(&parts, &before, UnknownOpcode { opcode }, 1002);
     }
 }
 
@@ -553,7 +564,7 @@ fn hy_7_max_frame_by_the_header_alone() {
     for (role, dialect) in every_end() {
         let key = (role == Role::Server).then_some(KEY);
         for limit in [0_u64, 1, 125, 126, 65535, 65536, 1 << 40] {
-            let config = Config::new().max_frame(limit);
+            let config = Config::new().max_frame_len(limit);
             let conn = || limited(config, role, dialect);
             for length in [limit + 1, limit + 1000, i64::MAX as u64] {
                 for first in [TEXT, BINARY, TEXT_PART, BINARY_PART] {
@@ -576,7 +587,7 @@ fn hy_7_max_frame_by_the_header_alone() {
         }
     }
     // Of control frames too, and of a fragment within.
-    let config = Config::new().max_frame(3);
+    let config = Config::new().max_frame_len(3);
     let error = FrameTooLong { at: 1, limit: 3 };
     for (role, dialect) in every_end() {
         let bytes = from_peer(
@@ -649,7 +660,7 @@ fn unfinished(told: &str) -> Vec<Said> {
 fn hy_7_text_fails_at_the_first_impossible_byte() {
     for (payload, told_of, at, shown) in NOT_UTF8 {
         let before = unfinished(told_of);
-        let error = Utf8 { at: *at };
+        let error = InvalidUtf8 { at: *at };
         for (role, dialect) in every_end() {
             let whole = frame(other(role), TEXT, payload);
             fails(end(role, dialect), &whole, &before, error, 1007);
@@ -669,7 +680,7 @@ fn hy_7_text_fails_at_the_first_impossible_byte() {
 fn hy_7_text_that_ends_within_a_character() {
     for (payload, told_of, at) in CUT_SHORT {
         let before = unfinished(told_of);
-        let error = Utf8 { at: *at };
+        let error = InvalidUtf8 { at: *at };
         all_fail(&[(TEXT, payload)], &before, error, 1007);
         all_fail(&[(TEXT_PART, payload), (LAST, b"")], &before, error, 1007);
         all_fail(
@@ -684,7 +695,7 @@ fn hy_7_text_that_ends_within_a_character() {
             teller.feed(&from_peer(role, &[(TEXT_PART, payload), (MORE, b"")]));
             assert_eq!(teller.conn.closed(), None);
             teller.eof();
-            let expected = [unfinished(told_of), vec![eof(Phase::Frame)]].concat();
+            let expected = [unfinished(told_of), vec![eof(Phase::InMessage)]].concat();
             assert_eq!(teller.said(), expected);
         }
     }
@@ -695,7 +706,7 @@ fn hy_7_text_that_ends_within_a_character() {
 fn hy_7_text_that_is_not_utf8_cut_by_frames() {
     for (payload, told_of, at, shown) in NOT_UTF8 {
         let before = unfinished(told_of);
-        let error = Utf8 { at: *at };
+        let error = InvalidUtf8 { at: *at };
         for cut in 0..=payload.len() {
             let (front, back) = payload.split_at(cut);
             let parts = [(TEXT_PART, front), (LAST, back)];
@@ -764,10 +775,10 @@ fn hy_7_pieces() {
             let mut input = read;
             while let Some(event) = conn.receive(&mut input) {
                 pieces.push(match event {
-                    Event::Text(piece) => (piece.as_str().to_owned(), piece.is_last()),
+                    Event::Text(piece) => (piece.as_str().to_owned(), piece.is_final()),
                     Event::Binary(piece) => {
                         let bytes = piece.as_bytes().to_vec();
-                        (String::from_utf8(bytes).unwrap(), piece.is_last())
+                        (String::from_utf8(bytes).unwrap(), piece.is_final())
                     }
                     other => panic!("{other:?}"),
                 });
@@ -799,14 +810,18 @@ fn an_end_of_file_within_a_frame_or_message() {
             teller.feed(&whole[..cut]);
             teller.said();
             teller.eof();
-            let phase = if cut == 0 { Phase::Open } else { Phase::Frame };
+            let phase = if cut == 0 {
+                Phase::Open
+            } else {
+                Phase::InMessage
+            };
             assert_eq!(teller.said().last(), Some(&eof(phase)), "cut at {cut}");
             assert_eq!(teller.sent(), b"");
         }
         let parts = from_peer(role, &[(BINARY_PART, b"ab"), (PONG, b""), (MORE, b"")]);
         let story = told_to_the_end(end(role, dialect), &parts);
         let unfinished = Said::UnfinishedBinary(b"ab".to_vec());
-        assert_eq!(story.said, [pong(""), unfinished, eof(Phase::Frame)]);
+        assert_eq!(story.said, [pong(""), unfinished, eof(Phase::InMessage)]);
     }
 }
 
@@ -1012,19 +1027,19 @@ fn send(conn: &mut Connection, message: &Sent) {
             let mut from = 0;
             for to in cut_at(cuts, chars.len()) {
                 let part = String::from_iter(&chars[from..to]);
-                conn.send_text_part(&part, false).unwrap();
+                conn.send_text_fragment(&part, false).unwrap();
                 from = to;
             }
             let rest = String::from_iter(&chars[from..]);
-            conn.send_text_part(&rest, true).unwrap();
+            conn.send_text_fragment(&rest, true).unwrap();
         }
         Sent::Binary(bytes, cuts) => {
             let mut from = 0;
             for to in cut_at(cuts, bytes.len()) {
-                conn.send_binary_part(&bytes[from..to], false).unwrap();
+                conn.send_binary_fragment(&bytes[from..to], false).unwrap();
                 from = to;
             }
-            conn.send_binary_part(&bytes[from..], true).unwrap();
+            conn.send_binary_fragment(&bytes[from..], true).unwrap();
         }
     }
 }
@@ -1078,13 +1093,13 @@ proptest! {
 #[test]
 fn hy_7_a_message_of_many_small_frames_is_too_long() {
     let mut conn = end(Role::Client, Rfc6455)();
-    let mut message = Message::new(1000);
+    let mut message = MessageAssembler::new(1000);
     let mut bytes = [&b"\x02\x01a"[..], &b"\x00\x01b".repeat(2000)].concat();
     let mut input = &mut bytes[..];
     let (mut pieces, mut refused) = (0, 0);
     while let Some(Event::Binary(piece)) = conn.receive(&mut input) {
         pieces += 1;
-        match message.binary(&piece) {
+        match message.push_binary(&piece) {
             Ok(whole) => assert_eq!(whole, None),
             Err(error) => {
                 assert_eq!((error.limit, pieces), (1000, 1001));

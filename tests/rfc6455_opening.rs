@@ -8,14 +8,14 @@ use common::rfc::{
 use common::*;
 use data_encoding::BASE64;
 use hybi::{
-    Accept, Close, Closed, Config, Connection, Dialect, Dialects, Event, HeaderFault, LineFault,
-    Phase, ProtocolError, Refused, Request, Response, Role, Target,
+    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
+    HeaderErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Request, Response, Role,
 };
 use proptest::prelude::*;
 use sha1::{Digest, Sha1};
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
-use HeaderFault::{Duplicate, Invalid, Mismatch, Missing, Unasked};
+use HeaderErrorKind::{Duplicate, Invalid, Mismatch, Missing, NotRequested};
 
 const ORIGIN: &str = "Origin: http://example.com\r\n";
 const PROTOCOL: &str = "Sec-WebSocket-Protocol: chat, superchat\r\n";
@@ -44,8 +44,8 @@ fn head(dialect: Dialect) -> Vec<u8> {
     edit(HEAD, VERSION, field)
 }
 
-fn header(name: &'static str, at: u32, fault: HeaderFault) -> ProtocolError {
-    ProtocolError::Header { name, at, fault }
+fn header(name: &'static str, at: u32, kind: HeaderErrorKind) -> ProtocolError {
+    ProtocolError::InvalidHeader { name, at, kind }
 }
 
 // The server's side.
@@ -87,15 +87,15 @@ fn refused(head: impl AsRef<[u8]>, error: ProtocolError, status: u16) {
 /// The RFC's request with an edit is refused for the field `name`, which stands where `to` does;
 /// at the end of the head if `to` is empty.
 #[track_caller]
-fn refused_field(from: &str, to: &str, name: &'static str, fault: HeaderFault, status: u16) {
+fn refused_field(from: &str, to: &str, name: &'static str, kind: HeaderErrorKind, status: u16) {
     let edited = edit(HEAD, from, to);
-    let place = match fault {
+    let place = match kind {
         Missing => edited.len() as u32,
         // The second one.
         Duplicate => at(HEAD, from) + to.find("\r\n").unwrap() as u32 + 2,
         _ => at(HEAD, from),
     };
-    refused(edited, header(name, place, fault), status);
+    refused(edited, header(name, place, kind), status);
 }
 
 /// HY-1, HY-2, RFC-4.2.2-5: the RFC's request in each version; RFC-4.2.2-3: none of its
@@ -175,12 +175,12 @@ fn hy_10_requests_that_differ_and_open() {
 /// RFC-4.2.1-1
 #[test]
 fn a_request_line_that_is_not_of_http_1_1() {
-    let version = |at| ProtocolError::Version { at };
-    let malformed = |at| ProtocolError::StartLine { at };
+    let version = |at| ProtocolError::UnsupportedHttpVersion { at };
+    let malformed = |at| ProtocolError::InvalidStartLine { at };
     for (line, error, status) in [
-        ("POST /chat HTTP/1.1", ProtocolError::Method, 405),
-        ("HEAD /chat HTTP/1.1", ProtocolError::Method, 405),
-        ("get /chat HTTP/1.1", ProtocolError::Method, 405),
+        ("POST /chat HTTP/1.1", ProtocolError::UnsupportedMethod, 405),
+        ("HEAD /chat HTTP/1.1", ProtocolError::UnsupportedMethod, 405),
+        ("get /chat HTTP/1.1", ProtocolError::UnsupportedMethod, 405),
         ("GET /chat HTTP/1.0", version(10), 505),
         ("GET /chat HTTP/2.0", version(10), 505),
         ("GET /chat", malformed(9), 400),
@@ -220,17 +220,21 @@ fn host_upgrade_and_connection() {
 /// RFC-4.2.1-7: lines that are no fields.
 #[test]
 fn lines_that_are_no_fields() {
-    let line = |at, fault| ProtocolError::Line { at, fault };
+    let line = |at, kind| ProtocolError::InvalidLine { at, kind };
     let place = at(HEAD, ORIGIN);
-    for (to, offset, fault) in [
-        (" Origin: http://example.com\r\n", 0, LineFault::Fold),
-        ("Origin : http://example.com\r\n", 6, LineFault::Name),
-        (": http://example.com\r\n", 0, LineFault::Name),
-        ("Origin: http://example.com\n", 26, LineFault::BareLf),
-        ("Origin: http://exam\0ple.com\r\n", 19, LineFault::Value),
-        ("Origin: http://exam\rple.com\r\n", 19, LineFault::BareCr),
+    for (to, offset, kind) in [
+        (" Origin: http://example.com\r\n", 0, LineErrorKind::ObsFold),
+        ("Origin : http://example.com\r\n", 6, LineErrorKind::Name),
+        (": http://example.com\r\n", 0, LineErrorKind::Name),
+        ("Origin: http://example.com\n", 26, LineErrorKind::BareLf),
+        ("Origin: http://exam\0ple.com\r\n", 19, LineErrorKind::Value),
+        (
+            "Origin: http://exam\rple.com\r\n",
+            19,
+            LineErrorKind::BareCr,
+        ),
     ] {
-        refused(edit(HEAD, ORIGIN, to), line(place + offset, fault), 400);
+        refused(edit(HEAD, ORIGIN, to), line(place + offset, kind), 400);
     }
 }
 
@@ -298,7 +302,7 @@ fn hy_9_the_versions_listed_are_those_switched_on() {
                 assert_eq!(story.said[1], Said::Open(dialect));
                 continue;
             }
-            let error = ProtocolError::DialectOff(dialect);
+            let error = ProtocolError::DialectNotEnabled(dialect);
             assert_eq!(story.said, [broken(error)]);
             assert_eq!(show(story.sent), show(refusal(426, &list)), "{dialects:?}");
             assert_eq!(error.status(), Some(426));
@@ -437,7 +441,7 @@ fn hy_3_an_origin_that_is_no_visible_ascii_or_there_twice() {
 // Subprotocols.
 
 /// What a server that accepts so sends.
-fn accepted(head: &[u8], accept: Accept<'_>) -> Vec<u8> {
+fn accepted(head: &[u8], accept: AcceptOptions<'_>) -> Vec<u8> {
     let server = Connection::server(&Config::new());
     let mut server = Teller::answering(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
@@ -461,10 +465,10 @@ fn hy_4_one_of_the_subprotocols_offered_or_none() {
         for name in offered {
             let field = format!("xOo=\r\nSec-WebSocket-Protocol: {name}\r\n");
             let reply = edit(REPLY, "xOo=\r\n", field);
-            let sent = accepted(&head, Accept::new().protocol(name));
+            let sent = accepted(&head, AcceptOptions::new().protocol(name));
             assert_eq!(show(sent), show(reply));
         }
-        assert_eq!(show(accepted(&head, Accept::new())), show(REPLY));
+        assert_eq!(show(accepted(&head, AcceptOptions::new())), show(REPLY));
     }
     let any = "!#$%&'*+-.^_`|~09azAZ";
     let head = edit(HEAD, "superchat", any);
@@ -501,14 +505,14 @@ fn hy_4_no_other_subprotocol_can_be_chosen() {
     ] {
         let mut conn = waiting(HEAD.as_bytes());
         let before = format!("{conn:?}");
-        let refused = conn.accept(&Accept::new().protocol(name));
-        assert_eq!(refused, Err(Refused::NotOffered), "{name}");
+        let refused = conn.accept(&AcceptOptions::new().protocol(name));
+        assert_eq!(refused, Err(Refused::ProtocolNotOffered), "{name}");
         assert_eq!(format!("{conn:?}"), before);
-        assert_eq!(conn.accept(&Accept::new().protocol("chat")), Ok(()));
+        assert_eq!(conn.accept(&AcceptOptions::new().protocol("chat")), Ok(()));
     }
     let mut conn = waiting(&edit(HEAD, PROTOCOL, ""));
-    let refused = conn.accept(&Accept::new().protocol("chat"));
-    assert_eq!(refused, Err(Refused::NotOffered));
+    let refused = conn.accept(&AcceptOptions::new().protocol("chat"));
+    assert_eq!(refused, Err(Refused::ProtocolNotOffered));
 }
 
 /// RFC-4.2.1-7
@@ -578,12 +582,12 @@ fn hy_4_the_application_can_name_no_extension_either() {
         "Transfer-Encoding",
     ] {
         let fields = [(name, "permessage-deflate")];
-        let refused = conn.accept(&Accept::new().headers(&fields));
-        assert_eq!(refused, Err(Refused::BadHeader), "{name}");
+        let refused = conn.accept(&AcceptOptions::new().headers(&fields));
+        assert_eq!(refused, Err(Refused::InvalidHeader), "{name}");
         assert_eq!(format!("{conn:?}"), before);
     }
     let fields = [("Set-Cookie", "seen=1"), ("Server", "x")];
-    conn.accept(&Accept::new().headers(&fields)).unwrap();
+    conn.accept(&AcceptOptions::new().headers(&fields)).unwrap();
     let reply = edit(
         REPLY,
         "xOo=\r\n",
@@ -650,7 +654,7 @@ fn an_end_of_file_in_the_request() {
             &[],
             true,
         );
-        assert_eq!(story.said, [eof(Phase::Opening)], "cut at {cut}");
+        assert_eq!(story.said, [eof(Phase::Handshaking)], "cut at {cut}");
         assert_eq!(show(story.sent), "");
     }
 }
@@ -668,7 +672,7 @@ fn hy_2_a_request_that_a_library_has_read() {
         let head = String::from_utf8(head(dialect)).unwrap();
         let request = Request::from_parts("/chat", fields(&head)).unwrap();
         assert_eq!(request.dialect(), Some(dialect));
-        let accept = Accept::new().protocol("chat");
+        let accept = AcceptOptions::new().protocol("chat");
         let (mut conn, upgrade) = Connection::upgrade(&Config::new(), &request, &accept).unwrap();
         let protocol = "xOo=\r\nSec-WebSocket-Protocol: chat\r\n";
         assert_eq!(
@@ -685,7 +689,7 @@ fn hy_2_a_request_that_a_library_has_read() {
         assert!(matches!(conn.receive(&mut input), Some(Event::Text(_))));
 
         let off = Config::new().dialects(Dialects::ALL.without(dialect));
-        let refused = Connection::upgrade(&off, &request, &Accept::new()).err();
+        let refused = Connection::upgrade(&off, &request, &AcceptOptions::new()).err();
         assert_eq!(refused, Some(Refused::Unsupported(dialect)));
     }
     let bad = Request::from_parts("/chat", fields(&HEAD.replace("ZQ==", "ZR==")));
@@ -697,17 +701,17 @@ fn hy_2_a_request_that_a_library_has_read() {
 
 // The client's side.
 
-fn target(dialect: Dialect) -> Target {
-    let target = Target::new("ws://server.example.com/chat").unwrap();
-    let target = target.dialect(dialect).protocol("chat").unwrap();
-    target.protocol("superchat").unwrap()
+fn target(dialect: Dialect) -> ClientRequest {
+    let target = ClientRequest::new("ws://server.example.com/chat").unwrap();
+    let target = target.with_dialect(dialect).with_protocol("chat").unwrap();
+    target.with_protocol("superchat").unwrap()
 }
 
-fn client(target: &Target) -> Connection {
+fn client(target: &ClientRequest) -> Connection {
     Connection::client(&Config::new(), target, [9; 32])
 }
 
-fn sent_by(target: &Target) -> String {
+fn sent_by(target: &ClientRequest) -> String {
     String::from_utf8(client(target).transmit().to_vec()).unwrap()
 }
 
@@ -721,8 +725,8 @@ fn key_of(request: &str) -> &str {
 #[test]
 fn hy_1_hy_3_hy_4_the_whole_request() {
     for dialect in HYBI {
-        let target = target(dialect).origin("HTTP://Example.com").unwrap();
-        let target = target.header("Cookie", "a=b").unwrap();
+        let target = target(dialect).with_origin("HTTP://Example.com").unwrap();
+        let target = target.with_header("Cookie", "a=b").unwrap();
         let request = sent_by(&target);
         let origin = match dialect {
             Rfc6455 => "Origin",
@@ -747,7 +751,7 @@ fn hy_1_hy_3_hy_4_the_whole_request() {
         assert_eq!(request.matches("Sec-WebSocket-Key").count(), 1);
     }
     // Rfc6455 is the default; no origin and no subprotocol unless they are given.
-    let plain = sent_by(&Target::new("ws://server.example.com/chat").unwrap());
+    let plain = sent_by(&ClientRequest::new("ws://server.example.com/chat").unwrap());
     let key = key_of(&plain);
     assert_eq!(
         plain,
@@ -774,7 +778,7 @@ fn the_target_and_the_host_of_the_request() {
         ("ws://[::1]:8080/", "/", "[::1]:8080"),
         ("ws://127.0.0.1/", "/", "127.0.0.1"),
     ] {
-        let request = sent_by(&Target::new(url).unwrap());
+        let request = sent_by(&ClientRequest::new(url).unwrap());
         assert!(
             request.starts_with(&format!("GET {resource} HTTP/1.1\r\n")),
             "{url}: {request}"
@@ -812,8 +816,8 @@ fn a_url_of_no_server() {
         ("ws://example.com/\r\nHost:", 17),
     ] {
         assert_eq!(
-            Target::new(url).err(),
-            Some(Refused::BadUrl { at }),
+            ClientRequest::new(url).err(),
+            Some(Refused::InvalidUrl { at }),
             "{url}"
         );
     }
@@ -832,8 +836,8 @@ fn a_url_of_no_address() {
         "[a]",
     ] {
         let url = format!("ws://{address}/");
-        let refused = Target::new(&url).err();
-        assert_eq!(refused, Some(Refused::BadUrl { at: 6 }), "{url}");
+        let refused = ClientRequest::new(&url).err();
+        assert_eq!(refused, Some(Refused::InvalidUrl { at: 6 }), "{url}");
     }
 }
 
@@ -841,17 +845,17 @@ fn a_url_of_no_address() {
 #[test]
 fn hy_4_subprotocols_asked_for_are_tokens_and_unique() {
     let target = || {
-        Target::new("ws://example.com/")
+        ClientRequest::new("ws://example.com/")
             .unwrap()
-            .protocol("chat")
+            .with_protocol("chat")
             .unwrap()
     };
     for name in [
         "", "chat", "a b", "a,b", "a;b", "\u{e9}", "a\r\nb", "a\0", "(a)", "a/b",
     ] {
         assert_eq!(
-            target().protocol(name).err(),
-            Some(Refused::BadHeader),
+            target().with_protocol(name).err(),
+            Some(Refused::InvalidHeader),
             "{name:?}"
         );
     }
@@ -871,8 +875,8 @@ fn hy_4_subprotocols_asked_for_are_tokens_and_unique() {
         ("", "a"),
     ] {
         assert_eq!(
-            target().header(name, value).err(),
-            Some(Refused::BadHeader),
+            target().with_header(name, value).err(),
+            Some(Refused::InvalidHeader),
             "{name:?}"
         );
     }
@@ -893,7 +897,7 @@ fn hy_2_another_key_for_each_connection() {
 }
 
 /// The reply to that client's request, as the RFC's server gives it, with `chat` chosen.
-fn reply_to(target: &Target) -> Vec<u8> {
+fn reply_to(target: &ClientRequest) -> Vec<u8> {
     let request = sent_by(target);
     format!(
         "HTTP/1.1 101 Switching Protocols\r\n\
@@ -921,8 +925,8 @@ fn nothing_behind_the_request_before_the_reply() {
             let before = format!("{conn:?}");
             assert_eq!(conn.send_text("a"), Err(Refused::NotOpen));
             assert_eq!(conn.send_binary(b"a"), Err(Refused::NotOpen));
-            assert_eq!(conn.send_text_part("a", false), Err(Refused::NotOpen));
-            assert_eq!(conn.send_binary_part(b"a", true), Err(Refused::NotOpen));
+            assert_eq!(conn.send_text_fragment("a", false), Err(Refused::NotOpen));
+            assert_eq!(conn.send_binary_fragment(b"a", true), Err(Refused::NotOpen));
             assert_eq!(conn.send_ping(b"a"), Err(Refused::NotOpen));
             assert_eq!(conn.send_pong(b"a"), Err(Refused::NotOpen));
             assert_eq!(format!("{conn:?}"), before);
@@ -933,7 +937,7 @@ fn nothing_behind_the_request_before_the_reply() {
 
 /// The client opens on `reply`, at every cut, and reads the frame behind it.
 #[track_caller]
-fn opens_on(target: &Target, reply: impl AsRef<[u8]>) {
+fn opens_on(target: &ClientRequest, reply: impl AsRef<[u8]>) {
     let behind = frame(Role::Server, TEXT, "Hello");
     let bytes = [reply.as_ref(), &behind].concat();
     let story = told(|| client(target), &bytes);
@@ -949,7 +953,7 @@ fn opens_on(target: &Target, reply: impl AsRef<[u8]>) {
 
 /// The client refuses `reply`, at every cut, sends nothing, and nothing more comes of more.
 #[track_caller]
-fn fails_on(target: &Target, reply: impl AsRef<[u8]>, why: Closed) {
+fn fails_on(target: &ClientRequest, reply: impl AsRef<[u8]>, why: Closed) {
     let reply = reply.as_ref();
     let story = told(|| client(target), reply);
     assert_eq!(story.said, [Said::Closed(why)], "{}", show(reply));
@@ -969,18 +973,18 @@ fn fails_on(target: &Target, reply: impl AsRef<[u8]>, why: Closed) {
 
 /// The reply with an edit fails for the field `name`.
 #[track_caller]
-fn fails_for(from: &str, to: &str, name: &'static str, fault: HeaderFault) {
+fn fails_for(from: &str, to: &str, name: &'static str, kind: HeaderErrorKind) {
     for dialect in HYBI {
         let target = target(dialect);
         let reply = reply_to(&target);
         let edited = edit(&reply, from, to);
-        let place = match fault {
+        let place = match kind {
             Missing => edited.len() as u32,
             // The second one.
             Duplicate => at(&reply, from) + to.find("\r\n").unwrap() as u32 + 2,
             _ => at(&reply, from),
         };
-        let error = header(name, place, fault);
+        let error = header(name, place, kind);
         fails_on(&target, edited, Closed::Protocol(error));
     }
 }
@@ -1074,7 +1078,8 @@ fn a_reply_without_a_status_line() {
     ] {
         let reply = edit(reply_to(&target), "HTTP/1.1 101 Switching Protocols", line);
         let story = told(|| client(&target), &reply);
-        let [Said::Closed(Closed::Protocol(ProtocolError::StartLine { .. }))] = story.said[..]
+        let [Said::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] =
+            story.said[..]
         else {
             panic!("{line}: {:?}", story.said);
         };
@@ -1088,7 +1093,8 @@ fn a_reply_of_another_protocol() {
     for protocol in ["RTSP/1.1", "ICY", "HTTP", "http/1.1", "HTTP/x.y", "x"] {
         let reply = edit(reply_to(&target), "HTTP/1.1", protocol);
         let story = told(|| client(&target), &reply);
-        let [Said::Closed(Closed::Protocol(ProtocolError::StartLine { .. }))] = story.said[..]
+        let [Said::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] =
+            story.said[..]
         else {
             panic!("{protocol}: {:?}", story.said);
         };
@@ -1141,8 +1147,8 @@ fn hy_2_a_reply_without_the_accept_value_or_with_another() {
         let value = accept_value(key_of(&sent_by(&target)));
         let field = format!("Sec-WebSocket-Accept: {value}\r\n");
         let name = "Sec-WebSocket-Accept";
-        let fails = |to: &str, place: u32, fault: HeaderFault| {
-            let error = header(name, place, fault);
+        let fails = |to: &str, place: u32, kind: HeaderErrorKind| {
+            let error = header(name, place, kind);
             fails_on(&target, edit(&reply, &field, to), Closed::Protocol(error));
         };
         let length = (reply.len() - field.len()) as u32;
@@ -1184,7 +1190,7 @@ fn hy_4_a_reply_with_an_extension() {
     for value in ["permessage-deflate", "foo; bar=1", "x", ""] {
         let field = "Sec-WebSocket-Protocol: chat\r\n";
         let to = format!("Sec-WebSocket-Extensions: {value}\r\n");
-        fails_for(field, &to, "Sec-WebSocket-Extensions", Unasked);
+        fails_for(field, &to, "Sec-WebSocket-Extensions", NotRequested);
     }
 }
 
@@ -1205,9 +1211,9 @@ fn hy_4_a_reply_with_a_subprotocol_that_was_not_asked_for() {
     }
     fails_for(field, &field.repeat(2), name, Duplicate);
 
-    let target = Target::new("ws://server.example.com/chat").unwrap();
+    let target = ClientRequest::new("ws://server.example.com/chat").unwrap();
     let reply = reply_to(&target);
-    let error = header(name, at(&reply, name), Unasked);
+    let error = header(name, at(&reply, name), NotRequested);
     fails_on(&target, reply, Closed::Protocol(error));
 }
 
@@ -1218,16 +1224,16 @@ fn a_reply_with_lines_that_are_no_fields() {
     let target = target(Rfc6455);
     let reply = reply_to(&target);
     let place = at(&reply, "Sec-WebSocket-Protocol");
-    for (to, offset, fault) in [
-        (&b" Sec-WebSocket-Protocol: "[..], 0, LineFault::Fold),
-        (b"Sec-WebSocket-Protocol : ", 22, LineFault::Name),
-        (b": ", 0, LineFault::Name),
-        (b"Sec-WebSocket-Protocol: \0", 24, LineFault::Value),
-        (b"Sec-WebSocket-Protocol: \r", 24, LineFault::BareCr),
-        (b"A: b\nSec-WebSocket-Protocol: ", 4, LineFault::BareLf),
+    for (to, offset, kind) in [
+        (&b" Sec-WebSocket-Protocol: "[..], 0, LineErrorKind::ObsFold),
+        (b"Sec-WebSocket-Protocol : ", 22, LineErrorKind::Name),
+        (b": ", 0, LineErrorKind::Name),
+        (b"Sec-WebSocket-Protocol: \0", 24, LineErrorKind::Value),
+        (b"Sec-WebSocket-Protocol: \r", 24, LineErrorKind::BareCr),
+        (b"A: b\nSec-WebSocket-Protocol: ", 4, LineErrorKind::BareLf),
     ] {
         let at = place + offset;
-        let error = ProtocolError::Line { at, fault };
+        let error = ProtocolError::InvalidLine { at, kind };
         let edited = edit(&reply, "Sec-WebSocket-Protocol: ", to);
         fails_on(&target, edited, Closed::Protocol(error));
     }
@@ -1242,7 +1248,7 @@ fn an_end_of_file_in_the_reply() {
     let reply = reply_to(&target);
     for cut in 0..reply.len() {
         let story = tell(client(&target), &reply[..cut], &[], true);
-        assert_eq!(story.said, [eof(Phase::Opening)], "cut at {cut}");
+        assert_eq!(story.said, [eof(Phase::Handshaking)], "cut at {cut}");
     }
     let story = told_to_the_end(|| client(&target), &reply);
     assert_eq!(story.said, [Said::Open(Rfc6455), eof(Phase::Open)]);
@@ -1253,8 +1259,8 @@ fn a_close_before_the_opening_is_through() {
     let mut conn = client(&target(Rfc6455));
     let n = conn.transmit().len();
     conn.advance(n);
-    assert_eq!(conn.close(&Close::with(1000, "")), Ok(()));
-    assert_eq!(conn.closed(), Some(&Closed::Local));
+    assert_eq!(conn.close(&Close::new(1000, "")), Ok(()));
+    assert_eq!(conn.closed(), Some(&Closed::LocallyClosed));
     assert_eq!(conn.transmit(), b"");
 }
 
@@ -1262,7 +1268,7 @@ fn a_close_before_the_opening_is_through() {
 #[test]
 fn hy_1_to_hy_4_each_version_between_our_own_ends() {
     for dialect in HYBI {
-        let target = target(dialect).origin("http://example.com").unwrap();
+        let target = target(dialect).with_origin("http://example.com").unwrap();
         let mut request = client(&target).transmit().to_vec();
         let mut server = Connection::server(&Config::new());
         let Some(Event::Request(asked)) = server.receive(&mut &mut request[..]) else {
@@ -1270,7 +1276,9 @@ fn hy_1_to_hy_4_each_version_between_our_own_ends() {
         };
         assert_eq!(asked.dialect(), Some(dialect));
         assert_eq!(asked.origin(), Some("http://example.com"));
-        server.accept(&Accept::new().protocol("superchat")).unwrap();
+        server
+            .accept(&AcceptOptions::new().protocol("superchat"))
+            .unwrap();
         let reply = server.transmit().to_vec();
         opens_on(&target, reply);
     }

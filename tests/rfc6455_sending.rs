@@ -12,7 +12,9 @@ use common::rfc::{
 };
 use common::show;
 use data_encoding::BASE64;
-use hybi::{Close, Config, Connection, Dialect, Encoded, Event, Refused, Role, Target};
+use hybi::{
+    ClientRequest, Close, Config, Connection, Dialect, Event, PreparedMessage, Refused, Role,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -71,14 +73,14 @@ fn hy_5_hy_6_what_a_server_sends() {
         conn.send_binary(b"\0\xff").unwrap();
         conn.send_ping(b"?").unwrap();
         conn.send_pong(b"").unwrap();
-        conn.send_text_part("Hel", false).unwrap();
+        conn.send_text_fragment("Hel", false).unwrap();
         conn.send_ping(b"").unwrap();
-        conn.send_text_part("", false).unwrap();
-        conn.send_text_part("lo", true).unwrap();
-        conn.send_binary_part(b"", false).unwrap();
-        conn.send_binary_part(b"", true).unwrap();
-        conn.send_binary_part(b"x", true).unwrap();
-        conn.close(&Close::with(1000, "")).unwrap();
+        conn.send_text_fragment("", false).unwrap();
+        conn.send_text_fragment("lo", true).unwrap();
+        conn.send_binary_fragment(b"", false).unwrap();
+        conn.send_binary_fragment(b"", true).unwrap();
+        conn.send_binary_fragment(b"x", true).unwrap();
+        conn.close(&Close::new(1000, "")).unwrap();
         let sent = b"\x81\x05Hello\x81\x00\x82\x02\0\xff\x89\x01?\x8a\x00\
             \x01\x03Hel\x89\x00\x00\x00\x80\x02lo\x02\x00\x80\x00\x82\x01x\x88\x02\x03\xe8";
         assert_eq!(show(conn.transmit()), show(sent));
@@ -95,11 +97,11 @@ fn hy_5_what_a_client_sends() {
         conn.send_binary(b"\0\xff").unwrap();
         conn.send_ping(b"?").unwrap();
         conn.send_pong(b"").unwrap();
-        conn.send_text_part("Hel", false).unwrap();
-        conn.send_text_part("lo", true).unwrap();
-        conn.send_binary_part(b"x", true).unwrap();
+        conn.send_text_fragment("Hel", false).unwrap();
+        conn.send_text_fragment("lo", true).unwrap();
+        conn.send_binary_fragment(b"x", true).unwrap();
         feed(&mut conn, b"\x89\x03ha!");
-        conn.close(&Close::with(1000, "bye")).unwrap();
+        conn.close(&Close::new(1000, "bye")).unwrap();
         let sent = drain(&mut conn);
         let plain: [(u8, &[u8]); 10] = [
             (TEXT, b"Hello"),
@@ -139,21 +141,21 @@ fn hy_6_the_shortest_form_of_a_length() {
             let dialect = conn.dialect().unwrap();
             conn.send_text(&payload).unwrap();
             conn.send_binary(bytes).unwrap();
-            conn.send_text_part(&payload, false).unwrap();
-            conn.send_text_part(&payload, true).unwrap();
+            conn.send_text_fragment(&payload, false).unwrap();
+            conn.send_text_fragment(&payload, true).unwrap();
             let mut firsts = vec![TEXT, BINARY, TEXT_PART, LAST];
             if !masks {
-                conn.send_encoded(&Encoded::text(dialect, &payload))
+                conn.send_prepared(&PreparedMessage::text(dialect, &payload))
                     .unwrap();
-                conn.send_encoded(&Encoded::binary(dialect, bytes).unwrap())
+                conn.send_prepared(&PreparedMessage::binary(dialect, bytes).unwrap())
                     .unwrap();
                 firsts.extend([TEXT, BINARY]);
             }
             let mut sent = drain(&mut conn);
             if !masks {
-                drop(conn.frame_text(&payload).unwrap());
+                drop(conn.send_text_vectored(&payload).unwrap());
                 sent.extend(drain(&mut conn));
-                drop(conn.frame_binary(bytes).unwrap());
+                drop(conn.send_binary_vectored(bytes).unwrap());
                 sent.extend(drain(&mut conn));
                 firsts.extend([TEXT, BINARY]);
             }
@@ -277,13 +279,13 @@ fn hy_5_every_frame_has_a_mask_of_its_own() {
         for i in 0..50 {
             conn.send_text("").unwrap();
             conn.send_binary(b"\0\0\0\0").unwrap();
-            conn.send_text_part("", false).unwrap();
+            conn.send_text_fragment("", false).unwrap();
             conn.send_ping(b"").unwrap();
-            conn.send_text_part("", true).unwrap();
+            conn.send_text_fragment("", true).unwrap();
             conn.send_pong(b"").unwrap();
             feed(&mut conn, &frame(Role::Server, PING, [i]));
         }
-        conn.close(&Close::new()).unwrap();
+        conn.close(&Close::EMPTY).unwrap();
         let keys = keys(conn.transmit());
         assert_eq!(keys.len(), 351);
         assert_eq!(BTreeSet::from_iter(&keys).len(), 351);
@@ -311,7 +313,7 @@ fn hy_5_no_mask_comes_again_after_a_silence() {
 #[test]
 fn hy_5_masks_are_not_in_the_opening() {
     for seed in 0..20 {
-        let target = Target::new("ws://example.com/").unwrap();
+        let target = ClientRequest::new("ws://example.com/").unwrap();
         let mut conn = Connection::client(&Config::new(), &target, [seed; 32]);
         let request = String::from_utf8(drain(&mut conn)).unwrap();
         let (_, key) = request.split_once("Sec-WebSocket-Key: ").unwrap();
@@ -320,7 +322,7 @@ fn hy_5_masks_are_not_in_the_opening() {
         let mut server = Connection::server(&Config::new());
         let mut bytes = request.clone().into_bytes();
         assert!(server.receive(&mut &mut bytes[..]).is_some());
-        server.accept(&hybi::Accept::new()).unwrap();
+        server.accept(&hybi::AcceptOptions::new()).unwrap();
         let mut reply = drain(&mut server);
         assert!(matches!(
             conn.receive(&mut &mut reply[..]),
@@ -350,24 +352,24 @@ fn hy_5_a_payload_can_not_change_behind_the_call() {
     }
 }
 
-// Encoded once, and written without a copy.
+// PreparedMessage once, and written without a copy.
 
 #[test]
 fn hy_6_messages_encoded_once() {
     for dialect in HYBI {
-        let text = Encoded::text(dialect, "to all");
-        let binary = Encoded::binary(dialect, b"\0\x01").unwrap();
+        let text = PreparedMessage::text(dialect, "to all");
+        let binary = PreparedMessage::binary(dialect, b"\0\x01").unwrap();
         assert_eq!((text.dialect(), binary.dialect()), (dialect, dialect));
         let mut peers = [server(dialect), server(dialect)];
         for conn in &mut peers {
-            conn.send_encoded(&text).unwrap();
-            conn.send_encoded(&binary).unwrap();
+            conn.send_prepared(&text).unwrap();
+            conn.send_prepared(&binary).unwrap();
             assert_eq!(conn.transmit(), b"\x81\x06to all\x82\x02\0\x01");
         }
         assert!(!format!("{text:?}{binary:?}").contains("to all"));
     }
-    assert!(Encoded::binary(Hixie75, b"").is_none());
-    assert!(Encoded::binary(Hixie76, b"").is_none());
+    assert!(PreparedMessage::binary(Hixie75, b"").is_none());
+    assert!(PreparedMessage::binary(Hixie76, b"").is_none());
 }
 
 /// RFC-5.1-1, RFC-5.3-2: a client masks anew each time, so nothing can be encoded for it.
@@ -377,20 +379,20 @@ fn hy_5_a_client_sends_nothing_encoded_and_nothing_uncopied() {
         let mut conn = client(dialect);
         let unsupported = Refused::Unsupported(dialect);
         for message in [
-            Encoded::text(dialect, "a"),
-            Encoded::binary(dialect, b"a").unwrap(),
+            PreparedMessage::text(dialect, "a"),
+            PreparedMessage::binary(dialect, b"a").unwrap(),
         ] {
             assert_eq!(
-                refused(&mut conn, |c| c.send_encoded(&message)),
+                refused(&mut conn, |c| c.send_prepared(&message)),
                 unsupported
             );
         }
         assert_eq!(
-            refused(&mut conn, |c| c.frame_text("a").map(drop)),
+            refused(&mut conn, |c| c.send_text_vectored("a").map(drop)),
             unsupported
         );
         assert_eq!(
-            refused(&mut conn, |c| c.frame_binary(b"a").map(drop)),
+            refused(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
             unsupported
         );
     }
@@ -400,13 +402,13 @@ fn hy_5_a_client_sends_nothing_encoded_and_nothing_uncopied() {
 fn a_message_encoded_for_another_dialect() {
     for dialect in HYBI {
         for spoken in [Hixie75, Hixie76].into_iter().chain(HYBI) {
-            let message = Encoded::text(dialect, "a");
+            let message = PreparedMessage::text(dialect, "a");
             let mut conn = server(spoken);
             if spoken == dialect {
-                assert_eq!(conn.send_encoded(&message), Ok(()));
+                assert_eq!(conn.send_prepared(&message), Ok(()));
                 continue;
             }
-            let why = refused(&mut conn, |c| c.send_encoded(&message));
+            let why = refused(&mut conn, |c| c.send_prepared(&message));
             assert_eq!(why, Refused::Unsupported(dialect));
         }
     }
@@ -425,14 +427,14 @@ fn hy_6_messages_written_without_a_copy() {
             let whole = [header, payload.as_bytes()].concat();
             for n in [0, 1, 2, 3, whole.len() / 2, whole.len() - 1, whole.len()] {
                 let mut conn = server(dialect);
-                let frame = conn.frame_text(payload).unwrap();
+                let frame = conn.send_text_vectored(payload).unwrap();
                 assert_eq!(frame.slices().concat(), whole);
                 assert_eq!(frame.slices()[1], payload.as_bytes());
-                frame.wrote(n.min(whole.len()));
+                frame.advance(n.min(whole.len()));
                 assert_eq!(conn.transmit(), &whole[n.min(whole.len())..]);
                 drain(&mut conn);
 
-                let frame = conn.frame_binary(payload.as_bytes()).unwrap();
+                let frame = conn.send_binary_vectored(payload.as_bytes()).unwrap();
                 let sent = frame.slices().concat();
                 drop(frame);
                 assert_eq!((sent[0], &sent[1..]), (BINARY, &whole[1..]));
@@ -442,9 +444,15 @@ fn hy_6_messages_written_without_a_copy() {
         // While anything is pending its turn has not come.
         let mut conn = server(dialect);
         conn.send_text("").unwrap();
-        let full = Refused::Full { limit: 1 << 20 };
-        assert_eq!(refused(&mut conn, |c| c.frame_text("a").map(drop)), full);
-        assert_eq!(refused(&mut conn, |c| c.frame_binary(b"a").map(drop)), full);
+        let full = Refused::BufferFull { limit: 1 << 20 };
+        assert_eq!(
+            refused(&mut conn, |c| c.send_text_vectored("a").map(drop)),
+            full
+        );
+        assert_eq!(
+            refused(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
+            full
+        );
     }
 }
 
@@ -457,31 +465,33 @@ fn hy_7_fragmented_is_a_message_within_another() {
         let dialect = conn.dialect().unwrap();
         for is_text in [true, false] {
             let part = |conn: &mut Connection, last: bool| match is_text {
-                true => conn.send_text_part("a", last),
-                false => conn.send_binary_part(b"a", last),
+                true => conn.send_text_fragment("a", last),
+                false => conn.send_binary_fragment(b"a", last),
             };
             part(&mut conn, false).unwrap();
             for _ in 0..2 {
                 assert_eq!(
                     refused(&mut conn, |c| c.send_text("b")),
-                    Refused::Fragmented
+                    Refused::FragmentInProgress
                 );
                 assert_eq!(
                     refused(&mut conn, |c| c.send_binary(b"b")),
-                    Refused::Fragmented
+                    Refused::FragmentInProgress
                 );
                 let whys = [
-                    refused(&mut conn, |c| c.frame_text("b").map(drop)),
-                    refused(&mut conn, |c| c.frame_binary(b"b").map(drop)),
-                    refused(&mut conn, |c| c.send_encoded(&Encoded::text(dialect, "b"))),
+                    refused(&mut conn, |c| c.send_text_vectored("b").map(drop)),
+                    refused(&mut conn, |c| c.send_binary_vectored(b"b").map(drop)),
+                    refused(&mut conn, |c| {
+                        c.send_prepared(&PreparedMessage::text(dialect, "b"))
+                    }),
                 ];
-                assert_eq!(whys, [Refused::Fragmented; 3]);
+                assert_eq!(whys, [Refused::FragmentInProgress; 3]);
                 for last in [false, true] {
                     let why = match is_text {
-                        true => refused(&mut conn, |c| c.send_binary_part(b"b", last)),
-                        false => refused(&mut conn, |c| c.send_text_part("b", last)),
+                        true => refused(&mut conn, |c| c.send_binary_fragment(b"b", last)),
+                        false => refused(&mut conn, |c| c.send_text_fragment("b", last)),
                     };
-                    assert_eq!(why, Refused::Fragmented);
+                    assert_eq!(why, Refused::FragmentInProgress);
                 }
                 // RFC-5.4-4: control frames go between.
                 conn.send_ping(b"").unwrap();
@@ -509,11 +519,11 @@ fn hy_6_too_long_is_a_ping_or_pong_of_more_than_125_bytes() {
             let payload = vec![0; length];
             assert_eq!(
                 refused(&mut conn, |c| c.send_ping(&payload)),
-                Refused::TooLong
+                Refused::ControlTooLong
             );
             assert_eq!(
                 refused(&mut conn, |c| c.send_pong(&payload)),
-                Refused::TooLong
+                Refused::ControlTooLong
             );
         }
         conn.send_ping(&[1; 125]).unwrap();
@@ -532,9 +542,9 @@ fn fr_12_unsupported_is_what_hixie_has_not() {
             let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
             let unsupported = Refused::Unsupported(dialect);
             for last in [false, true] {
-                let why = refused(&mut conn, |c| c.send_text_part("a", last));
+                let why = refused(&mut conn, |c| c.send_text_fragment("a", last));
                 assert_eq!(why, unsupported);
-                let why = refused(&mut conn, |c| c.send_binary_part(b"a", last));
+                let why = refused(&mut conn, |c| c.send_binary_fragment(b"a", last));
                 assert_eq!(why, unsupported);
             }
             for payload in [&b""[..], b"a", &[0; 200]] {
@@ -542,7 +552,7 @@ fn fr_12_unsupported_is_what_hixie_has_not() {
                     refused(&mut conn, |c| c.send_ping(payload)),
                     refused(&mut conn, |c| c.send_pong(payload)),
                     refused(&mut conn, |c| c.send_binary(payload)),
-                    refused(&mut conn, |c| c.frame_binary(payload).map(drop)),
+                    refused(&mut conn, |c| c.send_binary_vectored(payload).map(drop)),
                 ];
                 assert_eq!(whys, [unsupported; 4]);
             }
@@ -559,23 +569,25 @@ fn not_open_and_closing() {
         [
             refused(conn, |c| c.send_text("a")),
             refused(conn, |c| c.send_binary(b"a")),
-            refused(conn, |c| c.send_text_part("a", false)),
-            refused(conn, |c| c.send_binary_part(b"a", true)),
+            refused(conn, |c| c.send_text_fragment("a", false)),
+            refused(conn, |c| c.send_binary_fragment(b"a", true)),
             refused(conn, |c| c.send_ping(b"a")),
             refused(conn, |c| c.send_pong(b"a")),
-            refused(conn, |c| c.frame_text("a").map(drop)),
-            refused(conn, |c| c.frame_binary(b"a").map(drop)),
-            refused(conn, |c| c.send_encoded(&Encoded::text(Rfc6455, "a"))),
+            refused(conn, |c| c.send_text_vectored("a").map(drop)),
+            refused(conn, |c| c.send_binary_vectored(b"a").map(drop)),
+            refused(conn, |c| {
+                c.send_prepared(&PreparedMessage::text(Rfc6455, "a"))
+            }),
         ]
     };
-    let target = Target::new("ws://example.com/").unwrap();
+    let target = ClientRequest::new("ws://example.com/").unwrap();
     let mut conn = Connection::client(&Config::new(), &target, [0; 32]);
     assert_eq!(all(&mut conn), [Refused::NotOpen; 9]);
     let mut conn = Connection::server(&Config::new());
     assert_eq!(all(&mut conn), [Refused::NotOpen; 9]);
     for mut conn in every_conn() {
-        conn.send_text_part("a", false).unwrap();
-        conn.close(&Close::new()).unwrap();
+        conn.send_text_fragment("a", false).unwrap();
+        conn.close(&Close::EMPTY).unwrap();
         assert_eq!(all(&mut conn), [Refused::Closing; 9]);
         drain(&mut conn);
         assert_eq!(all(&mut conn), [Refused::Closing; 9]);
@@ -588,30 +600,36 @@ fn not_open_and_closing() {
 #[test]
 fn full_is_more_than_max_pending() {
     let limit = 100;
-    let config = Config::new().max_pending(limit);
-    let full = Refused::Full { limit };
+    let config = Config::new().max_send_buffer(limit);
+    let full = Refused::BufferFull { limit };
     for (role, dialect) in every_end() {
         let mut conn = Connection::established(&config, role, dialect, [0; 32]);
         let (long, bytes) = ("a".repeat(100), [0; 100]);
         assert_eq!(refused(&mut conn, |c| c.send_text(&long)), full);
         assert_eq!(refused(&mut conn, |c| c.send_binary(&bytes)), full);
-        assert_eq!(refused(&mut conn, |c| c.send_text_part(&long, false)), full);
         assert_eq!(
-            refused(&mut conn, |c| c.send_binary_part(&bytes, true)),
+            refused(&mut conn, |c| c.send_text_fragment(&long, false)),
+            full
+        );
+        assert_eq!(
+            refused(&mut conn, |c| c.send_binary_fragment(&bytes, true)),
             full
         );
         assert_eq!(refused(&mut conn, |c| c.send_ping(&bytes)), full);
         assert_eq!(refused(&mut conn, |c| c.send_pong(&bytes)), full);
-        conn.send_text_part("a", false).unwrap();
+        conn.send_text_fragment("a", false).unwrap();
         // The message in parts is where it was.
-        assert_eq!(refused(&mut conn, |c| c.send_text_part(&long, true)), full);
-        conn.send_text_part("b", true).unwrap();
+        assert_eq!(
+            refused(&mut conn, |c| c.send_text_fragment(&long, true)),
+            full
+        );
+        conn.send_text_fragment("b", true).unwrap();
         while conn.send_ping(&[0; 10]).is_ok() {
             assert!(conn.transmit().len() <= limit);
         }
         assert!(conn.transmit().len() > limit - 30);
         // The machine's own frame still finds its place.
-        conn.close(&Close::with(1000, &"x".repeat(123))).unwrap();
+        conn.close(&Close::new(1000, &"x".repeat(123))).unwrap();
         let sent = contents(&drain(&mut conn));
         assert_eq!(sent.last(), Some(&(CLOSE, body(1000, [b'x'; 123]))));
     }
@@ -621,11 +639,15 @@ fn full_is_more_than_max_pending() {
     conn.send_text(&"a".repeat(98)).unwrap();
     assert_eq!(conn.transmit().len(), limit);
     drain(&mut conn);
-    conn.send_encoded(&Encoded::text(Rfc6455, &"a".repeat(98)))
+    conn.send_prepared(&PreparedMessage::text(Rfc6455, &"a".repeat(98)))
         .unwrap();
     assert_eq!(conn.transmit().len(), limit);
     drain(&mut conn);
-    let slices = conn.frame_text(&"a".repeat(98)).unwrap().slices().concat();
+    let slices = conn
+        .send_text_vectored(&"a".repeat(98))
+        .unwrap()
+        .slices()
+        .concat();
     assert_eq!(slices.len(), limit);
 }
 
@@ -738,7 +760,7 @@ fn hy_7_a_pong_that_waits_when_it_ends() {
         assert_eq!(sent, [(TEXT, b"first".to_vec()), (CLOSE, body(1000, ""))]);
 
         let mut teller = waiting();
-        teller.conn.close(&Close::with(1000, "")).unwrap();
+        teller.conn.close(&Close::new(1000, "")).unwrap();
         teller.drain();
         teller.drain();
         let sent = contents(&teller.sent());
@@ -792,7 +814,7 @@ fn hy_7_a_flood_of_pings_undrained() {
 #[test]
 fn hy_7_floods_of_other_frames() {
     for (role, dialect) in every_end() {
-        let config = Config::new().high_water(1000).max_pending(3000);
+        let config = Config::new().high_water(1000).max_send_buffer(3000);
         let mut conn = Connection::established(&config, role, dialect, [0; 32]);
         let peer = other(role);
         feed(&mut conn, &frame(peer, TEXT_PART, "a"));
@@ -894,7 +916,7 @@ impl Model {
     fn check(&self, message: bool) -> Result<(), Refused> {
         match (self.closing, self.part) {
             (true, _) => Err(Refused::Closing),
-            (false, Some(_)) if message => Err(Refused::Fragmented),
+            (false, Some(_)) if message => Err(Refused::FragmentInProgress),
             _ => Ok(()),
         }
     }
@@ -902,7 +924,7 @@ impl Model {
     fn part(&mut self, opcode: u8, payload: &[u8], last: bool) -> Result<(), Refused> {
         self.check(false)?;
         if self.part.is_some_and(|part| part != opcode) {
-            return Err(Refused::Fragmented);
+            return Err(Refused::FragmentInProgress);
         }
         let fin = if last { 0x80 } else { 0 };
         let first = if self.part.is_some() {
@@ -917,7 +939,7 @@ impl Model {
     fn control(&mut self, first: u8, payload: &[u8]) -> Result<(), Refused> {
         self.check(false)?;
         if payload.len() > 125 {
-            return Err(Refused::TooLong);
+            return Err(Refused::ControlTooLong);
         }
         self.push(first, payload)
     }
@@ -967,25 +989,25 @@ proptest! {
                 }
                 Call::TextPart(text, last) => {
                     let expected = model.part(1, text.as_bytes(), *last);
-                    (conn.send_text_part(text, *last), expected)
+                    (conn.send_text_fragment(text, *last), expected)
                 }
                 Call::BinaryPart(bytes, last) => {
-                    (conn.send_binary_part(bytes, *last), model.part(2, bytes, *last))
+                    (conn.send_binary_fragment(bytes, *last), model.part(2, bytes, *last))
                 }
                 Call::Ping(bytes) => (conn.send_ping(bytes), model.control(PING, bytes)),
                 Call::Pong(bytes) => (conn.send_pong(bytes), model.control(PONG, bytes)),
                 Call::Encoded(text) => {
-                    let message = Encoded::text(dialect, text);
-                    (conn.send_encoded(&message), model.uncopied(text))
+                    let message = PreparedMessage::text(dialect, text);
+                    (conn.send_prepared(&message), model.uncopied(text))
                 }
                 Call::Frame(text, n) => {
                     sent.extend(drain(&mut conn));
                     let before = sent.len();
-                    let result = conn.frame_text(text).map(|frame| {
+                    let result = conn.send_text_vectored(text).map(|frame| {
                         let whole = frame.slices().concat();
                         let n = n.index(whole.len() + 1);
                         sent.extend_from_slice(&whole[..n]);
-                        frame.wrote(n);
+                        frame.advance(n);
                     });
                     prop_assert!(result.is_ok() || sent.len() == before);
                     prop_assert_eq!(&result, &model.uncopied(text));
@@ -1010,7 +1032,7 @@ proptest! {
                         model.closing = true;
                         model.push(CLOSE, &body(1000, "bye"))
                     });
-                    (conn.close(&Close::with(1000, "bye")), expected)
+                    (conn.close(&Close::new(1000, "bye")), expected)
                 }
             };
             prop_assert_eq!(&result, &expected, "{:?}", call);
@@ -1034,9 +1056,9 @@ fn hy_5_hy_6_hy_7_messages_of_every_kind_between_our_own_ends() {
         let mut one = open(&Config::new(), role, dialect);
         let mut two = open(&Config::new(), other(role), dialect);
         one.conn.send_text("a\u{2603}").unwrap();
-        one.conn.send_text_part("\u{1f600}", false).unwrap();
+        one.conn.send_text_fragment("\u{1f600}", false).unwrap();
         one.conn.send_ping(b"?").unwrap();
-        one.conn.send_text_part("", true).unwrap();
+        one.conn.send_text_fragment("", true).unwrap();
         one.drain();
         two.feed(&one.sent());
         assert_eq!(
@@ -1048,7 +1070,7 @@ fn hy_5_hy_6_hy_7_messages_of_every_kind_between_our_own_ends() {
     }
 }
 
-/// The docs of `Refused::Full`: what would bring the output over the limit, and nothing less.
+/// The docs of `Refused::BufferFull`: what would bring the output over the limit, and nothing less.
 #[test]
 fn max_pending_counts_each_frame_as_long_as_it_is() {
     for (role, dialect) in every_end() {
@@ -1056,12 +1078,12 @@ fn max_pending_counts_each_frame_as_long_as_it_is() {
             let payload = vec![b'x'; length];
             let whole = frame(role, BINARY, &payload).len();
             for (limit, fits) in [(whole, true), (whole - 1, false)] {
-                let config = Config::new().max_pending(limit);
-                let full = Err(Refused::Full { limit });
+                let config = Config::new().max_send_buffer(limit);
+                let full = Err(Refused::BufferFull { limit });
                 let expected = if fits { Ok(()) } else { full };
                 let new = || Connection::established(&config, role, dialect, [0; 32]);
                 let mut parts = new();
-                assert_eq!(parts.send_binary_part(&payload, true), expected);
+                assert_eq!(parts.send_binary_fragment(&payload, true), expected);
                 assert_eq!(parts.transmit().len(), if fits { whole } else { 0 });
                 if length <= 125 {
                     assert_eq!(new().send_ping(&payload), expected);
@@ -1075,7 +1097,7 @@ fn max_pending_counts_each_frame_as_long_as_it_is() {
 #[test]
 fn a_pong_that_waited_never_passes_max_pending() {
     let limit = 1_000;
-    let config = Config::new().high_water(10).max_pending(limit);
+    let config = Config::new().high_water(10).max_send_buffer(limit);
     let mut conn = Connection::established(&config, Role::Server, Rfc6455, [0; 32]);
     conn.send_binary(&[0; 700]).unwrap();
     for _ in 0..10 {

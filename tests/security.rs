@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use common::rfc::{BINARY_PART, HEAD, LAST, ROLES, broken, frame, header, masked, other, told};
 use common::*;
-use hybi::{Config, Connection, Dialect, Dialects, Event, Message, ProtocolError, Role};
+use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler, ProtocolError, Role};
 
 /// CVE-2020-27813, CVE-2026-1528: added to what has come, a length must not wrap.
 #[test]
@@ -26,19 +26,24 @@ fn hy_6_lengths_of_63_bits_and_more_behind_half_a_message() {
         let conn = || Connection::established(&Config::new(), role, Dialect::Rfc6455, [9; 32]);
         for length in [1 << 63, u64::MAX] {
             let half = Said::UnfinishedBinary(vec![7; 500]);
-            let error = broken(ProtocolError::Length { at: 2 });
+            let error = broken(ProtocolError::InvalidLength { at: 2 });
             assert_eq!(told(conn, &next(length)).said, [half, error]);
         }
-        // The largest there is passes no limit of its own, and `Message` still counts right.
+        // The largest there is passes no limit of its own, and `MessageAssembler` still counts right.
         let payload = masked(&[7; 501], key.unwrap_or_default());
         let mut bytes = [next(i64::MAX as u64), payload].concat();
-        let (mut conn, mut message) = (conn(), Message::new(1000));
+        let (mut conn, mut message) = (conn(), MessageAssembler::new(1000));
         let (mut input, mut results) = (&mut bytes[..], Vec::new());
         while let Some(event) = conn.receive(&mut input) {
             let Event::Binary(piece) = event else {
                 panic!("{event:?}");
             };
-            results.push(message.binary(&piece).map(|whole| whole.is_some()).is_ok());
+            results.push(
+                message
+                    .push_binary(&piece)
+                    .map(|whole| whole.is_some())
+                    .is_ok(),
+            );
         }
         assert_eq!(results, [true, false]);
         assert_eq!(conn.closed(), None);
@@ -51,8 +56,8 @@ fn hy_6_lengths_of_63_bits_and_more_behind_half_a_message() {
 fn lists_of_64_kib_are_answered_as_short_ones_are() {
     let config = Config::new()
         .dialects(Dialects::ALL)
-        .max_line(1 << 20)
-        .max_head(1 << 20);
+        .max_header_line_len(1 << 20)
+        .max_head_len(1 << 20);
     let lists: [fn(usize) -> String; 8] = [
         |n| " ".repeat(n),
         |n| ",".repeat(n),

@@ -26,7 +26,7 @@ fn feed(conn: &mut Connection, bytes: &mut [u8]) {
     let mut input = bytes;
     while let Some(event) = conn.receive(&mut input) {
         if let Event::Request(_) = event {
-            conn.accept(&Accept::new()).unwrap();
+            conn.accept(&AcceptOptions::new()).unwrap();
         }
     }
     conn.advance(conn.transmit().len());
@@ -34,16 +34,16 @@ fn feed(conn: &mut Connection, bytes: &mut [u8]) {
 
 /// What a client asks.
 fn request_of(dialect: Dialect) -> Vec<u8> {
-    let target = Target::new("ws://example.com/demo")
+    let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
-        .dialect(dialect);
+        .with_dialect(dialect);
     let client = Connection::client(&Config::new(), &target, [3; 32]);
     client.transmit().to_vec()
 }
 
 /// What opens one side of one dialect.
 struct Opening {
-    target: Option<Target>,
+    target: Option<ClientRequest>,
     /// What the peer sends.
     bytes: Vec<u8>,
 }
@@ -56,8 +56,11 @@ impl Opening {
             bytes,
         };
         let client = |dialect: Dialect| {
-            let target = Target::new("ws://example.com/demo").unwrap();
-            let target = target.dialect(dialect).protocol("sample").unwrap();
+            let target = ClientRequest::new("ws://example.com/demo").unwrap();
+            let target = target
+                .with_dialect(dialect)
+                .with_protocol("sample")
+                .unwrap();
             let bytes = answer_to(&mut Connection::client(&Config::new(), &target, [3; 32]));
             Self {
                 target: Some(target),
@@ -156,9 +159,9 @@ macro_rules! any_thread {
 #[test]
 fn every_public_type_may_go_to_any_thread() {
     let mut asserted = any_thread![
-        Accept Binary Close Closed Config Connection Dialect Dialects Discarded Encoded Event Frame
-        HeaderFault KeyFault LineFault Message Open Payload Phase ProtocolError Refused Request Response
-        Role Target Text TooLong Tunnel Upgrade
+        AcceptOptions BinaryChunk Close Closed Config Connection Dialect Dialects SkippedFrame PreparedMessage Event VectoredMessage
+        HeaderErrorKind KeyErrorKind LineErrorKind MessageAssembler Handshake Payload Phase ProtocolError Refused Request Response
+        Role ClientRequest TextChunk MessageTooLong ProxyTunnel UpgradeResponse
     ];
     asserted.sort_unstable();
     let lib = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();

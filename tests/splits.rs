@@ -8,8 +8,8 @@ use common::pair::answer_to;
 use common::reference::Rules;
 use common::*;
 use hybi::{
-    Closed, Config, Connection, Dialect, Dialects, HeaderFault, LineFault, Phase, ProtocolError,
-    Role, Target,
+    ClientRequest, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind, LineErrorKind,
+    Phase, ProtocolError, Role,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -45,7 +45,7 @@ fn server(config: Config, bytes: impl AsRef<[u8]>, end: Closed) -> Conversation 
     }
 }
 
-fn client(target: Target, bytes: impl AsRef<[u8]>, end: Closed) -> Conversation {
+fn client(target: ClientRequest, bytes: impl AsRef<[u8]>, end: Closed) -> Conversation {
     Conversation {
         conn: Box::new(move || Connection::client(&Config::new(), &target, [7; 32])),
         bytes: bytes.as_ref().to_vec(),
@@ -66,7 +66,7 @@ fn broken(error: ProtocolError) -> Closed {
 }
 
 fn clean() -> Closed {
-    Closed::Clean(hybi::Close::new())
+    Closed::Clean(hybi::Close::EMPTY)
 }
 
 /// Every kind of frame, among them the empty message, bytes 00 and FF where they mean nothing, a
@@ -77,8 +77,11 @@ const FRAMES: &[u8] = b"\x00Hello\xff\x00\xff\x01x\xff\x80\x03\x00\xff\x00\x00h\
 fn openings() -> Vec<Conversation> {
     let all = Config::new().dialects(Dialects::ALL);
     let target = |dialect: Dialect| {
-        let target = Target::new("ws://example.com/demo?a=1").unwrap();
-        target.dialect(dialect).protocol("sample").unwrap()
+        let target = ClientRequest::new("ws://example.com/demo?a=1").unwrap();
+        target
+            .with_dialect(dialect)
+            .with_protocol("sample")
+            .unwrap()
     };
     let reply = |dialect: Dialect| {
         let mut client = Connection::client(&Config::new(), &target(dialect), [7; 32]);
@@ -94,20 +97,24 @@ fn openings() -> Vec<Conversation> {
         server(
             all,
             [&request76, FRAMES, b"\x00ab\xc3"].concat(),
-            Closed::Eof(Phase::Frame),
+            Closed::Eof(Phase::InMessage),
         ),
         server(
             all,
             &request76[..request76.len() - 1],
-            Closed::Eof(Phase::Opening),
+            Closed::Eof(Phase::Handshaking),
         ),
         server(
             all,
             &head76[..head76.len() - 1],
-            Closed::Eof(Phase::Opening),
+            Closed::Eof(Phase::Handshaking),
         ),
         server(all, [head75, FRAMES].concat(), Closed::Eof(Phase::Open)),
-        server(all, [head75, b"\x80"].concat(), Closed::Eof(Phase::Frame)),
+        server(
+            all,
+            [head75, b"\x80"].concat(),
+            Closed::Eof(Phase::InMessage),
+        ),
         client(
             target(Dialect::Hixie76),
             [&reply76, FRAMES, b"\xff\x00"].concat(),
@@ -121,20 +128,20 @@ fn openings() -> Vec<Conversation> {
         client(
             target(Dialect::Hixie76),
             &reply76[..reply76.len() - 1],
-            Closed::Eof(Phase::Opening),
+            Closed::Eof(Phase::Handshaking),
         ),
         client(
             target(Dialect::Hixie76),
             wrong_answer,
-            broken(ProtocolError::Challenge { at: 15 }),
+            broken(ProtocolError::ChallengeMismatch { at: 15 }),
         ),
         client(
             target(Dialect::Hixie76),
             edit(&reply76, "Upgrade: WebSocket", "Upgrade: websocket"),
-            broken(ProtocolError::Header {
+            broken(ProtocolError::InvalidHeader {
                 name: "Upgrade",
                 at: at(&reply76, "Upgrade: WebSocket"),
-                fault: HeaderFault::Mismatch,
+                kind: HeaderErrorKind::Mismatch,
             }),
         ),
         client(
@@ -145,71 +152,75 @@ fn openings() -> Vec<Conversation> {
         client(
             target(Dialect::Hixie75),
             "HTTP/1.1 1o1 Web Socket Protocol Handshake\r\n\r\n",
-            broken(ProtocolError::StartLine { at: 10 }),
+            broken(ProtocolError::InvalidStartLine { at: 10 }),
         ),
     ]
 }
 
 fn refused_requests() -> Vec<Conversation> {
-    let line = |at: u32, fault: LineFault| ProtocolError::Line { at, fault };
-    let header =
-        |name: &'static str, at: u32, fault: HeaderFault| ProtocolError::Header { name, at, fault };
+    let line = |at: u32, kind: LineErrorKind| ProtocolError::InvalidLine { at, kind };
+    let header = |name: &'static str, at: u32, kind: HeaderErrorKind| {
+        ProtocolError::InvalidHeader { name, at, kind }
+    };
     let head = DRAFT_76_HEAD;
     let host = at(head.as_bytes(), "Host:");
     let bad: Vec<(Vec<u8>, ProtocolError)> = vec![
-        (edit(head, "GET", "POST"), ProtocolError::Method),
+        (edit(head, "GET", "POST"), ProtocolError::UnsupportedMethod),
         (
             edit(head, "GET ", "GET  "),
-            ProtocolError::StartLine { at: 4 },
+            ProtocolError::InvalidStartLine { at: 4 },
         ),
         (
             edit(head, "/demo HTTP", "/demo#a HTTP"),
-            ProtocolError::StartLine { at: 9 },
+            ProtocolError::InvalidStartLine { at: 9 },
         ),
         (
             edit(head, "HTTP/1.1", "HTTP/1.0"),
-            ProtocolError::Version { at: 10 },
+            ProtocolError::UnsupportedHttpVersion { at: 10 },
         ),
-        (b"\r\n".to_vec(), ProtocolError::StartLine { at: 0 }),
-        (edit(head, "Host:", " Host:"), line(host, LineFault::Fold)),
-        (edit(head, "Host:", ":"), line(host, LineFault::Name)),
+        (b"\r\n".to_vec(), ProtocolError::InvalidStartLine { at: 0 }),
+        (
+            edit(head, "Host:", " Host:"),
+            line(host, LineErrorKind::ObsFold),
+        ),
+        (edit(head, "Host:", ":"), line(host, LineErrorKind::Name)),
         (
             edit(head, "Host:", "Host :"),
-            line(host + 4, LineFault::Name),
+            line(host + 4, LineErrorKind::Name),
         ),
         (
             edit(head, "Host: ", "Host: \0"),
-            line(host + 6, LineFault::Value),
+            line(host + 6, LineErrorKind::Value),
         ),
         (
             edit(head, "Host: ", "Host: \r"),
-            line(host + 6, LineFault::BareCr),
+            line(host + 6, LineErrorKind::BareCr),
         ),
         (
             edit(head, "Host: ", "Host: \n"),
-            line(host + 6, LineFault::BareLf),
+            line(host + 6, LineErrorKind::BareLf),
         ),
         (
             edit(head, "Host: example.com", "Host: example.com:0x50"),
-            header("Host", host, HeaderFault::Invalid),
+            header("Host", host, HeaderErrorKind::Invalid),
         ),
         (
             edit(head, "Host:", "Host: a\r\nHost:"),
-            header("Host", host + 9, HeaderFault::Duplicate),
+            header("Host", host + 9, HeaderErrorKind::Duplicate),
         ),
         (
             edit(head, "Sec-WebSocket-Key2", "Sec-WebSocket-Key3"),
             header(
                 "Sec-WebSocket-Key2",
                 head.len() as u32,
-                HeaderFault::Missing,
+                HeaderErrorKind::Missing,
             ),
         ),
         (
             edit(head, "12998 5 Y3 1  .P00", "nospaces"),
-            ProtocolError::Key {
+            ProtocolError::InvalidKeyNumber {
                 name: "Sec-WebSocket-Key2",
-                fault: hybi::KeyFault::NoSpaces,
+                kind: hybi::KeyErrorKind::NoSpaces,
             },
         ),
         (
@@ -218,17 +229,23 @@ fn refused_requests() -> Vec<Conversation> {
         ),
         (
             DRAFT_75_HEAD.into(),
-            ProtocolError::DialectOff(Dialect::Hixie75),
+            ProtocolError::DialectNotEnabled(Dialect::Hixie75),
         ),
-        (b"\x16\x03\x01\x00\xc8\x01".to_vec(), ProtocolError::Tls),
-        (b"\x80\x2e\x01\x03\x01".to_vec(), ProtocolError::Tls),
+        (
+            b"\x16\x03\x01\x00\xc8\x01".to_vec(),
+            ProtocolError::TlsClientHello,
+        ),
+        (
+            b"\x80\x2e\x01\x03\x01".to_vec(),
+            ProtocolError::TlsClientHello,
+        ),
         (
             b"<policy-file-request/>\0".to_vec(),
-            ProtocolError::PolicyRequest,
+            ProtocolError::FlashPolicyRequest,
         ),
         (
             b"<policy-file-response/>\0".to_vec(),
-            ProtocolError::StartLine { at: 15 },
+            ProtocolError::InvalidStartLine { at: 15 },
         ),
     ];
     let mut all = Vec::new();
@@ -240,13 +257,13 @@ fn refused_requests() -> Vec<Conversation> {
     let (length, longest) = (head.len(), "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n");
     let few = [
         (
-            Config::new().max_head(length - 1),
+            Config::new().max_head_len(length - 1),
             ProtocolError::HeadTooLong {
                 limit: length as u32 - 1,
             },
         ),
         (
-            Config::new().max_line(longest.len() - 1),
+            Config::new().max_header_line_len(longest.len() - 1),
             ProtocolError::LineTooLong {
                 at: at(head.as_bytes(), "Sec-WebSocket-Key1"),
                 limit: longest.len() as u32 - 1,
@@ -264,23 +281,23 @@ fn refused_requests() -> Vec<Conversation> {
 }
 
 fn policy_files() -> Vec<Conversation> {
-    let config = Config::new().policy_file("<cross-domain-policy/>");
+    let config = Config::new().flash_policy("<cross-domain-policy/>");
     [
         "<policy-file-request/>\0",
         "<policy-file-request   />\0",
         "<policy-file-request/>\0GET /",
     ]
-    .map(|bytes| server(config, bytes, Closed::PolicyFile))
+    .map(|bytes| server(config, bytes, Closed::FlashPolicy))
     .into()
 }
 
 fn refused_frames() -> Vec<Conversation> {
-    let utf8 = |at: u64| broken(ProtocolError::Utf8 { at });
-    let unknown = |kind: u8| broken(ProtocolError::UnknownFrame { kind });
+    let utf8 = |at: u64| broken(ProtocolError::InvalidUtf8 { at });
+    let unknown = |kind: u8| broken(ProtocolError::UnknownFrameType { frame_type: kind });
     let too_long = |at: u64, limit: u64| broken(ProtocolError::FrameTooLong { at, limit });
     let strict_utf8 = Config::new().strict_utf8(true);
     let strict_frames = Config::new().strict_frames(true);
-    let limit = |bytes: u64| Config::new().max_frame(bytes);
+    let limit = |bytes: u64| Config::new().max_frame_len(bytes);
     let mut all = Vec::new();
     for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
         let mut add = |config: Config, bytes: &[u8], end: Closed| {
@@ -295,7 +312,7 @@ fn refused_frames() -> Vec<Conversation> {
         add(
             strict_utf8,
             b"\x00\xc3\xa9\xff\x00\xc3",
-            Closed::Eof(Phase::Frame),
+            Closed::Eof(Phase::InMessage),
         );
         // FR-4
         add(strict_frames, b"\x00a\xff\x66He\xff", unknown(0x66));
@@ -324,7 +341,7 @@ fn refused_frames() -> Vec<Conversation> {
         add(
             Config::new(),
             &endless,
-            broken(ProtocolError::Length { at: 10 }),
+            broken(ProtocolError::InvalidLength { at: 10 }),
         );
     }
     all

@@ -3,14 +3,16 @@
 mod common;
 
 use common::*;
-use hybi::{Closed, Config, LineFault, Phase, ProtocolError, Refused, Target, Tunnel};
+use hybi::{
+    ClientRequest, Closed, Config, LineErrorKind, Phase, ProtocolError, ProxyTunnel, Refused,
+};
 
-fn tunnel_to(url: &str, authorization: Option<&str>) -> Result<Tunnel, Refused> {
-    Tunnel::new(&Config::new(), &Target::new(url)?, authorization)
+fn tunnel_to(url: &str, authorization: Option<&str>) -> Result<ProxyTunnel, Refused> {
+    ProxyTunnel::new(&Config::new(), &ClientRequest::new(url)?, authorization)
 }
 
 /// A tunnel whose request is sent.
-fn tunnel() -> Tunnel {
+fn tunnel() -> ProxyTunnel {
     let mut tunnel = tunnel_to("ws://example.com/demo", None).unwrap();
     tunnel.advance(tunnel.transmit().len());
     tunnel
@@ -78,7 +80,11 @@ fn px_2_an_authorization_that_would_break_the_head_is_refused() {
         "Basic x\u{7f}",
     ] {
         let refused = tunnel_to("ws://example.com/", Some(authorization));
-        assert_eq!(refused.err(), Some(Refused::BadHeader), "{authorization:?}");
+        assert_eq!(
+            refused.err(),
+            Some(Refused::InvalidHeader),
+            "{authorization:?}"
+        );
     }
 }
 
@@ -139,8 +145,8 @@ fn px_2_any_other_status_fails() {
 #[test]
 fn px_2_a_malformed_reply_fails() {
     let whole = "HTTP/1.1 200 OK\r\nVia: proxy\r\n\r\n";
-    let start = |at| ProtocolError::StartLine { at };
-    let line = |fault| move |at| ProtocolError::Line { at, fault };
+    let start = |at| ProtocolError::InvalidStartLine { at };
+    let line = |kind| move |at| ProtocolError::InvalidLine { at, kind };
     let fails = |from: &str, to: &str, error: &dyn Fn(u32) -> ProtocolError| {
         let (bytes, at) = edit_marked(whole, from, to);
         assert_eq!(heard(&[&bytes]).0, broken(error(at)), "{to:?}");
@@ -151,19 +157,22 @@ fn px_2_a_malformed_reply_fails() {
     fails(" 200 ", " 20^x ", &start);
     fails(" 200 ", " ^ 200 ", &start);
     fails(" OK\r\n", " O^\0K\r\n", &start);
-    fails(" OK\r\n", " OK^\n", &line(LineFault::BareLf));
-    fails("Via: proxy", "Via: ^\0", &line(LineFault::Value));
-    fails("Via: proxy", "^ Via: proxy", &line(LineFault::Fold));
-    fails("Via: proxy", "Via^ proxy", &line(LineFault::Name));
-    fails("\r\n\r\n", "\r\n^\n", &line(LineFault::BareLf));
+    fails(" OK\r\n", " OK^\n", &line(LineErrorKind::BareLf));
+    fails("Via: proxy", "Via: ^\0", &line(LineErrorKind::Value));
+    fails("Via: proxy", "^ Via: proxy", &line(LineErrorKind::ObsFold));
+    fails("Via: proxy", "Via^ proxy", &line(LineErrorKind::Name));
+    fails("\r\n\r\n", "\r\n^\n", &line(LineErrorKind::BareLf));
 }
 
 #[test]
 fn px_2_the_limits_are_those_of_a_head() {
-    let config = Config::new().max_head(64).max_line(32).max_headers(2);
-    let target = Target::new("ws://example.com/").unwrap();
+    let config = Config::new()
+        .max_head_len(64)
+        .max_header_line_len(32)
+        .max_headers(2);
+    let target = ClientRequest::new("ws://example.com/").unwrap();
     let heard = |head: String| {
-        let mut tunnel = Tunnel::new(&config, &target, None).unwrap();
+        let mut tunnel = ProxyTunnel::new(&config, &target, None).unwrap();
         tunnel.receive(&mut head.as_bytes())
     };
     let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
@@ -185,7 +194,7 @@ fn px_2_the_end_of_input_before_the_blank_line() {
     for end in 0..head.len() {
         let mut tunnel = tunnel();
         assert_eq!(tunnel.receive(&mut &head[..end]), None);
-        let eof = Err(Closed::Eof(Phase::Opening));
+        let eof = Err(Closed::Eof(Phase::Handshaking));
         assert_eq!(tunnel.receive_eof(), eof, "at {end}");
         assert_eq!(tunnel.receive_eof(), eof);
         assert_eq!(tunnel.receive(&mut &head[end..]), Some(eof));

@@ -4,8 +4,8 @@ mod common;
 
 use common::*;
 use hybi::{
-    Accept, Close, Closed, Config, Connection, Dialect, Dialects, HeaderFault, KeyFault, LineFault,
-    Phase, ProtocolError, Request, Role, Upgrade,
+    AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind,
+    KeyErrorKind, LineErrorKind, Phase, ProtocolError, Request, Role, UpgradeResponse,
 };
 use proptest::prelude::*;
 
@@ -29,13 +29,13 @@ fn request(head: &str) -> Result<Request, ProtocolError> {
     Request::from_parts(target, fields)
 }
 
-fn upgrade(head: &str, accept: &Accept<'_>) -> (Teller<'static>, Upgrade) {
+fn upgrade(head: &str, accept: &AcceptOptions<'_>) -> (Teller<'static>, UpgradeResponse) {
     let (conn, reply) = Connection::upgrade(&config(), &request(head).unwrap(), accept).unwrap();
     (Teller::new(conn), reply)
 }
 
 /// The connection that reads the same head by itself, but for its last byte.
-fn by_itself(head: &str, accept: Accept<'static>) -> Teller<'static> {
+fn by_itself(head: &str, accept: AcceptOptions<'static>) -> Teller<'static> {
     let conn = Connection::server(&config());
     let mut teller = Teller::answering(conn, move |conn, _| conn.accept(&accept).unwrap());
     teller.feed(&head.as_bytes()[..head.len() - 1]);
@@ -77,10 +77,10 @@ fn rq_8_from_parts_is_what_the_connection_reads() {
 #[test]
 fn h76_5_the_reply_is_what_the_connection_writes() {
     let accepts = [
-        Accept::new(),
-        Accept::new().protocol("sample"),
-        Accept::new().authority("example.org:8080"),
-        Accept::new().headers(&[("Set-Cookie", "a=b: c"), ("X", "")]),
+        AcceptOptions::new(),
+        AcceptOptions::new().protocol("sample"),
+        AcceptOptions::new().authority("example.org:8080"),
+        AcceptOptions::new().headers(&[("Set-Cookie", "a=b: c"), ("X", "")]),
     ];
     for head in [DRAFT_75_HEAD, DRAFT_76_HEAD] {
         for accept in accepts {
@@ -114,7 +114,8 @@ fn h76_5_the_reply_is_what_the_connection_writes() {
 #[test]
 fn h76_7_a_reply_behind_tls() {
     let request = request(DRAFT_76_HEAD).unwrap();
-    let (_, reply) = Connection::upgrade(&config().secure(true), &request, &Accept::new()).unwrap();
+    let (_, reply) =
+        Connection::upgrade(&config().tls(true), &request, &AcceptOptions::new()).unwrap();
     let location = reply
         .headers()
         .find(|(name, _)| *name == "Sec-WebSocket-Location");
@@ -131,8 +132,8 @@ fn h76_1_h76_18_whatever_the_library_has_read_behind_the_head() {
         let bytes = [key3, FRAMES, end].concat();
         let dialect = request(head).unwrap().dialect().unwrap();
         for leftover in 0..=bytes.len() {
-            let (mut upgraded, _) = upgrade(head, &Accept::new());
-            let mut read = by_itself(head, Accept::new());
+            let (mut upgraded, _) = upgrade(head, &AcceptOptions::new());
+            let mut read = by_itself(head, AcceptOptions::new());
             read.feed(b"\n");
             read.said();
             read.sent();
@@ -155,7 +156,7 @@ fn h76_1_h76_18_whatever_the_library_has_read_behind_the_head() {
             assert_eq!(upgraded.said(), read.said());
             assert_eq!(upgraded.sent(), read.sent());
         }
-        let (mut upgraded, _) = upgrade(head, &Accept::new());
+        let (mut upgraded, _) = upgrade(head, &AcceptOptions::new());
         upgraded.feed(&bytes);
         assert_eq!(upgraded.sent(), [answer, end].concat());
     }
@@ -163,7 +164,7 @@ fn h76_1_h76_18_whatever_the_library_has_read_behind_the_head() {
 
 #[test]
 fn h76_4_nothing_is_sent_before_the_answer() {
-    let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &Accept::new());
+    let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &AcceptOptions::new());
     for byte in &DRAFT_76_KEY3[..7] {
         upgraded.feed(&[*byte]);
         assert_eq!(upgraded.conn.send_text("a"), Err(hybi::Refused::NotOpen));
@@ -180,18 +181,21 @@ fn h76_4_nothing_is_sent_before_the_answer() {
 #[test]
 fn h76_19_cl_13_an_upgrade_that_comes_to_nothing() {
     for key3 in 0..8 {
-        let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &Accept::new());
+        let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &AcceptOptions::new());
         upgraded.feed(&DRAFT_76_KEY3[..key3]);
         upgraded.eof();
-        assert_eq!(upgraded.said(), [Said::Closed(Closed::Eof(Phase::Opening))]);
+        assert_eq!(
+            upgraded.said(),
+            [Said::Closed(Closed::Eof(Phase::Handshaking))]
+        );
         assert_eq!(upgraded.sent(), b"");
 
         // PX-4: the reply's head is the library's, and it has gone out.
-        let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &Accept::new());
+        let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &AcceptOptions::new());
         upgraded.feed(&DRAFT_76_KEY3[..key3]);
-        upgraded.conn.close(&Close::new()).unwrap();
+        upgraded.conn.close(&Close::EMPTY).unwrap();
         upgraded.feed(&DRAFT_76_KEY3[key3..]);
-        assert_eq!(upgraded.said(), [Said::Closed(Closed::Local)]);
+        assert_eq!(upgraded.said(), [Said::Closed(Closed::LocallyClosed)]);
         assert_eq!(upgraded.sent(), b"");
     }
 }
@@ -229,7 +233,7 @@ fn refused_as_bytes(target: &[u8], fields: &[(&[u8], &[u8])]) -> ProtocolError {
         head.extend([*name, b": ", value, b"\r\n"].concat());
     }
     head.extend(b"\r\n");
-    let mut teller = Teller::new(Connection::server(&config().max_line(1 << 20)));
+    let mut teller = Teller::new(Connection::server(&config().max_header_line_len(1 << 20)));
     teller.feed(&head);
     match teller.said().pop() {
         Some(Said::Closed(Closed::Protocol(error))) => error,
@@ -244,31 +248,31 @@ fn rq_11_nothing_is_injected_through_from_parts() {
         .into_iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
         .collect();
-    let injected: [(&[u8], &[u8], LineFault); 12] = [
-        (b"X", b"y\r\nHost: evil", LineFault::BareCr),
-        (b"X", b"\r\n", LineFault::BareCr),
-        (b"X", b"y\r", LineFault::BareCr),
-        (b"X", b"y\r\n\r\n", LineFault::BareCr),
-        (b"X", b"y\0", LineFault::Value),
-        (b"X", b"\x1b[m", LineFault::Value),
-        (b"X", b"\x7f", LineFault::Value),
-        (b"X\r\nHost", b"evil", LineFault::BareCr),
-        (b"X y", b"z", LineFault::Name),
-        (b"", b"x", LineFault::Name),
-        (b" X", b"y", LineFault::Fold),
-        (b"X\0", b"y", LineFault::Name),
+    let injected: [(&[u8], &[u8], LineErrorKind); 12] = [
+        (b"X", b"y\r\nHost: evil", LineErrorKind::BareCr),
+        (b"X", b"\r\n", LineErrorKind::BareCr),
+        (b"X", b"y\r", LineErrorKind::BareCr),
+        (b"X", b"y\r\n\r\n", LineErrorKind::BareCr),
+        (b"X", b"y\0", LineErrorKind::Value),
+        (b"X", b"\x1b[m", LineErrorKind::Value),
+        (b"X", b"\x7f", LineErrorKind::Value),
+        (b"X\r\nHost", b"evil", LineErrorKind::BareCr),
+        (b"X y", b"z", LineErrorKind::Name),
+        (b"", b"x", LineErrorKind::Name),
+        (b" X", b"y", LineErrorKind::ObsFold),
+        (b"X\0", b"y", LineErrorKind::Name),
     ];
-    for (name, value, fault) in injected {
+    for (name, value, kind) in injected {
         for place in [0, good.len() / 2, good.len()] {
             let mut fields = good.clone();
             fields.insert(place, (name, value));
             let Err(error) = Request::from_parts("/demo", fields.clone()) else {
                 panic!("{}: {}", show(name), show(value));
             };
-            let ProtocolError::Line { fault: found, .. } = error else {
+            let ProtocolError::InvalidLine { kind: found, .. } = error else {
                 panic!("{error:?}");
             };
-            assert_eq!(found, fault, "{}: {}", show(name), show(value));
+            assert_eq!(found, kind, "{}: {}", show(name), show(value));
             if !name.contains(&b'\n') && !value.contains(&b'\n') {
                 assert_eq!(error, refused_as_bytes(b"/demo", &fields));
             }
@@ -277,7 +281,10 @@ fn rq_11_nothing_is_injected_through_from_parts() {
     // As bytes an LF would end the line.
     for (name, value) in [("X", "y\nHost: evil"), ("X", "\n"), ("X\n", "y")] {
         let error = Request::from_parts("/demo", [(name, value)]).unwrap_err();
-        assert!(matches!(error, ProtocolError::Line { .. }), "{error:?}");
+        assert!(
+            matches!(error, ProtocolError::InvalidLine { .. }),
+            "{error:?}"
+        );
     }
 }
 
@@ -298,7 +305,8 @@ fn rq_2_nothing_is_injected_through_the_target() {
     ];
     for (target, at) in bad {
         let error = Request::from_parts(target, fields()).unwrap_err();
-        let at_least = matches!(error, ProtocolError::StartLine { at: found } if found == at);
+        let at_least =
+            matches!(error, ProtocolError::InvalidStartLine { at: found } if found == at);
         assert!(at_least, "{target:?}: {error:?}, not at {at}");
     }
 }
@@ -318,30 +326,30 @@ fn h76_2_from_parts_checks_what_a_connection_checks() {
         "Sec-WebSocket-Key2",
     ] {
         let error = missing(name).unwrap_err();
-        let ProtocolError::Header {
-            name: found, fault, ..
+        let ProtocolError::InvalidHeader {
+            name: found, kind, ..
         } = error
         else {
             panic!("{error:?}");
         };
-        assert_eq!((found, fault), (name, HeaderFault::Missing));
+        assert_eq!((found, kind), (name, HeaderErrorKind::Missing));
     }
     assert_eq!(missing("Upgrade").unwrap().dialect(), None);
     let key = |value: &str| {
         let head = DRAFT_76_HEAD.replace("12998 5 Y3 1  .P00", value);
-        let Err(ProtocolError::Key { name, fault }) = request(&head) else {
+        let Err(ProtocolError::InvalidKeyNumber { name, kind }) = request(&head) else {
             panic!("{value}");
         };
         assert_eq!(name, "Sec-WebSocket-Key2");
-        fault
+        kind
     };
-    assert_eq!(key("nospaces"), KeyFault::NoSpaces);
-    assert_eq!(key("abs @ew dsdsxWdd d s"), KeyFault::NoDigits);
-    assert_eq!(key("8589934590!  !"), KeyFault::TooBig);
+    assert_eq!(key("nospaces"), KeyErrorKind::NoSpaces);
+    assert_eq!(key("abs @ew dsdsxWdd d s"), KeyErrorKind::NoDigits);
+    assert_eq!(key("8589934590!  !"), KeyErrorKind::TooBig);
     let (number, spaces) = (1_299_853_100, 3);
     assert_eq!(
         key("12998 5 Y3 1.P00"),
-        KeyFault::NotMultiple { number, spaces }
+        KeyErrorKind::NotMultiple { number, spaces }
     );
 }
 
@@ -424,7 +432,7 @@ proptest! {
             Ok(request) => {
                 prop_assert_eq!(request.resource(), target);
                 prop_assert_eq!(request.headers().count(), fields.len());
-                let accept = Accept::new();
+                let accept = AcceptOptions::new();
                 let Some(dialect) = request.dialect() else {
                     return Ok(());
                 };

@@ -1,6 +1,6 @@
 //! What the demo servers say, whatever drives their sockets.
 
-use hybi::{Accept, Config, Connection, Dialects, Refused, Request, Response};
+use hybi::{AcceptOptions, Config, Connection, Dialects, Refused, Request, Response};
 
 pub const MAX_MESSAGE: usize = 16 << 20;
 
@@ -26,13 +26,13 @@ pub fn config() -> Config {
     Config::new()
         .dialects(Dialects::ALL)
         .plain_http(true)
-        .max_pending(2 * MAX_MESSAGE + 1024)
+        .max_send_buffer(2 * MAX_MESSAGE + 1024)
 }
 
 /// Accepts any resource from any origin, and hands out the page.
 pub fn open(conn: &mut Connection, request: &Request) -> Result<(), Refused> {
     if request.dialect().is_some() {
-        return conn.accept(&Accept::new());
+        return conn.accept(&AcceptOptions::new());
     }
     if request.resource() != "/" {
         return conn.respond(&Response::new(404));

@@ -4,7 +4,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hybi::{Close, Config, Connection, Event, Message, Open, Refused, Request};
+use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refused, Request};
 use slab::Slab;
 
 use super::letter::Letter;
@@ -45,7 +45,7 @@ struct Guest<S> {
     /// Until the opening is through.
     origin: Option<Box<str>>,
     /// Between messages there is none, so that nobody who is idle holds a buffer.
-    message: Option<Message>,
+    message: Option<MessageAssembler>,
     received: u64,
     sent: u64,
     awake: bool,
@@ -150,24 +150,24 @@ impl<S: Socket> Guests<S> {
                 Event::Request(request) => guest.request(&request),
                 Event::Open(open) => guest.announce(&open),
                 Event::Text(piece) => {
-                    let whole = message.get_or_insert_with(|| Message::new(MAX_MESSAGE));
-                    match whole.text(&piece) {
+                    let whole = message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE));
+                    match whole.push_text(&piece) {
                         Ok(Some(text)) => self.answer(key, text),
                         Ok(None) => {}
                         Err(error) => guest.link.cut(error.to_string()),
                     }
-                    if piece.is_last() {
+                    if piece.is_final() {
                         message = None;
                     }
                 }
                 Event::Binary(piece) => {
-                    let whole = message.get_or_insert_with(|| Message::new(MAX_MESSAGE));
-                    match whole.binary(&piece) {
+                    let whole = message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE));
+                    match whole.push_binary(&piece) {
                         Ok(Some(bytes)) => self.pass_on(key, Letter::binary(bytes)),
                         Ok(None) => {}
                         Err(error) => guest.link.cut(error.to_string()),
                     }
-                    if piece.is_last() {
+                    if piece.is_final() {
                         message = None;
                     }
                 }
@@ -196,7 +196,7 @@ impl<S: Socket> Guests<S> {
             let conn = &mut guest.link.conn;
             let dialect = conn.dialect().filter(|_| conn.is_open());
             if let Some(copy) = dialect.and_then(|dialect| letter.copy_in(dialect)) {
-                let sent = conn.send_encoded(copy);
+                let sent = conn.send_prepared(copy);
                 guest.count(sent);
                 guest.wake(key, &mut self.awake);
             }
@@ -226,7 +226,7 @@ impl<S: Socket> Guests<S> {
         self.timers.set(DISMISSED, now + FAREWELL);
         for (key, guest) in &mut self.guests {
             // Refused for one that is closing already.
-            let _ = guest.link.conn.close(&Close::with(1001, ""));
+            let _ = guest.link.conn.close(&Close::new(1001, ""));
             guest.wake(key, &mut self.awake);
         }
     }
@@ -254,7 +254,7 @@ impl<S: Socket> Guest<S> {
         }
     }
 
-    fn announce(&mut self, open: &Open) {
+    fn announce(&mut self, open: &Handshake) {
         let (number, address) = (self.number, self.address);
         let dialect = open.dialect();
         let origin = self.origin.take();

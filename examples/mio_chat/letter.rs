@@ -1,11 +1,11 @@
 //! A message for everybody.
 
-use hybi::{Dialect, Encoded};
+use hybi::{Dialect, PreparedMessage};
 
 /// A message, encoded once for each dialect that somebody in the room speaks.
 pub struct Letter<'a> {
     content: Content<'a>,
-    copies: Vec<Encoded>,
+    copies: Vec<PreparedMessage>,
 }
 
 enum Content<'a> {
@@ -28,14 +28,14 @@ impl<'a> Letter<'a> {
     }
 
     /// `None` for a binary message in a dialect that has none.
-    pub fn copy_in(&mut self, dialect: Dialect) -> Option<&Encoded> {
+    pub fn copy_in(&mut self, dialect: Dialect) -> Option<&PreparedMessage> {
         let known = self.copies.iter().position(|c| c.dialect() == dialect);
         if let Some(at) = known {
             return self.copies.get(at);
         }
         self.copies.push(match self.content {
-            Content::Text(text) => Encoded::text(dialect, text),
-            Content::Binary(bytes) => Encoded::binary(dialect, bytes)?,
+            Content::Text(text) => PreparedMessage::text(dialect, text),
+            Content::Binary(bytes) => PreparedMessage::binary(dialect, bytes)?,
         });
         self.copies.last()
     }

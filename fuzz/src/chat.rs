@@ -18,7 +18,7 @@ use std::mem;
 use std::rc::Rc;
 use std::time::Duration;
 
-use hybi::{Close, Closed, Config, Connection, Event, Refused, Target};
+use hybi::{ClientRequest, Close, Closed, Config, Connection, Event, Refused};
 
 use self::guests::{CHUNK, Guests};
 use super::dialect::ALL;
@@ -110,7 +110,7 @@ struct Twin {
 
 struct Chat {
     config: Config,
-    max_pending: usize,
+    max_send_buffer: usize,
     guests: Guests<Socket>,
     peers: [Option<Peer>; SLOTS],
     calls: Calls,
@@ -158,8 +158,8 @@ impl Heard {
     /// The message that has come to its end with this event.
     fn hear(&mut self, event: &Event<'_>) -> Option<Item> {
         let (piece, last) = match event {
-            Event::Text(text) => (text.as_str().as_bytes(), text.is_last()),
-            Event::Binary(binary) => (binary.as_bytes(), binary.is_last()),
+            Event::Text(text) => (text.as_str().as_bytes(), text.is_final()),
+            Event::Binary(binary) => (binary.as_bytes(), binary.is_final()),
             _ => return None,
         };
         self.piece.extend_from_slice(piece);
@@ -186,8 +186,8 @@ impl Peer {
             6 => self.send(ELSEWHERE),
             7 => self.send(b"EHLO example.com\r\n"),
             dialect => {
-                let target = Target::new("ws://example.com/").expect("a good URL");
-                let target = target.dialect(ALL[dialect]);
+                let target = ClientRequest::new("ws://example.com/").expect("a good URL");
+                let target = target.with_dialect(ALL[dialect]);
                 self.client = Some(Connection::client(&Config::new(), &target, ENTROPY));
                 self.flush();
             }
@@ -264,7 +264,7 @@ impl Peer {
     }
 
     /// Nothing is left to do for it at `now`, and the room would wait for so long.
-    fn check_quiet(&self, now: Duration, wait: Option<Duration>, max_pending: usize) {
+    fn check_quiet(&self, now: Duration, wait: Option<Duration>, max_send_buffer: usize) {
         let (wire, twin) = (self.wire.borrow(), &self.twin);
         assert!(!wire.reset, "nobody has noticed");
         if twin.is_heard() {
@@ -272,7 +272,7 @@ impl Peer {
             assert!(twin.ended || !wire.ended, "the end is not read");
         }
         let pending = twin.conn.transmit().len();
-        assert!(pending <= max_pending + CONTROL, "{pending} bytes");
+        assert!(pending <= max_send_buffer + CONTROL, "{pending} bytes");
         if pending > 0 {
             let (since, last) = twin.blocked.expect("it takes more");
             assert!(wire.space == 0 || now < last + RETRY, "it takes more");
@@ -306,7 +306,7 @@ impl Twin {
         };
         match sent {
             Ok(()) => self.told.push(item.clone()),
-            Err(Refused::Full { .. }) => self.cut = true,
+            Err(Refused::BufferFull { .. }) => self.cut = true,
             Err(Refused::NotOpen | Refused::Closing | Refused::Unsupported(_)) => {}
             Err(other) => panic!("{other}"),
         }
@@ -326,15 +326,17 @@ impl Twin {
 impl Chat {
     fn new(limit: usize) -> Self {
         let mut config = words::config();
-        let mut max_pending = 2 * words::MAX_MESSAGE + 1024;
+        let mut max_send_buffer = 2 * words::MAX_MESSAGE + 1024;
         if limit > 0 {
             // The page has to fit.
-            max_pending = 4096 + 32 * limit;
-            config = config.max_pending(max_pending).high_water(8 * limit);
+            max_send_buffer = 4096 + 32 * limit;
+            config = config
+                .max_send_buffer(max_send_buffer)
+                .high_water(8 * limit);
         }
         Self {
             config,
-            max_pending,
+            max_send_buffer,
             guests: Guests::new(config),
             peers: Default::default(),
             calls: Calls::default(),
@@ -456,13 +458,13 @@ impl Chat {
             b't' => client.send_text(&text),
             b'b' => client.send_binary(bytes),
             b'f' => client
-                .send_text_part(&text, false)
+                .send_text_fragment(&text, false)
                 .and_then(|()| client.send_ping(control))
-                .and_then(|()| client.send_text_part("", true)),
+                .and_then(|()| client.send_text_fragment("", true)),
             b'p' => client.send_ping(control),
             _ => {
                 peer.left = true;
-                client.close(&Close::with(1000 + (amount % 4) as u16, ""))
+                client.close(&Close::new(1000 + (amount % 4) as u16, ""))
             }
         };
         match (sent, step) {
@@ -480,7 +482,7 @@ impl Chat {
         self.dismissed = Some(self.now);
         self.guests.dismiss(self.now);
         for twin in self.twins() {
-            let _ = twin.conn.close(&Close::with(1001, ""));
+            let _ = twin.conn.close(&Close::new(1001, ""));
         }
     }
 
@@ -624,7 +626,7 @@ impl Chat {
         let wait = self.guests.wait(self.now);
         for peer in self.peers.iter().flatten() {
             if peer.key.is_some() {
-                peer.check_quiet(self.now, wait, self.max_pending);
+                peer.check_quiet(self.now, wait, self.max_send_buffer);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use hybi::{Config, Connection, Dialect, Target};
+use hybi::{ClientRequest, Config, Connection, Dialect};
 
 use super::dialect::{
     ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi,
@@ -82,7 +82,7 @@ pub fn client(input: &[u8]) {
 
 /// A request and the reply that it has to get.
 struct Opening {
-    target: Target,
+    target: ClientRequest,
     request: Vec<u8>,
     right: Expected,
 }
@@ -107,7 +107,7 @@ fn opening(dialect: Dialect, protocol: bool, secure: bool) -> &'static Opening {
 }
 
 /// Neither the entropy is shown nor what was made of it.
-fn check_hidden(mut conn: Connection, target: &Target) {
+fn check_hidden(mut conn: Connection, target: &ClientRequest) {
     let mut other = Connection::client(&Config::new(), target, [8; 32]);
     for conn in [&mut conn, &mut other] {
         // Its length is shown, and the keys of Hixie-76 have any.
@@ -116,19 +116,23 @@ fn check_hidden(mut conn: Connection, target: &Target) {
     check_same(&conn, &other);
 }
 
-pub fn target(dialect: Dialect, protocol: bool, secure: bool) -> Target {
+pub fn target(dialect: Dialect, protocol: bool, secure: bool) -> ClientRequest {
     let url = if secure {
         "wss://example.com:8443/demo?a=1"
     } else {
         "ws://Example.com/"
     };
-    let mut target = Target::new(url).expect("a good URL").dialect(dialect);
+    let mut target = ClientRequest::new(url)
+        .expect("a good URL")
+        .with_dialect(dialect);
     if secure && is_hybi(dialect) {
-        target = target.origin("https://Example.org").expect("a good one");
+        target = target
+            .with_origin("https://Example.org")
+            .expect("a good one");
     }
     if protocol {
         for name in ["sample", "second"] {
-            target = target.protocol(name).expect("a good protocol");
+            target = target.with_protocol(name).expect("a good protocol");
         }
     }
     target
@@ -153,7 +157,7 @@ struct Expected {
 }
 
 impl Expected {
-    fn of(request: &[u8], target: &Target, dialect: Dialect) -> Self {
+    fn of(request: &[u8], target: &ClientRequest, dialect: Dialect) -> Self {
         if is_hybi(dialect) {
             Self::hybi(request, dialect)
         } else {
@@ -219,7 +223,7 @@ impl Expected {
         }
     }
 
-    fn hixie(request: &[u8], target: &Target) -> Self {
+    fn hixie(request: &[u8], target: &ClientRequest) -> Self {
         let (fields, _) = split(request);
         let line = request.split(|byte| *byte == b' ').nth(1);
         let resource = String::from_utf8_lossy(line.expect("a request line"));
@@ -246,7 +250,7 @@ impl Expected {
         let names: Vec<_> = fields.iter().map(|(name, _)| &name[..]).collect();
         assert_eq!(names, known);
 
-        let scheme = if target.is_secure() { "wss" } else { "ws" };
+        let scheme = if target.is_tls() { "wss" } else { "ws" };
         let location = format!("{scheme}://{host}{resource}");
         let (host, port) = (target.host(), target.port());
         let with_port = format!("{scheme}://{host}:{port}{resource}");

@@ -1,6 +1,6 @@
 //! Which dialect a request is in.
 
-use hybi::{Accept, Closed, Config, Connection, Dialect, Dialects, Event};
+use hybi::{AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event};
 
 use super::dialect::{
     ALL, DRAFT, HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi, those_of,
@@ -90,7 +90,8 @@ pub fn dialects(input: &[u8]) {
             None => Outcome::Plain,
             Some(dialect) => {
                 assert!(on.contains(dialect), "{dialect} is off");
-                conn.accept(&Accept::new()).expect("nothing is added");
+                conn.accept(&AcceptOptions::new())
+                    .expect("nothing is added");
                 assert_eq!(conn.dialect(), Some(dialect));
                 Outcome::Accepted(dialect)
             }

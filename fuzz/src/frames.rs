@@ -40,13 +40,13 @@ pub fn frames(input: &[u8]) {
     let rules = Reference {
         masked: !client,
         minimal: dialect == Dialect::Rfc6455,
-        max_frame: limits.max_frame,
+        max_frame_len: limits.max_frame_len,
         max_fragments: limits.max_fragments,
     };
     let mut read = rules.read(bytes);
     if cuts.eof && !matches!(read.said.last(), Some(Said::Closed(_))) {
         let phase = match read.between {
-            false => Phase::Frame,
+            false => Phase::InMessage,
             true if whole.closing => Phase::Closing,
             true => Phase::Open,
         };

@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{
-    Accept, Closed, Config, Connection, Dialect, Dialects, Event, Phase, Refused, Request, Tunnel,
+    AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event, Phase, ProxyTunnel,
+    Refused, Request,
 };
 
 use super::client::target;
@@ -25,18 +26,18 @@ pub fn head(bytes: &[u8]) {
         check_fields(&request, head);
         let again = again(&request, head);
         check_hidden(&conn, &request, head);
-        let upgrade = Connection::upgrade(&config, &again, &Accept::new());
-        let accepted = conn.accept(&Accept::new());
+        let upgrade = Connection::upgrade(&config, &again, &AcceptOptions::new());
+        let accepted = conn.accept(&AcceptOptions::new());
         assert_eq!(accepted, upgrade.as_ref().map(drop).map_err(|e| *e));
         if let Some(dialect) = request.dialect() {
             let others = Dialects::ALL.without(dialect);
-            let off = Connection::upgrade(&config.dialects(others), &again, &Accept::new());
+            let off = Connection::upgrade(&config.dialects(others), &again, &AcceptOptions::new());
             assert_eq!(off.err(), Some(Refused::Unsupported(dialect)));
         }
         if let Ok((_, reply)) = upgrade {
             let with = |cookie| {
                 let fields = [("Set-Cookie", cookie)];
-                let accept = Accept::new().headers(&fields);
+                let accept = AcceptOptions::new().headers(&fields);
                 let upgrade = Connection::upgrade(&config, &again, &accept);
                 upgrade.expect("one field more").1
             };
@@ -186,7 +187,7 @@ fn facts(request: &Request) -> impl PartialEq + Debug {
 /// What a proxy's reply comes to, and how much of the bytes it is.
 fn tunnel(bytes: &[u8], size: usize) -> (Option<Result<(), Closed>>, usize) {
     let target = target(Dialect::Hixie76, false, false);
-    let mut tunnel = Tunnel::new(&Config::new(), &target, None).expect("no fields");
+    let mut tunnel = ProxyTunnel::new(&Config::new(), &target, None).expect("no fields");
     tunnel.advance(tunnel.transmit().len());
     assert_eq!(tunnel.transmit(), b"");
     let mut taken = 0;
@@ -203,7 +204,7 @@ fn tunnel(bytes: &[u8], size: usize) -> (Option<Result<(), Closed>>, usize) {
         }
         assert_eq!(piece, b"");
     }
-    let eof = Err(Closed::Eof(Phase::Opening));
+    let eof = Err(Closed::Eof(Phase::Handshaking));
     assert_eq!(tunnel.receive_eof(), eof);
     assert_eq!(
         tunnel.receive(&mut &b"HTTP/1.1 200 OK\r\n\r\n"[..]),

@@ -1,6 +1,6 @@
 //! Key numbers.
 
-use hybi::{Accept, Config, Connection, Dialect, Event, ProtocolError, Request};
+use hybi::{AcceptOptions, Config, Connection, Dialect, Event, ProtocolError, Request};
 
 use super::client::target;
 use super::dialect::{KEY1, KEY2};
@@ -20,7 +20,7 @@ pub fn keys(input: &[u8]) {
 fn any_key(key: &[u8]) {
     let number = key_number(key);
     #[cfg(fuzzing)]
-    assert_eq!(hybi::fuzzing::part(key), number);
+    assert_eq!(hybi::fuzzing::key_part(key), number);
     let fields: [(&str, &[u8]); 6] = [
         ("Upgrade", b"WebSocket"),
         ("Connection", b"Upgrade"),
@@ -31,7 +31,9 @@ fn any_key(key: &[u8]) {
     ];
     match Request::from_parts("/", fields) {
         Ok(_) => assert!(number.is_ok()),
-        Err(ProtocolError::Key { name, fault }) => assert_eq!((name, Err(fault)), (KEY1, number)),
+        Err(ProtocolError::InvalidKeyNumber { name, kind }) => {
+            assert_eq!((name, Err(kind)), (KEY1, number))
+        }
         Err(error) => assert!(key.iter().any(u8::is_ascii_control), "{error:?}"),
     }
 }
@@ -51,7 +53,9 @@ fn made_keys(entropy: [u8; 32]) {
     let mut input = &mut request[..];
     let event = server.receive(&mut input);
     assert!(matches!(event, Some(Event::Request(_))), "{event:?}");
-    server.accept(&Accept::new()).expect("nothing is added");
+    server
+        .accept(&AcceptOptions::new())
+        .expect("nothing is added");
     let event = server.receive(&mut input);
     assert!(matches!(event, Some(Event::Open(_))), "{event:?}");
     let mut reply = server.transmit().to_vec();

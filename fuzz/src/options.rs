@@ -31,7 +31,12 @@ impl<'a> Options<'a> {
         let mut limits = Limits::default();
         match self.number() {
             0 => {}
-            1 => limits.config = limits.config.max_head(usize::MAX).max_line(usize::MAX),
+            1 => {
+                limits.config = limits
+                    .config
+                    .max_head_len(usize::MAX)
+                    .max_header_line_len(usize::MAX)
+            }
             n => {
                 limits.high_water = n;
                 limits.max_fragments = n as u32 - 2;
@@ -41,10 +46,10 @@ impl<'a> Options<'a> {
                 };
                 limits.config = limits
                     .config
-                    .max_head(8 * n)
-                    .max_line(2 * n)
+                    .max_head_len(8 * n)
+                    .max_header_line_len(2 * n)
                     .max_headers(n / 8)
-                    .max_pending(2 * n)
+                    .max_send_buffer(2 * n)
                     .high_water(n)
                     .max_fragments(limits.max_fragments)
                     .handshake_timeout(limits.timeouts.opening)
@@ -54,10 +59,10 @@ impl<'a> Options<'a> {
         match self.number() {
             0 => {}
             // FR-7: the format's own is still held to.
-            255 => limits.config = limits.config.max_frame(u64::MAX),
+            255 => limits.config = limits.config.max_frame_len(u64::MAX),
             n => {
-                limits.max_frame = n as u64 - 1;
-                limits.config = limits.config.max_frame(limits.max_frame);
+                limits.max_frame_len = n as u64 - 1;
+                limits.config = limits.config.max_frame_len(limits.max_frame_len);
             }
         }
         limits
@@ -77,7 +82,7 @@ impl<'a> Options<'a> {
 /// A configuration, and what of it has to be known here.
 pub struct Limits {
     pub config: Config,
-    pub max_frame: u64,
+    pub max_frame_len: u64,
     pub max_fragments: u32,
     pub high_water: usize,
     pub timeouts: Timeouts,
@@ -87,7 +92,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             config: Config::default(),
-            max_frame: i64::MAX as u64,
+            max_frame_len: i64::MAX as u64,
             max_fragments: 64 * 1024,
             high_water: 64 * 1024,
             timeouts: Timeouts::default(),

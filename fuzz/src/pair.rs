@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use hybi::{
-    Accept, Close, Closed, Config, Connection, Dialect, Dialects, Encoded, Event, Message, Phase,
-    Refused, Role, Target, TooLong,
+    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
+    MessageAssembler, MessageTooLong, Phase, PreparedMessage, Refused, Role,
 };
 
 use super::dialect::{ALL, is_hybi};
@@ -33,7 +33,7 @@ enum Item {
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     /// A message that is, from there on.
-    TooLong,
+    MessageTooLong,
 }
 
 /// One end, with its socket.
@@ -46,7 +46,7 @@ struct End {
     heard: Vec<Item>,
     /// What is being sent in parts.
     partial: Option<Item>,
-    message: Message,
+    message: MessageAssembler,
     /// The longest that it puts together.
     limit: usize,
     /// With which it closed by itself.
@@ -58,7 +58,7 @@ struct End {
 struct Pair {
     ends: [End; 2],
     dialect: Dialect,
-    max_pending: usize,
+    max_send_buffer: usize,
     /// Somebody closed before it was open.
     early: bool,
     now: Duration,
@@ -78,7 +78,7 @@ pub fn pair(input: &[u8]) {
     if short {
         for end in &mut pair.ends {
             end.limit = 100;
-            end.message = Message::new(end.limit);
+            end.message = MessageAssembler::new(end.limit);
         }
     }
     for step in options.wire().chunks_exact(2) {
@@ -96,7 +96,7 @@ impl End {
             told: Vec::new(),
             heard: Vec::new(),
             partial: None,
-            message: Message::new(usize::MAX),
+            message: MessageAssembler::new(usize::MAX),
             limit: usize::MAX,
             last_words: None,
             closed: None,
@@ -118,18 +118,20 @@ impl End {
             events += 1;
             check_hidden(&event);
             self.heard.extend(match event {
-                Event::Text(piece) => match self.message.text(&piece) {
+                Event::Text(piece) => match self.message.push_text(&piece) {
                     Ok(text) => text.map(|text| Item::Text(text.to_owned())),
                     Err(error) => Some(too_long(error, self.limit)),
                 },
-                Event::Binary(piece) => match self.message.binary(&piece) {
+                Event::Binary(piece) => match self.message.push_binary(&piece) {
                     Ok(bytes) => bytes.map(|bytes| Item::Binary(bytes.to_vec())),
                     Err(error) => Some(too_long(error, self.limit)),
                 },
                 Event::Ping(payload) => Some(Item::Ping(payload.as_bytes().to_vec())),
                 Event::Pong(payload) => Some(Item::Pong(payload.as_bytes().to_vec())),
                 Event::Request(_) => {
-                    self.conn.accept(&Accept::new()).expect("there is room");
+                    self.conn
+                        .accept(&AcceptOptions::new())
+                        .expect("there is room");
                     None
                 }
                 Event::Open(_) => None,
@@ -166,7 +168,7 @@ impl End {
             _ => (true, hybi),
         };
         if !fits {
-            return Some(Refused::Fragmented);
+            return Some(Refused::FragmentInProgress);
         }
         (!supported).then_some(Refused::Unsupported(dialect))
     }
@@ -190,7 +192,7 @@ impl End {
                 }
                 let length = self.partial.as_ref().map_or(0, Item::len);
                 if length > limit && length - more <= limit {
-                    self.told.push(Item::TooLong);
+                    self.told.push(Item::MessageTooLong);
                 }
                 if matches!(step, b'q' | b'y') {
                     let whole = self.partial.take();
@@ -201,7 +203,8 @@ impl End {
             _ => Item::Text(text),
         };
         let fits = whole.len() <= limit || matches!(whole, Item::Ping(_) | Item::Pong(_));
-        self.told.push(if fits { whole } else { Item::TooLong });
+        self.told
+            .push(if fits { whole } else { Item::MessageTooLong });
     }
 
     /// What it heard but for the answers to its own pings, which come in the order of these, each
@@ -232,15 +235,15 @@ impl Item {
         match self {
             Item::Text(text) => text.len(),
             Item::Binary(bytes) | Item::Ping(bytes) | Item::Pong(bytes) => bytes.len(),
-            Item::TooLong => 0,
+            Item::MessageTooLong => 0,
         }
     }
 }
 
-fn too_long(error: TooLong, limit: usize) -> Item {
+fn too_long(error: MessageTooLong, limit: usize) -> Item {
     check_error(&error);
-    assert_eq!(error, TooLong { limit });
-    Item::TooLong
+    assert_eq!(error, MessageTooLong { limit });
+    Item::MessageTooLong
 }
 
 /// Neither what is sent is shown, as text or as numbers, nor the entropy. Masks are, of four bytes.
@@ -262,25 +265,27 @@ fn check_hidden(value: &dyn Debug) {
 impl Pair {
     fn new(dialect: Dialect, established: bool, limit: usize) -> Self {
         let mut config = Config::new().dialects(Dialects::default().with(Dialect::Hixie75));
-        let mut max_pending = 1 << 20;
+        let mut max_send_buffer = 1 << 20;
         if limit > 0 {
             // The heads have to fit.
-            max_pending = 512 + 8 * limit;
-            config = config.max_pending(max_pending).high_water(4 * limit);
+            max_send_buffer = 512 + 8 * limit;
+            config = config
+                .max_send_buffer(max_send_buffer)
+                .high_water(4 * limit);
         }
         let ends = if established {
             let end = |role| Connection::established(&config, role, dialect, ENTROPY);
             [end(Role::Client), end(Role::Server)]
         } else {
-            let target = Target::new("ws://example.com/demo").expect("a good URL");
-            let target = target.dialect(dialect);
+            let target = ClientRequest::new("ws://example.com/demo").expect("a good URL");
+            let target = target.with_dialect(dialect);
             let client = Connection::client(&config, &target, ENTROPY);
             [client, Connection::server(&config)]
         };
         Self {
             ends: ends.map(End::new),
             dialect,
-            max_pending,
+            max_send_buffer,
             early: false,
             now: Duration::ZERO,
             messages: 0,
@@ -311,7 +316,7 @@ impl Pair {
         for end in &self.ends {
             let pending = end.conn.transmit().len();
             // Nothing stops a close frame.
-            assert!(pending <= self.max_pending + CONTROL, "{pending} bytes");
+            assert!(pending <= self.max_send_buffer + CONTROL, "{pending} bytes");
         }
     }
 
@@ -359,9 +364,9 @@ impl Pair {
         let is_code = matches!(code, 1000..=1003 | 1007..=1014);
         let can_be_sent = (is_code || code == 1005 && reason.is_empty()) && reason.len() <= 123;
         let last_words = if is_hybi(self.dialect) {
-            Close::with(code, &reason)
+            Close::new(code, &reason)
         } else {
-            Close::new()
+            Close::EMPTY
         };
         let end = &mut self.ends[who];
         let is_open = end.conn.is_open();
@@ -370,7 +375,7 @@ impl Pair {
         let before = end.conn.transmit().len();
         let done = end.conn.close(&last_words);
         let refused = over.then_some(Refused::Closing);
-        let refused = refused.or(bad.then_some(Refused::BadClose));
+        let refused = refused.or(bad.then_some(Refused::InvalidClose));
         assert_eq!(done.err(), refused);
         if refused.is_some() {
             assert_eq!(end.conn.transmit().len(), before);
@@ -391,9 +396,9 @@ impl Pair {
         let end = &mut self.ends[who];
         let expected = end.refusal(step, self.dialect);
         let encoded = match step {
-            b'e' => Some(Encoded::text(self.dialect, &text)),
+            b'e' => Some(PreparedMessage::text(self.dialect, &text)),
             b'g' => {
-                let encoded = Encoded::binary(self.dialect, bytes);
+                let encoded = PreparedMessage::binary(self.dialect, bytes);
                 assert_eq!(encoded.is_some(), is_hybi(self.dialect));
                 encoded
             }
@@ -402,8 +407,8 @@ impl Pair {
         check_hidden(&encoded);
         let conn = &mut end.conn;
         if matches!(step, b'i' | b'o') && expected.is_none() && bytes.len() > control.len() {
-            assert_eq!(conn.send_ping(bytes), Err(Refused::TooLong));
-            assert_eq!(conn.send_pong(bytes), Err(Refused::TooLong));
+            assert_eq!(conn.send_ping(bytes), Err(Refused::ControlTooLong));
+            assert_eq!(conn.send_pong(bytes), Err(Refused::ControlTooLong));
         }
         let before = conn.transmit().len();
         let mut written = Vec::new();
@@ -411,17 +416,17 @@ impl Pair {
             b't' => conn.send_text(&text),
             b'b' => conn.send_binary(bytes),
             b'e' | b'g' => match &encoded {
-                Some(message) => conn.send_encoded(message),
+                Some(message) => conn.send_prepared(message),
                 None => return,
             },
-            b's' => conn.frame_text(&text).map(|frame| {
+            b's' => conn.send_text_vectored(&text).map(|frame| {
                 check_hidden(&frame);
                 written = frame.slices().concat();
                 written.truncate(written.len() / 2);
-                frame.wrote(written.len());
+                frame.advance(written.len());
             }),
-            b'p' | b'q' => conn.send_text_part(&text, step == b'q'),
-            b'x' | b'y' => conn.send_binary_part(bytes, step == b'y'),
+            b'p' | b'q' => conn.send_text_fragment(&text, step == b'q'),
+            b'x' | b'y' => conn.send_binary_fragment(bytes, step == b'y'),
             b'i' => conn.send_ping(control),
             _ => conn.send_pong(control),
         };
@@ -429,14 +434,14 @@ impl Pair {
         match done {
             Ok(()) => {
                 assert_eq!(expected, None);
-                assert!(pending <= self.max_pending);
+                assert!(pending <= self.max_send_buffer);
                 end.note(step, text);
                 self.ends[1 - who].wire.extend(written);
             }
             Err(refused) => {
                 assert_eq!(pending, before, "a refused call changes nothing");
-                let limit = self.max_pending;
-                let full = Refused::Full { limit };
+                let limit = self.max_send_buffer;
+                let full = Refused::BufferFull { limit };
                 assert_eq!(refused, expected.unwrap_or(full));
                 // A pong that is held back has to fit as well.
                 let full = before + text.len() + ENVELOPE + CONTROL > limit;
@@ -487,15 +492,15 @@ impl Pair {
                 assert!(heard.into_iter().eq(&other.told));
             }
             let expected = match self.dialect {
-                Dialect::Hixie75 if end.last_words.is_some() => Closed::Local,
+                Dialect::Hixie75 if end.last_words.is_some() => Closed::LocallyClosed,
                 Dialect::Hixie75 => Closed::Eof(Phase::Open),
-                Dialect::Hixie76 => Closed::Clean(Close::new()),
+                Dialect::Hixie76 => Closed::Clean(Close::EMPTY),
                 // HY-8: what comes back is the code alone.
                 _ => Closed::Clean(match (&other.last_words, &end.last_words) {
                     (Some(words), _) => words.clone(),
                     (None, words) => {
                         let code = words.as_ref().and_then(Close::code);
-                        Close::with(code.expect("somebody closed"), "")
+                        Close::new(code.expect("somebody closed"), "")
                     }
                 }),
             };

@@ -1,6 +1,6 @@
 //! What a key is answered with, worked out anew.
 
-use hybi::KeyFault;
+use hybi::KeyErrorKind;
 use md5::{Digest, Md5};
 use sha1::Sha1;
 
@@ -8,15 +8,15 @@ use super::dialect::{KEY1, KEY2};
 use super::http::split;
 
 /// KEY-1 to KEY-7 with numbers that are wide enough.
-pub fn key_number(key: &[u8]) -> Result<u32, KeyFault> {
+pub fn key_number(key: &[u8]) -> Result<u32, KeyErrorKind> {
     let digits = key.iter().filter(|byte| byte.is_ascii_digit());
     let digits: String = digits.map(|byte| char::from(*byte)).collect();
     let spaces = key.iter().filter(|byte| **byte == b' ').count() as u128;
     if spaces == 0 {
-        return Err(KeyFault::NoSpaces);
+        return Err(KeyErrorKind::NoSpaces);
     }
     if digits.is_empty() {
-        return Err(KeyFault::NoDigits);
+        return Err(KeyErrorKind::NoDigits);
     }
     let digits = digits.trim_start_matches('0');
     // What has more digits than fit is too big as well.
@@ -25,11 +25,11 @@ pub fn key_number(key: &[u8]) -> Result<u32, KeyFault> {
         _ => digits.parse().unwrap_or(u128::MAX),
     };
     if number > u32::MAX.into() {
-        return Err(KeyFault::TooBig);
+        return Err(KeyErrorKind::TooBig);
     }
     if number % spaces != 0 {
         let (number, spaces) = (number as u32, spaces as u32);
-        return Err(KeyFault::NotMultiple { number, spaces });
+        return Err(KeyErrorKind::NotMultiple { number, spaces });
     }
     Ok((number / spaces) as u32)
 }

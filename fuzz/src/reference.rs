@@ -8,7 +8,7 @@ use super::run::Said;
 pub struct Reference {
     pub masked: bool,
     pub minimal: bool,
-    pub max_frame: u64,
+    pub max_frame_len: u64,
     pub max_fragments: u32,
 }
 
@@ -84,13 +84,13 @@ impl Reference {
             0x1 | 0x2 if message.is_some() => return out_of_turn(opcode),
             0x8..=0xA if !last => return Err(End::Error(ProtocolError::Control { opcode })),
             0x0..=0x2 | 0x8..=0xA => {}
-            _ => return Err(End::Error(ProtocolError::Opcode { opcode })),
+            _ => return Err(End::Error(ProtocolError::UnknownOpcode { opcode })),
         }
 
         let second = bytes.take(1)?[0];
         match (self.masked, second & 0x80 != 0) {
-            (true, false) => return Err(End::Error(ProtocolError::Unmasked)),
-            (false, true) => return Err(End::Error(ProtocolError::Masked)),
+            (true, false) => return Err(End::Error(ProtocolError::UnmaskedFrameFromClient)),
+            (false, true) => return Err(End::Error(ProtocolError::MaskedFrameFromServer)),
             _ => {}
         }
         let short = second & 0x7F;
@@ -100,18 +100,18 @@ impl Reference {
         let (length, shortest) = match short {
             126 => (bytes.number(2)?, 126),
             127 if bytes.0.first().is_some_and(|top| *top >= 0x80) => {
-                return Err(End::Error(ProtocolError::Length { at: 2 }));
+                return Err(End::Error(ProtocolError::InvalidLength { at: 2 }));
             }
             127 => (bytes.number(8)?, 1 << 16),
             short => (u64::from(short), 0),
         };
         if self.minimal && length < shortest {
             let at = if short == 126 { 3 } else { 9 };
-            return Err(End::Error(ProtocolError::Length { at }));
+            return Err(End::Error(ProtocolError::InvalidLength { at }));
         }
         let key = if self.masked { bytes.take(4)? } else { &[0; 4] };
-        if length > self.max_frame {
-            let limit = self.max_frame;
+        if length > self.max_frame_len {
+            let limit = self.max_frame_len;
             return Err(End::Error(ProtocolError::FrameTooLong { at: 1, limit }));
         }
 
@@ -151,7 +151,7 @@ impl Reference {
         match std::str::from_utf8(&so_far.bytes) {
             Err(error) if so_far.is_text && (ends || error.error_len().is_some()) => {
                 let at = error.valid_up_to() as u64;
-                return Err(End::Error(ProtocolError::Utf8 { at }));
+                return Err(End::Error(ProtocolError::InvalidUtf8 { at }));
             }
             _ => {}
         }
@@ -192,18 +192,18 @@ fn out_of_turn(opcode: u8) -> Result<(), End> {
 /// HY-8
 fn close(payload: &[u8]) -> End {
     let (code, reason) = match payload {
-        [] => return End::Close(Close::with(1005, "")),
-        [_] => return End::Error(ProtocolError::CloseLength),
+        [] => return End::Close(Close::new(1005, "")),
+        [_] => return End::Error(ProtocolError::InvalidCloseLength),
         [high, low, reason @ ..] => (u16::from(*high) << 8 | u16::from(*low), reason),
     };
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        return End::Error(ProtocolError::CloseCode { code });
+        return End::Error(ProtocolError::InvalidCloseCode { code });
     }
     match std::str::from_utf8(reason) {
-        Ok(reason) => End::Close(Close::with(code, reason)),
+        Ok(reason) => End::Close(Close::new(code, reason)),
         Err(error) => {
             let at = 2 + error.valid_up_to() as u64;
-            End::Error(ProtocolError::Utf8 { at })
+            End::Error(ProtocolError::InvalidUtf8 { at })
         }
     }
 }

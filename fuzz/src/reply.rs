@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{
-    Accept, Config, Connection, Dialect, Dialects, Event, Refused, Request, Response, Target,
-    Tunnel,
+    AcceptOptions, ClientRequest, Config, Connection, Dialect, Dialects, Event, ProxyTunnel,
+    Refused, Request, Response,
 };
 
 use super::dialect::{ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, is_hybi};
@@ -63,7 +63,10 @@ pub fn reply(input: &[u8]) {
         passed.fields.clear();
     }
     let config = Config::new().dialects(Dialects::ALL);
-    let config = config.plain_http(true).max_head(1 << 20).max_line(1 << 20);
+    let config = config
+        .plain_http(true)
+        .max_head_len(1 << 20)
+        .max_header_line_len(1 << 20);
     passed.response(&config, status);
     if let Some((target, known)) = passed.target(dialect) {
         passed.tunnel(&config, &target);
@@ -90,12 +93,12 @@ impl Passed<'_> {
     }
 
     /// What a client asks for, and the fields that come of it; each setter refuses what has to be.
-    fn target(&self, dialect: Dialect) -> Option<(Target, Vec<Field>)> {
-        let mut target = match Target::new(&self.url) {
-            Ok(target) => target.dialect(dialect),
+    fn target(&self, dialect: Dialect) -> Option<(ClientRequest, Vec<Field>)> {
+        let mut target = match ClientRequest::new(&self.url) {
+            Ok(target) => target.with_dialect(dialect),
             Err(refused) => {
                 check_error(&refused);
-                assert!(matches!(refused, Refused::BadUrl { at } if at <= self.url.len()));
+                assert!(matches!(refused, Refused::InvalidUrl { at } if at <= self.url.len()));
                 return None;
             }
         };
@@ -107,11 +110,11 @@ impl Passed<'_> {
             field("Connection", "Upgrade"),
             field("Host", &host),
         ];
-        let page = if target.is_secure() { "https" } else { "http" };
+        let page = if target.is_tls() { "https" } else { "http" };
         let mut origin = (!is_hybi).then(|| format!("{page}://{host}"));
         if let Some(passed) = &self.origin {
             let is_good = !passed.is_empty() && is_visible(passed);
-            set(&mut target, |target| target.origin(passed), is_good);
+            set(&mut target, |target| target.with_origin(passed), is_good);
             if is_good {
                 origin = Some(passed.to_ascii_lowercase());
             }
@@ -124,7 +127,7 @@ impl Passed<'_> {
         let mut asked: Vec<&str> = Vec::new();
         for name in &self.protocols {
             let is_good = is_token(name) && !asked.contains(&&**name);
-            set(&mut target, |target| target.protocol(name), is_good);
+            set(&mut target, |target| target.with_protocol(name), is_good);
             asked.extend(is_good.then_some(&**name));
         }
         if !is_hybi {
@@ -136,10 +139,14 @@ impl Passed<'_> {
         let mut other = target.clone();
         for (name, value) in &self.fields {
             let is_good = is_added(name, value) && !is_one_of(name, &["Host", "Origin"]);
-            set(&mut target, |target| target.header(name, value), is_good);
+            set(
+                &mut target,
+                |target| target.with_header(name, value),
+                is_good,
+            );
             if is_good {
                 known.push(field(name, value));
-                set(&mut other, |other| other.header("X", ""), true);
+                set(&mut other, |other| other.with_header("X", ""), true);
             }
         }
         check_same(&target, &other);
@@ -147,9 +154,9 @@ impl Passed<'_> {
     }
 
     /// H76-32, of a URL that was found good.
-    fn host(&self, target: &Target) -> String {
+    fn host(&self, target: &ClientRequest) -> String {
         let (scheme, authority, resource) = self.parts();
-        let secure = target.is_secure();
+        let secure = target.is_tls();
         assert!(scheme.eq_ignore_ascii_case(if secure { "wss" } else { "ws" }));
         assert!(is_visible(resource) && !resource.contains('#'));
         assert!(is_visible(authority) && !authority.contains(['@', ',', '#', '\\']));
@@ -165,15 +172,15 @@ impl Passed<'_> {
     }
 
     /// PX-2
-    fn tunnel(&self, config: &Config, target: &Target) {
+    fn tunnel(&self, config: &Config, target: &ClientRequest) {
         let authorization = self.authorization.as_deref();
-        let tunnel = Tunnel::new(config, target, authorization);
+        let tunnel = ProxyTunnel::new(config, target, authorization);
         assert_eq!(tunnel.is_ok(), authorization.is_none_or(is_value));
         let Ok(tunnel) = tunnel else {
             return;
         };
         let hidden = authorization.map(|value| "a".repeat(value.len()));
-        let other = Tunnel::new(config, target, hidden.as_deref()).expect("good letters");
+        let other = ProxyTunnel::new(config, target, hidden.as_deref()).expect("good letters");
         check_same(&tunnel, &other);
         let to = format!("{}:{}", target.host(), target.port());
         let mut known = vec![field("Host", &to)];
@@ -198,8 +205,8 @@ impl Passed<'_> {
         assert_eq!(request.resource(), self.resource());
         let fields = self.borrowed();
         let others = vec![("", ""); fields.len()];
-        let mut accept = Accept::new().headers(&fields);
-        check_same(&accept, &Accept::new().headers(&others));
+        let mut accept = AcceptOptions::new().headers(&fields);
+        check_same(&accept, &AcceptOptions::new().headers(&others));
         // The last may be one that was refused, and so not asked for.
         let protocol = self.protocols.last().map(|name| &**name);
         if let Some(name) = protocol {
@@ -212,9 +219,9 @@ impl Passed<'_> {
         let expected = if !self.authority.as_deref().is_none_or(is_authority)
             || !fields.iter().all(|(name, value)| is_added(name, value))
         {
-            Err(Refused::BadHeader)
+            Err(Refused::InvalidHeader)
         } else if !protocol.is_none_or(is_offered) {
-            Err(Refused::NotOffered)
+            Err(Refused::ProtocolNotOffered)
         } else {
             Ok(())
         };
@@ -278,9 +285,9 @@ impl Passed<'_> {
         assert!(matches!(event, Some(Event::Request(_))));
         let is_good = |(name, value): &(&str, &str)| is_field(name, value) && !is_framing(name);
         let expected = if !(200..600).contains(&status) {
-            Err(Refused::BadStatus(status))
+            Err(Refused::InvalidStatus(status))
         } else if !fields.iter().all(is_good) {
-            Err(Refused::BadHeader)
+            Err(Refused::InvalidHeader)
         } else {
             Ok(())
         };
@@ -317,13 +324,17 @@ impl Passed<'_> {
 }
 
 /// Calls a setter, which may refuse only what is not good.
-fn set(target: &mut Target, call: impl FnOnce(Target) -> Result<Target, Refused>, is_good: bool) {
+fn set(
+    target: &mut ClientRequest,
+    call: impl FnOnce(ClientRequest) -> Result<ClientRequest, Refused>,
+    is_good: bool,
+) {
     match call(target.clone()) {
         Ok(set) => {
             assert!(is_good);
             *target = set;
         }
-        Err(refused) => assert_eq!((refused, is_good), (Refused::BadHeader, false)),
+        Err(refused) => assert_eq!((refused, is_good), (Refused::InvalidHeader, false)),
     }
 }
 
@@ -431,5 +442,5 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 
 fn is_authority(authority: &str) -> bool {
     let url = format!("ws://{authority}");
-    !authority.contains(['/', '?', '#']) && Target::new(&url).is_ok()
+    !authority.contains(['/', '?', '#']) && ClientRequest::new(&url).is_ok()
 }

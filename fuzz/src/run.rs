@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hybi::{
-    Accept, Close, Closed, Connection, Dialect, Event, Phase, ProtocolError, Refused, Request,
-    Response, Role,
+    AcceptOptions, Close, Closed, Connection, Dialect, Event, Phase, ProtocolError, Refused,
+    Request, Response, Role,
 };
 
 use super::dialect::is_hybi;
@@ -43,7 +43,7 @@ pub enum Said {
     Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
-    Discarded(u8, u64),
+    SkippedFrame(u8, u64),
     Closed(Closed),
     Refused(Refused),
 }
@@ -179,10 +179,10 @@ impl Run {
                 self.story.said.push(Said::Open(open.dialect(), protocol));
             }
             Event::Text(text) => {
-                assert!(text.is_last() || !text.as_str().is_empty());
+                assert!(text.is_final() || !text.as_str().is_empty());
                 check_piece(&text, text.as_str().len());
                 self.story.piece.extend_from_slice(text.as_str().as_bytes());
-                if text.is_last() {
+                if text.is_final() {
                     let text = String::from_utf8(std::mem::take(&mut self.story.piece));
                     let text = text.expect("whole pieces make whole text");
                     self.reply(&text);
@@ -190,10 +190,10 @@ impl Run {
                 }
             }
             Event::Binary(binary) => {
-                assert!(binary.is_last() || !binary.as_bytes().is_empty());
+                assert!(binary.is_final() || !binary.as_bytes().is_empty());
                 check_piece(&binary, binary.as_bytes().len());
                 self.story.piece.extend_from_slice(binary.as_bytes());
-                if binary.is_last() {
+                if binary.is_final() {
                     let bytes = std::mem::take(&mut self.story.piece);
                     self.reply_binary(&bytes);
                     self.story.said.push(Said::Binary(bytes));
@@ -220,9 +220,9 @@ impl Run {
                 }
                 self.story.said.push(Said::Pong(payload));
             }
-            Event::Discarded(frame) => {
-                let said = Said::Discarded(frame.kind(), frame.len());
-                let is_empty = said == Said::Discarded(frame.kind(), 0);
+            Event::Skipped(frame) => {
+                let said = Said::SkippedFrame(frame.frame_type(), frame.payload_len());
+                let is_empty = said == Said::SkippedFrame(frame.frame_type(), 0);
                 assert_eq!(frame.is_empty(), is_empty);
                 self.story.said.push(said);
             }
@@ -251,9 +251,9 @@ impl Run {
                 half -= 1;
             }
             let (front, back) = text.split_at(half);
-            let done = self.conn.send_text_part(front, false);
+            let done = self.conn.send_text_fragment(front, false);
             self.sent_part(done, 1, front.as_bytes(), false);
-            let done = self.conn.send_text_part(back, true);
+            let done = self.conn.send_text_fragment(back, true);
             self.sent_part(done, 1, back.as_bytes(), true);
         } else if self.app.echoes {
             let done = self.send(text);
@@ -270,9 +270,9 @@ impl Run {
     fn reply_binary(&mut self, bytes: &[u8]) {
         if self.app.echoes && bytes.len() % 3 == 2 {
             let (front, back) = bytes.split_at(bytes.len() / 2);
-            let done = self.conn.send_binary_part(front, false);
+            let done = self.conn.send_binary_fragment(front, false);
             self.sent_part(done, 2, front, false);
-            let done = self.conn.send_binary_part(back, true);
+            let done = self.conn.send_binary_fragment(back, true);
             self.sent_part(done, 2, back, true);
         } else if self.app.echoes {
             let done = self.send_binary(bytes);
@@ -287,10 +287,10 @@ impl Run {
             let unsupported = Err(Refused::Unsupported(dialect));
             assert_eq!(self.conn.send_binary(b"a"), unsupported);
             assert_eq!(self.conn.send_ping(b"a"), unsupported);
-            assert_eq!(self.conn.send_text_part("a", true), unsupported);
+            assert_eq!(self.conn.send_text_fragment("a", true), unsupported);
         }
         if self.app.closes {
-            let done = self.conn.close(&Close::with(1000, "bye"));
+            let done = self.conn.close(&Close::new(1000, "bye"));
             if self.note(done) {
                 self.close_frame(Some(1000), "bye");
             }
@@ -336,11 +336,11 @@ impl Run {
         if !self.sends_slices() {
             return self.conn.send_text(text);
         }
-        let frame = self.conn.frame_text(text)?;
+        let frame = self.conn.send_text_vectored(text)?;
         let bytes = frame.slices().concat();
         let taken = bytes.len() / 2;
         self.story.sent.extend_from_slice(&bytes[..taken]);
-        frame.wrote(taken);
+        frame.advance(taken);
         Ok(())
     }
 
@@ -348,11 +348,11 @@ impl Run {
         if !self.sends_slices() {
             return self.conn.send_binary(bytes);
         }
-        let frame = self.conn.frame_binary(bytes)?;
+        let frame = self.conn.send_binary_vectored(bytes)?;
         let bytes = frame.slices().concat();
         let taken = bytes.len() / 2;
         self.story.sent.extend_from_slice(&bytes[..taken]);
-        frame.wrote(taken);
+        frame.advance(taken);
         Ok(())
     }
 
@@ -378,24 +378,24 @@ impl Run {
         let conn = &mut self.conn;
         let done = match self.app.answer % 8 {
             1 => {
-                let accept = Accept::new().authority(AUTHORITY).headers(&[COOKIE]);
+                let accept = AcceptOptions::new().authority(AUTHORITY).headers(&[COOKIE]);
                 let protocol = request.protocols().last();
                 conn.accept(&protocol.map_or(accept, |name| accept.protocol(name)))
             }
             2 => conn.respond(&Response::new(404)),
             3 => conn.respond(&Response::new(200).headers(&[HTML]).body(b"<p>")),
             4 => conn.respond(&Response::new(204).headers(&[COOKIE])),
-            5 => conn.close(&Close::new()),
+            5 => conn.close(&Close::EMPTY),
             6 => return,
             7 => {
                 let broken = [("X-A", "a\r\nX-B: b")];
-                let accept = Accept::new();
+                let accept = AcceptOptions::new();
                 assert!(conn.accept(&accept.headers(&broken)).is_err());
                 assert!(conn.accept(&accept.protocol("a\r\nX-B: b")).is_err());
                 assert!(conn.respond(&Response::new(101)).is_err());
                 conn.accept(&accept)
             }
-            _ => conn.accept(&Accept::new()),
+            _ => conn.accept(&AcceptOptions::new()),
         };
         self.waiting = false;
         self.accepted = done.is_ok() && matches!(self.app.answer % 8, 0 | 1 | 7);
@@ -406,7 +406,7 @@ impl Run {
         if !self.note(done) {
             let instead = self.conn.respond(&Response::new(500));
             if !self.note(instead) {
-                let end = self.conn.close(&Close::new());
+                let end = self.conn.close(&Close::EMPTY);
                 assert!(self.note(end), "a request that nothing answers");
             }
         }
@@ -481,7 +481,7 @@ impl Run {
         if why.is_some() {
             assert!(!self.conn.wants_read());
             assert_eq!(self.conn.send_text(""), Err(Refused::Closing));
-            assert_eq!(self.conn.close(&Close::new()), Err(Refused::Closing));
+            assert_eq!(self.conn.close(&Close::EMPTY), Err(Refused::Closing));
         } else {
             assert!(
                 !self.cuts.eof || self.waiting,
@@ -491,7 +491,7 @@ impl Run {
         // Text that fails is looked at in the pieces that it comes in, and so are the headers of
         // HyBi-7 and later.
         match why {
-            Some(Closed::Protocol(ProtocolError::Utf8 { .. })) => self.story.taken = 0,
+            Some(Closed::Protocol(ProtocolError::InvalidUtf8 { .. })) => self.story.taken = 0,
             Some(Closed::Protocol(_)) if self.is_hybi() => self.story.taken = 0,
             _ => {}
         }
@@ -508,13 +508,13 @@ impl Run {
             }
             assert_eq!(self.conn.tick(self.now), None);
             assert!(self.conn.is_open());
-            assert_eq!(self.conn.close(&Close::new()), Ok(()));
+            assert_eq!(self.conn.close(&Close::EMPTY), Ok(()));
         }
         if self.conn.closed().is_none() {
             let (phase, timeout) = if self.is_open() {
                 (Phase::Closing, self.app.timeouts.closing)
             } else {
-                (Phase::Opening, self.app.timeouts.opening)
+                (Phase::Handshaking, self.app.timeouts.opening)
             };
             self.wait_for(timeout);
             assert_eq!(self.conn.closed(), Some(&Closed::TimedOut(phase)));
@@ -559,7 +559,7 @@ fn steps() -> u64 {
 /// HY-5 to HY-8
 fn close_code(error: &ProtocolError) -> u16 {
     match error {
-        ProtocolError::Utf8 { .. } => 1007,
+        ProtocolError::InvalidUtf8 { .. } => 1007,
         ProtocolError::FrameTooLong { .. } | ProtocolError::TooManyFragments { .. } => 1009,
         _ => 1002,
     }

@@ -1,7 +1,7 @@
 //! A server.
 
 use httparse::{EMPTY_HEADER, Status};
-use hybi::{Closed, Connection, Dialect, Dialects, HeaderFault, ProtocolError, Role};
+use hybi::{Closed, Connection, Dialect, Dialects, HeaderErrorKind, ProtocolError, Role};
 
 use super::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi, those_of};
 use super::http::assert_same_fields;
@@ -27,10 +27,10 @@ pub fn server(input: &[u8]) {
         .plain_http(plain)
         .strict_utf8(utf8)
         .strict_frames(frames)
-        .secure(secure)
+        .tls(secure)
         .auto_pong(!quiet);
     if policy {
-        config = config.policy_file(POLICY);
+        config = config.flash_policy(POLICY);
     }
     let answer = options.number();
     let cuts = options.cuts();
@@ -73,7 +73,7 @@ impl Run {
         let status = match self.closed() {
             _ if self.accepted => Some(101),
             _ if self.established => None,
-            Some(Closed::PolicyFile) => {
+            Some(Closed::FlashPolicy) => {
                 assert_eq!(sent, [POLICY.as_bytes(), b"\0"].concat());
                 return;
             }
@@ -82,7 +82,7 @@ impl Run {
                 status(error)
             }
             Some(Closed::Rejected(status)) => Some(*status),
-            Some(Closed::Local) => Some(503),
+            Some(Closed::LocallyClosed) => Some(503),
             _ => None,
         };
         let Some(status) = status else {
@@ -207,16 +207,16 @@ fn status(error: &ProtocolError) -> Option<u16> {
         ProtocolError::HeadTooLong { .. }
         | ProtocolError::LineTooLong { .. }
         | ProtocolError::TooManyHeaders { .. } => 431,
-        ProtocolError::Method => 405,
-        ProtocolError::Version { .. } => 505,
-        ProtocolError::NotWebSocket | ProtocolError::DialectOff(_) => 426,
-        ProtocolError::Header { name, fault, .. } => match *name {
-            VERSION | "Sec-WebSocket-Draft" | "Upgrade" if *fault == HeaderFault::Invalid => 426,
+        ProtocolError::UnsupportedMethod => 405,
+        ProtocolError::UnsupportedHttpVersion { .. } => 505,
+        ProtocolError::NotWebSocket | ProtocolError::DialectNotEnabled(_) => 426,
+        ProtocolError::InvalidHeader { name, kind, .. } => match *name {
+            VERSION | "Sec-WebSocket-Draft" | "Upgrade" if *kind == HeaderErrorKind::Invalid => 426,
             _ => 400,
         },
-        ProtocolError::StartLine { .. }
-        | ProtocolError::Line { .. }
-        | ProtocolError::Key { .. } => 400,
+        ProtocolError::InvalidStartLine { .. }
+        | ProtocolError::InvalidLine { .. }
+        | ProtocolError::InvalidKeyNumber { .. } => 400,
         _ => return None,
     })
 }

@@ -7,65 +7,70 @@ use crate::config::Config;
 use crate::error::ProtocolError;
 use crate::frame::take;
 use crate::handshake::challenge::{self, Proof};
-use crate::handshake::{self, Reply, Request, Target};
+use crate::handshake::{self, ClientRequest, Reply, Request};
 use crate::http::{Head, Limits, Progress};
-use crate::sniff::{Found, Preface};
+use crate::sniff::{Sniffed, Sniffer};
 
-pub(super) enum Opening {
+pub(super) enum HandshakeState {
     /// Server: the first bytes, which need not be HTTP.
-    Preface(Preface, Limits),
+    Sniff(Sniffer, Limits),
     /// Server: the head.
-    Request(Head),
+    RequestHead(Head),
     /// Server: the application is to answer.
-    Waiting(Request),
+    AwaitAnswer(Request),
     /// Server: the reply's head is queued, and the 8 bytes behind the request are awaited.
-    Key3 { parts: [u32; 2], key3: Gather<8> },
+    Key3 {
+        key_parts: [u32; 2],
+        key3: FixedBuf<8>,
+    },
     /// Client: the head of the reply.
-    Reply(Box<Asked>),
+    ReplyHead(Box<PendingReply>),
     /// Client: the 16 bytes behind it.
-    Answer {
+    ReplyChallenge {
         reply: Reply,
         expected: [u8; 16],
-        answer: Gather<16>,
+        received: FixedBuf<16>,
     },
 }
 
 /// What a client asked for, and the reply in the making.
-pub(super) struct Asked {
+pub(super) struct PendingReply {
     pub(super) head: Head,
-    pub(super) target: Target,
+    pub(super) request: ClientRequest,
     pub(super) proof: Proof,
 }
 
 /// What came of reading on in the opening handshake.
-pub(super) enum Step {
-    More,
-    Again,
+pub(super) enum Outcome {
+    NeedMore,
+    Continue,
     Request(Request),
-    Answer([u8; 16]),
+    Key3([u8; 16]),
     Open(Reply),
-    Policy(&'static str),
+    FlashPolicy(&'static str),
     Rejected(u16),
     Failed(ProtocolError),
 }
 
-impl Opening {
+impl HandshakeState {
     /// Whether an HTTP response may be queued: a server's, before its reply has begun (PX-4).
-    pub(super) fn may_answer(&self) -> bool {
+    pub(super) fn can_respond(&self) -> bool {
         matches!(
             self,
-            Opening::Preface(..) | Opening::Request(_) | Opening::Waiting(_)
+            HandshakeState::Sniff(..)
+                | HandshakeState::RequestHead(_)
+                | HandshakeState::AwaitAnswer(_)
         )
     }
 
     /// See [`Head::read_bit`].
-    pub(super) fn read_bit(&mut self, input: &mut &mut [u8]) -> bool {
+    pub(super) fn buffer_fragment(&mut self, input: &mut &mut [u8]) -> bool {
         let head = match self {
-            Opening::Request(head) => head,
-            Opening::Reply(asked) => &mut asked.head,
+            HandshakeState::RequestHead(head) => head,
+            HandshakeState::ReplyHead(asked) => &mut asked.head,
             _ => return false,
         };
-        let is_bit = head.read_bit(input);
+        let is_bit = head.buffer_fragment(input);
         if is_bit {
             take(input, input.len());
         }
@@ -75,75 +80,82 @@ impl Opening {
     /// Takes bytes off the front of `input`.
     // Not inlined, so that its caller stays small.
     #[inline(never)]
-    pub(super) fn read(&mut self, config: &Config, input: &mut &mut [u8]) -> Step {
+    pub(super) fn read(&mut self, config: &Config, input: &mut &mut [u8]) -> Outcome {
         let before: &[u8] = input;
         let mut rest = before;
         let step = match self {
-            Opening::Preface(preface, limits) => match preface.read(&mut rest) {
-                Found::More => Step::More,
-                Found::Other => {
-                    *self = Opening::Request(Head::request(*limits));
-                    Step::Again
+            HandshakeState::Sniff(preface, limits) => match preface.read(&mut rest) {
+                Sniffed::NeedMore => Outcome::NeedMore,
+                Sniffed::Other => {
+                    *self = HandshakeState::RequestHead(Head::request(*limits));
+                    Outcome::Continue
                 }
-                Found::Tls => Step::Failed(ProtocolError::Tls),
-                Found::Malformed { at } => Step::Failed(ProtocolError::StartLine { at }),
-                Found::PolicyRequest => match config.policy_file {
-                    Some(policy) => Step::Policy(policy.split('\0').next().unwrap_or_default()),
-                    None => Step::Failed(ProtocolError::PolicyRequest),
+                Sniffed::TlsClientHello => Outcome::Failed(ProtocolError::TlsClientHello),
+                Sniffed::Malformed { at } => {
+                    Outcome::Failed(ProtocolError::InvalidStartLine { at })
+                }
+                Sniffed::FlashPolicyRequest => match config.flash_policy {
+                    Some(policy) => {
+                        Outcome::FlashPolicy(policy.split('\0').next().unwrap_or_default())
+                    }
+                    None => Outcome::Failed(ProtocolError::FlashPolicyRequest),
                 },
             },
-            Opening::Request(head) => match head.read(&mut rest) {
+            HandshakeState::RequestHead(head) => match head.read(&mut rest) {
                 Ok(Progress::Complete) => {
                     let head = mem::replace(head, Head::request(Limits::NONE));
                     match Request::check(head) {
-                        Ok(request) => Step::Request(request),
-                        Err(error) => Step::Failed(error),
+                        Ok(request) => Outcome::Request(request),
+                        Err(error) => Outcome::Failed(error),
                     }
                 }
-                progress => head_step(progress, rest),
+                progress => head_outcome(progress, rest),
             },
-            Opening::Waiting(_) => Step::More,
-            Opening::Key3 { parts, key3 } => match key3.read(&mut rest) {
-                Some(key3) => Step::Answer(challenge::answer(*parts, key3)),
-                None => Step::More,
+            HandshakeState::AwaitAnswer(_) => Outcome::NeedMore,
+            HandshakeState::Key3 {
+                key_parts: parts,
+                key3,
+            } => match key3.read(&mut rest) {
+                Some(key3) => Outcome::Key3(challenge::answer(*parts, key3)),
+                None => Outcome::NeedMore,
             },
-            Opening::Reply(asked) => match asked.head.read(&mut rest) {
+            HandshakeState::ReplyHead(asked) => match asked.head.read(&mut rest) {
                 Ok(Progress::StartLine) if asked.head.status() != 101 => {
-                    Step::Rejected(asked.head.status())
+                    Outcome::Rejected(asked.head.status())
                 }
                 Ok(Progress::Complete) => {
                     let head = mem::replace(&mut asked.head, Head::response(Limits::NONE));
                     match (
-                        handshake::check_reply(head, &asked.target, &asked.proof),
+                        handshake::check_reply(head, &asked.request, &asked.proof),
                         asked.proof,
                     ) {
                         (Ok(reply), Proof::Answer(expected)) => {
-                            *self = Opening::Answer {
+                            *self = HandshakeState::ReplyChallenge {
                                 reply,
                                 expected,
-                                answer: Gather::default(),
+                                received: FixedBuf::default(),
                             };
-                            Step::Again
+                            Outcome::Continue
                         }
-                        (Ok(reply), Proof::None | Proof::Accept(_)) => Step::Open(reply),
-                        (Err(error), _) => Step::Failed(error),
+                        (Ok(reply), Proof::None | Proof::Accept(_)) => Outcome::Open(reply),
+                        (Err(error), _) => Outcome::Failed(error),
                     }
                 }
-                progress => head_step(progress, rest),
+                progress => head_outcome(progress, rest),
             },
-            Opening::Answer {
+            HandshakeState::ReplyChallenge {
                 reply,
                 expected,
-                answer,
+                received: answer,
             } => match answer.read(&mut rest) {
                 // H76-39: all 16 before anything is said of them.
-                Some(answer) if answer == *expected => Step::Open(reply.clone()),
+                Some(answer) if answer == *expected => Outcome::Open(reply.clone()),
                 Some(answer) => {
                     let same = answer.iter().zip(&*expected).take_while(|(a, b)| a == b);
                     let at = same.count() as u32;
-                    Step::Failed(ProtocolError::Challenge { at })
+                    Outcome::Failed(ProtocolError::ChallengeMismatch { at })
                 }
-                None => Step::More,
+                None => Outcome::NeedMore,
             },
         };
         let taken = before.len() - rest.len();
@@ -153,35 +165,39 @@ impl Opening {
 }
 
 /// Never shows what keys stand for, nor what has to come of them.
-impl fmt::Debug for Opening {
+impl fmt::Debug for HandshakeState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Opening::Preface(preface, _) => preface.fmt(f),
-            Opening::Request(head) => head.fmt(f),
-            Opening::Waiting(request) => request.fmt(f),
-            Opening::Key3 { key3, .. } => key3.fmt(f),
-            Opening::Reply(asked) => (&asked.head, &asked.target).fmt(f),
-            Opening::Answer { reply, answer, .. } => (reply, answer).fmt(f),
+            HandshakeState::Sniff(preface, _) => preface.fmt(f),
+            HandshakeState::RequestHead(head) => head.fmt(f),
+            HandshakeState::AwaitAnswer(request) => request.fmt(f),
+            HandshakeState::Key3 { key3, .. } => key3.fmt(f),
+            HandshakeState::ReplyHead(asked) => (&asked.head, &asked.request).fmt(f),
+            HandshakeState::ReplyChallenge {
+                reply,
+                received: answer,
+                ..
+            } => (reply, answer).fmt(f),
         }
     }
 }
 
-fn head_step(progress: Result<Progress, ProtocolError>, rest: &[u8]) -> Step {
+fn head_outcome(progress: Result<Progress, ProtocolError>, rest: &[u8]) -> Outcome {
     match progress {
-        Ok(_) if rest.is_empty() => Step::More,
-        Ok(_) => Step::Again,
-        Err(error) => Step::Failed(error),
+        Ok(_) if rest.is_empty() => Outcome::NeedMore,
+        Ok(_) => Outcome::Continue,
+        Err(error) => Outcome::Failed(error),
     }
 }
 
 /// Bytes of a fixed count, however they are cut (H76-1).
 #[derive(Clone, Copy)]
-pub(super) struct Gather<const N: usize> {
+pub(super) struct FixedBuf<const N: usize> {
     bytes: [u8; N],
     count: usize,
 }
 
-impl<const N: usize> Gather<N> {
+impl<const N: usize> FixedBuf<N> {
     fn read(&mut self, input: &mut &[u8]) -> Option<[u8; N]> {
         let free = self.bytes.get_mut(self.count..).unwrap_or_default();
         let here = free.len().min(input.len());
@@ -196,7 +212,7 @@ impl<const N: usize> Gather<N> {
     }
 }
 
-impl<const N: usize> Default for Gather<N> {
+impl<const N: usize> Default for FixedBuf<N> {
     fn default() -> Self {
         Self {
             bytes: [0; N],
@@ -206,7 +222,7 @@ impl<const N: usize> Default for Gather<N> {
 }
 
 /// Never shows the bytes.
-impl<const N: usize> fmt::Debug for Gather<N> {
+impl<const N: usize> fmt::Debug for FixedBuf<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Gather({} of {N} bytes)", self.count)
     }

@@ -9,18 +9,18 @@ use alloc::boxed::Box;
 use crate::config::{Config, Dialect, Role};
 use crate::entropy::Entropy;
 use crate::error::{ProtocolError, Refused};
-use crate::event::{Binary, Close, Closed, Event, Open, Phase, Text};
+use crate::event::{BinaryChunk, Close, Closed, Event, Handshake, Phase, TextChunk};
 use crate::frame::encode::HIXIE_76_CLOSE;
-use crate::frame::opcode::{self, MAX_CONTROL, NO_CODE, Opcode};
-use crate::frame::{Piece, Quick, Scanner};
-use crate::handshake::{self, Accept, Request, Response, Target, Upgrade};
+use crate::frame::opcode::{self, MAX_CONTROL_LEN, NO_STATUS_RECEIVED, Opcode};
+use crate::frame::{Decoder, FastPath, FrameEvent};
+use crate::handshake::{self, AcceptOptions, ClientRequest, Request, Response, UpgradeResponse};
 use crate::http::{Head, Limits};
-use crate::send_buffer::Outbox;
-use crate::sniff::Preface;
+use crate::send_buffer::SendBuffer;
+use crate::sniff::Sniffer;
 
-use handshaking::{Asked, Gather, Opening, Step};
-pub use send::Frame;
-use send::Held;
+use handshaking::{FixedBuf, HandshakeState, Outcome, PendingReply};
+use send::DeferredPong;
+pub use send::VectoredMessage;
 use timers::Timer;
 
 /// One end of a WebSocket connection, as a machine of bytes in and events and bytes out.
@@ -31,7 +31,7 @@ use timers::Timer;
 /// input panics.
 ///
 /// ```
-/// use hybi::{Accept, Config, Connection, Event};
+/// use hybi::{AcceptOptions, Config, Connection, Event};
 ///
 /// let mut conn = Connection::server(&Config::new());
 /// let mut bytes = *b"GET /demo HTTP/1.1\r\n\
@@ -46,7 +46,7 @@ use timers::Timer;
 /// let mut input = &mut bytes[..];
 /// while let Some(event) = conn.receive(&mut input) {
 ///     match event {
-///         Event::Request(_) => conn.accept(&Accept::new())?,
+///         Event::Request(_) => conn.accept(&AcceptOptions::new())?,
 ///         Event::Open(_) => assert!(conn.transmit().ends_with(b"8jKS'y:G*Co,Wxa-")),
 ///         Event::Text(text) => conn.send_text(text.as_str())?,
 ///         _ => {}
@@ -63,9 +63,9 @@ pub struct Connection {
     state: State,
     /// The caller has said that no more input comes.
     eof: bool,
-    outbox: Outbox,
+    send_buffer: SendBuffer,
     /// The latest ping, to be answered once what is pending has gone out.
-    pong: Option<Held>,
+    deferred_pong: Option<DeferredPong>,
     /// Where a client's masks come from, from HyBi-7 on.
     entropy: Option<Box<Entropy>>,
     timer: Option<Timer>,
@@ -73,27 +73,27 @@ pub struct Connection {
 
 #[derive(Debug)]
 enum State {
-    Opening(Opening),
+    Handshaking(HandshakeState),
     /// The handshake is through; whether the application has been told.
     Open {
-        told: bool,
-        scanner: Scanner,
-        sending: Sending,
+        open_reported: bool,
+        decoder: Decoder,
+        send_state: SendState,
     },
-    Over {
-        why: Closed,
-        told: bool,
+    Closed {
+        reason: Closed,
+        close_reported: bool,
     },
 }
 
 /// What this side may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sending {
+enum SendState {
     /// Nothing: the application has not been told that it is open.
-    NotYet,
-    Anything,
+    NotOpen,
+    Ready,
     /// The rest of a message of this kind, which it sends in parts.
-    Parts(Opcode),
+    InFragments(Opcode),
     /// Nothing: it has sent its close frame.
     Closed,
 }
@@ -102,25 +102,25 @@ impl Connection {
     /// A server's side of a TCP connection just accepted.
     #[must_use]
     pub fn server(config: &Config) -> Self {
-        let preface = Opening::Preface(Preface::default(), Limits::of(config));
-        Self::new(config, Role::Server, State::Opening(preface))
+        let preface = HandshakeState::Sniff(Sniffer::default(), Limits::of(config));
+        Self::new(config, Role::Server, State::Handshaking(preface))
     }
 
     /// A client's side of a TCP connection just opened; [`transmit`](Self::transmit) holds the
     /// request. The keys are made from `entropy`, 32 bytes that nobody else can know.
     #[must_use]
-    pub fn client(config: &Config, target: &Target, entropy: [u8; 32]) -> Self {
+    pub fn client(config: &Config, target: &ClientRequest, entropy: [u8; 32]) -> Self {
         let mut entropy = Entropy::new(entropy);
         let (request, proof) = target.request(&mut entropy);
-        entropy.rest();
-        let reply = Opening::Reply(Box::new(Asked {
+        entropy.rekey();
+        let reply = HandshakeState::ReplyHead(Box::new(PendingReply {
             head: Head::response(Limits::of(config)),
-            target: target.clone(),
+            request: target.clone(),
             proof,
         }));
-        let mut conn = Self::new(config, Role::Client, State::Opening(reply));
-        conn.outbox.append(request);
-        conn.entropy = (!target.speaks().is_hixie()).then(|| Box::new(entropy));
+        let mut conn = Self::new(config, Role::Client, State::Handshaking(reply));
+        conn.send_buffer.push_vec(request);
+        conn.entropy = (!target.dialect().is_hixie()).then(|| Box::new(entropy));
         conn
     }
 
@@ -131,8 +131,8 @@ impl Connection {
             dialect: None,
             state,
             eof: false,
-            outbox: Outbox::default(),
-            pong: None,
+            send_buffer: SendBuffer::default(),
+            deferred_pong: None,
             entropy: None,
             timer: None,
         }
@@ -147,9 +147,9 @@ impl Connection {
     /// among [`dialects`](Config::dialects), and those of [`accept`](Self::accept).
     ///
     /// ```
-    /// # use hybi::{Accept, Config, Connection, Event, Refused, Request};
+    /// # use hybi::{AcceptOptions, Config, Connection, Event, Refused, Request};
     /// # fn upgrade(request: Request) -> Result<(), Refused> {
-    /// let (mut conn, reply) = Connection::upgrade(&Config::new(), &request, &Accept::new())?;
+    /// let (mut conn, reply) = Connection::upgrade(&Config::new(), &request, &AcceptOptions::new())?;
     /// for (name, value) in reply.headers() {
     ///     println!("{name}: {value}");
     /// }
@@ -162,17 +162,17 @@ impl Connection {
     pub fn upgrade(
         config: &Config,
         request: &Request,
-        accept: &Accept<'_>,
-    ) -> Result<(Self, Upgrade), Refused> {
+        accept: &AcceptOptions<'_>,
+    ) -> Result<(Self, UpgradeResponse), Refused> {
         let dialect = request.dialect().ok_or(Refused::NoRequest)?;
         if !config.dialects.contains(dialect) {
             return Err(Refused::Unsupported(dialect));
         }
         let head = handshake::accept(config, request, accept)?;
-        let state = State::Opening(Opening::Waiting(request.clone()));
+        let state = State::Handshaking(HandshakeState::AwaitAnswer(request.clone()));
         let mut conn = Self::new(config, Role::Server, state);
-        conn.accepted(dialect, request.parts());
-        Ok((conn, Upgrade::new(head)))
+        conn.start_accepted(dialect, request.key_parts());
+        Ok((conn, UpgradeResponse::new(head)))
     }
 
     /// Either side of a handshake made elsewhere. It is open at once, without an [`Event::Open`].
@@ -195,27 +195,39 @@ impl Connection {
     #[inline]
     pub fn receive<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
         if let State::Open {
-            told: true,
-            scanner,
+            open_reported: true,
+            decoder: scanner,
             ..
         } = &mut self.state
         {
-            match scanner.quick(&self.config, input) {
-                Quick::Other => {}
-                Quick::Starved if self.eof => {}
-                Quick::Starved => return None,
-                Quick::Text { text, last } => return Some(Event::Text(Text::run(text, last))),
-                Quick::Mended { text, last } => {
-                    return Some(Event::Text(Text::mended(text, last)));
+            match scanner.decode_fast(&self.config, input) {
+                FastPath::Miss => {}
+                FastPath::NeedMore if self.eof => {}
+                FastPath::NeedMore => return None,
+                FastPath::Text {
+                    text,
+                    is_final: last,
+                } => return Some(Event::Text(TextChunk::run(text, last))),
+                FastPath::Lossy {
+                    text,
+                    is_final: last,
+                } => {
+                    return Some(Event::Text(TextChunk::mended(text, last)));
                 }
-                Quick::Binary { bytes, last } => {
-                    return Some(Event::Binary(Binary { bytes, last }));
+                FastPath::Binary {
+                    bytes,
+                    is_final: last,
+                } => {
+                    return Some(Event::Binary(BinaryChunk {
+                        bytes,
+                        is_final: last,
+                    }));
                 }
             }
         }
         // Moved, not passed on: what comes from above then never lies in memory, where it would be
         // read in other widths than it was written, which processors wait for.
-        let event = self.receive_any(input)?;
+        let event = self.receive_slow(input)?;
         Some(event)
     }
 
@@ -223,100 +235,106 @@ impl Connection {
     /// was.
     // Asked for out of reach of `receive`, which callers inline: what is open would pay for it there.
     #[inline(never)]
-    fn read_bit(&mut self, input: &mut &mut [u8]) -> bool {
+    fn buffer_fragment(&mut self, input: &mut &mut [u8]) -> bool {
         match &mut self.state {
-            State::Opening(step) if !self.eof => step.read_bit(input),
+            State::Handshaking(step) if !self.eof => step.buffer_fragment(input),
             _ => false,
         }
     }
 
-    fn receive_any<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
-        if self.read_bit(input) {
+    fn receive_slow<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
+        if self.buffer_fragment(input) {
             return None;
         }
         loop {
             match &mut self.state {
-                State::Opening(step) => {
-                    if matches!(step, Opening::Waiting(_)) {
+                State::Handshaking(step) => {
+                    if matches!(step, HandshakeState::AwaitAnswer(_)) {
                         return None;
                     }
                     match step.read(&self.config, input) {
-                        Step::More if self.eof && input.is_empty() => {
-                            self.finish(Closed::Eof(Phase::Opening)); // H76-19
+                        Outcome::NeedMore if self.eof && input.is_empty() => {
+                            self.finish(Closed::Eof(Phase::Handshaking)); // H76-19
                         }
-                        Step::More => return None,
-                        Step::Again => {}
-                        Step::Request(request) => match request.admit(&self.config) {
+                        Outcome::NeedMore => return None,
+                        Outcome::Continue => {}
+                        Outcome::Request(request) => match request.check_enabled(&self.config) {
                             Ok(()) => {
-                                *step = Opening::Waiting(request.clone());
+                                *step = HandshakeState::AwaitAnswer(request.clone());
                                 return Some(Event::Request(request));
                             }
                             Err(error) => self.fail(error),
                         },
-                        Step::Answer(answer) => {
-                            self.outbox.push(&answer); // H76-4: before Open
+                        Outcome::Key3(answer) => {
+                            self.send_buffer.push(&answer); // H76-4: before Open
                             self.state = State::open(Dialect::Hixie76, self.role, false);
                         }
-                        Step::Open(reply) => {
+                        Outcome::Open(reply) => {
                             let dialect = reply.dialect();
                             self.dialect = Some(dialect);
                             self.state = State::open(dialect, self.role, true);
                             self.timer = None;
                             let reply = Some(reply);
-                            return Some(Event::Open(Open { dialect, reply }));
+                            return Some(Event::Open(Handshake { dialect, reply }));
                         }
-                        Step::Policy(policy) => {
-                            self.outbox.push(policy.as_bytes());
-                            self.outbox.push(&[0]);
-                            self.finish(Closed::PolicyFile);
+                        Outcome::FlashPolicy(policy) => {
+                            self.send_buffer.push(policy.as_bytes());
+                            self.send_buffer.push(&[0]);
+                            self.finish(Closed::FlashPolicy);
                         }
-                        Step::Rejected(status) => self.finish(Closed::Rejected(status)),
-                        Step::Failed(error) => self.fail(error),
+                        Outcome::Rejected(status) => self.finish(Closed::Rejected(status)),
+                        Outcome::Failed(error) => self.fail(error),
                     }
                 }
                 State::Open {
-                    told,
-                    scanner,
-                    sending,
+                    open_reported: told,
+                    decoder: scanner,
+                    send_state: sending,
                 } => {
                     let dialect = self.dialect?;
                     if !*told {
                         *told = true;
-                        if *sending == Sending::NotYet {
-                            *sending = Sending::Anything;
+                        if *sending == SendState::NotOpen {
+                            *sending = SendState::Ready;
                         }
                         self.timer = None;
                         let reply = None;
-                        return Some(Event::Open(Open { dialect, reply }));
+                        return Some(Event::Open(Handshake { dialect, reply }));
                     }
-                    let piece = match scanner.next(&self.config, input) {
+                    let piece = match scanner.decode(&self.config, input) {
                         Some(Ok(piece)) => piece,
                         Some(Err(error)) => {
                             self.fail(error);
                             continue;
                         }
                         None if self.eof => {
-                            self.ended();
+                            self.finish_at_eof();
                             continue;
                         }
                         None => return None,
                     };
                     match piece {
-                        Piece::Text(text) => return Some(Event::Text(text)),
-                        Piece::Binary(binary) => return Some(Event::Binary(binary)),
-                        Piece::Ping(payload) => {
+                        FrameEvent::Text(text) => return Some(Event::Text(text)),
+                        FrameEvent::Binary(binary) => return Some(Event::Binary(binary)),
+                        FrameEvent::Ping(payload) => {
                             if self.config.auto_pong {
                                 self.answer_ping(payload.as_bytes());
                             }
                             return Some(Event::Ping(payload));
                         }
-                        Piece::Pong(payload) => return Some(Event::Pong(payload)),
-                        Piece::Discarded(frame) => return Some(Event::Discarded(frame)),
-                        Piece::Close(close) => self.answer_close(close),
+                        FrameEvent::Pong(payload) => return Some(Event::Pong(payload)),
+                        FrameEvent::Skipped(frame) => return Some(Event::Skipped(frame)),
+                        FrameEvent::Close(close) => self.answer_close(close),
                     }
                 }
-                State::Over { told: true, .. } => return None,
-                State::Over { told, why } => {
+                State::Closed {
+                    close_reported: true,
+                    ..
+                } => return None,
+                State::Closed {
+                    close_reported: told,
+                    reason: why,
+                } => {
                     *told = true;
                     return Some(Event::Closed(why.clone()));
                 }
@@ -336,9 +354,9 @@ impl Connection {
     fn queue_close(&mut self, code: Option<u16>, reason: &str) {
         match self.dialect {
             Some(Dialect::Hixie75) | None => {}
-            Some(Dialect::Hixie76) => self.outbox.push(HIXIE_76_CLOSE),
+            Some(Dialect::Hixie76) => self.send_buffer.push(HIXIE_76_CLOSE),
             Some(Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455) => {
-                let code = code.filter(|code| *code != NO_CODE);
+                let code = code.filter(|code| *code != NO_STATUS_RECEIVED);
                 let payload = code.map(|code| [&code.to_be_bytes(), reason.as_bytes()].concat());
                 self.queue_frame(Opcode::Close, true, &payload.unwrap_or_default());
             }
@@ -346,12 +364,14 @@ impl Connection {
     }
 
     /// CL-8, CL-10: a frame that was not whole is never delivered as if it were.
-    fn ended(&mut self) {
+    fn finish_at_eof(&mut self) {
         let phase = match &self.state {
-            State::Open { scanner, .. } if !scanner.is_between() => Phase::Frame,
+            State::Open {
+                decoder: scanner, ..
+            } if !scanner.at_boundary() => Phase::InMessage,
             State::Open { .. } if self.is_closing() => Phase::Closing,
             State::Open { .. } => Phase::Open,
-            _ => Phase::Opening,
+            _ => Phase::Handshaking,
         };
         self.finish(Closed::Eof(phase));
     }
@@ -359,9 +379,9 @@ impl Connection {
     /// The peer broke the protocol; it is told so in the way that is still open.
     fn fail(&mut self, error: ProtocolError) {
         match &self.state {
-            State::Opening(step) if step.may_answer() => {
-                if let Some(response) = handshake::refusal(&error, self.config.dialects) {
-                    self.outbox.append(response);
+            State::Handshaking(step) if step.can_respond() => {
+                if let Some(response) = handshake::error_response(&error, self.config.dialects) {
+                    self.send_buffer.push_vec(response);
                 }
             }
             State::Open { .. } if !self.is_closing() => {
@@ -375,8 +395,11 @@ impl Connection {
 
     fn finish(&mut self, why: Closed) {
         self.timer = None;
-        self.pong = None;
-        self.state = State::Over { why, told: false };
+        self.deferred_pong = None;
+        self.state = State::Closed {
+            reason: why,
+            close_reported: false,
+        };
     }
 
     /// The peer's end of file, which [`receive`](Self::receive) tells of once all input is taken
@@ -390,26 +413,29 @@ impl Connection {
     /// (H76-3), and [`Event::Open`] follows when they have come.
     ///
     /// # Errors
-    /// [`Refused::NoRequest`] when none waits, or it is for a plain page; [`Refused::NotOffered`]
-    /// for a subprotocol that the client did not offer; [`Refused::BadHeader`] for a field that
-    /// would break the head, or that the crate writes itself; [`Refused::Full`] for a head larger
-    /// than [`max_pending`](Config::max_pending).
-    pub fn accept(&mut self, answer: &Accept<'_>) -> Result<(), Refused> {
-        let request = self.waiting()?;
+    /// [`Refused::NoRequest`] when none waits, or it is for a plain page; [`Refused::ProtocolNotOffered`]
+    /// for a subprotocol that the client did not offer; [`Refused::InvalidHeader`] for a field that
+    /// would break the head, or that the crate writes itself; [`Refused::BufferFull`] for a head larger
+    /// than [`max_send_buffer`](Config::max_send_buffer).
+    pub fn accept(&mut self, answer: &AcceptOptions<'_>) -> Result<(), Refused> {
+        let request = self.pending_request()?;
         let dialect = request.dialect().ok_or(Refused::NoRequest)?;
         let head = handshake::accept(&self.config, request, answer)?;
-        let parts = request.parts();
-        self.check_room(head.len())?;
-        self.outbox.append(head);
-        self.accepted(dialect, parts);
+        let parts = request.key_parts();
+        self.check_capacity(head.len())?;
+        self.send_buffer.push_vec(head);
+        self.start_accepted(dialect, parts);
         Ok(())
     }
 
-    fn accepted(&mut self, dialect: Dialect, parts: [u32; 2]) {
+    fn start_accepted(&mut self, dialect: Dialect, parts: [u32; 2]) {
         self.dialect = Some(dialect);
         self.state = if dialect == Dialect::Hixie76 {
-            let key3 = Gather::default();
-            State::Opening(Opening::Key3 { parts, key3 })
+            let key3 = FixedBuf::default();
+            State::Handshaking(HandshakeState::Key3 {
+                key_parts: parts,
+                key3,
+            })
         } else {
             State::open(dialect, self.role, false) // H75-5
         };
@@ -418,21 +444,21 @@ impl Connection {
     /// Answers the last [`Event::Request`] with any other status, fields and body, and closes.
     ///
     /// # Errors
-    /// [`Refused::NoRequest`] when none waits; [`Refused::BadStatus`] outside 200 to 599;
-    /// [`Refused::BadHeader`] as in [`accept`](Self::accept); [`Refused::Full`] for a response
-    /// larger than [`max_pending`](Config::max_pending).
+    /// [`Refused::NoRequest`] when none waits; [`Refused::InvalidStatus`] outside 200 to 599;
+    /// [`Refused::InvalidHeader`] as in [`accept`](Self::accept); [`Refused::BufferFull`] for a response
+    /// larger than [`max_send_buffer`](Config::max_send_buffer).
     pub fn respond(&mut self, response: &Response<'_>) -> Result<(), Refused> {
-        self.waiting()?;
+        self.pending_request()?;
         let bytes = handshake::respond(response)?;
-        self.check_room(bytes.len())?;
-        self.outbox.append(bytes);
+        self.check_capacity(bytes.len())?;
+        self.send_buffer.push_vec(bytes);
         self.finish(Closed::Rejected(response.status()));
         Ok(())
     }
 
-    fn waiting(&self) -> Result<&Request, Refused> {
+    fn pending_request(&self) -> Result<&Request, Refused> {
         match &self.state {
-            State::Opening(Opening::Waiting(request)) => Ok(request),
+            State::Handshaking(HandshakeState::AwaitAnswer(request)) => Ok(request),
             _ => Err(Refused::NoRequest),
         }
     }
@@ -444,32 +470,35 @@ impl Connection {
     ///
     /// # Errors
     /// [`Refused::Closing`] when it has been called before, or it is over; from HyBi-7 on
-    /// [`Refused::BadClose`] for a code that can't be sent (other than 1000 to 1003, 1007 to 1014
+    /// [`Refused::InvalidClose`] for a code that can't be sent (other than 1000 to 1003, 1007 to 1014
     /// and 3000 to 4999), a reason without a code, or one of more than 123 bytes.
     pub fn close(&mut self, close: &Close) -> Result<(), Refused> {
         match &mut self.state {
-            State::Opening(step) => {
-                if step.may_answer() {
+            State::Handshaking(step) => {
+                if step.can_respond() {
                     // A constant status and no fields: nothing to refuse.
                     let response = handshake::respond(&Response::new(503)).unwrap_or_default();
-                    self.outbox.append(response);
+                    self.send_buffer.push_vec(response);
                 }
-                self.finish(Closed::Local);
+                self.finish(Closed::LocallyClosed);
             }
-            State::Over { .. } => return Err(Refused::Closing),
+            State::Closed { .. } => return Err(Refused::Closing),
             State::Open {
-                sending: Sending::Closed,
+                send_state: SendState::Closed,
                 ..
             } => return Err(Refused::Closing),
             State::Open { .. } if self.dialect == Some(Dialect::Hixie75) => {
-                self.finish(Closed::Local);
+                self.finish(Closed::LocallyClosed);
             }
-            State::Open { sending, .. } => {
+            State::Open {
+                send_state: sending,
+                ..
+            } => {
                 // CL-8: Hixie-76 has no place for what it says.
-                if self.dialect != Some(Dialect::Hixie76) && !can_be_sent(close) {
-                    return Err(Refused::BadClose);
+                if self.dialect != Some(Dialect::Hixie76) && !is_sendable(close) {
+                    return Err(Refused::InvalidClose);
                 }
-                *sending = Sending::Closed;
+                *sending = SendState::Closed;
                 self.queue_close(close.code(), close.reason());
             }
         }
@@ -480,7 +509,7 @@ impl Connection {
     #[must_use]
     #[inline]
     pub fn transmit(&self) -> &[u8] {
-        self.outbox.pending()
+        self.send_buffer.pending()
     }
 
     /// The socket took the first `n` bytes of [`transmit`](Self::transmit).
@@ -489,8 +518,8 @@ impl Connection {
     /// When `n` is more than there are.
     #[inline]
     pub fn advance(&mut self, n: usize) {
-        self.outbox.advance(n);
-        if self.pong.is_some() && self.outbox.len() <= self.config.high_water {
+        self.send_buffer.advance(n);
+        if self.deferred_pong.is_some() && self.send_buffer.len() <= self.config.high_water {
             self.queue_pong();
         }
     }
@@ -501,16 +530,16 @@ impl Connection {
     #[must_use]
     #[inline]
     pub fn wants_read(&self) -> bool {
-        let over = matches!(self.state, State::Over { .. });
-        let waiting = self.waiting().is_ok();
-        !self.eof && !over && !waiting && self.outbox.len() <= self.config.high_water
+        let over = matches!(self.state, State::Closed { .. });
+        let waiting = self.pending_request().is_ok();
+        !self.eof && !over && !waiting && self.send_buffer.len() <= self.config.high_water
     }
 
     /// Whether [`transmit`](Self::transmit) holds anything.
     #[must_use]
     #[inline]
     pub fn wants_write(&self) -> bool {
-        !self.outbox.is_empty()
+        !self.send_buffer.is_empty()
     }
 
     /// Whether it is over, [`Event::Closed`] was taken and all is flushed: drop the socket.
@@ -520,14 +549,20 @@ impl Connection {
     /// reads, for a bounded time, to the end.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Over { told: true, .. }) && self.outbox.is_empty()
+        matches!(
+            self.state,
+            State::Closed {
+                close_reported: true,
+                ..
+            }
+        ) && self.send_buffer.is_empty()
     }
 
     /// Why it is over, once it is.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         match &self.state {
-            State::Over { why, .. } => Some(why),
+            State::Closed { reason: why, .. } => Some(why),
             _ => None,
         }
     }
@@ -540,7 +575,7 @@ impl Connection {
         matches!(
             self.state,
             State::Open {
-                sending: Sending::Anything | Sending::Parts(_),
+                send_state: SendState::Ready | SendState::InFragments(_),
                 ..
             }
         )
@@ -550,7 +585,7 @@ impl Connection {
         matches!(
             self.state,
             State::Open {
-                sending: Sending::Closed,
+                send_state: SendState::Closed,
                 ..
             }
         )
@@ -573,21 +608,21 @@ impl Connection {
 impl State {
     fn open(dialect: Dialect, role: Role, told: bool) -> Self {
         State::Open {
-            told,
-            scanner: Scanner::new(dialect, role),
-            sending: if told {
-                Sending::Anything
+            open_reported: told,
+            decoder: Decoder::new(dialect, role),
+            send_state: if told {
+                SendState::Ready
             } else {
-                Sending::NotYet
+                SendState::NotOpen
             },
         }
     }
 }
 
 /// Whether HyBi-7 and later can say it (HY-8).
-fn can_be_sent(close: &Close) -> bool {
+fn is_sendable(close: &Close) -> bool {
     match close.code() {
-        None | Some(NO_CODE) => close.reason().is_empty(),
-        Some(code) => opcode::is_close_code(code) && close.reason().len() + 2 <= MAX_CONTROL,
+        None | Some(NO_STATUS_RECEIVED) => close.reason().is_empty(),
+        Some(code) => opcode::is_close_code(code) && close.reason().len() + 2 <= MAX_CONTROL_LEN,
     }
 }

@@ -8,26 +8,26 @@ use crate::event::{Closed, Phase};
 /// A moment by which a phase has to be over.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timer {
-    phase: Timed,
-    until: Duration,
+    kind: TimerKind,
+    deadline: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Timed {
-    Opening,
+pub(super) enum TimerKind {
+    Handshaking,
     Closing,
     /// It is over, and the peer has not taken the last bytes.
     Flushing,
     /// Open, with room in hand for output and none to fill it.
-    Resting,
+    Idle,
 }
 
 /// A connection that sends nothing for this long releases its output buffer.
-const REST: Duration = Duration::from_secs(1);
+const IDLE_RELEASE: Duration = Duration::from_secs(1);
 
 /// What a caller may wait while an event is ready: the least that every kind of socket takes for
 /// a timeout.
-const AT_ONCE: Duration = Duration::from_millis(1);
+const MIN_WAIT: Duration = Duration::from_millis(1);
 
 impl Connection {
     /// Moves the clock to `now`, counted from any moment the caller likes; returns how long it may
@@ -43,22 +43,22 @@ impl Connection {
     /// A timeout is told of by the next [`receive`](Self::receive). Whatever is received, called or
     /// written may begin a phase, so the wait to sleep on is that of a call after all of it.
     pub fn tick(&mut self, now: Duration) -> Option<Duration> {
-        let Some((phase, timeout)) = self.timed() else {
+        let Some((phase, timeout)) = self.active_timeout() else {
             self.timer = None;
-            return self.has_news().then_some(AT_ONCE);
+            return self.has_pending_event().then_some(MIN_WAIT);
         };
-        let rested = phase == Timed::Resting && self.outbox.rest();
+        let rested = phase == TimerKind::Idle && self.send_buffer.rest();
         let timer = match self.timer {
-            Some(timer) if timer.phase == phase && (rested || phase != Timed::Resting) => timer,
+            Some(timer) if timer.kind == phase && (rested || phase != TimerKind::Idle) => timer,
             _ => Timer {
-                phase,
-                until: now.saturating_add(timeout),
+                kind: phase,
+                deadline: now.saturating_add(timeout),
             },
         };
         self.timer = Some(timer);
-        match timer.until.checked_sub(now) {
+        match timer.deadline.checked_sub(now) {
             Some(left) if !left.is_zero() => {
-                let news = self.has_news().then_some(AT_ONCE);
+                let news = self.has_pending_event().then_some(MIN_WAIT);
                 Some(news.map_or(left, |soon| soon.min(left)))
             }
             _ => {
@@ -68,41 +68,49 @@ impl Connection {
         }
     }
 
-    fn timed(&self) -> Option<(Timed, Duration)> {
+    fn active_timeout(&self) -> Option<(TimerKind, Duration)> {
         match &self.state {
-            State::Opening(_) => Some((Timed::Opening, self.config.handshake_timeout)),
+            State::Handshaking(_) => Some((TimerKind::Handshaking, self.config.handshake_timeout)),
             State::Open { .. } if self.is_closing() => {
-                Some((Timed::Closing, self.config.close_timeout))
+                Some((TimerKind::Closing, self.config.close_timeout))
             }
-            State::Open { .. } if self.outbox.is_idle() => Some((Timed::Resting, REST)),
+            State::Open { .. } if self.send_buffer.is_empty_but_allocated() => {
+                Some((TimerKind::Idle, IDLE_RELEASE))
+            }
             State::Open { .. } => None,
-            State::Over { .. } if self.wants_write() => {
-                Some((Timed::Flushing, self.config.close_timeout))
+            State::Closed { .. } if self.wants_write() => {
+                Some((TimerKind::Flushing, self.config.close_timeout))
             }
-            State::Over { .. } => None,
+            State::Closed { .. } => None,
         }
     }
 
-    fn expire(&mut self, phase: Timed) {
+    fn expire(&mut self, phase: TimerKind) {
         match phase {
-            Timed::Opening => self.finish(Closed::TimedOut(Phase::Opening)),
-            Timed::Closing => self.finish(Closed::TimedOut(Phase::Closing)),
-            Timed::Flushing => self.outbox.clear(),
-            Timed::Resting => {
-                self.outbox.release();
+            TimerKind::Handshaking => self.finish(Closed::TimedOut(Phase::Handshaking)),
+            TimerKind::Closing => self.finish(Closed::TimedOut(Phase::Closing)),
+            TimerKind::Flushing => self.send_buffer.clear(),
+            TimerKind::Idle => {
+                self.send_buffer.release();
                 if let Some(entropy) = &mut self.entropy {
-                    entropy.rest();
+                    entropy.rekey();
                 }
             }
         }
     }
 
     /// Whether `receive` has an event for an empty input.
-    fn has_news(&self) -> bool {
+    fn has_pending_event(&self) -> bool {
         match &self.state {
-            State::Opening(_) => self.eof && self.waiting().is_err(),
-            State::Open { told, .. } => !told || self.eof,
-            State::Over { told, .. } => !told,
+            State::Handshaking(_) => self.eof && self.pending_request().is_err(),
+            State::Open {
+                open_reported: told,
+                ..
+            } => !told || self.eof,
+            State::Closed {
+                close_reported: told,
+                ..
+            } => !told,
         }
     }
 }

@@ -7,18 +7,18 @@ use crate::frame::opcode::Opcode;
 
 /// The bytes before a payload, as one number whose first byte goes first.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Header {
+pub(crate) struct FrameHeader {
     number: u128,
     len: u8,
 }
 
-impl Header {
+impl FrameHeader {
     /// Enough for any, and copied in one step.
-    pub(crate) const ROOM: usize = 16;
+    pub(crate) const MAX_LEN: usize = 16;
 
     /// Its bytes, and how many they are.
     #[inline]
-    pub(crate) fn bytes(self) -> ([u8; Self::ROOM], usize) {
+    pub(crate) fn bytes(self) -> ([u8; Self::MAX_LEN], usize) {
         (self.number.to_be_bytes(), usize::from(self.len))
     }
 
@@ -63,44 +63,44 @@ impl Header {
 
 /// What goes round the payload of a whole message, unmasked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Envelope {
-    pub(crate) header: Header,
-    pub(crate) tail: Option<u8>,
+pub(crate) struct Framing {
+    pub(crate) header: FrameHeader,
+    pub(crate) terminator: Option<u8>,
 }
 
-impl Envelope {
+impl Framing {
     /// How long the message is.
     #[inline]
-    pub(crate) fn len_round(&self, payload: &[u8]) -> usize {
-        usize::from(self.header.len) + payload.len() + usize::from(self.tail.is_some())
+    pub(crate) fn encoded_len(&self, payload: &[u8]) -> usize {
+        usize::from(self.header.len) + payload.len() + usize::from(self.terminator.is_some())
     }
 }
 
 /// FR-11: valid UTF-8 holds no 0xFF, so nothing inside a Hixie text needs an escape.
-pub(crate) const HIXIE_TEXT: Envelope = Envelope {
-    header: Header { number: 0, len: 1 },
-    tail: Some(0xFF),
+pub(crate) const HIXIE_TEXT_FRAMING: Framing = Framing {
+    header: FrameHeader { number: 0, len: 1 },
+    terminator: Some(0xFF),
 };
 
 /// What goes round a text message.
-pub(crate) fn text(dialect: Dialect, length: usize) -> Envelope {
+pub(crate) fn text_framing(dialect: Dialect, length: usize) -> Framing {
     if dialect.is_hixie() {
-        return HIXIE_TEXT;
+        return HIXIE_TEXT_FRAMING;
     }
-    hybi(Opcode::Text, length)
+    hybi_framing(Opcode::Text, length)
 }
 
 /// `None` where there are no binary messages (FR-12).
-pub(crate) fn binary(dialect: Dialect, length: usize) -> Option<Envelope> {
-    (!dialect.is_hixie()).then(|| hybi(Opcode::Binary, length))
+pub(crate) fn binary_framing(dialect: Dialect, length: usize) -> Option<Framing> {
+    (!dialect.is_hixie()).then(|| hybi_framing(Opcode::Binary, length))
 }
 
 /// From HyBi-7 on.
 #[inline]
-pub(crate) fn hybi(opcode: Opcode, length: usize) -> Envelope {
-    Envelope {
-        header: Header::hybi(opcode, true, length, None),
-        tail: None,
+pub(crate) fn hybi_framing(opcode: Opcode, length: usize) -> Framing {
+    Framing {
+        header: FrameHeader::hybi(opcode, true, length, None),
+        terminator: None,
     }
 }
 
@@ -108,18 +108,18 @@ pub(crate) fn hybi(opcode: Opcode, length: usize) -> Envelope {
 pub(crate) const HIXIE_76_CLOSE: &[u8] = &[0xFF, 0x00];
 
 /// A message encoded once, for any number of connections; see
-/// [`Connection::send_encoded`](crate::Connection::send_encoded).
+/// [`Connection::send_prepared`](crate::Connection::send_prepared).
 #[derive(Clone)]
-pub struct Encoded {
+pub struct PreparedMessage {
     dialect: Dialect,
     bytes: Vec<u8>,
 }
 
-impl Encoded {
+impl PreparedMessage {
     /// Encodes a text message as a server sends it in `dialect`.
     #[must_use]
     pub fn text(dialect: Dialect, text: &str) -> Self {
-        let envelope = self::text(dialect, text.len());
+        let envelope = self::text_framing(dialect, text.len());
         Self::new(dialect, &envelope, text.as_bytes())
     }
 
@@ -127,15 +127,15 @@ impl Encoded {
     /// Hixie-76, which have none.
     #[must_use]
     pub fn binary(dialect: Dialect, bytes: &[u8]) -> Option<Self> {
-        let envelope = self::binary(dialect, bytes.len())?;
+        let envelope = self::binary_framing(dialect, bytes.len())?;
         Some(Self::new(dialect, &envelope, bytes))
     }
 
-    fn new(dialect: Dialect, envelope: &Envelope, payload: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(Header::ROOM + payload.len());
+    fn new(dialect: Dialect, envelope: &Framing, payload: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(FrameHeader::MAX_LEN + payload.len());
         envelope.header.write(&mut bytes);
         bytes.extend_from_slice(payload);
-        bytes.extend(envelope.tail);
+        bytes.extend(envelope.terminator);
         Self { dialect, bytes }
     }
 
@@ -151,7 +151,7 @@ impl Encoded {
 }
 
 /// Never shows the payload.
-impl core::fmt::Debug for Encoded {
+impl core::fmt::Debug for PreparedMessage {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Encoded({}, {} bytes)", self.dialect, self.bytes.len())
     }

@@ -1,11 +1,11 @@
 //! The mask of HyBi-7 and later (RFC 6455, 5.3).
 
 /// How many bytes [`steps`] masks at once.
-pub(crate) const STEP: usize = 16;
+pub(crate) const MASK_BLOCK: usize = 16;
 
 /// With fewer bytes, to choose registers costs more than it saves.
 #[cfg(feature = "simd")]
-const WIDE: usize = 64;
+const SIMD_MIN: usize = 64;
 
 /// Masks or unmasks `bytes`, which stand at `offset` of a frame's payload.
 #[inline]
@@ -15,7 +15,7 @@ pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4], offset: u64) {
     // What is written in wide steps is checked in wide steps next.
     let mut rest = bytes;
     #[cfg(feature = "simd")]
-    if rest.len() >= WIDE {
+    if rest.len() >= SIMD_MIN {
         rest = widest_blocks(rest, key);
     }
     if rest.len() >= 8 {
@@ -30,8 +30,8 @@ pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4], offset: u64) {
 
 /// Masks the beginning of a payload, but for what is left behind the last whole step.
 #[inline]
-pub(crate) fn steps(bytes: &mut [u8], key: [u8; 4]) {
-    blocks::<{ STEP / 4 }>(bytes, key);
+pub(crate) fn apply_blocks(bytes: &mut [u8], key: [u8; 4]) {
+    blocks::<{ MASK_BLOCK / 4 }>(bytes, key);
 }
 
 /// Applies the key so many times over at each step; what is left has no room for that.
@@ -56,7 +56,7 @@ fn widest_blocks(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
 }
 
 /// Writes the beginning of a payload masked to `to`, which is as long.
-pub(crate) fn copy(payload: &[u8], key: [u8; 4], to: &mut [u8]) {
+pub(crate) fn copy_masked(payload: &[u8], key: [u8; 4], to: &mut [u8]) {
     let keys = [key; 8];
     let keys = keys.as_flattened();
     let mut from = payload.chunks_exact(keys.len());
@@ -73,7 +73,7 @@ pub(crate) fn copy(payload: &[u8], key: [u8; 4], to: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{apply, copy};
+    use super::{apply, copy_masked};
     use alloc::vec::Vec;
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
             apply(back, key, cut as u64);
             assert_eq!(bytes, expected, "cut at {cut}");
             let mut copied = alloc::vec![0; cut];
-            copy(&plain[..cut], key, &mut copied);
+            copy_masked(&plain[..cut], key, &mut copied);
             assert_eq!(copied, expected[..cut]);
         }
     }

@@ -13,73 +13,76 @@ use core::mem;
 
 use crate::config::{Config, Dialect, Role};
 use crate::error::ProtocolError;
-use crate::event::{Binary, Close, Discarded, Payload, Text};
-use crate::frame::utf8::Chunk;
+use crate::event::{BinaryChunk, Close, Payload, SkippedFrame, TextChunk};
+use crate::frame::utf8::DecodedText;
 
 /// What a stretch of input holds.
-pub(crate) enum Piece<'i> {
-    Text(Text<'i>),
-    Binary(Binary<'i>),
+pub(crate) enum FrameEvent<'i> {
+    Text(TextChunk<'i>),
+    Binary(BinaryChunk<'i>),
     Ping(Payload<'i>),
     Pong(Payload<'i>),
-    Discarded(Discarded),
+    Skipped(SkippedFrame),
     Close(Close),
 }
 
 /// What a step through the input came to; `None` once all is taken.
-type Scanned<'i> = Option<Result<Piece<'i>, ProtocolError>>;
+type Decoded<'i> = Option<Result<FrameEvent<'i>, ProtocolError>>;
 
 /// What can be told at once of the most usual inputs; not an event yet, so that this is put together
 /// where it is used.
-pub(crate) enum Quick<'i> {
+pub(crate) enum FastPath<'i> {
     /// Anything else, of which nothing was taken.
-    Other,
+    Miss,
     /// There is no input, and nothing to tell without.
-    Starved,
+    NeedMore,
     Text {
         text: &'i str,
-        last: bool,
+        is_final: bool,
     },
-    Mended {
+    Lossy {
         text: Box<str>,
-        last: bool,
+        is_final: bool,
     },
     Binary {
         bytes: &'i [u8],
-        last: bool,
+        is_final: bool,
     },
 }
 
-impl<'i> Quick<'i> {
+impl<'i> FastPath<'i> {
     /// What is valid of text that fails the connection; that it does is told next.
     fn before_failure(valid: &'i str) -> Self {
         match valid {
-            "" => Self::Other,
-            text => Self::Text { text, last: false },
+            "" => Self::Miss,
+            text => Self::Text {
+                text,
+                is_final: false,
+            },
         }
     }
 }
 
 #[derive(Debug)]
-pub(crate) enum Scanner {
-    Hixie(hixie::Scanner),
-    Hybi(hybi::Scanner),
+pub(crate) enum Decoder {
+    Hixie(hixie::Decoder),
+    Hybi(hybi::Decoder),
 }
 
-impl Scanner {
+impl Decoder {
     pub(crate) fn new(dialect: Dialect, role: Role) -> Self {
         if dialect.is_hixie() {
-            Self::Hixie(hixie::Scanner::new(dialect))
+            Self::Hixie(hixie::Decoder::new(dialect))
         } else {
-            Self::Hybi(hybi::Scanner::new(dialect, role))
+            Self::Hybi(hybi::Decoder::new(dialect, role))
         }
     }
 
     /// Whether neither a frame nor a fragmented message is in the making.
-    pub(crate) fn is_between(&self) -> bool {
+    pub(crate) fn at_boundary(&self) -> bool {
         match self {
-            Self::Hixie(scanner) => scanner.is_between(),
-            Self::Hybi(scanner) => scanner.is_between(),
+            Self::Hixie(scanner) => scanner.at_boundary(),
+            Self::Hybi(scanner) => scanner.at_boundary(),
         }
     }
 
@@ -87,24 +90,31 @@ impl Scanner {
     /// piece of one; anything else is left to [`next`](Self::next), which takes it in any pieces.
     // Not inlined, so that its caller is.
     #[inline(never)]
-    pub(crate) fn quick<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Quick<'i> {
+    pub(crate) fn decode_fast<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i mut [u8],
+    ) -> FastPath<'i> {
         match self {
-            Self::Hixie(scanner) => scanner.quick(config, input),
-            Self::Hybi(scanner) => scanner.quick(config, input),
+            Self::Hixie(scanner) => scanner.decode_fast(config, input),
+            Self::Hybi(scanner) => scanner.decode_fast(config, input),
         }
     }
 
     /// Takes bytes off the front of `input`, up to the end of the next piece.
-    pub(crate) fn next<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Scanned<'i> {
+    pub(crate) fn decode<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
         match self {
-            Self::Hixie(scanner) => scanner.next(config, input),
-            Self::Hybi(scanner) => scanner.next(config, input),
+            Self::Hixie(scanner) => scanner.decode(config, input),
+            Self::Hybi(scanner) => scanner.decode(config, input),
         }
     }
 }
 
-fn text(chunk: Chunk<'_>, last: bool) -> Piece<'_> {
-    Piece::Text(Text { chunk, last })
+fn text(chunk: DecodedText<'_>, last: bool) -> FrameEvent<'_> {
+    FrameEvent::Text(TextChunk {
+        chunk,
+        is_final: last,
+    })
 }
 
 fn take_byte(input: &mut &mut [u8]) -> Option<u8> {

@@ -11,7 +11,7 @@ pub(crate) enum Opcode {
 }
 
 impl Opcode {
-    pub(crate) fn of(number: u8) -> Option<Self> {
+    pub(crate) fn from_bits(number: u8) -> Option<Self> {
         Some(match number {
             0x0 => Self::Continuation,
             0x1 => Self::Text,
@@ -29,13 +29,13 @@ impl Opcode {
 }
 
 /// What a close frame without a code is read as, and never sent (RFC 6455, 7.1.5).
-pub(crate) const NO_CODE: u16 = 1005;
+pub(crate) const NO_STATUS_RECEIVED: u16 = 1005;
 
 /// The longest header: two bytes, a 64-bit length, a mask.
-pub(crate) const MAX_HEADER: usize = 14;
+pub(crate) const MAX_HEADER_LEN: usize = 14;
 
 /// The longest payload of a control frame.
-pub(crate) const MAX_CONTROL: usize = 125;
+pub(crate) const MAX_CONTROL_LEN: usize = 125;
 
 /// Whether a close frame may hold it (HY-8): those that the RFC and its registry name, and the
 /// ranges of libraries and applications.

@@ -8,46 +8,46 @@ use ascii::AsAsciiStr;
 
 /// A piece of text as it came off the wire.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Chunk<'i> {
+pub(crate) enum DecodedText<'i> {
     /// Valid as it stands in the input.
-    Run(&'i str),
+    Borrowed(&'i str),
     /// A character whose bytes came in more than one input.
-    Character([u8; 4], u8),
+    Char([u8; 4], u8),
     /// A run in which bad sequences were replaced.
-    Mended(Box<str>),
+    Lossy(Box<str>),
 }
 
-impl Chunk<'_> {
+impl DecodedText<'_> {
     pub(crate) fn as_str(&self) -> &str {
         match self {
-            Chunk::Run(text) => text,
-            Chunk::Character(bytes, len) => bytes
+            DecodedText::Borrowed(text) => text,
+            DecodedText::Char(bytes, len) => bytes
                 .get(..usize::from(*len))
                 .and_then(|bytes| core::str::from_utf8(bytes).ok())
                 .unwrap_or_default(),
-            Chunk::Mended(text) => text,
+            DecodedText::Lossy(text) => text,
         }
     }
 }
 
 /// What a cut character became.
-pub(crate) enum Mend {
+pub(crate) enum Completion {
     /// All of the input went into it, and it is still cut.
-    Cut,
+    Incomplete,
     /// It is whole.
-    Whole([u8; 4], u8),
+    Char([u8; 4], u8),
     /// It can't become a character; the byte that showed it was not taken.
-    Bad,
+    Invalid,
 }
 
 /// The bytes of a cut character, at most three.
 #[derive(Default)]
-pub(crate) struct Carry {
+pub(crate) struct IncompleteChar {
     bytes: [u8; 4],
     len: u8,
 }
 
-impl Carry {
+impl IncompleteChar {
     pub(crate) fn len(&self) -> usize {
         usize::from(self.len)
     }
@@ -61,7 +61,7 @@ impl Carry {
     }
 
     /// Keeps the cut character that ends a run; see [`cut`].
-    pub(crate) fn keep(&mut self, tail: &[u8]) {
+    pub(crate) fn set(&mut self, tail: &[u8]) {
         self.clear();
         for byte in tail {
             self.push(*byte);
@@ -75,33 +75,33 @@ impl Carry {
         }
     }
 
-    fn taken(&self) -> &[u8] {
+    fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len()).unwrap_or_default()
     }
 
     /// Completes the character from the front of `input`; says how many bytes it took.
-    pub(crate) fn mend(&mut self, input: &[u8]) -> (usize, Mend) {
+    pub(crate) fn complete(&mut self, input: &[u8]) -> (usize, Completion) {
         for (taken, byte) in input.iter().enumerate() {
             let before = self.len;
             self.push(*byte);
-            match missing(self.taken()) {
+            match bytes_needed(self.as_bytes()) {
                 Some(0) => {
-                    let whole = Mend::Whole(self.bytes, self.len);
+                    let whole = Completion::Char(self.bytes, self.len);
                     self.clear();
                     return (taken + 1, whole);
                 }
                 Some(_) => {}
                 None => {
                     self.len = before;
-                    return (taken, Mend::Bad);
+                    return (taken, Completion::Invalid);
                 }
             }
         }
-        (input.len(), Mend::Cut)
+        (input.len(), Completion::Incomplete)
     }
 }
 
-impl core::fmt::Debug for Carry {
+impl core::fmt::Debug for IncompleteChar {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Carry({} bytes)", self.len)
     }
@@ -110,14 +110,14 @@ impl core::fmt::Debug for Carry {
 /// The length of the cut character at the end of `run`: 0 when it ends with a whole one, or with
 /// bytes that no more input can mend.
 #[inline]
-pub(crate) fn cut(run: &[u8]) -> usize {
+pub(crate) fn incomplete_suffix_len(run: &[u8]) -> usize {
     if run.last().is_none_or(u8::is_ascii) {
         return 0;
     }
     let last = run.last_chunk::<3>().map_or(run, |three| three);
     let lead = last.iter().rposition(|byte| *byte >= 0xC0);
     let tail = lead.and_then(|lead| last.get(lead..)).unwrap_or_default();
-    match missing(tail) {
+    match bytes_needed(tail) {
         Some(more) if more > 0 => tail.len(),
         _ => 0,
     }
@@ -125,7 +125,7 @@ pub(crate) fn cut(run: &[u8]) -> usize {
 
 /// How many bytes are missing from the character of several bytes that begins with `prefix`; `None`
 /// if no such character does.
-fn missing(prefix: &[u8]) -> Option<usize> {
+fn bytes_needed(prefix: &[u8]) -> Option<usize> {
     let (lead, rest) = prefix.split_first()?;
     let (following, second): (usize, _) = match lead {
         0xC2..=0xDF => (1, 0x80..=0xBF),
@@ -152,7 +152,7 @@ fn missing(prefix: &[u8]) -> Option<usize> {
 
 /// So far the short way looks for the end of a text; from there on, a search and a check that know
 /// the processor are faster.
-const SHORT: usize = 128;
+const SWAR_LIMIT: usize = 128;
 
 /// How many bytes of ASCII stand before the first 0xFF, and whether that is there or the end of
 /// `bytes` comes first; `None` when anything else comes before it, or it is not near.
@@ -160,7 +160,7 @@ const SHORT: usize = 128;
 pub(crate) fn short_ascii(bytes: &[u8]) -> Option<(usize, bool)> {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let high = |word: &[u8]| Some(u64::from_le_bytes(<[u8; 8]>::try_from(word).ok()?) & HIGH);
-    let mut rest = bytes.get(..SHORT).unwrap_or(bytes);
+    let mut rest = bytes.get(..SWAR_LIMIT).unwrap_or(bytes);
     let mut before = 0;
     while let Some((block, more)) = rest.split_at_checked(32) {
         let all = block
@@ -181,33 +181,33 @@ pub(crate) fn short_ascii(bytes: &[u8]) -> Option<(usize, bool)> {
     }
     match rest.iter().position(|byte| !byte.is_ascii()) {
         Some(first) => (rest.get(first) == Some(&0xFF)).then_some((before + first, true)),
-        None => (bytes.len() < SHORT).then_some((bytes.len(), false)),
+        None => (bytes.len() < SWAR_LIMIT).then_some((bytes.len(), false)),
     }
 }
 
 /// The text of a run that a cut character does not end. This is the one place where text is
 /// checked.
-pub(crate) fn check(run: &[u8]) -> Result<&str, Damaged<'_>> {
+pub(crate) fn validate(run: &[u8]) -> Result<&str, InvalidUtf8<'_>> {
     // simdutf8 leaves what is shorter to the standard library, which begins byte by byte.
     if run.len() < 64 {
         if let Ok(ascii) = run.as_ascii_str() {
             return Ok(ascii.as_str());
         }
     }
-    simdutf8::basic::from_utf8(run).map_err(|_| Damaged(run))
+    simdutf8::basic::from_utf8(run).map_err(|_| InvalidUtf8(run))
 }
 
 /// A run that is not UTF-8.
-pub(crate) struct Damaged<'i>(&'i [u8]);
+pub(crate) struct InvalidUtf8<'i>(&'i [u8]);
 
-impl<'i> Damaged<'i> {
+impl<'i> InvalidUtf8<'i> {
     /// Each bad sequence becomes U+FFFD (FR-10).
-    pub(crate) fn mended(&self) -> Box<str> {
+    pub(crate) fn to_lossy(&self) -> Box<str> {
         String::from_utf8_lossy(self.0).into()
     }
 
     /// What is valid before the first bad byte.
-    pub(crate) fn valid(&self) -> &'i str {
+    pub(crate) fn valid_prefix(&self) -> &'i str {
         self.0
             .utf8_chunks()
             .next()
@@ -222,16 +222,16 @@ mod tests {
 
     #[test]
     fn fr_1_the_short_way_finds_the_end_of_ascii_and_nothing_else() {
-        for length in (0..2 * SHORT).step_by(if cfg!(miri) { 101 } else { 1 }) {
+        for length in (0..2 * SWAR_LIMIT).step_by(if cfg!(miri) { 101 } else { 1 }) {
             let mut bytes = alloc::vec![b'a'; length];
-            let cut = (length < SHORT).then_some((length, false));
+            let cut = (length < SWAR_LIMIT).then_some((length, false));
             assert_eq!(short_ascii(&bytes), cut, "{length}");
-            let near = (length < SHORT).then_some((length, true));
+            let near = (length < SWAR_LIMIT).then_some((length, true));
             for more in [&b"\xff"[..], b"\x00more\xff"] {
                 bytes.extend_from_slice(more);
                 assert_eq!(short_ascii(&bytes), near, "{length}");
             }
-            for at in 0..length.min(SHORT) {
+            for at in 0..length.min(SWAR_LIMIT) {
                 let before = core::mem::replace(&mut bytes[at], 0xC3);
                 assert_eq!(short_ascii(&bytes), None);
                 bytes[at] = before;
@@ -270,28 +270,30 @@ mod tests {
                 }
                 _ => 0,
             };
-            assert_eq!(cut(&bytes), expected, "{bytes:02x?}");
+            assert_eq!(incomplete_suffix_len(&bytes), expected, "{bytes:02x?}");
         }
     }
 
     #[test]
     fn fr_10_a_carried_character_becomes_what_it_is_uncut() {
         for bytes in strings(if cfg!(miri) { 1 } else { 3 }) {
-            let tail = cut(&bytes);
+            let tail = incomplete_suffix_len(&bytes);
             if tail == 0 {
                 continue;
             }
             for next in (0..=0xFF).step_by(if cfg!(miri) { 17 } else { 1 }) {
-                let mut carry = Carry::default();
-                carry.keep(&bytes[bytes.len() - tail..]);
+                let mut carry = IncompleteChar::default();
+                carry.set(&bytes[bytes.len() - tail..]);
                 let whole = [&bytes[bytes.len() - tail..], &[next]].concat();
-                match carry.mend(&[next]) {
-                    (1, Mend::Whole(bytes, len)) => {
+                match carry.complete(&[next]) {
+                    (1, Completion::Char(bytes, len)) => {
                         assert_eq!(bytes[..usize::from(len)], whole[..]);
                         assert!(core::str::from_utf8(&whole).is_ok());
                     }
-                    (1, Mend::Cut) => assert_eq!(cut(&whole), tail + 1),
-                    (0, Mend::Bad) => {
+                    (1, Completion::Incomplete) => {
+                        assert_eq!(incomplete_suffix_len(&whole), tail + 1)
+                    }
+                    (0, Completion::Invalid) => {
                         let mended = String::from_utf8_lossy(&whole);
                         let rest = String::from_utf8_lossy(&whole[tail..]);
                         assert_eq!(mended, alloc::format!("\u{FFFD}{rest}"));

@@ -9,10 +9,10 @@ use md5::{Digest, Md5};
 use sha1::Sha1;
 
 use crate::entropy::Entropy;
-use crate::error::KeyFault;
+use crate::error::KeyErrorKind;
 
 /// The quotient that a key stands for. Public for fuzz targets only.
-pub fn part(key: &[u8]) -> Result<u32, KeyFault> {
+pub fn key_part(key: &[u8]) -> Result<u32, KeyErrorKind> {
     let mut number = 0_u64;
     // All numbers on the way there, so that one past 32 bits is seen whatever comes of it.
     let mut numbers = 0;
@@ -30,17 +30,17 @@ pub fn part(key: &[u8]) -> Result<u32, KeyFault> {
         spaces += u32::from(*byte == b' ');
     }
     if spaces == 0 {
-        return Err(KeyFault::NoSpaces); // KEY-3
+        return Err(KeyErrorKind::NoSpaces); // KEY-3
     }
     if !digits {
-        return Err(KeyFault::NoDigits); // KEY-6
+        return Err(KeyErrorKind::NoDigits); // KEY-6
     }
     if numbers > u64::from(u32::MAX) {
-        return Err(KeyFault::TooBig); // KEY-5
+        return Err(KeyErrorKind::TooBig); // KEY-5
     }
     let number = number as u32;
     if number % spaces != 0 {
-        return Err(KeyFault::NotMultiple { number, spaces }); // KEY-4
+        return Err(KeyErrorKind::NotMultiple { number, spaces }); // KEY-4
     }
     Ok(number / spaces) // KEY-7
 }
@@ -55,16 +55,16 @@ pub(crate) fn answer(parts: [u32; 2], key3: [u8; 8]) -> [u8; 16] {
 
 /// A key to send, and the number that it stands for (KEY-9).
 pub(crate) fn make_key(entropy: &mut Entropy) -> (String, u32) {
-    let spaces = 1 + entropy.up_to(11);
-    let part = entropy.up_to(u32::MAX / spaces);
+    let spaces = 1 + entropy.uniform(11);
+    let part = entropy.uniform(u32::MAX / spaces);
     let mut key: Vec<u8> = alloc::format!("{}", u64::from(part) * u64::from(spaces)).into_bytes();
-    for _ in 0..1 + entropy.up_to(11) {
-        let at = entropy.up_to(key.len() as u32);
+    for _ in 0..1 + entropy.uniform(11) {
+        let at = entropy.uniform(key.len() as u32);
         key.insert(at as usize, noise(entropy));
     }
     for _ in 0..spaces {
         // KEY-10: a digit and a noise character are there, so the range 1..=len-1 is not empty.
-        let at = 1 + entropy.up_to(key.len() as u32 - 2);
+        let at = 1 + entropy.uniform(key.len() as u32 - 2);
         key.insert(at as usize, b' ');
     }
     (key.into_iter().map(char::from).collect(), part)
@@ -72,7 +72,7 @@ pub(crate) fn make_key(entropy: &mut Entropy) -> (String, u32) {
 
 /// 0x21 to 0x2F or 0x3A to 0x7E: neither a space nor a digit.
 fn noise(entropy: &mut Entropy) -> u8 {
-    match entropy.up_to(83) as u8 {
+    match entropy.uniform(83) as u8 {
         low @ 0..=14 => 0x21 + low,
         high => 0x3A + high - 15,
     }
@@ -144,46 +144,55 @@ mod tests {
 
     #[test]
     fn key_1_2_7_digits_in_order_divided_by_spaces() {
-        assert_eq!(part(b"4 @1  46546xW%0l 1 5"), Ok(829_309_203));
-        assert_eq!(part(b"12998 5 Y3 1  .P00"), Ok(259_970_620));
-        assert_eq!(part(b"0 0"), Ok(0));
-        assert_eq!(part(b"0000000000000000000012 "), Ok(12));
-        assert_eq!(part(b"4294967295 "), Ok(u32::MAX));
+        assert_eq!(key_part(b"4 @1  46546xW%0l 1 5"), Ok(829_309_203));
+        assert_eq!(key_part(b"12998 5 Y3 1  .P00"), Ok(259_970_620));
+        assert_eq!(key_part(b"0 0"), Ok(0));
+        assert_eq!(key_part(b"0000000000000000000012 "), Ok(12));
+        assert_eq!(key_part(b"4294967295 "), Ok(u32::MAX));
     }
 
     #[test]
     fn key_1_2_only_ascii_digits_and_only_0x20() {
-        assert_eq!(part("\u{661}2 ".as_bytes()), Ok(2));
-        assert_eq!(part("12\u{a0}\t ".as_bytes()), Ok(12));
-        assert_eq!(part(b"12\t"), Err(KeyFault::NoSpaces));
-        assert_eq!(part(b"1:/ "), Ok(1));
-        assert_eq!(part(b":/ "), Err(KeyFault::NoDigits));
+        assert_eq!(key_part("\u{661}2 ".as_bytes()), Ok(2));
+        assert_eq!(key_part("12\u{a0}\t ".as_bytes()), Ok(12));
+        assert_eq!(key_part(b"12\t"), Err(KeyErrorKind::NoSpaces));
+        assert_eq!(key_part(b"1:/ "), Ok(1));
+        assert_eq!(key_part(b":/ "), Err(KeyErrorKind::NoDigits));
     }
 
     #[test]
     fn key_3_4_5_6_refusals_of_the_drafts_and_of_peers() {
-        let not_multiple = |number, spaces| Err(KeyFault::NotMultiple { number, spaces });
+        let not_multiple = |number, spaces| Err(KeyErrorKind::NotMultiple { number, spaces });
         assert_eq!(
-            part(b"2 L785 8o% s9Sy9@V. 4<1P5"),
+            key_part(b"2 L785 8o% s9Sy9@V. 4<1P5"),
             not_multiple(2_785_899_415, 4)
         );
         assert_eq!(
-            part(b"4 @1   46546xW%0l 1 5"),
+            key_part(b"4 @1   46546xW%0l 1 5"),
             not_multiple(4_146_546_015, 6)
         );
-        assert_eq!(part(b"12998  5 Y3 1  .P00"), not_multiple(1_299_853_100, 6));
-        assert_eq!(part(b"12998 5 Y3 1.P00"), not_multiple(1_299_853_100, 3));
-        assert_eq!(part(b"4@146546xW%0l15"), Err(KeyFault::NoSpaces));
-        assert_eq!(part(b"abs @ew dsdsxWdd d s"), Err(KeyFault::NoDigits));
-        assert_eq!(part(b"nospaces"), Err(KeyFault::NoSpaces));
-        assert_eq!(part(b"8589934590!  !"), Err(KeyFault::TooBig));
-        assert_eq!(part(b"4294967296 "), Err(KeyFault::TooBig));
-        assert_eq!(part(&[b'9'; 8_000]), Err(KeyFault::NoSpaces));
         assert_eq!(
-            part(&[&[b'9'; 8_000][..], b" "].concat()),
-            Err(KeyFault::TooBig)
+            key_part(b"12998  5 Y3 1  .P00"),
+            not_multiple(1_299_853_100, 6)
         );
-        assert_eq!(part(b""), Err(KeyFault::NoSpaces));
+        assert_eq!(
+            key_part(b"12998 5 Y3 1.P00"),
+            not_multiple(1_299_853_100, 3)
+        );
+        assert_eq!(key_part(b"4@146546xW%0l15"), Err(KeyErrorKind::NoSpaces));
+        assert_eq!(
+            key_part(b"abs @ew dsdsxWdd d s"),
+            Err(KeyErrorKind::NoDigits)
+        );
+        assert_eq!(key_part(b"nospaces"), Err(KeyErrorKind::NoSpaces));
+        assert_eq!(key_part(b"8589934590!  !"), Err(KeyErrorKind::TooBig));
+        assert_eq!(key_part(b"4294967296 "), Err(KeyErrorKind::TooBig));
+        assert_eq!(key_part(&[b'9'; 8_000]), Err(KeyErrorKind::NoSpaces));
+        assert_eq!(
+            key_part(&[&[b'9'; 8_000][..], b" "].concat()),
+            Err(KeyErrorKind::TooBig)
+        );
+        assert_eq!(key_part(b""), Err(KeyErrorKind::NoSpaces));
     }
 
     #[test]
@@ -195,7 +204,7 @@ mod tests {
         let last = if cfg!(miri) { 5 } else { 255 };
         for seed in 0..=last {
             let (key, number) = make_key(&mut Entropy::new([seed; 32]));
-            assert_eq!(part(key.as_bytes()), Ok(number), "{key:?}");
+            assert_eq!(key_part(key.as_bytes()), Ok(number), "{key:?}");
             assert!(!key.starts_with(' ') && !key.ends_with(' '), "{key:?}");
             let count = |like: fn(&u8) -> bool| key.bytes().filter(like).count();
             let spaces = count(|b| *b == b' ');

@@ -1,12 +1,12 @@
 //! The fields that an opening turns on: their names, and where in a head they stand.
 
 use crate::config::Dialect;
-use crate::error::{HeaderFault, ProtocolError};
+use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::http::{Head, Header};
 
 /// The name of a field that an opening turns on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(super) enum HeaderName {
     Host,
     Origin,
     Upgrade,
@@ -29,7 +29,7 @@ pub(super) enum Name {
     Hixie75Protocol,
 }
 
-impl Name {
+impl HeaderName {
     const ALL: [Self; 19] = [
         Self::Host,
         Self::Origin,
@@ -77,33 +77,33 @@ impl Name {
     }
 
     /// The one that these bytes spell, in any case. Length and last letter leave one to compare.
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match (bytes.len(), bytes.last()?.to_ascii_lowercase()) {
-            (4, _) => Self::Host.if_spelt(bytes),
-            (6, _) => Self::Origin.if_spelt(bytes),
-            (7, _) => Self::Upgrade.if_spelt(bytes),
-            (10, _) => Self::Connection.if_spelt(bytes),
-            (14, _) => Self::ContentLength.if_spelt(bytes),
-            (16, _) => Self::Hixie75Origin.if_spelt(bytes),
-            (17, b'g') => Self::TransferEncoding.if_spelt(bytes),
-            (17, _) => Self::Key.if_spelt(bytes),
-            (18, b'1') => Self::Key1.if_spelt(bytes),
-            (18, b'2') => Self::Key2.if_spelt(bytes),
-            (18, b'l') => Self::Hixie75Protocol.if_spelt(bytes),
-            (18, _) => Self::Hixie75Location.if_spelt(bytes),
-            (19, _) => Self::Draft.if_spelt(bytes),
-            (20, b'n') => Self::HybiOrigin.if_spelt(bytes),
-            (20, _) => Self::Accept.if_spelt(bytes),
-            (21, _) => Self::Version.if_spelt(bytes),
-            (22, b'l') => Self::Protocol.if_spelt(bytes),
-            (22, _) => Self::Location.if_spelt(bytes),
-            (24, _) => Self::Extensions.if_spelt(bytes),
+            (4, _) => Self::Host.if_eq(bytes),
+            (6, _) => Self::Origin.if_eq(bytes),
+            (7, _) => Self::Upgrade.if_eq(bytes),
+            (10, _) => Self::Connection.if_eq(bytes),
+            (14, _) => Self::ContentLength.if_eq(bytes),
+            (16, _) => Self::Hixie75Origin.if_eq(bytes),
+            (17, b'g') => Self::TransferEncoding.if_eq(bytes),
+            (17, _) => Self::Key.if_eq(bytes),
+            (18, b'1') => Self::Key1.if_eq(bytes),
+            (18, b'2') => Self::Key2.if_eq(bytes),
+            (18, b'l') => Self::Hixie75Protocol.if_eq(bytes),
+            (18, _) => Self::Hixie75Location.if_eq(bytes),
+            (19, _) => Self::Draft.if_eq(bytes),
+            (20, b'n') => Self::HybiOrigin.if_eq(bytes),
+            (20, _) => Self::Accept.if_eq(bytes),
+            (21, _) => Self::Version.if_eq(bytes),
+            (22, b'l') => Self::Protocol.if_eq(bytes),
+            (22, _) => Self::Location.if_eq(bytes),
+            (24, _) => Self::Extensions.if_eq(bytes),
             _ => None,
         }
     }
 
     #[inline(always)]
-    fn if_spelt(self, bytes: &[u8]) -> Option<Self> {
+    fn if_eq(self, bytes: &[u8]) -> Option<Self> {
         let text = self.as_str().as_bytes();
         // Most write it as it is written here.
         (bytes == text || bytes.eq_ignore_ascii_case(text)).then_some(self)
@@ -124,22 +124,22 @@ impl Name {
 
 /// A whole head, and where in it the fields stand that an opening turns on.
 #[derive(Debug)]
-pub(super) struct Fields {
+pub(super) struct HeaderIndex {
     head: Head,
     /// The number of the first field of each name that is there.
-    first: [u32; Name::ALL.len()],
+    first: [u32; HeaderName::ALL.len()],
     present: u32,
     /// Those there more than once.
     repeated: u32,
 }
 
-impl Fields {
-    pub(super) fn of(head: Head) -> Self {
-        let mut first = [0; Name::ALL.len()];
+impl HeaderIndex {
+    pub(super) fn new(head: Head) -> Self {
+        let mut first = [0; HeaderName::ALL.len()];
         let mut present = 0;
         let mut repeated = 0;
         for (number, header) in head.headers().enumerate() {
-            let Some(name) = Name::of(header.name) else {
+            let Some(name) = HeaderName::from_bytes(header.name) else {
                 continue;
             };
             repeated |= present & name.bit();
@@ -163,13 +163,13 @@ impl Fields {
         &self.head
     }
 
-    pub(super) fn has(&self, name: Name) -> bool {
+    pub(super) fn has(&self, name: HeaderName) -> bool {
         self.present & name.bit() != 0
     }
 
     /// The first field of this name.
     #[inline]
-    pub(super) fn first(&self, name: Name) -> Option<Header<'_>> {
+    pub(super) fn first(&self, name: HeaderName) -> Option<Header<'_>> {
         if !self.has(name) {
             return None;
         }
@@ -178,7 +178,7 @@ impl Fields {
     }
 
     /// All fields of this name.
-    pub(super) fn all(&self, name: Name) -> impl Iterator<Item = Header<'_>> {
+    pub(super) fn all(&self, name: HeaderName) -> impl Iterator<Item = Header<'_>> {
         let first = match self.first.get(name as usize) {
             Some(number) if self.has(name) => *number as usize,
             _ => usize::MAX,
@@ -189,13 +189,16 @@ impl Fields {
         } else {
             1
         };
-        let is_it = move |header: &Header<'_>| Name::of(header.name) == Some(name);
-        self.head.from(first, most).filter(is_it)
+        let is_it = move |header: &Header<'_>| HeaderName::from_bytes(header.name) == Some(name);
+        self.head.headers_from(first, most).filter(is_it)
     }
 
     /// A field that may stand once (RQ-12).
     #[inline]
-    pub(super) fn single(&self, name: Name) -> Result<Option<Header<'_>>, ProtocolError> {
+    pub(super) fn at_most_one(
+        &self,
+        name: HeaderName,
+    ) -> Result<Option<Header<'_>>, ProtocolError> {
         if self.repeated & name.bit() != 0 {
             return Err(self.duplicate(name));
         }
@@ -203,29 +206,33 @@ impl Fields {
     }
 
     #[cold]
-    fn duplicate(&self, name: Name) -> ProtocolError {
+    fn duplicate(&self, name: HeaderName) -> ProtocolError {
         let second = self.all(name).nth(1);
-        self.at(name, second.map(|header| header.at), HeaderFault::Duplicate)
+        self.error_at(
+            name,
+            second.map(|header| header.at),
+            HeaderErrorKind::Duplicate,
+        )
     }
 
-    pub(super) fn wrong(
+    pub(super) fn error(
         &self,
-        name: Name,
+        name: HeaderName,
         header: &Header<'_>,
-        fault: HeaderFault,
+        kind: HeaderErrorKind,
     ) -> ProtocolError {
-        self.at(name, Some(header.at), fault)
+        self.error_at(name, Some(header.at), kind)
     }
 
-    pub(super) fn missing(&self, name: Name) -> ProtocolError {
-        self.at(name, None, HeaderFault::Missing)
+    pub(super) fn missing(&self, name: HeaderName) -> ProtocolError {
+        self.error_at(name, None, HeaderErrorKind::Missing)
     }
 
-    fn at(&self, name: Name, at: Option<u32>, fault: HeaderFault) -> ProtocolError {
-        ProtocolError::Header {
+    fn error_at(&self, name: HeaderName, at: Option<u32>, kind: HeaderErrorKind) -> ProtocolError {
+        ProtocolError::InvalidHeader {
             name: name.as_str(),
             at: at.unwrap_or(self.head.bytes().len() as u32),
-            fault,
+            kind,
         }
     }
 }
@@ -236,24 +243,30 @@ mod tests {
 
     #[test]
     fn rq_7_each_name_is_found_in_any_case_and_no_other_is() {
-        for (number, name) in Name::ALL.into_iter().enumerate() {
+        for (number, name) in HeaderName::ALL.into_iter().enumerate() {
             assert_eq!(name as usize, number);
             let text = name.as_str();
-            assert_eq!(Name::of(text.as_bytes()), Some(name));
-            assert_eq!(Name::of(text.to_ascii_uppercase().as_bytes()), Some(name));
-            assert_eq!(Name::of(text.to_ascii_lowercase().as_bytes()), Some(name));
+            assert_eq!(HeaderName::from_bytes(text.as_bytes()), Some(name));
+            assert_eq!(
+                HeaderName::from_bytes(text.to_ascii_uppercase().as_bytes()),
+                Some(name)
+            );
+            assert_eq!(
+                HeaderName::from_bytes(text.to_ascii_lowercase().as_bytes()),
+                Some(name)
+            );
             for at in 0..text.len() {
                 let mut other = text.as_bytes().to_vec();
                 other[at] = b'!';
-                assert_eq!(Name::of(&other), None, "{other:?}");
+                assert_eq!(HeaderName::from_bytes(&other), None, "{other:?}");
                 other.remove(at);
-                let shorter = Name::of(&other);
+                let shorter = HeaderName::from_bytes(&other);
                 assert!(matches!(
                     (name, shorter),
-                    (Name::Key1 | Name::Key2, Some(Name::Key)) | (_, None)
+                    (HeaderName::Key1 | HeaderName::Key2, Some(HeaderName::Key)) | (_, None)
                 ));
             }
         }
-        assert_eq!(Name::of(b""), None);
+        assert_eq!(HeaderName::from_bytes(b""), None);
     }
 }

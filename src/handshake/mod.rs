@@ -8,42 +8,42 @@ mod reply;
 mod request;
 mod response;
 
-pub use client::Target;
+pub use client::ClientRequest;
 pub(crate) use reply::{Reply, check_reply};
 pub use request::Request;
-pub use response::{Accept, Response, Upgrade};
-pub(crate) use response::{accept, refusal, respond};
+pub use response::{AcceptOptions, Response, UpgradeResponse};
+pub(crate) use response::{accept, error_response, respond};
 
 use core::net::Ipv6Addr;
 
 use crate::config::Dialect;
-use crate::error::{HeaderFault, ProtocolError};
+use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::http::{Header, is_token, trim, visible_len};
 
-use headers::{Fields, Name};
+use headers::{HeaderIndex, HeaderName};
 
 /// The fields with which a reply of Hixie-75 and Hixie-76 repeats the request's.
-struct Echoed {
-    origin: Name,
-    location: Name,
+struct EchoedHeaders {
+    origin: HeaderName,
+    location: HeaderName,
 }
 
-fn echoed(dialect: Dialect) -> Option<Echoed> {
+fn echoed_headers(dialect: Dialect) -> Option<EchoedHeaders> {
     match dialect {
-        Dialect::Hixie75 => Some(Echoed {
-            origin: Name::Hixie75Origin,
-            location: Name::Hixie75Location,
+        Dialect::Hixie75 => Some(EchoedHeaders {
+            origin: HeaderName::Hixie75Origin,
+            location: HeaderName::Hixie75Location,
         }),
-        Dialect::Hixie76 => Some(Echoed {
-            origin: Name::HybiOrigin,
-            location: Name::Location,
+        Dialect::Hixie76 => Some(EchoedHeaders {
+            origin: HeaderName::HybiOrigin,
+            location: HeaderName::Location,
         }),
         Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => None,
     }
 }
 
 /// How a reply begins; browsers compare these bytes (H75-2, H76-5, H76-6).
-fn reply_lines(dialect: Dialect) -> &'static str {
+fn reply_prefix(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Hixie75 => {
             "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
@@ -64,7 +64,7 @@ fn reply_lines(dialect: Dialect) -> &'static str {
 }
 
 /// The members of a comma list.
-fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn list_members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|byte| *byte == b',')
         .map(<[u8]>::trim_ascii)
         .filter(|member| !member.is_empty())
@@ -72,11 +72,11 @@ fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// RQ-16: host or host:port, an IPv6 address in brackets.
 fn is_authority(value: &[u8]) -> bool {
-    wrong_in_authority(value).is_none()
+    invalid_authority_at(value).is_none()
 }
 
 /// Where an authority goes wrong.
-fn wrong_in_authority(value: &[u8]) -> Option<usize> {
+fn invalid_authority_at(value: &[u8]) -> Option<usize> {
     let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
     let in_address = |b: &u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
     let host = match value {
@@ -119,7 +119,7 @@ fn is_visible(value: &[u8]) -> bool {
 }
 
 /// One string in Hixie-75 and Hixie-76 (H75-9, H76-14), a list of tokens later (HY-4).
-fn is_protocol(dialect: Dialect, value: &[u8]) -> bool {
+fn is_protocol_value(dialect: Dialect, value: &[u8]) -> bool {
     if dialect.is_hixie() {
         return !value.is_empty() && value.iter().all(|byte| matches!(byte, 0x20..=0x7E));
     }
@@ -129,7 +129,7 @@ fn is_protocol(dialect: Dialect, value: &[u8]) -> bool {
 
 /// RFC 6455, 9.1: `name; parameter; parameter=value, name`, all of them tokens, a value perhaps in
 /// quotes.
-fn is_extensions(value: &[u8]) -> bool {
+fn is_extension_list(value: &[u8]) -> bool {
     let is_token = |part: &[u8]| !part.is_empty() && part.iter().copied().all(is_token);
     let is_value = |part: &[u8]| {
         let quoted = part
@@ -153,13 +153,13 @@ fn is_extensions(value: &[u8]) -> bool {
 }
 
 /// RQ-15, and RFC 6455, 4.1: `Connection` is a list in which `Upgrade` is one member, in any case.
-fn connection(fields: &Fields, otherwise: HeaderFault) -> Result<(), ProtocolError> {
-    let name = Name::Connection;
+fn check_connection(fields: &HeaderIndex, otherwise: HeaderErrorKind) -> Result<(), ProtocolError> {
+    let name = HeaderName::Connection;
     let first = fields.first(name).ok_or_else(|| fields.missing(name))?;
     let is_upgrade = |member: &[u8]| member.eq_ignore_ascii_case(b"upgrade");
-    let upgrades = |header: Header<'_>| members(header.value).any(is_upgrade);
+    let upgrades = |header: Header<'_>| list_members(header.value).any(is_upgrade);
     if fields.all(name).any(upgrades) {
         return Ok(());
     }
-    Err(fields.wrong(name, &first, otherwise))
+    Err(fields.error(name, &first, otherwise))
 }

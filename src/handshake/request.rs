@@ -3,10 +3,10 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::headers::{Fields, Name};
-use super::{connection, is_authority, is_extensions, is_protocol, is_visible};
+use super::headers::{HeaderIndex, HeaderName};
+use super::{check_connection, is_authority, is_extension_list, is_protocol_value, is_visible};
 use crate::config::{Config, Dialect};
-use crate::error::{HeaderFault, ProtocolError};
+use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge;
 use crate::http::{Head, Header};
 
@@ -15,19 +15,19 @@ use crate::http::{Head, Header};
 /// Owned, and cheap to clone: keep it as long as you like, on any thread, and answer the
 /// connection that it came from when you are ready.
 #[derive(Clone)]
-pub struct Request(Arc<Checked>);
+pub struct Request(Arc<CheckedRequest>);
 
-struct Checked {
-    fields: Fields,
-    opening: Option<Opening>,
+struct CheckedRequest {
+    headers: HeaderIndex,
+    upgrade: Option<UpgradeRequest>,
 }
 
 /// What makes a request one for a WebSocket.
 #[derive(Clone, Copy)]
-struct Opening {
+struct UpgradeRequest {
     dialect: Dialect,
     /// The numbers of both keys; zero but for Hixie-76, which has them.
-    parts: [u32; 2],
+    key_parts: [u32; 2],
 }
 
 impl Request {
@@ -74,17 +74,22 @@ impl Request {
     }
 
     pub(crate) fn check(head: Head) -> Result<Self, ProtocolError> {
-        let fields = Fields::of(head);
-        let opening = opening(&fields)?;
-        Ok(Self(Arc::new(Checked { fields, opening })))
+        let fields = HeaderIndex::new(head);
+        let opening = check_upgrade(&fields)?;
+        Ok(Self(Arc::new(CheckedRequest {
+            headers: fields,
+            upgrade: opening,
+        })))
     }
 
     /// Whether a server with this configuration answers such a request at all.
-    pub(crate) fn admit(&self, config: &Config) -> Result<(), ProtocolError> {
+    pub(crate) fn check_enabled(&self, config: &Config) -> Result<(), ProtocolError> {
         match self.dialect() {
-            None if !config.plain_http || self.lost_upgrade() => Err(ProtocolError::NotWebSocket),
+            None if !config.plain_http || self.has_handshake_header() => {
+                Err(ProtocolError::NotWebSocket)
+            }
             Some(dialect) if !config.dialects.contains(dialect) => {
-                Err(ProtocolError::DialectOff(dialect))
+                Err(ProtocolError::DialectNotEnabled(dialect))
             }
             _ => Ok(()),
         }
@@ -92,58 +97,58 @@ impl Request {
 
     /// The value of `Host`, as it goes into the reply.
     pub(crate) fn host_bytes(&self) -> &[u8] {
-        self.value(Name::Host).unwrap_or_default()
+        self.value(HeaderName::Host).unwrap_or_default()
     }
 
     /// Hixie: the value of `Origin`, as it goes into the reply.
     pub(crate) fn origin_bytes(&self) -> &[u8] {
-        self.value(Name::Origin).unwrap_or_default()
+        self.value(HeaderName::Origin).unwrap_or_default()
     }
 
     pub(crate) fn resource_bytes(&self) -> &[u8] {
-        self.0.fields.head().target_bytes()
+        self.0.headers.head().target_bytes()
     }
 
     /// Whether it would be for a WebSocket, but that a field got lost on the way.
-    fn lost_upgrade(&self) -> bool {
+    fn has_handshake_header(&self) -> bool {
         let asks = [
-            Name::Key,
-            Name::Key1,
-            Name::Key2,
-            Name::Version,
-            Name::Draft,
+            HeaderName::Key,
+            HeaderName::Key1,
+            HeaderName::Key2,
+            HeaderName::Version,
+            HeaderName::Draft,
         ];
-        asks.into_iter().any(|name| self.0.fields.has(name))
+        asks.into_iter().any(|name| self.0.headers.has(name))
     }
 
     /// From HyBi-7 on: the key.
     pub(crate) fn key(&self) -> &[u8] {
-        self.value(Name::Key).unwrap_or_default()
+        self.value(HeaderName::Key).unwrap_or_default()
     }
 
     /// Hixie-76: the numbers of both keys.
-    pub(crate) fn parts(&self) -> [u32; 2] {
-        self.0.opening.map_or([0; 2], |opening| opening.parts)
+    pub(crate) fn key_parts(&self) -> [u32; 2] {
+        self.0.upgrade.map_or([0; 2], |opening| opening.key_parts)
     }
 
     /// The dialect that the client asks for; `None` for a plain HTTP request, with
     /// [`plain_http`](crate::Config::plain_http).
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
-        self.0.opening.map(|opening| opening.dialect)
+        self.0.upgrade.map(|opening| opening.dialect)
     }
 
     /// The target of the request line, path and query, byte for byte: it begins with `/`, and
     /// holds visible ASCII only.
     #[must_use]
     pub fn resource(&self) -> &str {
-        self.0.fields.head().target()
+        self.0.headers.head().target()
     }
 
     /// The value of `Host`: `host` or `host:port`.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.visible(Name::Host).unwrap_or_default()
+        self.visible(HeaderName::Host).unwrap_or_default()
     }
 
     /// The value of `Origin`, or of `Sec-WebSocket-Origin` in HyBi-7 and HyBi-8 (HY-3), visible
@@ -154,8 +159,8 @@ impl Request {
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         let hybi = matches!(self.dialect(), Some(Dialect::HyBi7 | Dialect::HyBi8));
-        let drafted = hybi.then(|| self.visible(Name::HybiOrigin)).flatten();
-        drafted.or_else(|| self.visible(Name::Origin))
+        let drafted = hybi.then(|| self.visible(HeaderName::HybiOrigin)).flatten();
+        drafted.or_else(|| self.visible(HeaderName::Origin))
     }
 
     /// Whether [`origin`](Self::origin) is one of `allowed`, in any case (H76-12).
@@ -187,8 +192,8 @@ impl Request {
     /// The values of the subprotocol field as they came, white space round them aside.
     pub(crate) fn protocol_values(&self) -> impl Iterator<Item = &[u8]> {
         let dialect = self.dialect();
-        let name = dialect.map_or(Name::Protocol, Name::protocol);
-        let fields = self.0.fields.all(name);
+        let name = dialect.map_or(HeaderName::Protocol, HeaderName::protocol);
+        let fields = self.0.headers.all(name);
         fields.filter_map(move |header| dialect.map(|_| header.trimmed()))
     }
 
@@ -201,19 +206,19 @@ impl Request {
     /// The first field with this name, in any case, without the white space round its value.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        Some(self.0.fields.head().header(name)?.trimmed())
+        Some(self.0.headers.head().header(name)?.trimmed())
     }
 
     /// All fields in their order, names as they came, values without the white space round them.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        name_value(self.0.fields.head())
+        name_value(self.0.headers.head())
     }
 
-    fn value(&self, name: Name) -> Option<&[u8]> {
-        Some(self.0.fields.first(name)?.trimmed())
+    fn value(&self, name: HeaderName) -> Option<&[u8]> {
+        Some(self.0.headers.first(name)?.trimmed())
     }
 
-    fn visible(&self, name: Name) -> Option<&str> {
+    fn visible(&self, name: HeaderName) -> Option<&str> {
         core::str::from_utf8(self.value(name)?).ok()
     }
 }
@@ -239,116 +244,139 @@ pub(super) fn name_value(head: &Head) -> impl Iterator<Item = (&str, &[u8])> {
 
 /// Which dialect a request is in, and all that has to hold before anything is written (H76-2).
 /// `None` for plain HTTP.
-fn opening(fields: &Fields) -> Result<Option<Opening>, ProtocolError> {
-    if let Some(header) = fields.first(Name::TransferEncoding) {
-        return Err(fields.wrong(Name::TransferEncoding, &header, HeaderFault::Invalid)); // RQ-18
+fn check_upgrade(fields: &HeaderIndex) -> Result<Option<UpgradeRequest>, ProtocolError> {
+    if let Some(header) = fields.first(HeaderName::TransferEncoding) {
+        return Err(fields.error(
+            HeaderName::TransferEncoding,
+            &header,
+            HeaderErrorKind::Invalid,
+        )); // RQ-18
     }
-    required(fields, Name::Host, is_authority)?; // RQ-16
-    let Some(upgrade) = fields.single(Name::Upgrade)? else {
-        optional(fields, Name::Origin, is_visible)?;
-        body_of(fields, b"0")?;
+    required(fields, HeaderName::Host, is_authority)?; // RQ-16
+    let Some(upgrade) = fields.at_most_one(HeaderName::Upgrade)? else {
+        optional(fields, HeaderName::Origin, is_visible)?;
+        check_content_length(fields, b"0")?;
         return Ok(None);
     };
     if !upgrade.trimmed().eq_ignore_ascii_case(b"WebSocket") {
-        return Err(fields.wrong(Name::Upgrade, &upgrade, HeaderFault::Invalid)); // RQ-14
+        return Err(fields.error(HeaderName::Upgrade, &upgrade, HeaderErrorKind::Invalid)); // RQ-14
     }
-    connection(fields, HeaderFault::Invalid)?;
-    let dialect = dialect(fields)?;
+    check_connection(fields, HeaderErrorKind::Invalid)?;
+    let dialect = select_dialect(fields)?;
     if dialect.is_hixie() {
-        required(fields, Name::Origin, is_visible)?; // H75-4, H76-11
+        required(fields, HeaderName::Origin, is_visible)?; // H75-4, H76-11
     } else {
-        optional(fields, Name::Origin, is_visible)?;
-        optional(fields, Name::HybiOrigin, is_visible)?;
+        optional(fields, HeaderName::Origin, is_visible)?;
+        optional(fields, HeaderName::HybiOrigin, is_visible)?;
     }
-    protocol(fields, dialect)?;
+    check_protocol(fields, dialect)?;
     let parts = match dialect {
         Dialect::Hixie75 => [0; 2],
         Dialect::Hixie76 => {
-            body_of(fields, b"8")?;
-            [part(fields, Name::Key1)?, part(fields, Name::Key2)?]
+            check_content_length(fields, b"8")?;
+            [
+                check_key(fields, HeaderName::Key1)?,
+                check_key(fields, HeaderName::Key2)?,
+            ]
         }
         Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
-            body_of(fields, b"0")?;
-            required(fields, Name::Key, challenge::is_key)?; // HY-2
-            extensions(fields)?;
+            check_content_length(fields, b"0")?;
+            required(fields, HeaderName::Key, challenge::is_key)?; // HY-2
+            check_extensions(fields)?;
             [0; 2]
         }
     };
-    Ok(Some(Opening { dialect, parts }))
+    Ok(Some(UpgradeRequest {
+        dialect,
+        key_parts: parts,
+    }))
 }
 
-fn required(fields: &Fields, name: Name, is_valid: fn(&[u8]) -> bool) -> Result<(), ProtocolError> {
-    match fields.single(name)? {
+fn required(
+    fields: &HeaderIndex,
+    name: HeaderName,
+    is_valid: fn(&[u8]) -> bool,
+) -> Result<(), ProtocolError> {
+    match fields.at_most_one(name)? {
         Some(header) if is_valid(header.trimmed()) => Ok(()),
-        Some(header) => Err(fields.wrong(name, &header, HeaderFault::Invalid)),
+        Some(header) => Err(fields.error(name, &header, HeaderErrorKind::Invalid)),
         None => Err(fields.missing(name)),
     }
 }
 
-fn optional(fields: &Fields, name: Name, is_valid: fn(&[u8]) -> bool) -> Result<(), ProtocolError> {
-    match fields.single(name)? {
+fn optional(
+    fields: &HeaderIndex,
+    name: HeaderName,
+    is_valid: fn(&[u8]) -> bool,
+) -> Result<(), ProtocolError> {
+    match fields.at_most_one(name)? {
         Some(header) if !is_valid(header.trimmed()) => {
-            Err(fields.wrong(name, &header, HeaderFault::Invalid))
+            Err(fields.error(name, &header, HeaderErrorKind::Invalid))
         }
         _ => Ok(()),
     }
 }
 
-fn protocol(fields: &Fields, dialect: Dialect) -> Result<(), ProtocolError> {
-    let name = Name::protocol(dialect);
-    let is_wrong = |header: &Header<'_>| !is_protocol(dialect, header.trimmed());
+fn check_protocol(fields: &HeaderIndex, dialect: Dialect) -> Result<(), ProtocolError> {
+    let name = HeaderName::protocol(dialect);
+    let is_wrong = |header: &Header<'_>| !is_protocol_value(dialect, header.trimmed());
     match fields.all(name).find(is_wrong) {
-        Some(header) => Err(fields.wrong(name, &header, HeaderFault::Invalid)),
+        Some(header) => Err(fields.error(name, &header, HeaderErrorKind::Invalid)),
         None => Ok(()),
     }
 }
 
 /// Declined all of them, but in their own grammar.
-fn extensions(fields: &Fields) -> Result<(), ProtocolError> {
-    let is_wrong = |header: &Header<'_>| !is_extensions(header.trimmed());
-    match fields.all(Name::Extensions).find(is_wrong) {
-        Some(header) => Err(fields.wrong(Name::Extensions, &header, HeaderFault::Invalid)),
+fn check_extensions(fields: &HeaderIndex) -> Result<(), ProtocolError> {
+    let is_wrong = |header: &Header<'_>| !is_extension_list(header.trimmed());
+    match fields.all(HeaderName::Extensions).find(is_wrong) {
+        Some(header) => {
+            Err(fields.error(HeaderName::Extensions, &header, HeaderErrorKind::Invalid))
+        }
         None => Ok(()),
     }
 }
 
 /// Section 2 of the rules: the first that fits.
-fn dialect(fields: &Fields) -> Result<Dialect, ProtocolError> {
-    if let Some(version) = fields.single(Name::Version)? {
-        return Dialect::of_version(version.trimmed()) // HY-1
-            .ok_or_else(|| fields.wrong(Name::Version, &version, HeaderFault::Invalid)); // HY-9
+fn select_dialect(fields: &HeaderIndex) -> Result<Dialect, ProtocolError> {
+    if let Some(version) = fields.at_most_one(HeaderName::Version)? {
+        return Dialect::from_version(version.trimmed()) // HY-1
+            .ok_or_else(|| fields.error(HeaderName::Version, &version, HeaderErrorKind::Invalid)); // HY-9
     }
-    if fields.single(Name::Key)?.is_some() {
-        return Err(fields.missing(Name::Version));
+    if fields.at_most_one(HeaderName::Key)?.is_some() {
+        return Err(fields.missing(HeaderName::Version));
     }
-    let draft = fields.single(Name::Draft)?;
+    let draft = fields.at_most_one(HeaderName::Draft)?;
     if let Some(draft) = draft.filter(|draft| draft.trimmed() != b"0") {
-        return Err(fields.wrong(Name::Draft, &draft, HeaderFault::Invalid));
+        return Err(fields.error(HeaderName::Draft, &draft, HeaderErrorKind::Invalid));
     }
-    match (fields.single(Name::Key1)?, fields.single(Name::Key2)?) {
+    match (
+        fields.at_most_one(HeaderName::Key1)?,
+        fields.at_most_one(HeaderName::Key2)?,
+    ) {
         (Some(_), Some(_)) => Ok(Dialect::Hixie76),
-        (None, Some(_)) => Err(fields.missing(Name::Key1)),
-        (Some(_), None) => Err(fields.missing(Name::Key2)),
-        (None, None) if draft.is_some() => Err(fields.missing(Name::Key1)),
+        (None, Some(_)) => Err(fields.missing(HeaderName::Key1)),
+        (Some(_), None) => Err(fields.missing(HeaderName::Key2)),
+        (None, None) if draft.is_some() => Err(fields.missing(HeaderName::Key1)),
         (None, None) => Ok(Dialect::Hixie75),
     }
 }
 
 /// RQ-18: some real clients announce the 8 bytes behind a Hixie-76 head; other requests have no
 /// body, but for Hixie-75, which doesn't look.
-fn body_of(fields: &Fields, bytes: &[u8]) -> Result<(), ProtocolError> {
-    match fields.single(Name::ContentLength)? {
+fn check_content_length(fields: &HeaderIndex, bytes: &[u8]) -> Result<(), ProtocolError> {
+    match fields.at_most_one(HeaderName::ContentLength)? {
         Some(length) if length.trimmed() != bytes => {
-            Err(fields.wrong(Name::ContentLength, &length, HeaderFault::Invalid))
+            Err(fields.error(HeaderName::ContentLength, &length, HeaderErrorKind::Invalid))
         }
         _ => Ok(()),
     }
 }
 
-fn part(fields: &Fields, name: Name) -> Result<u32, ProtocolError> {
+fn check_key(fields: &HeaderIndex, name: HeaderName) -> Result<u32, ProtocolError> {
     let key = fields.first(name).ok_or_else(|| fields.missing(name))?;
-    challenge::part(key.value).map_err(|fault| {
+    challenge::key_part(key.value).map_err(|kind| {
         let name = name.as_str();
-        ProtocolError::Key { name, fault }
+        ProtocolError::InvalidKeyNumber { name, kind }
     })
 }

@@ -3,33 +3,33 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::headers::Name;
-use super::{Request, echoed, is_authority, reply_lines};
+use super::headers::HeaderName;
+use super::{Request, echoed_headers, is_authority, reply_prefix};
 use crate::config::{Config, Dialects};
 use crate::error::{ProtocolError, Refused};
 use crate::handshake::challenge;
 use crate::http::{is_control, is_token};
 
 /// A field that a caller adds.
-type Field<'a> = (&'a str, &'a str);
+type HeaderPair<'a> = (&'a str, &'a str);
 
 /// How a request is to be accepted.
 ///
 /// ```
-/// use hybi::Accept;
-/// let accept = Accept::new()
+/// use hybi::AcceptOptions;
+/// let accept = AcceptOptions::new()
 ///     .protocol("sample")
 ///     .headers(&[("Set-Cookie", "seen=1; HttpOnly")]);
 /// # let _ = accept;
 /// ```
 #[derive(Clone, Copy, Default)]
-pub struct Accept<'a> {
+pub struct AcceptOptions<'a> {
     protocol: Option<&'a str>,
     authority: Option<&'a str>,
-    headers: &'a [Field<'a>],
+    headers: &'a [HeaderPair<'a>],
 }
 
-impl<'a> Accept<'a> {
+impl<'a> AcceptOptions<'a> {
     /// As the client asked, with no subprotocol.
     ///
     /// But a client of Hixie-75 or Hixie-76 that asked for a subprotocol refuses a reply without it,
@@ -45,7 +45,7 @@ impl<'a> Accept<'a> {
     }
 
     /// The subprotocol to speak, one of [`Request::protocols`]; `accept` refuses any other with
-    /// [`Refused::NotOffered`].
+    /// [`Refused::ProtocolNotOffered`].
     #[must_use]
     pub const fn protocol(self, name: &'a str) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl<'a> Accept<'a> {
     }
 }
 
-/// Any other answer to a request than [`Accept`]: a status, fields, a body. The connection ends
+/// Any other answer to a request than [`AcceptOptions`]: a status, fields, a body. The connection ends
 /// with it.
 ///
 /// ```
@@ -84,7 +84,7 @@ impl<'a> Accept<'a> {
 #[derive(Clone, Copy)]
 pub struct Response<'a> {
     status: u16,
-    headers: &'a [Field<'a>],
+    headers: &'a [HeaderPair<'a>],
     body: Option<&'a [u8]>,
 }
 
@@ -123,9 +123,9 @@ impl<'a> Response<'a> {
 /// The head of the reply to a request that an HTTP library has read, for it to write; see
 /// [`Connection::upgrade`](crate::Connection::upgrade).
 #[derive(Clone)]
-pub struct Upgrade(Vec<u8>);
+pub struct UpgradeResponse(Vec<u8>);
 
-impl Upgrade {
+impl UpgradeResponse {
     pub(crate) fn new(head: Vec<u8>) -> Self {
         Self(head)
     }
@@ -163,7 +163,7 @@ impl Upgrade {
 }
 
 /// Never shows the fields added: there may be cookies among them.
-impl fmt::Debug for Accept<'_> {
+impl fmt::Debug for AcceptOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accept")
             .field("protocol", &self.protocol)
@@ -185,24 +185,24 @@ impl fmt::Debug for Response<'_> {
 }
 
 /// Never shows the fields.
-impl fmt::Debug for Upgrade {
+impl fmt::Debug for UpgradeResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Upgrade({} bytes)", self.0.len())
     }
 }
 
 /// Room for a reply as most are, and for the 16 bytes behind it.
-const USUAL: usize = 384;
+const TYPICAL_HEAD: usize = 384;
 
 /// The head that accepts a request.
 pub(crate) fn accept(
     config: &Config,
     request: &Request,
-    accept: &Accept<'_>,
+    accept: &AcceptOptions<'_>,
 ) -> Result<Vec<u8>, Refused> {
     let dialect = request.dialect().ok_or(Refused::NoRequest)?;
     let authority = match accept.authority.map(str::as_bytes) {
-        Some(authority) if !is_authority(authority) => return Err(Refused::BadHeader),
+        Some(authority) if !is_authority(authority) => return Err(Refused::InvalidHeader),
         Some(authority) => authority,
         None => request.host_bytes(),
     };
@@ -212,34 +212,34 @@ pub(crate) fn accept(
             front.is_some_and(|front| front.eq_ignore_ascii_case(prefix.as_bytes()))
         };
         // H76-16: a length in a 101 breaks clients and proxies.
-        starts("Sec-WebSocket-") || starts("WebSocket-") || is_framing(name)
+        starts("Sec-WebSocket-") || starts("WebSocket-") || is_connection_or_framing(name)
     };
-    check_fields(accept.headers, ours)?;
+    check_headers(accept.headers, ours)?;
 
-    let mut head = Vec::with_capacity(USUAL);
-    head.extend_from_slice(reply_lines(dialect).as_bytes());
+    let mut head = Vec::with_capacity(TYPICAL_HEAD);
+    head.extend_from_slice(reply_prefix(dialect).as_bytes());
     // H76-9: one space after each colon, never more.
-    match echoed(dialect) {
+    match echoed_headers(dialect) {
         Some(echoed) => {
-            push(&mut head, echoed.origin.as_str(), &[request.origin_bytes()]); // H76-10
-            let scheme: &[u8] = if config.secure { b"wss://" } else { b"ws://" }; // H76-7
+            push_header(&mut head, echoed.origin.as_str(), &[request.origin_bytes()]); // H76-10
+            let scheme: &[u8] = if config.tls { b"wss://" } else { b"ws://" }; // H76-7
             let location = [scheme, authority, request.resource_bytes()];
-            push(&mut head, echoed.location.as_str(), &location); // H76-8
+            push_header(&mut head, echoed.location.as_str(), &location); // H76-8
         }
         None => {
             let value = challenge::accept_value(request.key());
-            push(&mut head, Name::Accept.as_str(), &[value.as_bytes()]);
+            push_header(&mut head, HeaderName::Accept.as_str(), &[value.as_bytes()]);
         }
     }
-    let protocol = Name::protocol(dialect);
+    let protocol = HeaderName::protocol(dialect);
     match accept.protocol {
         Some(name) => {
             let whole = request.protocol_lines().filter(|_| dialect.is_hixie());
             let mut offered = request.protocols().chain(whole);
             if !offered.any(|one| one == name) {
-                return Err(Refused::NotOffered);
+                return Err(Refused::ProtocolNotOffered);
             }
-            push(&mut head, protocol.as_str(), &[name.as_bytes()]);
+            push_header(&mut head, protocol.as_str(), &[name.as_bytes()]);
         }
         None if dialect.is_hixie() => {
             // RQ-12: in one field, however many there were.
@@ -258,7 +258,7 @@ pub(crate) fn accept(
         None => {}
     }
     for (name, value) in accept.headers {
-        push(&mut head, name, &[value.as_bytes()]);
+        push_header(&mut head, name, &[value.as_bytes()]);
     }
     head.extend_from_slice(b"\r\n"); // H76-17
     Ok(head)
@@ -267,15 +267,15 @@ pub(crate) fn accept(
 /// A whole response.
 pub(crate) fn respond(response: &Response<'_>) -> Result<Vec<u8>, Refused> {
     if !(200..=599).contains(&response.status) {
-        return Err(Refused::BadStatus(response.status));
+        return Err(Refused::InvalidStatus(response.status));
     }
-    check_fields(response.headers, is_framing)?;
-    Ok(render(response))
+    check_headers(response.headers, is_connection_or_framing)?;
+    Ok(render_response(response))
 }
 
 /// The response that a bad request gets from the machine itself (PX-3): nothing of the request is
 /// in it.
-pub(crate) fn refusal(error: &ProtocolError, spoken: Dialects) -> Option<Vec<u8>> {
+pub(crate) fn error_response(error: &ProtocolError, spoken: Dialects) -> Option<Vec<u8>> {
     let status = error.status()?;
     let versions: Vec<&str> = spoken
         .newest_first()
@@ -283,19 +283,19 @@ pub(crate) fn refusal(error: &ProtocolError, spoken: Dialects) -> Option<Vec<u8>
         .collect();
     let versions = versions.join(", ");
     let upgrade = [
-        (Name::Upgrade.as_str(), "websocket"),
-        (Name::Version.as_str(), versions.as_str()),
+        (HeaderName::Upgrade.as_str(), "websocket"),
+        (HeaderName::Version.as_str(), versions.as_str()),
     ];
-    let headers: &[Field<'_>] = match status {
+    let headers: &[HeaderPair<'_>] = match status {
         405 => &[("Allow", "GET")],
         426 if versions.is_empty() => upgrade.get(..1).unwrap_or_default(),
         426 => &upgrade, // HY-9
         _ => &[],
     };
-    Some(render(&Response::new(status).headers(headers)))
+    Some(render_response(&Response::new(status).headers(headers)))
 }
 
-fn render(response: &Response<'_>) -> Vec<u8> {
+fn render_response(response: &Response<'_>) -> Vec<u8> {
     let (status, reason) = (response.status, reason(response.status));
     let named = alloc::format!("{status} {reason}\n");
     let bodiless = matches!(status, 204 | 304);
@@ -305,19 +305,19 @@ fn render(response: &Response<'_>) -> Vec<u8> {
         None => named.as_bytes(),
     };
     let mut bytes = alloc::format!("HTTP/1.1 {status} {reason}\r\n").into_bytes();
-    push(&mut bytes, Name::Connection.as_str(), &[b"close"]);
+    push_header(&mut bytes, HeaderName::Connection.as_str(), &[b"close"]);
     for (name, value) in response.headers {
-        push(&mut bytes, name, &[value.as_bytes()]);
+        push_header(&mut bytes, name, &[value.as_bytes()]);
     }
     if !bodiless {
-        let typed = |(name, _): &Field<'_>| name.eq_ignore_ascii_case("Content-Type");
+        let typed = |(name, _): &HeaderPair<'_>| name.eq_ignore_ascii_case("Content-Type");
         if !response.headers.iter().any(typed) {
-            push(&mut bytes, "Content-Type", &[b"text/plain"]);
+            push_header(&mut bytes, "Content-Type", &[b"text/plain"]);
         }
         let length = alloc::format!("{}", body.len());
-        push(
+        push_header(
             &mut bytes,
-            Name::ContentLength.as_str(),
+            HeaderName::ContentLength.as_str(),
             &[length.as_bytes()],
         );
     }
@@ -326,7 +326,7 @@ fn render(response: &Response<'_>) -> Vec<u8> {
     bytes
 }
 
-fn push(head: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
+fn push_header(head: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
     head.extend_from_slice(name.as_bytes());
     head.extend_from_slice(b": ");
     for part in value {
@@ -336,28 +336,28 @@ fn push(head: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
 }
 
 /// Whether a field decides where a message ends, or what becomes of the connection.
-pub(super) fn is_framing(name: &str) -> bool {
-    use Name::{Connection, ContentLength, TransferEncoding, Upgrade};
+pub(super) fn is_connection_or_framing(name: &str) -> bool {
+    use HeaderName::{Connection, ContentLength, TransferEncoding, Upgrade};
     matches!(
-        Name::of(name.as_bytes()),
+        HeaderName::from_bytes(name.as_bytes()),
         Some(Connection | Upgrade | ContentLength | TransferEncoding)
     )
 }
 
 /// Nothing that a caller passes can break a line, or take the place of what the crate writes.
-pub(super) fn check_fields(
-    fields: &[Field<'_>],
+pub(super) fn check_headers(
+    fields: &[HeaderPair<'_>],
     ours: impl Fn(&str) -> bool,
 ) -> Result<(), Refused> {
     for (name, value) in fields {
-        if !is_field(name, value) || ours(name) {
-            return Err(Refused::BadHeader);
+        if !is_valid_header(name, value) || ours(name) {
+            return Err(Refused::InvalidHeader);
         }
     }
     Ok(())
 }
 
-fn is_field(name: &str, value: &str) -> bool {
+fn is_valid_header(name: &str, value: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_token) && !value.bytes().any(is_control)
 }
 

@@ -7,10 +7,10 @@ use core::ops::Range;
 use memchr::memchr;
 
 use crate::config::Config;
-use crate::error::{LineFault, ProtocolError};
+use crate::error::{LineErrorKind, ProtocolError};
 use crate::work;
 
-use super::line::{self, fault, trim};
+use super::line::{self, invalid_line, trim};
 
 /// The limits of a head (RQ-19).
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +30,8 @@ impl Limits {
 
     pub(crate) fn of(config: &Config) -> Self {
         Self {
-            head: config.max_head,
-            line: config.max_line,
+            head: config.max_head_len,
+            line: config.max_header_line_len,
             headers: config.max_headers,
         }
     }
@@ -41,12 +41,12 @@ impl Limits {
 const MAX_STATUS_LINE: u32 = 1024;
 
 /// Room for what browsers send, so that a head seldom has to grow.
-const USUAL: usize = 512;
-const USUAL_FIELDS: usize = 12;
+const TYPICAL_HEAD: usize = 512;
+const TYPICAL_FIELDS: usize = 12;
 
 /// What the first line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start {
+enum HeadKind {
     Request,
     Response,
 }
@@ -55,7 +55,7 @@ enum Start {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// All input is taken and the head goes on.
-    More,
+    NeedMore,
     /// The first line has come to its end.
     StartLine,
     /// The blank line has come; what follows it was not taken.
@@ -63,7 +63,7 @@ pub(crate) enum Progress {
 }
 
 #[derive(Clone, Copy)]
-struct Field {
+struct FieldOffsets {
     name: u32,
     colon: u32,
     /// Behind the value, at the CR.
@@ -88,33 +88,33 @@ impl<'h> Header<'h> {
 }
 
 pub(crate) struct Head {
-    start: Start,
+    kind: HeadKind,
     limits: Limits,
     bytes: Vec<u8>,
     /// Where the line in the making begins.
-    line: usize,
-    fields: Vec<Field>,
+    line_start: usize,
+    fields: Vec<FieldOffsets>,
     /// Request: the target. Response: the status. Within `bytes`.
-    subject: Range<usize>,
+    target_or_status: Range<usize>,
 }
 
 impl Head {
     pub(crate) fn request(limits: Limits) -> Self {
-        Self::new(Start::Request, limits)
+        Self::new(HeadKind::Request, limits)
     }
 
     pub(crate) fn response(limits: Limits) -> Self {
-        Self::new(Start::Response, limits)
+        Self::new(HeadKind::Response, limits)
     }
 
-    fn new(start: Start, limits: Limits) -> Self {
+    fn new(start: HeadKind, limits: Limits) -> Self {
         Self {
-            start,
+            kind: start,
             limits,
             bytes: Vec::new(),
-            line: 0,
+            line_start: 0,
             fields: Vec::new(),
-            subject: 0..0,
+            target_or_status: 0..0,
         }
     }
 
@@ -152,10 +152,10 @@ impl Head {
 
     /// Takes all of `input` if it is but a bit of the line in the making and does not end it, as
     /// with most of a head that comes in bits; whether it was.
-    pub(crate) fn read_bit(&mut self, input: &[u8]) -> bool {
+    pub(crate) fn buffer_fragment(&mut self, input: &[u8]) -> bool {
         const BIT: usize = 8;
-        let is_bit = self.line < self.bytes.len() && input.len() < BIT;
-        let goes_on = is_bit && input.len() <= self.room() && !input.contains(&b'\n');
+        let is_bit = self.line_start < self.bytes.len() && input.len() < BIT;
+        let goes_on = is_bit && input.len() <= self.line_capacity() && !input.contains(&b'\n');
         if goes_on {
             work::record(input.len());
             self.bytes.extend_from_slice(input);
@@ -168,37 +168,38 @@ impl Head {
     #[inline(never)]
     pub(crate) fn read(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
         if self.bytes.capacity() == 0 {
-            self.bytes = Vec::with_capacity(USUAL);
-            self.fields = Vec::with_capacity(USUAL_FIELDS);
+            self.bytes = Vec::with_capacity(TYPICAL_HEAD);
+            self.fields = Vec::with_capacity(TYPICAL_FIELDS);
         }
         while !input.is_empty() {
-            if self.read_whole_lines(input) {
+            if self.read_lines_fast(input) {
                 return Ok(Progress::Complete);
             }
             match self.read_line(input)? {
-                Progress::More => {}
+                Progress::NeedMore => {}
                 end => return Ok(end),
             }
         }
-        Ok(Progress::More)
+        Ok(Progress::NeedMore)
     }
 
     /// Takes the lines that lie whole in `input` and have nothing wrong with them, as most do;
     /// whether the blank line is among them. What is left to [`read_line`](Self::read_line) is
     /// looked at once more, but never more than one line.
-    fn read_whole_lines(&mut self, input: &mut &[u8]) -> bool {
-        if self.line < self.bytes.len() {
+    fn read_lines_fast(&mut self, input: &mut &[u8]) -> bool {
+        if self.line_start < self.bytes.len() {
             return false;
         }
-        let within = input.get(..self.head_room()).unwrap_or(input);
+        let within = input.get(..self.head_capacity()).unwrap_or(input);
         let fits = |length: usize| length <= self.limits.line as usize;
         let mut taken = 0;
         let mut complete = false;
-        if self.line == 0 {
-            let request = (self.start == Start::Request).then(|| line::whole_request(within));
+        if self.line_start == 0 {
+            let request =
+                (self.kind == HeadKind::Request).then(|| line::parse_request_line_fast(within));
             match request.flatten() {
                 Some((target, length)) if fits(length) => {
-                    self.subject = target;
+                    self.target_or_status = target;
                     taken = length;
                 }
                 _ => return false,
@@ -206,13 +207,13 @@ impl Head {
         }
         while self.fields.len() < self.limits.headers as usize {
             let rest = within.get(taken..).unwrap_or_default();
-            let Some((colon, length)) = line::whole_field(rest).filter(|field| fits(field.1))
+            let Some((colon, length)) = line::parse_field_fast(rest).filter(|field| fits(field.1))
             else {
                 complete = rest.starts_with(b"\r\n") && fits(2);
                 break;
             };
-            let begin = self.line + taken;
-            self.fields.push(Field {
+            let begin = self.line_start + taken;
+            self.fields.push(FieldOffsets {
                 name: begin as u32,
                 colon: (begin + colon) as u32,
                 end: (begin + length - 2) as u32,
@@ -224,13 +225,13 @@ impl Head {
         }
         let (lines, rest) = input.split_at_checked(taken).unwrap_or((input, &[]));
         self.bytes.extend_from_slice(lines);
-        self.line = self.bytes.len();
+        self.line_start = self.bytes.len();
         *input = rest;
         complete
     }
 
     fn read_line(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
-        let room = self.room();
+        let room = self.line_capacity();
         let within = input.get(..room).unwrap_or(input);
         let found = memchr(b'\n', within);
         let here = found.map_or(within.len(), |lf| lf + 1);
@@ -242,24 +243,24 @@ impl Head {
             return self.end_line();
         }
         if rest.is_empty() {
-            return Ok(Progress::More);
+            return Ok(Progress::NeedMore);
         }
         Err(self.too_long())
     }
 
     /// How many bytes more this line may have.
-    fn room(&self) -> usize {
-        let line = (self.max_line() as usize).saturating_sub(self.bytes.len() - self.line);
-        self.head_room().min(line)
+    fn line_capacity(&self) -> usize {
+        let line = (self.max_line() as usize).saturating_sub(self.bytes.len() - self.line_start);
+        self.head_capacity().min(line)
     }
 
-    fn head_room(&self) -> usize {
+    fn head_capacity(&self) -> usize {
         (self.limits.head as usize).saturating_sub(self.bytes.len())
     }
 
     fn max_line(&self) -> u32 {
-        match self.start {
-            Start::Response if self.line == 0 => self.limits.line.min(MAX_STATUS_LINE),
+        match self.kind {
+            HeadKind::Response if self.line_start == 0 => self.limits.line.min(MAX_STATUS_LINE),
             _ => self.limits.line,
         }
     }
@@ -271,25 +272,25 @@ impl Head {
             };
         }
         ProtocolError::LineTooLong {
-            at: self.line as u32,
+            at: self.line_start as u32,
             limit: self.max_line(),
         }
     }
 
     /// The line in the making has come to its LF.
     fn end_line(&mut self) -> Result<Progress, ProtocolError> {
-        let begin = self.line;
+        let begin = self.line_start;
         let line = self.bytes.get(begin..).unwrap_or_default();
         work::record(line.len());
         let Some(line) = line.strip_suffix(b"\r\n") else {
             // RQ-5
-            return Err(fault(self.bytes.len() - 1, LineFault::BareLf));
+            return Err(invalid_line(self.bytes.len() - 1, LineErrorKind::BareLf));
         };
-        self.line = self.bytes.len();
+        self.line_start = self.bytes.len();
         if begin == 0 {
-            self.subject = match self.start {
-                Start::Request => line::request_target(line)?,
-                Start::Response => line::status(line)?,
+            self.target_or_status = match self.kind {
+                HeadKind::Request => line::parse_request_line(line)?,
+                HeadKind::Response => line::parse_status_line(line)?,
             };
             return Ok(Progress::StartLine);
         }
@@ -301,13 +302,13 @@ impl Head {
                 limit: self.limits.headers,
             });
         }
-        let colon = line::field(begin, line)?;
-        self.fields.push(Field {
+        let colon = line::parse_field(begin, line)?;
+        self.fields.push(FieldOffsets {
             name: begin as u32,
             colon: (begin + colon) as u32,
             end: (begin + line.len()) as u32,
         });
-        Ok(Progress::More)
+        Ok(Progress::NeedMore)
     }
 
     /// All bytes so far.
@@ -321,31 +322,40 @@ impl Head {
     }
 
     pub(crate) fn target_bytes(&self) -> &[u8] {
-        self.bytes.get(self.subject.clone()).unwrap_or_default()
+        self.bytes
+            .get(self.target_or_status.clone())
+            .unwrap_or_default()
     }
 
     /// Response: the status, three digits.
     pub(crate) fn status(&self) -> u16 {
-        let digits = self.bytes.get(self.subject.clone()).unwrap_or_default();
+        let digits = self
+            .bytes
+            .get(self.target_or_status.clone())
+            .unwrap_or_default();
         let digit = |sum: u16, byte: &u8| sum * 10 + u16::from(byte.wrapping_sub(b'0'));
         digits.iter().fold(0, digit)
     }
 
     /// The fields in their order.
     pub(crate) fn headers(&self) -> impl Iterator<Item = Header<'_>> {
-        self.fields.iter().map(|field| self.part(*field))
+        self.fields.iter().map(|field| self.header_at(*field))
     }
 
     /// At most so many of them, from this number on.
-    pub(crate) fn from(&self, number: usize, most: usize) -> impl Iterator<Item = Header<'_>> {
+    pub(crate) fn headers_from(
+        &self,
+        number: usize,
+        most: usize,
+    ) -> impl Iterator<Item = Header<'_>> {
         let fields = self.fields.get(number..).unwrap_or_default();
         let fields = fields.get(..most).unwrap_or(fields);
-        fields.iter().map(|field| self.part(*field))
+        fields.iter().map(|field| self.header_at(*field))
     }
 
     /// One of them, by its number.
     pub(crate) fn nth(&self, number: usize) -> Option<Header<'_>> {
-        self.fields.get(number).map(|field| self.part(*field))
+        self.fields.get(number).map(|field| self.header_at(*field))
     }
 
     /// The fields of this name, in any case.
@@ -359,7 +369,7 @@ impl Head {
         self.named(name).next()
     }
 
-    fn part(&self, field: Field) -> Header<'_> {
+    fn header_at(&self, field: FieldOffsets) -> Header<'_> {
         let part = |from: u32, to: u32| {
             let range = from as usize..to as usize;
             self.bytes.get(range).unwrap_or_default()

@@ -4,26 +4,26 @@ use core::ops::Range;
 
 use memchr::memchr;
 
-use super::swar::{is_control, target_len, text_len, token_len, usual_token_len};
-use crate::error::{LineFault, ProtocolError};
+use super::swar::{common_token_len, is_control, target_len, text_len, token_len};
+use crate::error::{LineErrorKind, ProtocolError};
 use crate::work;
 
-pub(super) fn fault(at: usize, fault: LineFault) -> ProtocolError {
-    ProtocolError::Line {
+pub(super) fn invalid_line(at: usize, kind: LineErrorKind) -> ProtocolError {
+    ProtocolError::InvalidLine {
         at: at as u32,
-        fault,
+        kind,
     }
 }
 
 /// RQ-1, RQ-2, RQ-3: the range of the target in `GET target HTTP/1.1`.
-pub(super) fn request_target(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
-    let malformed = |at: usize| ProtocolError::StartLine { at: at as u32 };
+pub(super) fn parse_request_line(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
+    let malformed = |at: usize| ProtocolError::InvalidStartLine { at: at as u32 };
     let method = token_len(line);
     if method == 0 || line.get(method) != Some(&b' ') {
         return Err(malformed(method));
     }
     if !line.starts_with(b"GET ") {
-        return Err(ProtocolError::Method);
+        return Err(ProtocolError::UnsupportedMethod);
     }
     let begin = method + 1;
     let rest = line.get(begin..).unwrap_or_default();
@@ -49,12 +49,12 @@ pub(super) fn request_target(line: &[u8]) -> Result<Range<usize>, ProtocolError>
         let digits = if same < name.len() { 0 } else { digits };
         return Err(malformed(at + same + digits));
     }
-    Err(ProtocolError::Version { at: at as u32 })
+    Err(ProtocolError::UnsupportedHttpVersion { at: at as u32 })
 }
 
 /// H76-34: the range of the status, three digits between the first two spaces.
-pub(super) fn status(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
-    let malformed = |at: usize| ProtocolError::StartLine { at: at as u32 };
+pub(super) fn parse_status_line(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
+    let malformed = |at: usize| ProtocolError::InvalidStartLine { at: at as u32 };
     if let Some(at) = line.iter().position(|byte| is_control(*byte)) {
         return Err(malformed(at));
     }
@@ -69,31 +69,31 @@ pub(super) fn status(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
 }
 
 /// Checks a field's line, which begins at `begin` of the head; the colon's place within it.
-pub(super) fn field(begin: usize, line: &[u8]) -> Result<usize, ProtocolError> {
+pub(super) fn parse_field(begin: usize, line: &[u8]) -> Result<usize, ProtocolError> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
-        return Err(fault(begin, LineFault::Fold)); // RQ-10
+        return Err(invalid_line(begin, LineErrorKind::ObsFold)); // RQ-10
     }
     // RQ-7: the first colon splits, whatever the value holds.
     let colon = token_len(line);
     if line.get(colon) == Some(&b'\r') {
-        return Err(fault(begin + colon, LineFault::BareCr));
+        return Err(invalid_line(begin + colon, LineErrorKind::BareCr));
     }
     if colon == 0 || line.get(colon) != Some(&b':') {
-        return Err(fault(begin + colon, LineFault::Name));
+        return Err(invalid_line(begin + colon, LineErrorKind::Name));
     }
     let value = line.get(colon + 1..).unwrap_or_default();
     let bad = value.iter().take_while(|byte| !is_control(**byte)).count();
     let kind = match value.get(bad) {
         None => return Ok(colon),
-        Some(b'\r') => LineFault::BareCr,
-        Some(_) => LineFault::Value, // RQ-11
+        Some(b'\r') => LineErrorKind::BareCr,
+        Some(_) => LineErrorKind::Value, // RQ-11
     };
-    Err(fault(begin + colon + 1 + bad, kind))
+    Err(invalid_line(begin + colon + 1 + bad, kind))
 }
 
 /// A request's first line, where it lies whole at the front of `bytes` and nothing is wrong with it:
 /// the target's range, and the length of the line.
-pub(super) fn whole_request(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
+pub(super) fn parse_request_line_fast(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
     let target = bytes.strip_prefix(b"GET ")?;
     let length = target_len(target);
     work::record(length);
@@ -107,8 +107,8 @@ pub(super) fn whole_request(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
 /// A field, where it lies whole at the front of `bytes` and nothing is wrong with it: the colon's
 /// place, and the length of the line. None too for one that has a tab in its value, or an unusual
 /// name.
-pub(super) fn whole_field(bytes: &[u8]) -> Option<(usize, usize)> {
-    let colon = usual_token_len(bytes);
+pub(super) fn parse_field_fast(bytes: &[u8]) -> Option<(usize, usize)> {
+    let colon = common_token_len(bytes);
     if colon == 0 || bytes.get(colon) != Some(&b':') {
         return None;
     }

@@ -2,37 +2,37 @@
 
 /// How many bytes of a token stand at the front.
 pub(super) fn token_len(bytes: &[u8]) -> usize {
-    let usual = usual_token_len(bytes);
+    let usual = common_token_len(bytes);
     let rest = bytes.get(usual..).unwrap_or_default().iter();
     usual + rest.take_while(|byte| is_token(**byte)).count()
 }
 
 /// As [`token_len`], but what most names have none of may end it: another mark than a hyphen.
-pub(super) fn usual_token_len(bytes: &[u8]) -> usize {
-    run(bytes, but_usual_in_names, is_token)
+pub(super) fn common_token_len(bytes: &[u8]) -> usize {
+    span(bytes, not_common_name, is_token)
 }
 
 /// How many bytes stand before the first that is below 0x20, or 0x7F.
 pub(super) fn text_len(bytes: &[u8]) -> usize {
-    run(bytes, controls, |byte| !byte.is_ascii_control())
+    span(bytes, controls, |byte| !byte.is_ascii_control())
 }
 
 /// How many bytes stand before the first that is not visible ASCII: 0x21 to 0x7E.
 pub(crate) fn visible_len(bytes: &[u8]) -> usize {
-    run(bytes, but_visible, |byte| byte.is_ascii_graphic())
+    span(bytes, not_visible, |byte| byte.is_ascii_graphic())
 }
 
 /// How many bytes of a request's target stand at the front (RQ-2).
 pub(super) fn target_len(bytes: &[u8]) -> usize {
-    let but_in_targets = |eight| but_visible(eight) | equal(eight, b'#');
+    let but_in_targets = |eight| not_visible(eight) | equal(eight, b'#');
     let goes_on = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-    run(bytes, but_in_targets, goes_on)
+    span(bytes, but_in_targets, goes_on)
 }
 
 /// How many bytes stand before the first that does not go on. Of eight at once, that is the first
 /// that `ends` marks by its high bit; the last few are looked at one by one.
 #[inline(always)]
-fn run(bytes: &[u8], ends: impl Fn(u64) -> u64, goes_on: impl Fn(u8) -> bool) -> usize {
+fn span(bytes: &[u8], ends: impl Fn(u64) -> u64, goes_on: impl Fn(u8) -> bool) -> usize {
     let mut length = 0;
     let mut rest = bytes;
     while let Some((eight, more)) = rest.split_first_chunk::<8>() {
@@ -63,12 +63,12 @@ fn controls(eight: u64) -> u64 {
     below(eight, 0x20) | equal(eight, 0x7F)
 }
 
-fn but_visible(eight: u64) -> u64 {
+fn not_visible(eight: u64) -> u64 {
     below(eight, 0x21) | equal(eight, 0x7F) | eight & HIGH
 }
 
 /// Marks what is neither a letter, a digit nor a hyphen. No sum of two bytes carries into the next.
-fn but_usual_in_names(eight: u64) -> u64 {
+fn not_common_name(eight: u64) -> u64 {
     const fn all(byte: u8) -> u64 {
         ONES * byte as u64
     }
@@ -131,7 +131,7 @@ mod tests {
                 let among_eight = at < length / 8 * 8;
                 let usual = matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-');
                 let usual = usual || !among_eight && is_token(byte);
-                assert_eq!(usual_token_len(&bytes), so_far(usual), "{bytes:?}");
+                assert_eq!(common_token_len(&bytes), so_far(usual), "{bytes:?}");
                 assert_eq!(
                     text_len(&bytes),
                     so_far(!byte.is_ascii_control()),

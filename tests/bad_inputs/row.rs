@@ -1,6 +1,6 @@
 //! The form of a row: what is fed to whom, and what has to come of it.
 
-use hybi::{Closed, Config, Connection, Dialect, ProtocolError, Refused, Role, Target};
+use hybi::{ClientRequest, Closed, Config, Connection, Dialect, ProtocolError, Refused, Role};
 
 use crate::common::pair::answer_to;
 use crate::common::{DRAFT_75_HEAD, DRAFT_76_HEAD, Said, VERSIONS, edit_marked, refusal, rfc};
@@ -230,10 +230,10 @@ impl End {
         match self {
             End::Server => Connection::server(config),
             End::Client(dialect, asks) => {
-                let target = Target::new("ws://example.com/demo").unwrap();
-                let mut target = target.dialect(dialect);
+                let target = ClientRequest::new("ws://example.com/demo").unwrap();
+                let mut target = target.with_dialect(dialect);
                 if let Some(name) = asks {
-                    target = target.protocol(name).unwrap();
+                    target = target.with_protocol(name).unwrap();
                 }
                 Connection::client(config, &target, [9; 32])
             }

@@ -1,8 +1,8 @@
 //! The rows. Rules of docs/wire.md decide; each `^` marks the byte whose place the error tells.
 
 use hybi::{
-    Accept, Close, Closed, Config, Connection, Dialect, Dialects, HeaderFault, KeyFault, LineFault,
-    Phase, ProtocolError, Refused, Response, Role,
+    AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind,
+    KeyErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, Role,
 };
 
 use super::row::{Asks, Base, Called, Case, End, Heard, Parts, Reply, Row, Set};
@@ -11,12 +11,13 @@ use crate::common::{DRAFT_76_ANSWER, DRAFT_76_REPLY, Said, VERSIONS};
 
 use Base::{Page, R13, R75, R76};
 use Dialect::{Hixie75, Hixie76, HyBi8, Rfc6455};
-use HeaderFault::{Duplicate, Invalid, Mismatch, Missing, Unasked};
-use LineFault::{BareCr, BareLf, Fold, Name, Value};
+use HeaderErrorKind::{Duplicate, Invalid, Mismatch, Missing, NotRequested};
+use LineErrorKind::{BareCr, BareLf, Name, ObsFold, Value};
 use ProtocolError::{
-    Challenge, CloseCode, CloseLength, Control, DialectOff, FrameTooLong, HeadTooLong, Length,
-    LineTooLong, Masked, Method, NotWebSocket, Opcode, OutOfTurn, ReservedBits, TooManyFragments,
-    TooManyHeaders, UnknownFrame, Unmasked, Utf8,
+    ChallengeMismatch, Control, DialectNotEnabled, FrameTooLong, HeadTooLong, InvalidCloseCode,
+    InvalidCloseLength, InvalidLength, InvalidUtf8, LineTooLong, MaskedFrameFromServer,
+    NotWebSocket, OutOfTurn, ReservedBits, TooManyFragments, TooManyHeaders, UnknownFrameType,
+    UnknownOpcode, UnmaskedFrameFromClient, UnsupportedMethod,
 };
 use Reply::{Nothing, Refusal};
 
@@ -141,23 +142,23 @@ fn bytes(bytes: impl Into<Parts>) -> Reply {
 }
 
 fn start_line(at: u32) -> ProtocolError {
-    ProtocolError::StartLine { at }
+    ProtocolError::InvalidStartLine { at }
 }
 
 fn version(at: u32) -> ProtocolError {
-    ProtocolError::Version { at }
+    ProtocolError::UnsupportedHttpVersion { at }
 }
 
-fn line(fault: LineFault) -> impl Fn(u32) -> ProtocolError {
-    move |at| ProtocolError::Line { at, fault }
+fn line(kind: LineErrorKind) -> impl Fn(u32) -> ProtocolError {
+    move |at| ProtocolError::InvalidLine { at, kind }
 }
 
-fn header(name: &'static str, fault: HeaderFault) -> impl Fn(u32) -> ProtocolError {
-    move |at| ProtocolError::Header { name, at, fault }
+fn header(name: &'static str, kind: HeaderErrorKind) -> impl Fn(u32) -> ProtocolError {
+    move |at| ProtocolError::InvalidHeader { name, at, kind }
 }
 
-fn key(name: &'static str, fault: KeyFault) -> impl Fn(u32) -> ProtocolError {
-    move |_| ProtocolError::Key { name, fault }
+fn key(name: &'static str, kind: KeyErrorKind) -> impl Fn(u32) -> ProtocolError {
+    move |_| ProtocolError::InvalidKeyNumber { name, kind }
 }
 
 fn always(error: ProtocolError) -> impl Fn(u32) -> ProtocolError {
@@ -194,7 +195,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn first_lines() -> Vec<Row> {
-    let early = || [eof(Phase::Opening)];
+    let early = || [eof(Phase::Handshaking)];
     let nothing = || heard("", End::Server, None).eof();
     vec![
         row(
@@ -219,7 +220,7 @@ fn first_lines() -> Vec<Row> {
                     .then("^n:ds[4")
                     .eof()
                     .says(
-                        [asked(Hixie76, "/demo"), eof(Phase::Opening)],
+                        [asked(Hixie76, "/demo"), eof(Phase::Handshaking)],
                         bytes(DRAFT_76_REPLY),
                     ),
             ],
@@ -231,13 +232,13 @@ fn first_lines() -> Vec<Row> {
                 // RQ-1
                 request("POST", R76)
                     .edit("GET ", "POST ")
-                    .refused(always(Method), 405),
+                    .refused(always(UnsupportedMethod), 405),
                 request("in small letters", R76)
                     .edit("GET ", "get ")
-                    .refused(always(Method), 405),
+                    .refused(always(UnsupportedMethod), 405),
                 request("POST", R13)
                     .edit("GET ", "POST ")
-                    .refused(always(Method), 405),
+                    .refused(always(UnsupportedMethod), 405),
             ],
         ),
         row(
@@ -346,10 +347,10 @@ fn lines() -> Vec<Row> {
                 // RQ-10
                 request("by a space", R76)
                     .edit("Host: ", "Host:\r\n^ ")
-                    .refused(line(Fold), 400),
+                    .refused(line(ObsFold), 400),
                 request("by a tab", R76)
                     .edit("Host: ", "Host:\r\n^\t")
-                    .refused(line(Fold), 400),
+                    .refused(line(ObsFold), 400),
             ],
         ),
         row(
@@ -402,7 +403,7 @@ fn lines() -> Vec<Row> {
                     ])
                     .fails(HeadTooLong { limit: 8192 }, Refusal(431, VERSIONS)),
                 request("one byte more than it may have", R13)
-                    .config(config!(.max_head(229)))
+                    .config(config!(.max_head_len(229)))
                     .refused(always(HeadTooLong { limit: 229 }), 431),
             ],
         ),
@@ -427,8 +428,8 @@ fn lines() -> Vec<Row> {
 
 fn keys() -> Vec<Row> {
     let (name1, name2) = ("Sec-WebSocket-Key1", "Sec-WebSocket-Key2");
-    let wide = config!(.max_line(16384).max_head(32768));
-    let not_multiple = |number, spaces| KeyFault::NotMultiple { number, spaces };
+    let wide = config!(.max_header_line_len(16384).max_head_len(32768));
+    let not_multiple = |number, spaces| KeyErrorKind::NotMultiple { number, spaces };
     let (usual_said, usual_reply) = usual();
     let (zero_said, zero_reply) = answered(ANSWER_TO_ZERO);
     let (most_said, most_reply) = answered(ANSWER_TO_MOST);
@@ -440,10 +441,10 @@ fn keys() -> Vec<Row> {
                 // KEY-6
                 request("", R76)
                     .edit(KEY1, "Key1: a b")
-                    .refused(key(name1, KeyFault::NoDigits), 400),
+                    .refused(key(name1, KeyErrorKind::NoDigits), 400),
                 request("", R76)
                     .edit(KEY2, "Key2: a b")
-                    .refused(key(name2, KeyFault::NoDigits), 400),
+                    .refused(key(name2, KeyErrorKind::NoDigits), 400),
             ],
         ),
         row(
@@ -453,13 +454,13 @@ fn keys() -> Vec<Row> {
                 // KEY-3
                 request("", R76)
                     .edit(KEY1, "Key1: 4@146546xW%0l15")
-                    .refused(key(name1, KeyFault::NoSpaces), 400),
+                    .refused(key(name1, KeyErrorKind::NoSpaces), 400),
                 request("", R76)
                     .edit(KEY2, "Key2: 12")
-                    .refused(key(name2, KeyFault::NoSpaces), 400),
+                    .refused(key(name2, KeyErrorKind::NoSpaces), 400),
                 request("a tab is none", R76)
                     .edit(KEY1, "Key1: 1\t2")
-                    .refused(key(name1, KeyFault::NoSpaces), 400),
+                    .refused(key(name1, KeyErrorKind::NoSpaces), 400),
             ],
         ),
         row(
@@ -482,13 +483,13 @@ fn keys() -> Vec<Row> {
                 // KEY-5
                 request("by one", R76)
                     .edit(KEY1, "Key1: 4294967296 ")
-                    .refused(key(name1, KeyFault::TooBig), 400),
+                    .refused(key(name1, KeyErrorKind::TooBig), 400),
                 request("with a quotient that fits", R76)
                     .edit(KEY2, "Key2: 8589934590!  !")
-                    .refused(key(name2, KeyFault::TooBig), 400),
+                    .refused(key(name2, KeyErrorKind::TooBig), 400),
                 request("past 64 bits", R76)
                     .edit(KEY1, "Key1: 18446744073709551617 ")
-                    .refused(key(name1, KeyFault::TooBig), 400),
+                    .refused(key(name1, KeyErrorKind::TooBig), 400),
             ],
         ),
         row(
@@ -504,7 +505,7 @@ fn keys() -> Vec<Row> {
                 request("within it", R76)
                     .config(wide)
                     .edit(KEY1, [("Key1: ", 1), ("9", 8000), (" ", 1)])
-                    .refused(key(name1, KeyFault::TooBig), 400),
+                    .refused(key(name1, KeyErrorKind::TooBig), 400),
             ],
         ),
         row(
@@ -635,7 +636,7 @@ fn fields() -> Vec<Row> {
             "Hixie-75 where it is off, as it is by default",
             [request("", R75)
                 .config(DEFAULT)
-                .refused(always(DialectOff(Hixie75)), 426)],
+                .refused(always(DialectNotEnabled(Hixie75)), 426)],
         ),
         row(
             27,
@@ -644,10 +645,10 @@ fn fields() -> Vec<Row> {
                 // HY-9
                 request("", R76)
                     .config(config!(.dialects(Dialects::NONE.with(Dialect::Rfc6455))))
-                    .fails(DialectOff(Hixie76), Refusal(426, "13")),
+                    .fails(DialectNotEnabled(Hixie76), Refusal(426, "13")),
                 request("", R13)
                     .config(config!(.dialects(Dialects::NONE.with(Dialect::Hixie76))))
-                    .fails(DialectOff(Rfc6455), Refusal(426, "")),
+                    .fails(DialectNotEnabled(Rfc6455), Refusal(426, "")),
             ],
         ),
         row(
@@ -799,7 +800,7 @@ fn fields() -> Vec<Row> {
                     [
                         asked(Hixie76, "/demo"),
                         Said::Open(Hixie76),
-                        eof(Phase::Frame),
+                        eof(Phase::InMessage),
                     ],
                     answered(ANSWER_TO_GET).1,
                 ),
@@ -935,7 +936,7 @@ fn replies() -> Vec<Row> {
                 // H76-39, RFC-4.1-14
                 reply("", Hixie76, None)
                     .then("another answer!!")
-                    .fails(Challenge { at: 0 }, Nothing),
+                    .fails(ChallengeMismatch { at: 0 }, Nothing),
                 reply("", Rfc6455, None)
                     .edit("Sec-WebSocket-Accept: ", "^Sec-WebSocket-Accept: x")
                     .fails_at(header("Sec-WebSocket-Accept", Mismatch), Nothing),
@@ -970,7 +971,7 @@ fn replies() -> Vec<Row> {
                 // H76-36, HY-4
                 reply("it asked for none", Hixie76, None)
                     .edit(END, "\r\n^Sec-WebSocket-Protocol: default\r\n\r\n")
-                    .fails_at(header(protocol, Unasked), Nothing),
+                    .fails_at(header(protocol, NotRequested), Nothing),
                 reply("it asked for another", Hixie76, Some("sample"))
                     .edit(
                         "Sec-WebSocket-Protocol: sample",
@@ -979,7 +980,7 @@ fn replies() -> Vec<Row> {
                     .fails_at(header(protocol, Mismatch), Nothing),
                 reply("it asked for none", Rfc6455, None)
                     .edit(END, "\r\n^Sec-WebSocket-Protocol: default\r\n\r\n")
-                    .fails_at(header(protocol, Unasked), Nothing),
+                    .fails_at(header(protocol, NotRequested), Nothing),
             ],
         ),
         row(
@@ -1009,7 +1010,7 @@ fn hixie_frames() -> Vec<Row> {
     let skipped = |kind, length| Said::Discarded(kind, length);
     let strict = config!(.strict_utf8(true));
     let frames = config!(.strict_frames(true));
-    let closed = || Said::Closed(Closed::Clean(Close::new()));
+    let closed = || Said::Closed(Closed::Clean(Close::EMPTY));
     let endless: [(&[u8], usize); 1] = [(b"\x80", 1_000_000)];
     let long = |limit, at| FrameTooLong { at, limit };
     let five = || unfinished("aaaaa");
@@ -1020,10 +1021,10 @@ fn hixie_frames() -> Vec<Row> {
             [
                 // FR-14
                 hixie("", Hixie76, b"\x00aaaaaa")
-                    .config(config!(.max_frame(5)))
+                    .config(config!(.max_frame_len(5)))
                     .says([five(), broken(long(5, 6))], bye()),
                 hixie("", Hixie75, b"\x00aaaaaa")
-                    .config(config!(.max_frame(5)))
+                    .config(config!(.max_frame_len(5)))
                     .says([five(), broken(long(5, 6))], Nothing),
             ],
         ),
@@ -1037,10 +1038,10 @@ fn hixie_frames() -> Vec<Row> {
                     .says([text("\u{fffd}")], Nothing),
                 hixie("", Hixie76, b"\x00H\xc3\x28\xff")
                     .config(strict)
-                    .says([unfinished("H"), broken(Utf8 { at: 1 })], bye()),
+                    .says([unfinished("H"), broken(InvalidUtf8 { at: 1 })], bye()),
                 hixie("", Hixie75, b"\x00H\xc3\x28\xff")
                     .config(strict)
-                    .says([unfinished("H"), broken(Utf8 { at: 1 })], Nothing),
+                    .says([unfinished("H"), broken(InvalidUtf8 { at: 1 })], Nothing),
             ],
         ),
         row(
@@ -1054,7 +1055,7 @@ fn hixie_frames() -> Vec<Row> {
                     .says([skipped(0x7f, 1), hello()], Nothing),
                 hixie("", Hixie76, b"\x42")
                     .config(frames)
-                    .fails(UnknownFrame { kind: 0x42 }, bye()),
+                    .fails(UnknownFrameType { frame_type: 0x42 }, bye()),
             ],
         ),
         row(
@@ -1070,7 +1071,7 @@ fn hixie_frames() -> Vec<Row> {
                     .says([skipped(0xfe, 1), hello()], Nothing),
                 hixie("", Hixie76, b"\x80\x00")
                     .config(frames)
-                    .fails(UnknownFrame { kind: 0x80 }, bye()),
+                    .fails(UnknownFrameType { frame_type: 0x80 }, bye()),
             ],
         ),
         row(
@@ -1079,10 +1080,10 @@ fn hixie_frames() -> Vec<Row> {
             [
                 // FR-7
                 hixie("301", Hixie76, b"\x80\x82\x2d")
-                    .config(config!(.max_frame(300)))
+                    .config(config!(.max_frame_len(300)))
                     .fails(long(300, 2), bye()),
                 hixie("301", Hixie75, b"\x80\x82\x2d")
-                    .config(config!(.max_frame(300)))
+                    .config(config!(.max_frame_len(300)))
                     .fails(long(300, 2), Nothing),
                 hixie(
                     "2^63",
@@ -1098,8 +1099,8 @@ fn hixie_frames() -> Vec<Row> {
                 .fails(long(MOST, 10), bye()),
                 hixie("", Hixie76, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00")
                     .fails(long(MOST, 10), bye()),
-                hixie("without end", Hixie76, endless).fails(Length { at: 10 }, bye()),
-                hixie("without end", Hixie75, endless).fails(Length { at: 10 }, Nothing),
+                hixie("without end", Hixie76, endless).fails(InvalidLength { at: 10 }, bye()),
+                hixie("without end", Hixie75, endless).fails(InvalidLength { at: 10 }, Nothing),
             ],
         ),
         row(
@@ -1152,19 +1153,19 @@ fn hixie_frames() -> Vec<Row> {
                 // CL-10
                 hixie("text", Hixie76, b"\x00Hi")
                     .eof()
-                    .says([unfinished("Hi"), eof(Phase::Frame)], Nothing),
+                    .says([unfinished("Hi"), eof(Phase::InMessage)], Nothing),
                 hixie("skipped", Hixie76, b"\x80\x05ab")
                     .eof()
-                    .says([eof(Phase::Frame)], Nothing),
+                    .says([eof(Phase::InMessage)], Nothing),
                 hixie("half a close frame", Hixie76, b"\xff")
                     .eof()
-                    .says([eof(Phase::Frame)], Nothing),
+                    .says([eof(Phase::InMessage)], Nothing),
                 from_server("header", b"\x81")
                     .eof()
-                    .says([eof(Phase::Frame)], Nothing),
+                    .says([eof(Phase::InMessage)], Nothing),
                 from_server("message", b"\x01\x02Hi")
                     .eof()
-                    .says([unfinished("Hi"), eof(Phase::Frame)], Nothing),
+                    .says([unfinished("Hi"), eof(Phase::InMessage)], Nothing),
             ],
         ),
         row(
@@ -1200,12 +1201,12 @@ fn hixie_has_not() -> Vec<Case> {
                 (call!(c.send_binary(b"a")), unsupported),
                 (call!(c.send_ping(b"a")), unsupported),
                 (call!(c.send_pong(b"a")), unsupported),
-                (call!(c.send_text_part("a", false)), unsupported),
+                (call!(c.send_text_fragment("a", false)), unsupported),
             ],
         ));
     }
     // CL-8: a code is ignored; CL-20: Hixie-75 writes nothing.
-    let close: Call = call!(c.close(&Close::with(1000, "bye")));
+    let close: Call = call!(c.close(&Close::new(1000, "bye")));
     cases.push(done(End::Open(Role::Server, Hixie76), close, b"\xff\x00"));
     cases.push(done(End::Open(Role::Server, Hixie75), close, ""));
     cases
@@ -1221,8 +1222,8 @@ fn rfc_frames() -> Vec<Row> {
             "a client's frame without a mask, a server's with one",
             [
                 // HY-5
-                from_client("", b"\x81\x05").fails(Unmasked, wrong()),
-                from_server("", b"\x81\x85").fails(Masked, wrong()),
+                from_client("", b"\x81\x05").fails(UnmaskedFrameFromClient, wrong()),
+                from_server("", b"\x81\x85").fails(MaskedFrameFromServer, wrong()),
             ],
         ),
         row(
@@ -1232,10 +1233,10 @@ fn rfc_frames() -> Vec<Row> {
                 // HY-6
                 from_server("", b"\xc1").fails(ReservedBits { byte: 0xc1 }, wrong()),
                 from_client("", b"\x91").fails(ReservedBits { byte: 0x91 }, wrong()),
-                from_server("", b"\x83").fails(Opcode { opcode: 0x3 }, wrong()),
-                from_server("", b"\x87").fails(Opcode { opcode: 0x7 }, wrong()),
-                from_client("", b"\x8b").fails(Opcode { opcode: 0xb }, wrong()),
-                from_client("", b"\x8f").fails(Opcode { opcode: 0xf }, wrong()),
+                from_server("", b"\x83").fails(UnknownOpcode { opcode: 0x3 }, wrong()),
+                from_server("", b"\x87").fails(UnknownOpcode { opcode: 0x7 }, wrong()),
+                from_client("", b"\x8b").fails(UnknownOpcode { opcode: 0xb }, wrong()),
+                from_client("", b"\x8f").fails(UnknownOpcode { opcode: 0xf }, wrong()),
             ],
         ),
         row(
@@ -1253,10 +1254,10 @@ fn rfc_frames() -> Vec<Row> {
             "a length longer than need be, or of more than 63 bits",
             [
                 // HY-6
-                from_server("", b"\x81\x7e\x00\x7d").fails(Length { at: 3 }, wrong()),
+                from_server("", b"\x81\x7e\x00\x7d").fails(InvalidLength { at: 3 }, wrong()),
                 from_client("", b"\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff")
-                    .fails(Length { at: 9 }, wrong()),
-                from_server("", b"\x82\x7f\x80").fails(Length { at: 2 }, wrong()),
+                    .fails(InvalidLength { at: 9 }, wrong()),
+                from_server("", b"\x82\x7f\x80").fails(InvalidLength { at: 2 }, wrong()),
                 heard(
                     "HyBi-8 takes the long form",
                     End::Open(Role::Client, HyBi8),
@@ -1283,13 +1284,13 @@ fn rfc_frames() -> Vec<Row> {
             [
                 // HY-7
                 from_server("", b"\x81\x03H\xc3\x28")
-                    .says([unfinished("H"), broken(Utf8 { at: 1 })], bad_text()),
+                    .says([unfinished("H"), broken(InvalidUtf8 { at: 1 })], bad_text()),
                 from_server("at the first impossible byte", b"\x81\x7d\xc3\x28")
-                    .fails(Utf8 { at: 0 }, bad_text()),
+                    .fails(InvalidUtf8 { at: 0 }, bad_text()),
                 from_server("over two frames", b"\x01\x01\xe2\x00\x01\x28")
-                    .fails(Utf8 { at: 0 }, bad_text()),
+                    .fails(InvalidUtf8 { at: 0 }, bad_text()),
                 from_client("with a mask", b"\x81\x82\x01\x02\x03\x04\xc2\x2a")
-                    .fails(Utf8 { at: 0 }, bad_text()),
+                    .fails(InvalidUtf8 { at: 0 }, bad_text()),
                 from_server(
                     "cut within a character, which is fine",
                     b"\x01\x01\xe2\x80\x02\x98\x83",
@@ -1302,12 +1303,14 @@ fn rfc_frames() -> Vec<Row> {
             "a bad close frame",
             [
                 // HY-8
-                from_server("one byte", b"\x88\x01\x03").fails(CloseLength, wrong()),
-                from_server("", b"\x88\x02\x03\xe7").fails(CloseCode { code: 999 }, wrong()),
-                from_server("", b"\x88\x02\x03\xed").fails(CloseCode { code: 1005 }, wrong()),
-                from_server("", b"\x88\x02\x03\xf7").fails(CloseCode { code: 1015 }, wrong()),
+                from_server("one byte", b"\x88\x01\x03").fails(InvalidCloseLength, wrong()),
+                from_server("", b"\x88\x02\x03\xe7").fails(InvalidCloseCode { code: 999 }, wrong()),
+                from_server("", b"\x88\x02\x03\xed")
+                    .fails(InvalidCloseCode { code: 1005 }, wrong()),
+                from_server("", b"\x88\x02\x03\xf7")
+                    .fails(InvalidCloseCode { code: 1015 }, wrong()),
                 from_server("a bad reason", b"\x88\x04\x03\xe8\xc3\x28")
-                    .fails(Utf8 { at: 2 }, bad_text()),
+                    .fails(InvalidUtf8 { at: 2 }, bad_text()),
                 from_server("a good one, for comparison", b"\x88\x04\x03\xe8ok")
                     .says([clean(1000, "ok")], Reply::Close(1000)),
             ],
@@ -1318,10 +1321,10 @@ fn rfc_frames() -> Vec<Row> {
             [
                 // HY-7
                 from_client("", b"\x81\xfe\x00\x7e\x00\x00\x00\x00")
-                    .config(config!(.max_frame(125)))
+                    .config(config!(.max_frame_len(125)))
                     .fails(FrameTooLong { at: 1, limit: 125 }, too_big()),
                 from_server("2^63 - 1", b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff")
-                    .config(config!(.max_frame(1048576)))
+                    .config(config!(.max_frame_len(1048576)))
                     .fails(
                         FrameTooLong {
                             at: 1,
@@ -1364,9 +1367,9 @@ fn calls_late() -> Vec<Row> {
             parts,
             &[
                 (call!(c.send_text("a")), closing),
-                (call!(c.frame_text("a").map(drop)), closing),
-                (call!(c.close(&Close::new())), closing),
-                (call!(c.accept(&Accept::new())), none),
+                (call!(c.send_text_vectored("a").map(drop)), closing),
+                (call!(c.close(&Close::EMPTY)), closing),
+                (call!(c.accept(&AcceptOptions::new())), none),
                 (call!(c.respond(&Response::new(404))), none),
             ],
         )
@@ -1402,8 +1405,9 @@ fn further() -> Vec<Row> {
             "a TLS hello on a plain port",
             [
                 // PX-3
-                other("", b"\x16\x03\x01\x02\x00").fails(ProtocolError::Tls, Nothing),
-                other("SSLv2", b"\x80\x2e\x01\x03\x01").fails(ProtocolError::Tls, Nothing),
+                other("", b"\x16\x03\x01\x02\x00").fails(ProtocolError::TlsClientHello, Nothing),
+                other("SSLv2", b"\x80\x2e\x01\x03\x01")
+                    .fails(ProtocolError::TlsClientHello, Nothing),
             ],
         ),
         row(
@@ -1412,11 +1416,11 @@ fn further() -> Vec<Row> {
             [
                 // PX-1
                 other("where none is set", policy.as_bytes())
-                    .fails(ProtocolError::PolicyRequest, Nothing),
+                    .fails(ProtocolError::FlashPolicyRequest, Nothing),
                 other("where one is set", policy.as_bytes())
-                    .config(config!(.policy_file("<cross-domain-policy/>")))
+                    .config(config!(.flash_policy("<cross-domain-policy/>")))
                     .says(
-                        [Said::Closed(Closed::PolicyFile)],
+                        [Said::Closed(Closed::FlashPolicy)],
                         bytes("<cross-domain-policy/>\0"),
                     ),
                 other("nearly one", b"<policy-file-request>\0")

@@ -6,7 +6,7 @@ pub mod pair;
 pub mod reference;
 pub mod rfc;
 
-use hybi::{Accept, Closed, Connection, Dialect, Event, Request};
+use hybi::{AcceptOptions, Closed, Connection, Dialect, Event, Request};
 
 /// An event with the pieces of a message joined.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,7 @@ pub struct Teller<'a> {
 impl<'a> Teller<'a> {
     /// Requests are accepted as they come.
     pub fn new(conn: Connection) -> Self {
-        Self::answering(conn, |conn, _| conn.accept(&Accept::new()).unwrap())
+        Self::answering(conn, |conn, _| conn.accept(&AcceptOptions::new()).unwrap())
     }
 
     pub fn answering(conn: Connection, answer: impl FnMut(&mut Connection, &Request) + 'a) -> Self {
@@ -72,15 +72,15 @@ impl<'a> Teller<'a> {
                 Event::Open(open) => Said::Open(open.dialect()),
                 Event::Text(text) => {
                     self.piece.push_str(text.as_str());
-                    if !text.is_last() {
+                    if !text.is_final() {
                         continue;
                     }
                     Said::Text(std::mem::take(&mut self.piece))
                 }
-                Event::Discarded(frame) => Said::Discarded(frame.kind(), frame.len()),
+                Event::Skipped(frame) => Said::Discarded(frame.frame_type(), frame.payload_len()),
                 Event::Binary(piece) => {
                     self.bytes.extend_from_slice(piece.as_bytes());
-                    if !piece.is_last() {
+                    if !piece.is_final() {
                         continue;
                     }
                     Said::Binary(std::mem::take(&mut self.bytes))

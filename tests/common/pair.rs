@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
-use hybi::{Accept, Closed, Config, Connection, Dialect, Dialects, Event, Message, Target};
+use hybi::{
+    AcceptOptions, ClientRequest, Closed, Config, Connection, Dialect, Dialects, Event,
+    MessageAssembler,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
@@ -34,7 +37,7 @@ pub struct End {
     pub sent: Vec<u8>,
     /// Bytes on their way to it.
     wire: VecDeque<u8>,
-    message: Message,
+    message: MessageAssembler,
     dropped: bool,
     eof: bool,
 }
@@ -48,7 +51,7 @@ impl End {
             closed: Vec::new(),
             sent: Vec::new(),
             wire: VecDeque::new(),
-            message: Message::new(usize::MAX),
+            message: MessageAssembler::new(usize::MAX),
             dropped: false,
             eof: false,
         }
@@ -77,10 +80,10 @@ impl End {
             assert!(self.closed.is_empty(), "{event:?} behind Closed");
             events += 1;
             match event {
-                Event::Request(_) => self.conn.accept(&Accept::new()).unwrap(),
+                Event::Request(_) => self.conn.accept(&AcceptOptions::new()).unwrap(),
                 Event::Open(open) => self.opened.push(open.dialect()),
                 Event::Text(piece) => {
-                    let text = self.message.text(&piece).unwrap();
+                    let text = self.message.push_text(&piece).unwrap();
                     self.texts.extend(text.map(str::to_owned));
                 }
                 Event::Closed(why) => self.closed.push(why),
@@ -121,7 +124,12 @@ impl IndexMut<Who> for Pair {
 }
 
 impl Pair {
-    pub fn new(config: &Config, target: &Target, entropy: [u8; 32], sizes: Vec<usize>) -> Self {
+    pub fn new(
+        config: &Config,
+        target: &ClientRequest,
+        entropy: [u8; 32],
+        sizes: Vec<usize>,
+    ) -> Self {
         assert!(sizes.iter().any(|size| *size > 0));
         Self {
             client: End::new(Connection::client(config, target, entropy)),
@@ -202,7 +210,7 @@ pub fn answer_to(client: &mut Connection) -> Vec<u8> {
     let mut input = &mut request[..];
     while let Some(event) = server.receive(&mut input) {
         if let Event::Request(_) = event {
-            server.accept(&Accept::new()).unwrap();
+            server.accept(&AcceptOptions::new()).unwrap();
         }
     }
     server.transmit().to_vec()

@@ -18,7 +18,7 @@ impl Rules {
         Config::new()
             .strict_utf8(self.strict_utf8)
             .strict_frames(self.strict_frames)
-            .max_frame(self.max_frame)
+            .max_frame_len(self.max_frame)
     }
 
     /// What an open connection says of `bytes` and the end of file behind them.
@@ -50,7 +50,7 @@ impl Rules {
                 let valid = error.valid_up_to();
                 unfinished(&payload[..valid], said);
                 let at = valid as u64;
-                return Err(Closed::Protocol(ProtocolError::Utf8 { at }));
+                return Err(Closed::Protocol(ProtocolError::InvalidUtf8 { at }));
             }
         }
         match &end {
@@ -63,7 +63,9 @@ impl Rules {
     /// FR-4
     fn skimmed(self, kind: u8, body: &[u8], said: &mut Vec<Said>) -> Result<usize, Closed> {
         if self.strict_frames {
-            return Err(Closed::Protocol(ProtocolError::UnknownFrame { kind }));
+            return Err(Closed::Protocol(ProtocolError::UnknownFrameType {
+                frame_type: kind,
+            }));
         }
         let (payload, end) = self.up_to_ff(body);
         let end = end?;
@@ -81,7 +83,7 @@ impl Rules {
             let error = Closed::Protocol(ProtocolError::FrameTooLong { at, limit });
             return (&payload[..limit as usize], Err(error));
         }
-        let end = ff.map(|ff| ff + 1).ok_or(Closed::Eof(Phase::Frame));
+        let end = ff.map(|ff| ff + 1).ok_or(Closed::Eof(Phase::InMessage));
         (payload, end)
     }
 
@@ -95,16 +97,18 @@ impl Rules {
                 return Err(Closed::Protocol(ProtocolError::FrameTooLong { at, limit }));
             }
             if i >= 9 {
-                return Err(Closed::Protocol(ProtocolError::Length { at }));
+                return Err(Closed::Protocol(ProtocolError::InvalidLength { at }));
             }
             if *byte >= 0x80 {
                 continue;
             }
             if self.dialect == Dialect::Hixie76 && kind == 0xFF && length == 0 {
-                return Err(Closed::Clean(Close::new()));
+                return Err(Closed::Clean(Close::EMPTY));
             }
             if self.strict_frames {
-                return Err(Closed::Protocol(ProtocolError::UnknownFrame { kind }));
+                return Err(Closed::Protocol(ProtocolError::UnknownFrameType {
+                    frame_type: kind,
+                }));
             }
             let end = (i + 1) as u128 + length;
             if end > body.len() as u128 {
@@ -113,7 +117,7 @@ impl Rules {
             said.push(Said::Discarded(kind, length as u64));
             return Ok(end as usize);
         }
-        Err(Closed::Eof(Phase::Frame))
+        Err(Closed::Eof(Phase::InMessage))
     }
 }
 

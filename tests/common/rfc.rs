@@ -248,7 +248,7 @@ pub fn broken(error: ProtocolError) -> Said {
 }
 
 pub fn clean(code: u16, reason: &str) -> Said {
-    Said::Closed(Closed::Clean(Close::with(code, reason)))
+    Said::Closed(Closed::Clean(Close::new(code, reason)))
 }
 
 pub fn eof(phase: Phase) -> Said {
@@ -293,7 +293,7 @@ impl Rules {
 
     pub fn config(self) -> Config {
         Config::new()
-            .max_frame(self.max_frame)
+            .max_frame_len(self.max_frame)
             .max_fragments(self.max_fragments)
     }
 
@@ -328,7 +328,7 @@ impl Rules {
             let header = match self.header(bytes, partial.is_some()) {
                 Err(error) => return Closed::Protocol(error),
                 Ok(None) if between => return Closed::Eof(Phase::Open),
-                Ok(None) => return Closed::Eof(Phase::Frame),
+                Ok(None) => return Closed::Eof(Phase::InMessage),
                 Ok(Some(header)) => header,
             };
             if header.length > self.max_frame {
@@ -342,7 +342,7 @@ impl Rules {
             bytes = &rest[length..];
             let control = header.first & 0x08 != 0;
             if control && !whole {
-                return Closed::Eof(Phase::Frame);
+                return Closed::Eof(Phase::InMessage);
             }
             match header.first {
                 CLOSE => match closing(&payload) {
@@ -371,13 +371,13 @@ impl Rules {
                     message.payload.extend(payload);
                     let last = whole && first & 0x80 != 0;
                     if let Some(at) = message.damage(last) {
-                        return Closed::Protocol(ProtocolError::Utf8 { at });
+                        return Closed::Protocol(ProtocolError::InvalidUtf8 { at });
                     }
                     if last {
                         said.extend(partial.take().map(Partial::whole));
                     }
                     if !whole {
-                        return Closed::Eof(Phase::Frame);
+                        return Closed::Eof(Phase::InMessage);
                     }
                 }
             }
@@ -394,7 +394,7 @@ impl Rules {
             return Err(ProtocolError::ReservedBits { byte: first });
         }
         match (opcode, first >= 0x80) {
-            (3..=7 | 11..=15, _) => return Err(ProtocolError::Opcode { opcode }),
+            (3..=7 | 11..=15, _) => return Err(ProtocolError::UnknownOpcode { opcode }),
             (8..=10, false) => return Err(ProtocolError::Control { opcode }),
             (1 | 2, _) if in_message => return Err(ProtocolError::OutOfTurn { opcode }),
             (0, _) if !in_message => return Err(ProtocolError::OutOfTurn { opcode }),
@@ -404,8 +404,8 @@ impl Rules {
             return Ok(None);
         };
         match (self.role, second >= 0x80) {
-            (Role::Server, false) => return Err(ProtocolError::Unmasked),
-            (Role::Client, true) => return Err(ProtocolError::Masked),
+            (Role::Server, false) => return Err(ProtocolError::UnmaskedFrameFromClient),
+            (Role::Client, true) => return Err(ProtocolError::MaskedFrameFromServer),
             _ => {}
         }
         if opcode >= 8 && second % 128 > 125 {
@@ -417,7 +417,7 @@ impl Rules {
             _ => (0, 0),
         };
         if size == 8 && bytes.get(2).is_some_and(|top| *top >= 0x80) {
-            return Err(ProtocolError::Length { at: 2 });
+            return Err(ProtocolError::InvalidLength { at: 2 });
         }
         let Some(length) = bytes.get(2..2 + size) else {
             return Ok(None);
@@ -428,7 +428,7 @@ impl Rules {
         };
         if self.dialect == Dialect::Rfc6455 && length < least {
             let at = 1 + size as u64;
-            return Err(ProtocolError::Length { at });
+            return Err(ProtocolError::InvalidLength { at });
         }
         let (key, end) = match self.role {
             Role::Client => ([0; 4], 2 + size),
@@ -482,17 +482,17 @@ impl Partial {
 /// What the payload of a close frame says.
 fn closing(payload: &[u8]) -> Result<Close, ProtocolError> {
     let (high, low, reason) = match payload {
-        [] => return Ok(Close::with(1005, "")),
-        [_] => return Err(ProtocolError::CloseLength),
+        [] => return Ok(Close::new(1005, "")),
+        [_] => return Err(ProtocolError::InvalidCloseLength),
         [high, low, reason @ ..] => (*high, *low, reason),
     };
     let code = 256 * u16::from(high) + u16::from(low);
     if !may_be_sent(code) {
-        return Err(ProtocolError::CloseCode { code });
+        return Err(ProtocolError::InvalidCloseCode { code });
     }
     match std::str::from_utf8(reason) {
-        Ok(reason) => Ok(Close::with(code, reason)),
-        Err(error) => Err(ProtocolError::Utf8 {
+        Ok(reason) => Ok(Close::new(code, reason)),
+        Err(error) => Err(ProtocolError::InvalidUtf8 {
             at: 2 + error.valid_up_to() as u64,
         }),
     }

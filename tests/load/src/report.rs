@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(290);
 /// The server that runs now, for when time is over.
 static RUNNING: AtomicU32 = AtomicU32::new(0);
 
-/// A server under load, one client whom no fault may trouble, and what has been measured.
+/// A server under load, one client whom no kind may trouble, and what has been measured.
 pub struct Bench {
     pub server: Server,
     pub witness: Peer,
