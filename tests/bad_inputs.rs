@@ -44,14 +44,14 @@ fn every_error_of_a_peer_is_in_a_row() {
         .map(|line| line.split([' ', ',', '(']).next().unwrap())
         .collect();
     assert!(names.len() > 20, "{names:?}");
-    let said: String = named()
+    let events: String = named()
         .filter_map(|(_, case)| match case {
-            Case::Heard(heard) => Some(format!("{:?}\n", heard.said)),
+            Case::Heard(heard) => Some(format!("{:?}\n", heard.events)),
             Case::Called(_) => None,
         })
         .collect();
     for name in names {
-        let in_a_row = [" ", ")", "("].map(|end| said.contains(&format!("Protocol({name}{end}")));
+        let in_a_row = [" ", ")", "("].map(|end| events.contains(&format!("Protocol({name}{end}")));
         assert!(in_a_row.contains(&true), "{name}");
     }
 }
@@ -63,12 +63,12 @@ fn rq_20_each_bad_input_at_every_cut() {
             let bytes = heard.bytes();
             let near_an_end =
                 |cut: &usize| bytes.len() <= LONG || *cut < 40 || *cut > bytes.len() - 40;
-            told(&name, &heard, &[]);
+            at_every_split(&name, &heard, &[]);
             for cut in (0..=bytes.len()).filter(near_an_end) {
-                told(&name, &heard, &[cut]);
+                at_every_split(&name, &heard, &[cut]);
             }
             let everywhere: Vec<usize> = (0..bytes.len()).collect();
-            told(&name, &heard, &everywhere);
+            at_every_split(&name, &heard, &everywhere);
         }
     }
 }
@@ -78,14 +78,14 @@ fn fr_16_rfc_7_1_7_2_nothing_is_heard_behind_an_end() {
     let good = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3, b"\x00Hello\xff"].concat();
     for (name, case) in named() {
         if let Case::Heard(heard) = case {
-            let mut teller = Teller::new(heard.connection());
-            teller.feed(&heard.bytes());
-            if teller.conn.closed().is_some() {
-                teller.story = Story::default();
-                teller.feed(&good);
-                teller.eof();
-                assert_eq!(teller.story, Story::default(), "{name}, and more");
-                assert!(teller.conn.is_done(), "{name}");
+            let mut driver = Driver::new(heard.connection());
+            driver.feed(&heard.bytes());
+            if driver.conn.closed().is_some() {
+                driver.transcript = Transcript::default();
+                driver.feed(&good);
+                driver.eof();
+                assert_eq!(driver.transcript, Transcript::default(), "{name}, and more");
+                assert!(driver.conn.is_done(), "{name}");
             }
         }
     }
@@ -126,36 +126,36 @@ fn named() -> impl Iterator<Item = (String, Case)> {
     })
 }
 
-fn told(name: &str, heard: &Heard, cuts: &[usize]) {
+fn at_every_split(name: &str, heard: &Heard, cuts: &[usize]) {
     let conn = heard.connection();
-    let mut teller = if heard.waits {
-        Teller::answering(conn, |_, _| {})
+    let mut driver = if heard.waits {
+        Driver::answering(conn, |_, _| {})
     } else {
-        Teller::new(conn)
+        Driver::new(conn)
     };
     let (bytes, mut from) = (heard.bytes(), 0);
     for to in cuts.iter().copied().chain([bytes.len()]) {
-        let left = teller.feed(&bytes[from..to]);
+        let left = driver.feed(&bytes[from..to]);
         // What a waiting request leaves is fed again.
         from = if heard.waits { to - left } else { to };
     }
     if heard.waits {
         assert_eq!(bytes.len() - from, heard.then.bytes().len(), "{name}");
-        assert!(!teller.conn.wants_read());
+        assert!(!driver.conn.wants_read());
     }
     if heard.eof {
-        teller.eof();
+        driver.eof();
     }
-    let Story { said, sent } = &teller.story;
-    let start = show(&bytes[..bytes.len().min(LONG)]);
-    assert_eq!(said, &heard.said, "{name}, {start} cut at {cuts:?}");
+    let Transcript { events, sent } = &driver.transcript;
+    let start = escaped(&bytes[..bytes.len().min(LONG)]);
+    assert_eq!(events, &heard.events, "{name}, {start} cut at {cuts:?}");
     match heard.reply {
         Reply::Close(code) if heard.end.role() == Role::Client => {
             let masked = rfc::frames(sent).iter().all(|frame| frame.key.is_some());
             assert!(masked, "{name}");
             assert_eq!(rfc::close_code(sent), code, "{name}");
         }
-        ref reply => assert_eq!(show(sent), show(reply.bytes()), "{name}, {start}"),
+        ref reply => assert_eq!(escaped(sent), escaped(reply.bytes()), "{name}, {start}"),
     }
 }
 
@@ -168,7 +168,11 @@ fn asked(name: &str, called: &Called) {
     let before = state(&conn);
     let name = format!("{name}: {}", called.says);
     assert_eq!((called.call)(&mut conn), called.gets, "{name}");
-    assert_eq!(show(conn.transmit()), show(called.sent.bytes()), "{name}");
+    assert_eq!(
+        escaped(conn.transmit()),
+        escaped(called.sent.bytes()),
+        "{name}"
+    );
     if called.gets.is_err() {
         assert_eq!(state(&conn), before, "{name}");
     }

@@ -66,30 +66,30 @@ fn refused_with(
     status: Option<u16>,
     answer: &str,
 ) {
-    let story = tell(Connection::server(&config), bytes, &[], false);
-    let closed = Said::Closed(Closed::Protocol(error));
-    assert_eq!(story.said, [closed], "{name}: {}", show(bytes));
-    assert_eq!(show(&story.sent), show(answer), "{name}");
+    let transcript = run(Connection::server(&config), bytes, &[], false);
+    let closed = Observed::Closed(Closed::Protocol(error));
+    assert_eq!(transcript.events, [closed], "{name}: {}", escaped(bytes));
+    assert_eq!(escaped(&transcript.sent), escaped(answer), "{name}");
     assert!(!answer.contains(MARK));
     assert_eq!(error.status(), status, "{name}");
 
     // RQ-20
-    let cut = tell(
+    let cut = run(
         Connection::server(&config),
         bytes,
         &everywhere(bytes),
         false,
     );
-    assert_eq!(cut, story, "{name}, byte by byte");
+    assert_eq!(cut, transcript, "{name}, byte by byte");
 
     // FR-16
-    let mut server = Teller::new(Connection::server(&config));
+    let mut server = Driver::new(Connection::server(&config));
     server.feed(bytes);
-    server.story = Story::default();
+    server.transcript = Transcript::default();
     let good = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3, b"\x00Hello\xff"].concat();
     server.feed(&good);
     server.eof();
-    assert_eq!(server.story, Story::default(), "{name}, and more");
+    assert_eq!(server.transcript, Transcript::default(), "{name}, and more");
     assert!(server.conn.is_done(), "{name}");
 }
 
@@ -270,7 +270,7 @@ fn refuses_value(heads: &[&str], name: &'static str, line: &str, value: &[u8], s
         let line = format!("{line}\r\n");
         let wrong = [b"^", name.as_bytes(), b": ", value, b"\r\n"].concat();
         let (bytes, at) = edit_marked(head, line, wrong);
-        let what = format!("{name}: {}", show(value));
+        let what = format!("{name}: {}", escaped(value));
         let error = header(name, at, Invalid);
         refused(&what, CONFIG, &bytes, error, Some(status));
     }
@@ -725,10 +725,10 @@ fn rq_20_the_end_of_input_in_the_head_gets_no_answer() {
     for head in BOTH {
         for end in 0..head.len() {
             let conn = Connection::server(&CONFIG);
-            let story = tell(conn, &head.as_bytes()[..end], &[], true);
-            let eof = Said::Closed(Closed::Eof(Phase::Handshaking));
-            assert_eq!(story.said, [eof], "at {end}");
-            assert_eq!(show(story.sent), "");
+            let transcript = run(conn, &head.as_bytes()[..end], &[], true);
+            let eof = Observed::Closed(Closed::Eof(Phase::Handshaking));
+            assert_eq!(transcript.events, [eof], "at {end}");
+            assert_eq!(escaped(transcript.sent), "");
         }
     }
 }
@@ -739,12 +739,12 @@ fn rq_20_the_end_of_input_in_the_head_gets_no_answer() {
 fn h76_4_nothing_behind_the_head_is_taken_before_the_answer() {
     for head in BOTH {
         let frames = b"^n:ds[4U\x00Hello\xff";
-        let mut server = Teller::answering(Connection::server(&CONFIG), |_, _| {});
+        let mut server = Driver::answering(Connection::server(&CONFIG), |_, _| {});
         let left = server.feed(&[head.as_bytes(), frames].concat());
         assert_eq!(left, frames.len());
         assert_eq!(server.feed(frames), frames.len());
-        assert!(matches!(server.said()[..], [Said::Request(..)]));
-        assert_eq!(show(server.sent()), "");
+        assert!(matches!(server.events()[..], [Observed::Request(..)]));
+        assert_eq!(escaped(server.sent()), "");
         assert!(!server.conn.wants_read());
     }
 }
@@ -763,23 +763,27 @@ fn accepted(config: Config, head: &[u8]) {
         (Hixie75, &b""[..], &b"\r\n\r\n"[..])
     };
     let bytes = [head, key3].concat();
-    let story = tell(Connection::server(&config), &bytes, &[], false);
+    let transcript = run(Connection::server(&config), &bytes, &[], false);
     assert!(
-        matches!(&story.said[..], [Said::Request(Some(asked), _), Said::Open(open)]
+        matches!(&transcript.events[..], [Observed::Request(Some(asked), _), Observed::Open(open)]
             if *asked == dialect && *open == dialect),
         "{:?} of {}",
-        story.said,
-        show(head)
+        transcript.events,
+        escaped(head)
     );
-    assert!(story.sent.starts_with(b"HTTP/1.1 101 Web"));
-    assert!(story.sent.ends_with(answer), "{}", show(&story.sent));
-    let cut = tell(
+    assert!(transcript.sent.starts_with(b"HTTP/1.1 101 Web"));
+    assert!(
+        transcript.sent.ends_with(answer),
+        "{}",
+        escaped(&transcript.sent)
+    );
+    let cut = run(
         Connection::server(&config),
         &bytes,
         &everywhere(&bytes),
         false,
     );
-    assert_eq!(cut, story, "byte by byte"); // RQ-20
+    assert_eq!(cut, transcript, "byte by byte"); // RQ-20
 }
 
 #[test]
@@ -877,8 +881,8 @@ fn rq_7_rq_8_rq_9_rq_11_rq_12_rq_15_rq_17_odd_fields() {
     for (name, from, to) in rows {
         let head = edit(DRAFT_76_HEAD, from, to);
         accepted(CONFIG, &head);
-        let story = tell(Connection::server(&CONFIG), &head, &[], false);
-        assert_eq!(show(story.sent), show(DRAFT_76_REPLY), "{name}");
+        let transcript = run(Connection::server(&CONFIG), &head, &[], false);
+        assert_eq!(escaped(transcript.sent), escaped(DRAFT_76_REPLY), "{name}");
     }
 }
 
@@ -887,12 +891,12 @@ fn rq_11_values_are_kept_as_raw_bytes() {
     let raw: Vec<u8> = (0x80..=0xFF).collect();
     let cookie = [b"\r\nCookie: ", &raw[..], b"\r\nX: :a: b\r\n\r\n"].concat();
     let head = edit(DRAFT_76_HEAD, "\r\n\r\n", cookie);
-    let mut server = Teller::answering(Connection::server(&CONFIG), |_, request| {
+    let mut server = Driver::answering(Connection::server(&CONFIG), |_, request| {
         assert_eq!(request.header("cookie"), Some(&raw[..]));
         assert_eq!(request.header("X"), Some(&b":a: b"[..])); // RQ-7
     });
     server.feed(&head);
-    assert_eq!(server.said().len(), 1);
+    assert_eq!(server.events().len(), 1);
 }
 
 /// Wherever it stands, and whatever stands round it. An LF would end the line.
@@ -917,7 +921,7 @@ fn rq_11_a_control_at_any_place_of_a_value() {
                     Some(Event::Closed(Closed::Protocol(error))) => Some(error),
                     other => panic!("{other:?}"),
                 };
-                assert_eq!(heard, wrong, "{}", show(&head));
+                assert_eq!(heard, wrong, "{}", escaped(&head));
             }
         }
     }
@@ -963,9 +967,9 @@ const ANSWER_TO_ZERO: &[u8; 16] =
 fn answer_to(key: &str, key3: &[u8]) -> Vec<u8> {
     let head = edit(DRAFT_76_HEAD, " 4 @1  46546xW%0l 1 5", key);
     let head = edit(head, " 12998 5 Y3 1  .P00", key);
-    let mut server = Teller::new(Connection::server(&CONFIG));
+    let mut server = Driver::new(Connection::server(&CONFIG));
     server.feed(&head);
-    assert_eq!(show(server.sent()), show(DRAFT_76_REPLY), "{key:?}");
+    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_REPLY), "{key:?}");
     server.feed(key3);
     server.sent()
 }
@@ -986,7 +990,7 @@ fn rq_8_key_1_key_2_key_7_key_11_how_a_key_may_be_spelled() {
         " +4294967295 .e-x",
     ] {
         let answer = answer_to(key, &[0x01; 8]);
-        assert_eq!(show(answer), show(ANSWER_TO_MAX), "{key:?}");
+        assert_eq!(escaped(answer), escaped(ANSWER_TO_MAX), "{key:?}");
     }
 }
 
@@ -995,7 +999,7 @@ fn key_7_a_part_may_be_zero() {
     let many = format!(" 0{}", " ".repeat(1000));
     for key in [" 0 0", " 0 ", "  000", " x0 y  z ", &many] {
         let answer = answer_to(key, DRAFT_76_KEY3);
-        assert_eq!(show(answer), show(ANSWER_TO_ZERO), "{key:?}");
+        assert_eq!(escaped(answer), escaped(ANSWER_TO_ZERO), "{key:?}");
     }
 }
 
@@ -1005,23 +1009,23 @@ fn key_7_a_part_may_be_zero() {
 fn a_plain_request_is_handed_over_where_that_is_on() {
     let config = CONFIG.plain_http(true);
     let get = "GET /zqxj HTTP/1.1\r\nHost: zqxj.example\r\n\r\n";
-    let mut server = Teller::answering(Connection::server(&config), |conn, request| {
+    let mut server = Driver::answering(Connection::server(&config), |conn, request| {
         assert_eq!(request.origin(), None);
         let page = hybi::Response::new(200).body(b"page");
         conn.respond(&page).unwrap();
     });
     server.feed(get.as_bytes());
-    let request = Said::Request(None, "/zqxj".to_owned());
+    let request = Observed::Request(None, "/zqxj".to_owned());
     assert_eq!(
-        server.said(),
-        [request, Said::Closed(Closed::Rejected(200))]
+        server.events(),
+        [request, Observed::Closed(Closed::Rejected(200))]
     );
     let answer = "HTTP/1.1 200 OK\r\n\
         Connection: close\r\n\
         Content-Type: text/plain\r\n\
         Content-Length: 4\r\n\r\n\
         page";
-    assert_eq!(show(server.sent()), show(answer));
+    assert_eq!(escaped(server.sent()), escaped(answer));
 
     // What is malformed is refused all the same.
     let post = edit(get, "GET", "POST");
@@ -1050,7 +1054,7 @@ fn some_statuses_have_no_content() {
             hybi::Response::new(status).body(b"text"),
         ] {
             let server = Connection::server(&CONFIG.plain_http(true));
-            let mut server = Teller::answering(server, |conn, _| conn.respond(&response).unwrap());
+            let mut server = Driver::answering(server, |conn, _| conn.respond(&response).unwrap());
             server.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
             let sent = String::from_utf8(server.sent()).unwrap();
             assert!(sent.ends_with("\r\n\r\n"), "{sent}");
@@ -1100,7 +1104,7 @@ fn each_status_has_its_phrase() {
     ];
     for (status, phrase) in phrases {
         let server = Connection::server(&CONFIG.plain_http(true));
-        let mut server = Teller::answering(server, |conn, _| {
+        let mut server = Driver::answering(server, |conn, _| {
             conn.respond(&hybi::Response::new(status)).unwrap();
         });
         server.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");

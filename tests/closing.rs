@@ -15,8 +15,8 @@ use proptest::prelude::*;
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 /// Already open.
-fn open(role: Role, dialect: Dialect) -> Teller<'static> {
-    Teller::new(Connection::established(
+fn open(role: Role, dialect: Dialect) -> Driver<'static> {
+    Driver::new(Connection::established(
         &Config::new(),
         role,
         dialect,
@@ -24,32 +24,32 @@ fn open(role: Role, dialect: Dialect) -> Teller<'static> {
     ))
 }
 
-fn open_76() -> [Teller<'static>; 2] {
+fn open_76() -> [Driver<'static>; 2] {
     ROLES.map(|role| open(role, Dialect::Hixie76))
 }
 
-fn open_75() -> [Teller<'static>; 2] {
+fn open_75() -> [Driver<'static>; 2] {
     ROLES.map(|role| open(role, Dialect::Hixie75))
 }
 
-fn clean() -> Said {
-    Said::Closed(Closed::Clean(Close::EMPTY))
+fn clean() -> Observed {
+    Observed::Closed(Closed::Clean(Close::EMPTY))
 }
 
-fn eof(phase: Phase) -> Said {
-    Said::Closed(Closed::Eof(phase))
+fn eof(phase: Phase) -> Observed {
+    Observed::Closed(Closed::Eof(phase))
 }
 
-fn text(text: &str) -> Said {
-    Said::Text(text.into())
+fn text(text: &str) -> Observed {
+    Observed::Text(text.into())
 }
 
 /// Nothing comes any more, whatever is done: one `Closed`, and last (FR-16).
-fn assert_over(teller: &mut Teller) {
-    let why = teller.conn.closed().cloned();
+fn assert_over(driver: &mut Driver) {
+    let why = driver.conn.closed().cloned();
     assert!(why.is_some());
-    teller.drain();
-    teller.sent();
+    driver.drain();
+    driver.sent();
     for bytes in [
         &b""[..],
         b"\xff\x00",
@@ -57,32 +57,32 @@ fn assert_over(teller: &mut Teller) {
         b"GET / HTTP/1.1\r\n\r\n",
         &[0x80; 40],
     ] {
-        teller.feed(bytes);
-        teller.eof();
-        assert_eq!(teller.conn.send_text("a"), Err(Refused::Closing));
+        driver.feed(bytes);
+        driver.eof();
+        assert_eq!(driver.conn.send_text("a"), Err(Refused::Closing));
         assert_eq!(
-            teller.conn.send_text_vectored("a").err(),
+            driver.conn.send_text_vectored("a").err(),
             Some(Refused::Closing)
         );
-        assert_eq!(teller.conn.close(&Close::EMPTY), Err(Refused::Closing));
+        assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
         assert_eq!(
-            teller.conn.accept(&AcceptOptions::new()),
+            driver.conn.accept(&AcceptOptions::new()),
             Err(Refused::NoRequest)
         );
-        assert_eq!(teller.conn.tick(Duration::from_secs(1_000_000)), None);
+        assert_eq!(driver.conn.tick(Duration::from_secs(1_000_000)), None);
     }
-    assert_eq!(teller.said(), []);
-    assert_eq!(teller.sent(), b"");
-    assert_eq!(teller.conn.closed().cloned(), why);
-    assert!(teller.conn.is_done());
-    assert!(!teller.conn.wants_read() && !teller.conn.wants_write());
+    assert_eq!(driver.events(), []);
+    assert_eq!(driver.sent(), b"");
+    assert_eq!(driver.conn.closed().cloned(), why);
+    assert!(driver.conn.is_done());
+    assert!(!driver.conn.wants_read() && !driver.conn.wants_write());
 }
 
 #[test]
 fn cl_1_cl_2_cl_6_the_peer_closes_first() {
     for mut peer in open_76() {
         peer.feed(b"\x00a\xff\xff\x00");
-        assert_eq!(peer.said(), [text("a"), clean()]);
+        assert_eq!(peer.events(), [text("a"), clean()]);
         assert_eq!(peer.sent(), b"\xff\x00");
         assert_over(&mut peer);
     }
@@ -90,8 +90,8 @@ fn cl_1_cl_2_cl_6_the_peer_closes_first() {
 
 #[test]
 fn cl_2_done_comes_after_the_flush_and_after_closed_was_taken() {
-    for teller in open_76() {
-        let mut conn = teller.conn;
+    for driver in open_76() {
+        let mut conn = driver.conn;
         let mut bytes = b"\xff\x00".to_vec();
         let mut input = &mut bytes[..];
         assert!(!conn.is_done() && conn.closed().is_none());
@@ -107,8 +107,8 @@ fn cl_2_done_comes_after_the_flush_and_after_closed_was_taken() {
         assert!(conn.is_done());
     }
     // Flushed before the event is taken.
-    for teller in open_75() {
-        let mut conn = teller.conn;
+    for driver in open_75() {
+        let mut conn = driver.conn;
         conn.close(&Close::EMPTY).unwrap();
         assert!(conn.closed().is_some() && !conn.wants_write());
         assert!(!conn.is_done());
@@ -122,45 +122,45 @@ fn cl_2_done_comes_after_the_flush_and_after_closed_was_taken() {
 
 #[test]
 fn cl_1_cl_3_we_close_first_and_messages_still_come() {
-    for mut teller in open_76() {
-        teller.conn.send_text("last").unwrap();
-        teller.conn.close(&Close::EMPTY).unwrap();
-        teller.drain();
-        assert_eq!(teller.sent(), b"\x00last\xff\xff\x00");
-        assert_eq!(teller.conn.closed(), None);
+    for mut driver in open_76() {
+        driver.conn.send_text("last").unwrap();
+        driver.conn.close(&Close::EMPTY).unwrap();
+        driver.drain();
+        assert_eq!(driver.sent(), b"\x00last\xff\xff\x00");
+        assert_eq!(driver.conn.closed(), None);
 
-        assert_eq!(teller.conn.send_text("more"), Err(Refused::Closing));
+        assert_eq!(driver.conn.send_text("more"), Err(Refused::Closing));
         assert_eq!(
-            teller.conn.send_text_vectored("more").err(),
+            driver.conn.send_text_vectored("more").err(),
             Some(Refused::Closing)
         );
-        assert!(teller.conn.send_binary(b"more").is_err());
-        assert_eq!(teller.conn.close(&Close::EMPTY), Err(Refused::Closing));
-        assert!(teller.conn.wants_read());
+        assert!(driver.conn.send_binary(b"more").is_err());
+        assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
+        assert!(driver.conn.wants_read());
 
-        teller.feed(b"\x00a\xff\x42x\xff\x80\x02xx\x00b");
+        driver.feed(b"\x00a\xff\x42x\xff\x80\x02xx\x00b");
         assert_eq!(
-            teller.said(),
+            driver.events(),
             [
                 text("a"),
-                Said::Discarded(0x42, 1),
-                Said::Discarded(0x80, 2)
+                Observed::Skipped(0x42, 1),
+                Observed::Skipped(0x80, 2)
             ]
         );
-        teller.feed(b"c\xff\xff\x00");
-        assert_eq!(teller.said(), [text("bc"), clean()]);
-        assert_eq!(teller.sent(), b"");
-        assert_over(&mut teller);
+        driver.feed(b"c\xff\xff\x00");
+        assert_eq!(driver.events(), [text("bc"), clean()]);
+        assert_eq!(driver.sent(), b"");
+        assert_over(&mut driver);
     }
 }
 
 #[test]
 fn cl_4_what_follows_the_peers_close_is_discarded() {
-    for mut teller in open_76() {
-        teller.feed(b"\xff\x00\x00Hi\xff\xff\x00\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
-        assert_eq!(teller.said(), [clean()]); // F12
-        assert_eq!(teller.sent(), b"\xff\x00");
-        assert_over(&mut teller);
+    for mut driver in open_76() {
+        driver.feed(b"\xff\x00\x00Hi\xff\xff\x00\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
+        assert_eq!(driver.events(), [clean()]); // F12
+        assert_eq!(driver.sent(), b"\xff\x00");
+        assert_over(&mut driver);
     }
 }
 
@@ -176,7 +176,7 @@ fn cl_5_cl_6_both_close_at_once() {
     client.feed(&from_server);
     server.feed(&from_client);
     for mut end in [client, server] {
-        assert_eq!(end.said(), [clean()]);
+        assert_eq!(end.events(), [clean()]);
         assert_eq!(end.sent(), b"");
         assert_over(&mut end);
     }
@@ -185,18 +185,18 @@ fn cl_5_cl_6_both_close_at_once() {
 #[test]
 fn cl_7_ff_and_00_in_two_reads() {
     for closing in [false, true] {
-        for mut teller in open_76() {
+        for mut driver in open_76() {
             if closing {
-                teller.conn.close(&Close::EMPTY).unwrap();
+                driver.conn.close(&Close::EMPTY).unwrap();
             }
-            teller.feed(b"\xff");
-            teller.feed(b"");
-            assert_eq!(teller.said(), []);
-            assert_eq!(teller.conn.closed(), None);
-            teller.feed(b"\x00");
-            assert_eq!(teller.said(), [clean()]);
-            assert_eq!(teller.sent(), b"\xff\x00");
-            assert_over(&mut teller);
+            driver.feed(b"\xff");
+            driver.feed(b"");
+            assert_eq!(driver.events(), []);
+            assert_eq!(driver.conn.closed(), None);
+            driver.feed(b"\x00");
+            assert_eq!(driver.events(), [clean()]);
+            assert_eq!(driver.sent(), b"\xff\x00");
+            assert_over(&mut driver);
         }
     }
 }
@@ -204,68 +204,68 @@ fn cl_7_ff_and_00_in_two_reads() {
 #[test]
 fn cl_6_fr_8_a_close_frame_of_any_spelling_gets_one_answer() {
     for zeros in 0..9 {
-        for mut teller in open_76() {
-            teller.feed(&[&[0xff][..], &vec![0x80; zeros], &[0x00]].concat());
-            assert_eq!(teller.said(), [clean()]);
-            assert_eq!(teller.sent(), b"\xff\x00");
+        for mut driver in open_76() {
+            driver.feed(&[&[0xff][..], &vec![0x80; zeros], &[0x00]].concat());
+            assert_eq!(driver.events(), [clean()]);
+            assert_eq!(driver.sent(), b"\xff\x00");
         }
     }
 }
 
 #[test]
 fn fr_8_frames_that_look_like_a_close_are_none() {
-    for mut teller in open_76() {
-        teller.feed(b"\xff\x01\x00\x80\x00\xfe\x00\xff\x02\xff\x00\x00\xff");
+    for mut driver in open_76() {
+        driver.feed(b"\xff\x01\x00\x80\x00\xfe\x00\xff\x02\xff\x00\x00\xff");
         let discarded = [(0xff, 1), (0x80, 0), (0xfe, 0), (0xff, 2)];
-        let mut expected: Vec<Said> = discarded.map(|(k, n)| Said::Discarded(k, n)).into();
+        let mut expected: Vec<Observed> = discarded.map(|(k, n)| Observed::Skipped(k, n)).into();
         expected.push(text(""));
-        assert_eq!(teller.said(), expected);
-        assert_eq!(teller.sent(), b"");
-        assert_eq!(teller.conn.closed(), None);
+        assert_eq!(driver.events(), expected);
+        assert_eq!(driver.sent(), b"");
+        assert_eq!(driver.conn.closed(), None);
     }
 }
 
 #[test]
 fn cl_8_a_code_and_a_reason_are_not_sent() {
-    for mut teller in open_76() {
-        teller.conn.close(&Close::new(1001, "going away")).unwrap();
-        teller.feed(b"");
-        assert_eq!(teller.sent(), b"\xff\x00");
-        teller.feed(b"\xff\x00");
+    for mut driver in open_76() {
+        driver.conn.close(&Close::new(1001, "going away")).unwrap();
+        driver.feed(b"");
+        assert_eq!(driver.sent(), b"\xff\x00");
+        driver.feed(b"\xff\x00");
         // The peer's close says nothing.
-        assert_eq!(teller.said(), [clean()]);
+        assert_eq!(driver.events(), [clean()]);
     }
-    for mut teller in open_75() {
-        teller.conn.close(&Close::new(1001, "going away")).unwrap();
-        teller.feed(b"");
-        assert_eq!(teller.sent(), b"");
+    for mut driver in open_75() {
+        driver.conn.close(&Close::new(1001, "going away")).unwrap();
+        driver.feed(b"");
+        assert_eq!(driver.sent(), b"");
     }
 }
 
 #[test]
 fn cl_8_the_end_of_input_without_a_close_frame_is_not_clean() {
-    for mut teller in open_76().into_iter().chain(open_75()) {
-        teller.eof();
-        assert_eq!(teller.said(), [eof(Phase::Open)]);
-        assert_eq!(teller.sent(), b"");
-        assert_over(&mut teller);
+    for mut driver in open_76().into_iter().chain(open_75()) {
+        driver.eof();
+        assert_eq!(driver.events(), [eof(Phase::Open)]);
+        assert_eq!(driver.sent(), b"");
+        assert_over(&mut driver);
     }
-    for mut teller in open_76() {
-        teller.conn.close(&Close::EMPTY).unwrap();
-        teller.eof();
-        assert_eq!(teller.said(), [eof(Phase::Closing)]);
-        assert_over(&mut teller);
+    for mut driver in open_76() {
+        driver.conn.close(&Close::EMPTY).unwrap();
+        driver.eof();
+        assert_eq!(driver.events(), [eof(Phase::Closing)]);
+        assert_over(&mut driver);
     }
 }
 
 #[test]
 fn cl_10_a_message_cut_by_the_end_of_input_is_never_delivered() {
-    for mut teller in open_76().into_iter().chain(open_75()) {
+    for mut driver in open_76().into_iter().chain(open_75()) {
         let mut bytes = b"\x00whole\xff\x00par".to_vec();
         let mut input = &mut bytes[..];
         let mut whole = 0;
-        teller.conn.receive_eof();
-        while let Some(event) = teller.conn.receive(&mut input) {
+        driver.conn.receive_eof();
+        while let Some(event) = driver.conn.receive(&mut input) {
             match event {
                 Event::Text(piece) => whole += usize::from(piece.is_final()),
                 Event::Closed(why) => assert_eq!(why, Closed::Eof(Phase::InMessage)),
@@ -273,50 +273,50 @@ fn cl_10_a_message_cut_by_the_end_of_input_is_never_delivered() {
             }
         }
         assert_eq!(whole, 1);
-        assert_over(&mut teller);
+        assert_over(&mut driver);
     }
 }
 
 #[test]
 fn cl_12_what_was_queued_before_the_end_of_input_is_still_flushed() {
-    for mut teller in open_76().into_iter().chain(open_75()) {
-        teller.conn.send_text("queued").unwrap();
-        teller.conn.receive_eof();
-        assert!(!teller.conn.wants_read());
-        let event = teller.conn.receive(&mut &mut [][..]);
+    for mut driver in open_76().into_iter().chain(open_75()) {
+        driver.conn.send_text("queued").unwrap();
+        driver.conn.receive_eof();
+        assert!(!driver.conn.wants_read());
+        let event = driver.conn.receive(&mut &mut [][..]);
         assert!(matches!(
             event,
             Some(Event::Closed(Closed::Eof(Phase::Open)))
         ));
-        assert!(teller.conn.wants_write() && !teller.conn.is_done());
-        assert_eq!(teller.conn.send_text("more"), Err(Refused::Closing));
-        assert_eq!(teller.conn.transmit(), b"\x00queued\xff");
-        teller.drain();
-        assert!(teller.conn.is_done());
+        assert!(driver.conn.wants_write() && !driver.conn.is_done());
+        assert_eq!(driver.conn.send_text("more"), Err(Refused::Closing));
+        assert_eq!(driver.conn.transmit(), b"\x00queued\xff");
+        driver.drain();
+        assert!(driver.conn.is_done());
     }
 }
 
 #[test]
 fn cl_20_h75_8_closing_is_dropping_the_transport() {
-    for mut teller in open_75() {
-        teller.conn.send_text("last").unwrap();
-        teller.conn.close(&Close::EMPTY).unwrap();
-        assert_eq!(teller.conn.transmit(), b"\x00last\xff");
-        teller.feed(b"\x00not read any more\xff");
-        assert_eq!(teller.said(), [Said::Closed(Closed::LocallyClosed)]);
-        assert_eq!(teller.sent(), b"\x00last\xff");
-        assert_over(&mut teller);
+    for mut driver in open_75() {
+        driver.conn.send_text("last").unwrap();
+        driver.conn.close(&Close::EMPTY).unwrap();
+        assert_eq!(driver.conn.transmit(), b"\x00last\xff");
+        driver.feed(b"\x00not read any more\xff");
+        assert_eq!(driver.events(), [Observed::Closed(Closed::LocallyClosed)]);
+        assert_eq!(driver.sent(), b"\x00last\xff");
+        assert_over(&mut driver);
     }
 }
 
 #[test]
 fn cl_20_fr_9_ff_00_closes_nothing() {
-    for mut teller in open_75() {
-        teller.feed(b"\xff\x00\x00Hi\xff"); // F13
-        assert_eq!(teller.said(), [Said::Discarded(0xff, 0), text("Hi")]);
-        teller.eof();
-        assert_eq!(teller.said(), [eof(Phase::Open)]);
-        assert_eq!(teller.sent(), b"");
+    for mut driver in open_75() {
+        driver.feed(b"\xff\x00\x00Hi\xff"); // F13
+        assert_eq!(driver.events(), [Observed::Skipped(0xff, 0), text("Hi")]);
+        driver.eof();
+        assert_eq!(driver.events(), [eof(Phase::Open)]);
+        assert_eq!(driver.sent(), b"");
     }
 }
 
@@ -343,21 +343,28 @@ fn fr_16_nothing_follows_a_fatal_error() {
             for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
                 for closing in [false, dialect == Dialect::Hixie76] {
                     let conn = Connection::established(&config, role, dialect, [0; 32]);
-                    let mut teller = Teller::new(conn);
+                    let mut driver = Driver::new(conn);
                     if closing {
-                        teller.conn.close(&Close::EMPTY).unwrap();
-                        teller.drain();
-                        assert_eq!(teller.sent(), b"\xff\x00");
+                        driver.conn.close(&Close::EMPTY).unwrap();
+                        driver.drain();
+                        assert_eq!(driver.sent(), b"\xff\x00");
                     }
-                    teller.feed(&[&bytes, &b"\x00Hi\xff\xff\x00"[..]].concat());
-                    let mut said = teller.said();
-                    assert_eq!(said.pop(), Some(Said::Closed(Closed::Protocol(error))));
-                    assert!(said.iter().all(|said| matches!(said, Said::Unfinished(_))));
+                    driver.feed(&[&bytes, &b"\x00Hi\xff\xff\x00"[..]].concat());
+                    let mut events = driver.events();
+                    assert_eq!(
+                        events.pop(),
+                        Some(Observed::Closed(Closed::Protocol(error)))
+                    );
+                    assert!(
+                        events
+                            .iter()
+                            .all(|events| matches!(events, Observed::Unfinished(_)))
+                    );
                     // CL-6, section 10: 76 may send the one close frame, 75 drops.
-                    let sent = teller.sent();
+                    let sent = driver.sent();
                     let may = dialect == Dialect::Hixie76 && !closing;
                     assert!(sent.is_empty() || may && sent == b"\xff\x00");
-                    assert_over(&mut teller);
+                    assert_over(&mut driver);
                 }
             }
         }
@@ -412,22 +419,24 @@ fn cl_11_h76_19_the_end_of_file_at_every_byte() {
         }
         let bytes: Vec<u8> = parts.into_iter().flat_map(|(bytes, _)| bytes).collect();
         for (end, phase) in phases.into_iter().enumerate() {
-            let mut teller = Teller::new(conversations().remove(which).0);
-            let role = teller.conn.role();
-            assert_eq!(teller.feed(&bytes[..end]), 0);
-            teller.sent();
+            let mut driver = Driver::new(conversations().remove(which).0);
+            let role = driver.conn.role();
+            assert_eq!(driver.feed(&bytes[..end]), 0);
+            driver.sent();
             // CL-11: calling it again does no harm.
             for _ in 0..3 {
-                teller.eof();
+                driver.eof();
             }
             let closes = end == bytes.len() && bytes.ends_with(b"\xff\x00");
             let expected = if closes { clean() } else { eof(phase) };
-            let said = teller.said();
-            assert_eq!(said.last(), Some(&expected), "{role:?}, {end} bytes");
-            let closed = said.iter().filter(|said| matches!(said, Said::Closed(_)));
+            let events = driver.events();
+            assert_eq!(events.last(), Some(&expected), "{role:?}, {end} bytes");
+            let closed = events
+                .iter()
+                .filter(|events| matches!(events, Observed::Closed(_)));
             assert_eq!(closed.count(), 1);
-            assert_eq!(teller.sent(), b"", "{role:?}, {end} bytes");
-            assert_over(&mut teller);
+            assert_eq!(driver.sent(), b"", "{role:?}, {end} bytes");
+            assert_over(&mut driver);
         }
     }
 }
@@ -437,12 +446,12 @@ fn cl_11_the_end_of_file_at_every_byte_while_closing() {
     let frames = b"\x00Hello\xff\x00\xff\x42\x00\xff\x80\x03\x00\xff\x00\xff\x00";
     let between = [0, 7, 9, 12, 17];
     for end in 0..=frames.len() {
-        for mut teller in open_76() {
-            teller.conn.close(&Close::EMPTY).unwrap();
-            teller.feed(&frames[..end]);
-            teller.eof();
-            let said = teller.said();
-            let last = said.last().unwrap();
+        for mut driver in open_76() {
+            driver.conn.close(&Close::EMPTY).unwrap();
+            driver.feed(&frames[..end]);
+            driver.eof();
+            let events = driver.events();
+            let last = events.last().unwrap();
             if end == frames.len() {
                 assert_eq!(last, &clean());
             } else if between.contains(&end) {
@@ -452,50 +461,50 @@ fn cl_11_the_end_of_file_at_every_byte_while_closing() {
                 let phases = [Phase::Closing, Phase::InMessage];
                 assert!(phases.map(eof).contains(last), "{end} bytes: {last:?}");
             }
-            assert_eq!(teller.sent(), b"\xff\x00");
-            assert_over(&mut teller);
+            assert_eq!(driver.sent(), b"\xff\x00");
+            assert_over(&mut driver);
         }
     }
 }
 
-fn waiting(head: &str) -> Teller<'static> {
+fn waiting(head: &str) -> Driver<'static> {
     let config = Config::new().dialects(Dialects::ALL);
-    let mut teller = Teller::answering(Connection::server(&config), |_, _| ());
-    teller.feed(head.as_bytes());
-    assert!(matches!(teller.said()[..], [Said::Request(..)]));
-    teller
+    let mut driver = Driver::answering(Connection::server(&config), |_, _| ());
+    driver.feed(head.as_bytes());
+    assert!(matches!(driver.events()[..], [Observed::Request(..)]));
+    driver
 }
 
 /// The docs of `receive_eof`: it is told of once no request waits.
 #[test]
 fn cl_11_the_end_of_file_while_a_request_waits() {
-    let mut teller = waiting(DRAFT_76_HEAD);
-    teller.eof();
-    teller.eof();
-    assert_eq!((teller.said(), teller.sent()), (vec![], vec![]));
-    teller.conn.accept(&AcceptOptions::new()).unwrap();
-    teller.eof();
-    assert_eq!(teller.said(), [eof(Phase::Handshaking)]);
-    assert_eq!(teller.sent(), DRAFT_76_REPLY.as_bytes());
-    assert_over(&mut teller);
+    let mut driver = waiting(DRAFT_76_HEAD);
+    driver.eof();
+    driver.eof();
+    assert_eq!((driver.events(), driver.sent()), (vec![], vec![]));
+    driver.conn.accept(&AcceptOptions::new()).unwrap();
+    driver.eof();
+    assert_eq!(driver.events(), [eof(Phase::Handshaking)]);
+    assert_eq!(driver.sent(), DRAFT_76_REPLY.as_bytes());
+    assert_over(&mut driver);
 
-    let mut teller = waiting(DRAFT_75_HEAD);
-    teller.eof();
-    teller.conn.accept(&AcceptOptions::new()).unwrap();
-    teller.eof();
+    let mut driver = waiting(DRAFT_75_HEAD);
+    driver.eof();
+    driver.conn.accept(&AcceptOptions::new()).unwrap();
+    driver.eof();
     assert_eq!(
-        teller.said(),
-        [Said::Open(Dialect::Hixie75), eof(Phase::Open)]
+        driver.events(),
+        [Observed::Open(Dialect::Hixie75), eof(Phase::Open)]
     );
-    assert_over(&mut teller);
+    assert_over(&mut driver);
 
-    let mut teller = waiting(DRAFT_76_HEAD);
-    teller.eof();
-    teller.conn.respond(&Response::new(403)).unwrap();
-    teller.eof();
-    assert_eq!(teller.said(), [Said::Closed(Closed::Rejected(403))]);
-    assert!(teller.sent().starts_with(b"HTTP/1.1 403 Forbidden\r\n"));
-    assert_over(&mut teller);
+    let mut driver = waiting(DRAFT_76_HEAD);
+    driver.eof();
+    driver.conn.respond(&Response::new(403)).unwrap();
+    driver.eof();
+    assert_eq!(driver.events(), [Observed::Closed(Closed::Rejected(403))]);
+    assert!(driver.sent().starts_with(b"HTTP/1.1 403 Forbidden\r\n"));
+    assert_over(&mut driver);
 }
 
 /// The bytes of a response with this status, the form of PX-3, and nothing of a request.
@@ -503,7 +512,7 @@ fn assert_error(sent: &[u8], status: u16) {
     let mut headers = [httparse::EMPTY_HEADER; 8];
     let mut response = httparse::Response::new(&mut headers);
     let Ok(httparse::Status::Complete(head)) = response.parse(sent) else {
-        panic!("{}", show(sent));
+        panic!("{}", escaped(sent));
     };
     assert_eq!(response.code, Some(status));
     let value = |name: &str| {
@@ -514,31 +523,31 @@ fn assert_error(sent: &[u8], status: u16) {
     assert_eq!(value("Content-Type"), Some("text/plain"));
     let length = (sent.len() - head).to_string();
     assert_eq!(value("Content-Length"), Some(&length[..]));
-    assert!(!show(sent).contains("demo"));
+    assert!(!escaped(sent).contains("demo"));
 }
 
 #[test]
 fn cl_13_a_server_closes_before_its_reply_has_begun() {
-    let mut fresh = Teller::new(Connection::server(&Config::new()));
+    let mut fresh = Driver::new(Connection::server(&Config::new()));
     fresh.feed(b"");
-    let mut policy = Teller::new(Connection::server(&Config::new()));
+    let mut policy = Driver::new(Connection::server(&Config::new()));
     policy.feed(b"<policy-fi");
-    let mut head = Teller::new(Connection::server(&Config::new()));
+    let mut head = Driver::new(Connection::server(&Config::new()));
     head.feed(&DRAFT_76_HEAD.as_bytes()[..DRAFT_76_HEAD.len() - 1]);
     let [waiting_75, waiting_76] = [DRAFT_75_HEAD, DRAFT_76_HEAD].map(waiting);
     let mut ended = waiting(DRAFT_76_HEAD);
     ended.eof();
     let plain = Connection::server(&Config::new().plain_http(true));
-    let mut plain = Teller::answering(plain, |_, _| ());
+    let mut plain = Driver::answering(plain, |_, _| ());
     plain.feed(b"GET /demo HTTP/1.1\r\nHost: example.com\r\n\r\n");
-    assert_eq!(plain.said(), [Said::Request(None, "/demo".into())]);
-    for mut teller in [fresh, policy, head, waiting_75, waiting_76, ended, plain] {
-        teller.conn.close(&Close::new(1001, "demo")).unwrap();
-        assert_eq!(teller.conn.close(&Close::EMPTY), Err(Refused::Closing));
-        teller.feed(DRAFT_76_KEY3);
-        assert_eq!(teller.said(), [Said::Closed(Closed::LocallyClosed)]);
-        assert_error(&teller.sent(), 503);
-        assert_over(&mut teller);
+    assert_eq!(plain.events(), [Observed::Request(None, "/demo".into())]);
+    for mut driver in [fresh, policy, head, waiting_75, waiting_76, ended, plain] {
+        driver.conn.close(&Close::new(1001, "demo")).unwrap();
+        assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
+        driver.feed(DRAFT_76_KEY3);
+        assert_eq!(driver.events(), [Observed::Closed(Closed::LocallyClosed)]);
+        assert_error(&driver.sent(), 503);
+        assert_over(&mut driver);
     }
 }
 
@@ -546,30 +555,30 @@ fn cl_13_a_server_closes_before_its_reply_has_begun() {
 fn cl_13_px_4_a_server_closes_when_its_reply_has_begun() {
     for key3 in 0..8 {
         for flushed in [false, true] {
-            let mut teller = waiting(DRAFT_76_HEAD);
-            teller.conn.accept(&AcceptOptions::new()).unwrap();
+            let mut driver = waiting(DRAFT_76_HEAD);
+            driver.conn.accept(&AcceptOptions::new()).unwrap();
             if flushed {
-                teller.drain();
+                driver.drain();
             }
             let mut bytes = DRAFT_76_KEY3[..key3].to_vec();
-            assert!(teller.conn.receive(&mut &mut bytes[..]).is_none());
-            teller.conn.close(&Close::EMPTY).unwrap();
-            teller.feed(&DRAFT_76_KEY3[key3..]);
-            assert_eq!(teller.said(), [Said::Closed(Closed::LocallyClosed)]);
-            assert_eq!(teller.sent(), DRAFT_76_REPLY.as_bytes());
-            assert_over(&mut teller);
+            assert!(driver.conn.receive(&mut &mut bytes[..]).is_none());
+            driver.conn.close(&Close::EMPTY).unwrap();
+            driver.feed(&DRAFT_76_KEY3[key3..]);
+            assert_eq!(driver.events(), [Observed::Closed(Closed::LocallyClosed)]);
+            assert_eq!(driver.sent(), DRAFT_76_REPLY.as_bytes());
+            assert_over(&mut driver);
         }
     }
-    let mut teller = waiting(DRAFT_75_HEAD);
-    teller.conn.accept(&AcceptOptions::new()).unwrap();
-    teller.conn.close(&Close::EMPTY).unwrap();
-    teller.feed(b"\x00Hi\xff");
+    let mut driver = waiting(DRAFT_75_HEAD);
+    driver.conn.accept(&AcceptOptions::new()).unwrap();
+    driver.conn.close(&Close::EMPTY).unwrap();
+    driver.feed(b"\x00Hi\xff");
     assert_eq!(
-        teller.said().last(),
-        Some(&Said::Closed(Closed::LocallyClosed))
+        driver.events().last(),
+        Some(&Observed::Closed(Closed::LocallyClosed))
     );
-    assert_eq!(teller.sent(), DRAFT_75_REPLY.as_bytes());
-    assert_over(&mut teller);
+    assert_eq!(driver.sent(), DRAFT_75_REPLY.as_bytes());
+    assert_over(&mut driver);
 }
 
 #[test]
@@ -583,19 +592,19 @@ fn cl_13_a_client_that_closes_before_it_is_open_writes_nothing() {
         // Nothing, a part or all of the request was sent, and of the reply all but its end came.
         for sent in [0, 1, 40, client().transmit().len()] {
             for came in [0, 1, 13, 100, reply.len() - 17, reply.len() - 1] {
-                let mut teller = Teller::new(client());
-                teller.conn.advance(sent);
+                let mut driver = Driver::new(client());
+                driver.conn.advance(sent);
                 let mut bytes = reply[..came].to_vec();
-                assert!(teller.conn.receive(&mut &mut bytes[..]).is_none());
-                let before = teller.conn.transmit().to_vec();
-                teller.conn.close(&Close::EMPTY).unwrap();
-                assert_eq!(teller.conn.close(&Close::EMPTY), Err(Refused::Closing));
-                teller.feed(&reply[came..]);
-                assert_eq!(teller.said(), [Said::Closed(Closed::LocallyClosed)]);
+                assert!(driver.conn.receive(&mut &mut bytes[..]).is_none());
+                let before = driver.conn.transmit().to_vec();
+                driver.conn.close(&Close::EMPTY).unwrap();
+                assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
+                driver.feed(&reply[came..]);
+                assert_eq!(driver.events(), [Observed::Closed(Closed::LocallyClosed)]);
                 // No more, at least, than the request that was pending.
-                let wrote = teller.sent();
+                let wrote = driver.sent();
                 assert!(wrote.is_empty() || wrote == before);
-                assert_over(&mut teller);
+                assert_over(&mut driver);
             }
         }
     }
@@ -614,11 +623,11 @@ fn assert_at_once(wait: Option<Duration>) {
 }
 
 /// A connection in each step of its opening.
-fn openings() -> Vec<Teller<'static>> {
+fn openings() -> Vec<Driver<'static>> {
     let server = |bytes: &[u8]| {
-        let mut teller = Teller::new(Connection::server(&Config::new()));
-        teller.feed(bytes);
-        teller
+        let mut driver = Driver::new(Connection::server(&Config::new()));
+        driver.feed(bytes);
+        driver
     };
     let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
@@ -626,9 +635,9 @@ fn openings() -> Vec<Teller<'static>> {
     let client = |came: fn(usize) -> usize| {
         let mut conn = Connection::client(&Config::new(), &target, [3; 32]);
         let reply = answer_to(&mut conn);
-        let mut teller = Teller::new(conn);
-        teller.feed(&reply[..came(reply.len())]);
-        teller
+        let mut driver = Driver::new(conn);
+        driver.feed(&reply[..came(reply.len())]);
+        driver
     };
     let mut all = vec![
         server(b""),
@@ -642,83 +651,83 @@ fn openings() -> Vec<Teller<'static>> {
         client(|length| length - 16),
         client(|length| length - 1),
     ];
-    for teller in &mut all {
-        assert_eq!(teller.conn.closed(), None);
-        teller.said();
-        teller.sent();
+    for driver in &mut all {
+        assert_eq!(driver.conn.closed(), None);
+        driver.events();
+        driver.sent();
     }
     all
 }
 
 #[test]
 fn h76_19_the_opening_times_out_in_every_step() {
-    for mut teller in openings() {
+    for mut driver in openings() {
         let start = 1000 * SECOND;
         // Ten seconds by default, from the first tick on.
-        assert_eq!(teller.conn.tick(start), Some(10 * SECOND));
-        assert_eq!(teller.conn.tick(start), Some(10 * SECOND));
-        assert_eq!(teller.conn.tick(start + 4 * SECOND), Some(6 * SECOND));
+        assert_eq!(driver.conn.tick(start), Some(10 * SECOND));
+        assert_eq!(driver.conn.tick(start), Some(10 * SECOND));
+        assert_eq!(driver.conn.tick(start + 4 * SECOND), Some(6 * SECOND));
         let almost = start + 10 * SECOND - NEVER_ZERO;
-        assert_eq!(teller.conn.tick(almost), Some(NEVER_ZERO));
-        assert_eq!(teller.conn.closed(), None);
-        assert_at_once(teller.conn.tick(start + 10 * SECOND));
-        teller.feed(b"");
+        assert_eq!(driver.conn.tick(almost), Some(NEVER_ZERO));
+        assert_eq!(driver.conn.closed(), None);
+        assert_at_once(driver.conn.tick(start + 10 * SECOND));
+        driver.feed(b"");
         let timed_out = Closed::TimedOut(Phase::Handshaking);
-        assert_eq!(teller.said(), [Said::Closed(timed_out)]);
-        assert_over(&mut teller);
+        assert_eq!(driver.events(), [Observed::Closed(timed_out)]);
+        assert_over(&mut driver);
     }
 }
 
 #[test]
 fn h76_19_bytes_that_come_do_not_put_the_timeout_off() {
-    let mut teller = Teller::new(Connection::server(&Config::new()));
+    let mut driver = Driver::new(Connection::server(&Config::new()));
     let request = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3].concat();
     for (n, byte) in request.iter().take(100).enumerate() {
-        teller.conn.tick(n as u32 * SECOND / 10);
-        teller.feed(&[*byte]);
+        driver.conn.tick(n as u32 * SECOND / 10);
+        driver.feed(&[*byte]);
     }
-    assert_eq!(teller.conn.closed(), None);
-    teller.conn.tick(10 * SECOND);
+    assert_eq!(driver.conn.closed(), None);
+    driver.conn.tick(10 * SECOND);
     assert_eq!(
-        teller.conn.closed(),
+        driver.conn.closed(),
         Some(&Closed::TimedOut(Phase::Handshaking))
     );
 
     let config = Config::new().handshake_timeout(3 * SECOND);
-    let mut teller = Teller::new(Connection::server(&config));
-    assert_eq!(teller.conn.tick(SECOND), Some(3 * SECOND));
-    teller.feed(DRAFT_76_HEAD.as_bytes());
-    assert_eq!(teller.conn.tick(3 * SECOND), Some(SECOND));
-    teller.feed(DRAFT_76_KEY3);
+    let mut driver = Driver::new(Connection::server(&config));
+    assert_eq!(driver.conn.tick(SECOND), Some(3 * SECOND));
+    driver.feed(DRAFT_76_HEAD.as_bytes());
+    assert_eq!(driver.conn.tick(3 * SECOND), Some(SECOND));
+    driver.feed(DRAFT_76_KEY3);
     // Open: nothing is awaited any more.
-    assert_eq!(teller.conn.tick(100 * SECOND), None);
-    assert_eq!(teller.conn.closed(), None);
+    assert_eq!(driver.conn.tick(100 * SECOND), None);
+    assert_eq!(driver.conn.closed(), None);
 }
 
 #[test]
 fn cl_9_the_peers_close_is_awaited_for_so_long() {
-    for mut teller in open_76() {
-        assert_eq!(teller.conn.tick(SECOND), None);
-        teller.conn.close(&Close::EMPTY).unwrap();
-        teller.drain();
+    for mut driver in open_76() {
+        assert_eq!(driver.conn.tick(SECOND), None);
+        driver.conn.close(&Close::EMPTY).unwrap();
+        driver.drain();
         // Five seconds by default, from the first tick on; messages do not put it off.
-        assert_eq!(teller.conn.tick(7 * SECOND), Some(5 * SECOND));
-        teller.feed(b"\x00still\xff");
-        assert_eq!(teller.conn.tick(11 * SECOND), Some(SECOND));
-        teller.feed(b"\x00still\xff");
-        assert_at_once(teller.conn.tick(12 * SECOND));
-        teller.feed(b"\x00not any more\xff\xff\x00");
-        let timed_out = Said::Closed(Closed::TimedOut(Phase::Closing));
-        assert_eq!(teller.said(), [text("still"), text("still"), timed_out]);
-        assert_eq!(teller.sent(), b"\xff\x00");
-        assert_over(&mut teller);
+        assert_eq!(driver.conn.tick(7 * SECOND), Some(5 * SECOND));
+        driver.feed(b"\x00still\xff");
+        assert_eq!(driver.conn.tick(11 * SECOND), Some(SECOND));
+        driver.feed(b"\x00still\xff");
+        assert_at_once(driver.conn.tick(12 * SECOND));
+        driver.feed(b"\x00not any more\xff\xff\x00");
+        let timed_out = Observed::Closed(Closed::TimedOut(Phase::Closing));
+        assert_eq!(driver.events(), [text("still"), text("still"), timed_out]);
+        assert_eq!(driver.sent(), b"\xff\x00");
+        assert_over(&mut driver);
     }
-    for mut teller in open_76() {
-        teller.conn.close(&Close::EMPTY).unwrap();
-        teller.conn.tick(SECOND);
-        teller.feed(b"\xff\x00");
-        assert_eq!(teller.conn.tick(100 * SECOND), None);
-        assert_eq!(teller.said(), [clean()]);
+    for mut driver in open_76() {
+        driver.conn.close(&Close::EMPTY).unwrap();
+        driver.conn.tick(SECOND);
+        driver.feed(b"\xff\x00");
+        assert_eq!(driver.conn.tick(100 * SECOND), None);
+        assert_eq!(driver.events(), [clean()]);
     }
 }
 
@@ -744,8 +753,8 @@ fn cl_9_the_peer_that_does_not_take_the_last_bytes_is_left() {
 /// The docs of `close_timeout`: for the answer, and then again for the last bytes.
 #[test]
 fn cl_9_the_answer_and_then_the_last_bytes_have_a_timeout_each() {
-    for teller in open_76() {
-        let mut conn = teller.conn;
+    for driver in open_76() {
+        let mut conn = driver.conn;
         conn.close(&Close::EMPTY).unwrap();
         assert_eq!(conn.tick(SECOND), Some(5 * SECOND));
         assert_at_once(conn.tick(6 * SECOND));
@@ -764,42 +773,42 @@ fn cl_9_the_answer_and_then_the_last_bytes_have_a_timeout_each() {
 
 #[test]
 fn tick_is_none_where_nothing_is_awaited_and_short_where_an_event_is_ready() {
-    for mut teller in open_76().into_iter().chain(open_75()) {
-        assert_eq!(teller.conn.tick(Duration::ZERO), None);
-        teller.conn.send_text("a").unwrap();
-        assert_eq!(teller.conn.tick(1_000_000 * SECOND), None);
-        teller.feed(b"\x00par");
+    for mut driver in open_76().into_iter().chain(open_75()) {
+        assert_eq!(driver.conn.tick(Duration::ZERO), None);
+        driver.conn.send_text("a").unwrap();
+        assert_eq!(driver.conn.tick(1_000_000 * SECOND), None);
+        driver.feed(b"\x00par");
         // The room for output is given back after a second without any.
-        assert_eq!(teller.conn.tick(1_000_000 * SECOND), Some(SECOND));
-        assert_eq!(teller.conn.tick(1_000_001 * SECOND), None);
-        assert_eq!(teller.conn.tick(2_000_000 * SECOND), None);
-        teller.conn.receive_eof();
-        assert_at_once(teller.conn.tick(2_000_000 * SECOND));
-        teller.eof();
-        assert_eq!(teller.conn.tick(2_000_000 * SECOND), None);
+        assert_eq!(driver.conn.tick(1_000_000 * SECOND), Some(SECOND));
+        assert_eq!(driver.conn.tick(1_000_001 * SECOND), None);
+        assert_eq!(driver.conn.tick(2_000_000 * SECOND), None);
+        driver.conn.receive_eof();
+        assert_at_once(driver.conn.tick(2_000_000 * SECOND));
+        driver.eof();
+        assert_eq!(driver.conn.tick(2_000_000 * SECOND), None);
     }
     // The end of file before the opening is through.
-    for mut teller in openings() {
-        let waits = teller.conn.role() == Role::Server && !teller.conn.wants_read();
-        teller.conn.receive_eof();
-        let wait = teller.conn.tick(SECOND);
+    for mut driver in openings() {
+        let waits = driver.conn.role() == Role::Server && !driver.conn.wants_read();
+        driver.conn.receive_eof();
+        let wait = driver.conn.tick(SECOND);
         if waits {
             assert_eq!(wait, Some(10 * SECOND));
-            teller.conn.accept(&AcceptOptions::new()).unwrap();
+            driver.conn.accept(&AcceptOptions::new()).unwrap();
         }
-        assert_at_once(teller.conn.tick(SECOND));
+        assert_at_once(driver.conn.tick(SECOND));
     }
     // Accepted, and Open was not taken.
-    let mut teller = waiting(DRAFT_75_HEAD);
-    teller.conn.accept(&AcceptOptions::new()).unwrap();
-    assert_at_once(teller.conn.tick(SECOND));
-    teller.feed(b"");
-    assert_eq!(teller.said(), [Said::Open(Dialect::Hixie75)]);
-    assert_eq!(teller.conn.tick(SECOND), None);
+    let mut driver = waiting(DRAFT_75_HEAD);
+    driver.conn.accept(&AcceptOptions::new()).unwrap();
+    assert_at_once(driver.conn.tick(SECOND));
+    driver.feed(b"");
+    assert_eq!(driver.events(), [Observed::Open(Dialect::Hixie75)]);
+    assert_eq!(driver.conn.tick(SECOND), None);
     // Closed, and that was not taken.
-    for mut teller in open_75() {
-        teller.conn.close(&Close::EMPTY).unwrap();
-        assert_at_once(teller.conn.tick(SECOND));
+    for mut driver in open_75() {
+        driver.conn.close(&Close::EMPTY).unwrap();
+        assert_at_once(driver.conn.tick(SECOND));
     }
 }
 
@@ -882,7 +891,7 @@ fn a_second_of_rest_begins_anew_with_what_is_sent() {
     for role in ROLES {
         let mut end = open(role, Dialect::Hixie76);
         assert_eq!(end.conn.tick(at(0)), None);
-        let send = |end: &mut Teller<'_>| {
+        let send = |end: &mut Driver<'_>| {
             end.conn.send_text("more").unwrap();
             end.drain();
         };

@@ -24,7 +24,7 @@ use std::rc::Rc;
 
 use common::rfc::{
     BINARY, BINARY_PART, CLOSE, Form, LAST, MORE, PING, PONG, TEXT, TEXT_PART, binary, body,
-    contents, header, masked, may_be_sent, ping, pong, story, text,
+    contents, header, masked, may_be_sent, ping, pong, text, transcript,
 };
 use common::*;
 use hybi::{
@@ -46,14 +46,14 @@ const LIMIT: usize = 300;
 /// How a conversation went.
 #[derive(Clone, Debug, PartialEq)]
 struct Outcome {
-    heard: Vec<Said>,
+    heard: Vec<Observed>,
     pongs: Vec<Vec<u8>>,
     end: End,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum End {
-    /// What the peer's close frame said, and the code of ours in answer.
+    /// What the peer's close frame events, and the code of ours in answer.
     Clean {
         code: Option<u16>,
         reason: String,
@@ -90,24 +90,31 @@ fn ours(dialect: Dialect, bytes: &[u8], cuts: &[usize], closes: bool) -> Outcome
     if closes {
         conn.close(&Close::new(1001, "")).unwrap();
     }
-    let mut story = story(conn, bytes, cuts, true);
-    let why = story.said.pop();
-    let (pongs, close) = sent(&story.sent);
-    let is_whole = |said: &Said| !matches!(said, Said::Unfinished(_) | Said::UnfinishedBinary(_));
-    story.said.retain(is_whole);
+    let mut transcript = transcript(conn, bytes, cuts, true);
+    let why = transcript.events.pop();
+    let (pongs, close) = sent(&transcript.sent);
+    let is_whole = |events: &Observed| {
+        !matches!(
+            events,
+            Observed::Unfinished(_) | Observed::UnfinishedBinary(_)
+        )
+    };
+    transcript.events.retain(is_whole);
     let end = match why {
-        Some(Said::Closed(Closed::Clean(why))) => End::Clean {
+        Some(Observed::Closed(Closed::Clean(why))) => End::Clean {
             code: why.code().filter(|code| *code != 1005),
             reason: why.reason().to_owned(),
             answer: close.unwrap(),
         },
-        Some(Said::Closed(Closed::Protocol(error))) if closes => End::Failed(error.close_code()),
-        Some(Said::Closed(Closed::Protocol(_))) => End::Failed(close.flatten().unwrap()),
-        Some(Said::Closed(Closed::Eof(_))) => End::Lost,
+        Some(Observed::Closed(Closed::Protocol(error))) if closes => {
+            End::Failed(error.close_code())
+        }
+        Some(Observed::Closed(Closed::Protocol(_))) => End::Failed(close.flatten().unwrap()),
+        Some(Observed::Closed(Closed::Eof(_))) => End::Lost,
         other => panic!("{other:?}"),
     };
     Outcome {
-        heard: story.said,
+        heard: transcript.events,
         pongs,
         end,
     }
@@ -167,7 +174,7 @@ fn config() -> WebSocketConfig {
         .max_message_size(None)
 }
 
-fn said(message: Message) -> Said {
+fn events(message: Message) -> Observed {
     match message {
         Message::Text(string) => text(&string),
         Message::Binary(bytes) => binary(bytes),
@@ -190,7 +197,7 @@ fn theirs(bytes: &[u8], cuts: &[usize], closes: bool) -> Outcome {
     let end = loop {
         match socket.read() {
             Ok(Message::Close(frame)) => close = Some(frame),
-            Ok(message) => heard.push(said(message)),
+            Ok(message) => heard.push(events(message)),
             Err(Error::ConnectionClosed) => break None,
             Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
                 break Some(End::Lost);
@@ -606,8 +613,8 @@ fn alike(dialect: Dialect, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseE
         ours(dialect, bytes, cuts, false),
         theirs(bytes, cuts, false),
     );
-    prop_assert_eq!(&ours.heard, &theirs.heard, "{}", show(bytes));
-    prop_assert_eq!(&ours.pongs, &theirs.pongs, "{}", show(bytes));
+    prop_assert_eq!(&ours.heard, &theirs.heard, "{}", escaped(bytes));
+    prop_assert_eq!(&ours.pongs, &theirs.pongs, "{}", escaped(bytes));
     let both = (ours.end, theirs.end);
     let same = match &both {
         (End::Failed(_), End::Failed(_) | End::Lost) => true,
@@ -620,7 +627,7 @@ fn alike(dialect: Dialect, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseE
         ) => true,
         (ours, theirs) => ours == theirs,
     };
-    prop_assert!(same, "{both:?} of {}", show(bytes));
+    prop_assert!(same, "{both:?} of {}", escaped(bytes));
     Ok(())
 }
 
@@ -670,7 +677,7 @@ fn the_same_of_every_close_code() {
     }
 }
 
-/// Where the two differ, as said above.
+/// Where the two differ, as events above.
 #[test]
 fn lengths_where_tungstenite_differs() {
     let hello = Sent::Message {
@@ -707,7 +714,7 @@ fn their_message(message: &Sent) -> Option<Message> {
 }
 
 /// Sends it as this end does, parts in frames of their own where they can stand alone.
-fn send(conn: &mut Connection, message: &Sent) -> Option<Said> {
+fn send(conn: &mut Connection, message: &Sent) -> Option<Observed> {
     match message {
         Sent::Message { is_text, parts, .. } => {
             let whole = parts.concat();
@@ -738,7 +745,7 @@ fn their_role(role: Role) -> TheirRole {
 }
 
 /// What tungstenite, as that end, hears of `bytes`.
-fn heard_by_theirs(role: Role, bytes: &[u8]) -> Vec<Said> {
+fn heard_by_theirs(role: Role, bytes: &[u8]) -> Vec<Observed> {
     let config = config().max_frame_size(None);
     let wire = Wire::new(bytes, &[]);
     let mut socket = WebSocket::from_raw_socket(wire, their_role(role), Some(config));
@@ -746,10 +753,10 @@ fn heard_by_theirs(role: Role, bytes: &[u8]) -> Vec<Said> {
     loop {
         match socket.read() {
             Ok(Message::Close(_)) => {}
-            Ok(message) => heard.push(said(message)),
+            Ok(message) => heard.push(events(message)),
             Err(Error::ConnectionClosed) => break heard,
             Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => break heard,
-            Err(other) => panic!("{other:?} of {}", show(bytes)),
+            Err(other) => panic!("{other:?} of {}", escaped(bytes)),
         }
     }
 }
@@ -789,16 +796,16 @@ proptest! {
         let mut socket = WebSocket::from_raw_socket(wire, their_role(role), Some(config()));
         let mut expected = Vec::new();
         for message in messages.iter().filter_map(their_message) {
-            expected.push(said(message.clone()));
+            expected.push(events(message.clone()));
             socket.send(message).unwrap();
         }
         socket.close(None).unwrap();
         let bytes = &socket.get_ref().written;
         let peer = common::rfc::other(role);
         let conn = Connection::established(&Config::new(), peer, Rfc6455, [0; 32]);
-        let story = story(conn, bytes, &cut_at(&cuts, bytes.len()), true);
+        let transcript = transcript(conn, bytes, &cut_at(&cuts, bytes.len()), true);
         expected.push(common::rfc::clean(1005, ""));
-        prop_assert_eq!(story.said, expected);
+        prop_assert_eq!(transcript.events, expected);
     }
 }
 
@@ -879,10 +886,10 @@ proptest! {
             conn.accept(&AcceptOptions::new()).unwrap();
         };
         let conn = Connection::server(&Config::new());
-        let mut server = Teller::answering(conn, answer);
+        let mut server = Driver::answering(conn, answer);
         server.feed(&request);
-        let opened = server.said().pop();
-        prop_assert_eq!(opened, Some(Said::Open(Rfc6455)));
+        let opened = server.events().pop();
+        prop_assert_eq!(opened, Some(Observed::Open(Rfc6455)));
         shared.0.borrow_mut().0.extend(server.sent());
         let Ok((mut socket, reply)) = waiting.handshake() else {
             panic!("it did not open");
@@ -892,6 +899,6 @@ proptest! {
         socket.send(Message::Text("Hello".into())).unwrap();
         let sent = std::mem::take(&mut shared.0.borrow_mut().1);
         server.feed(&sent);
-        prop_assert_eq!(server.said(), [text("Hello")]);
+        prop_assert_eq!(server.events(), [text("Hello")]);
     }
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::rfc::{ROLES, contents, story};
+use common::rfc::{ROLES, contents, transcript};
 use common::*;
 use hybi::{
     Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind, KeyErrorKind,
@@ -26,7 +26,7 @@ const KEY_LENGTH: usize = if cfg!(debug_assertions) { 7 } else { 12 };
 #[derive(Default, PartialEq, Debug)]
 struct Log {
     /// Of each event its kind, a number in it, and where its payload ends.
-    said: Vec<(char, u64, usize)>,
+    events: Vec<(char, u64, usize)>,
     payload: Vec<u8>,
     /// Of a message that is not at its end.
     partial: Vec<u8>,
@@ -38,7 +38,7 @@ struct Log {
 
 impl Log {
     fn clear(&mut self) {
-        self.said.clear();
+        self.events.clear();
         self.payload.clear();
         self.partial.clear();
         self.closed = None;
@@ -83,20 +83,20 @@ impl Log {
 
     fn whole(&mut self, kind: char, number: u64, bytes: &[u8]) {
         self.payload.extend_from_slice(bytes);
-        self.said.push((kind, number, self.payload.len()));
+        self.events.push((kind, number, self.payload.len()));
     }
 }
 
 /// Frames, by their first byte and what is behind it.
 type Frames = Vec<(u8, Vec<u8>)>;
 
-/// What was said and sent.
-type Told = (Vec<Said>, Frames);
+/// What was events and sent.
+type Told = (Vec<Observed>, Frames);
 
 /// What a string has to come to.
 struct Expected<'a> {
     /// With the end of file behind it.
-    said: &'a dyn Fn(&[u8]) -> Told,
+    events: &'a dyn Fn(&[u8]) -> Told,
     frames: fn(&[u8]) -> Frames,
 }
 
@@ -111,7 +111,7 @@ struct Exhaust<'a> {
     /// Used again and again.
     whole: Log,
     split: Log,
-    /// What was said, by the names of events and errors.
+    /// What was events, by the names of events and errors.
     heard: BTreeSet<String>,
     strings: u64,
     splits: u64,
@@ -138,7 +138,7 @@ impl<'a> Exhaust<'a> {
     }
 
     fn run(&mut self, length: usize) {
-        let (said, over) = self.string();
+        let (events, over) = self.string();
         if self.ends.len() == length {
             return;
         }
@@ -148,8 +148,8 @@ impl<'a> Exhaust<'a> {
             self.ends.push(self.bytes.len());
             if over {
                 // FR-16, RFC-7.1.7-2: nor could anything further change it.
-                let more = story((self.conn)(), &self.bytes, &[], true);
-                assert_eq!(more.said, said, "{:02x?}", self.bytes);
+                let more = transcript((self.conn)(), &self.bytes, &[], true);
+                assert_eq!(more.events, events, "{:02x?}", self.bytes);
             } else {
                 self.run(length);
             }
@@ -158,15 +158,15 @@ impl<'a> Exhaust<'a> {
         }
     }
 
-    /// What is said of the string, and whether it was over before the end of file.
-    fn string(&mut self) -> (Vec<Said>, bool) {
+    /// What is events of the string, and whether it was over before the end of file.
+    fn string(&mut self) -> (Vec<Observed>, bool) {
         let bytes = &self.bytes;
-        let whole = story((self.conn)(), bytes, &[], true);
-        let (said, sent) = (self.expected.said)(bytes);
-        assert_eq!(whole.said, said, "{bytes:02x?}");
+        let whole = transcript((self.conn)(), bytes, &[], true);
+        let (events, sent) = (self.expected.events)(bytes);
+        assert_eq!(whole.events, events, "{bytes:02x?}");
         assert_eq!((self.expected.frames)(&whole.sent), sent, "{bytes:02x?}");
         self.strings += 1;
-        self.heard.extend(said.iter().map(name));
+        self.heard.extend(events.iter().map(name));
 
         let mut conn = (self.conn)();
         let mut input = [0; 64];
@@ -197,17 +197,17 @@ impl<'a> Exhaust<'a> {
             assert_eq!(self.split, self.whole, "{bytes:02x?} byte by byte");
             self.splits += 1;
         }
-        let eof = matches!(whole.said.last(), Some(Said::Closed(Closed::Eof(_))));
-        (whole.said, !eof)
+        let eof = matches!(whole.events.last(), Some(Observed::Closed(Closed::Eof(_))));
+        (whole.events, !eof)
     }
 }
 
 /// `Text`, or `FrameTooLong`.
-fn name(said: &Said) -> String {
-    let debug = match said {
-        Said::Closed(Closed::Protocol(error)) => format!("{error:?}"),
-        Said::Closed(why) => format!("{why:?}"),
-        said => format!("{said:?}"),
+fn name(events: &Observed) -> String {
+    let debug = match events {
+        Observed::Closed(Closed::Protocol(error)) => format!("{error:?}"),
+        Observed::Closed(why) => format!("{why:?}"),
+        events => format!("{events:?}"),
     };
     let end = debug.find(|c: char| !c.is_alphanumeric());
     debug[..end.unwrap_or(debug.len())].to_owned()
@@ -246,13 +246,13 @@ fn hixie(dialect: Dialect) {
                 false,
                 false,
                 i64::MAX as u64,
-                ["Discarded", "Eof", "Text", "Unfinished"],
+                ["Skipped", "Eof", "Text", "Unfinished"],
             ),
             (
                 true,
                 false,
                 2,
-                ["Discarded", "FrameTooLong", "Text", "InvalidUtf8"],
+                ["Skipped", "FrameTooLong", "Text", "InvalidUtf8"],
             ),
             (
                 false,
@@ -269,13 +269,13 @@ fn hixie(dialect: Dialect) {
             };
             let config = rules.config();
             let conn = || Connection::established(&config, role, dialect, [0; 32]);
-            let said = |bytes: &[u8]| {
-                let said = rules.said(bytes);
-                let answered = !matches!(said.last(), Some(Said::Closed(Closed::Eof(_))));
+            let events = |bytes: &[u8]| {
+                let events = rules.events(bytes);
+                let answered = !matches!(events.last(), Some(Observed::Closed(Closed::Eof(_))));
                 // CL-2, CL-20
                 let close = dialect == Hixie76 && answered;
                 (
-                    said,
+                    events,
                     if close {
                         vec![(0xff, vec![0])]
                     } else {
@@ -284,7 +284,7 @@ fn hixie(dialect: Dialect) {
                 )
             };
             let expected = Expected {
-                said: &said,
+                events: &events,
                 frames: |sent| {
                     sent.chunks(2)
                         .map(|one| (one[0], one[1..].to_vec()))
@@ -359,7 +359,7 @@ fn hybi(dialect: Dialect) {
         };
         let conn = || rules.connection();
         let expected = Expected {
-            said: &|bytes| rules.story(bytes),
+            events: &|bytes| rules.transcript(bytes),
             frames: contents,
         };
         let symbols = match role {
@@ -429,7 +429,7 @@ fn key_1_to_key_8_every_key_of_digits_spaces_and_others() {
                 .map(|i| b"6 x"[(n / 3_u32.pow(i)) as usize % 3])
                 .collect();
             let bytes = [before.as_bytes(), &key, after.as_bytes(), DRAFT_76_KEY3].concat();
-            let whole = tell(Connection::server(&config), &bytes, &[], false);
+            let whole = run(Connection::server(&config), &bytes, &[], false);
             match part(&key) {
                 Ok(part) => {
                     found[0] += 1;
@@ -438,13 +438,18 @@ fn key_1_to_key_8_every_key_of_digits_spaces_and_others() {
                     hash.update(PART_2.to_be_bytes());
                     hash.update(DRAFT_76_KEY3);
                     let sent = [DRAFT_76_REPLY.as_bytes(), &hash.finalize()].concat();
-                    assert_eq!(whole.sent, sent, "{}", show(&key));
+                    assert_eq!(whole.sent, sent, "{}", escaped(&key));
                 }
                 Err(kind) => {
                     found[1 + fault_number(kind)] += 1;
                     let name = "Sec-WebSocket-Key1";
                     let error = ProtocolError::InvalidKeyNumber { name, kind };
-                    assert_eq!(whole.said, [rfc::broken(error)], "{}", show(&key));
+                    assert_eq!(
+                        whole.events,
+                        [rfc::protocol_error(error)],
+                        "{}",
+                        escaped(&key)
+                    );
                     assert_eq!(whole.sent, refusal(400, VERSIONS).as_bytes());
                 }
             }
@@ -606,16 +611,16 @@ fn head(chosen: [Option<&str>; 7]) -> String {
 
 fn answer(head: &str, dialects: Dialects) -> Verdict {
     let config = Config::new().dialects(dialects);
-    let mut teller = Teller::answering(Connection::server(&config), |_, _| {});
-    teller.feed(head.as_bytes());
-    match &teller.story.said[..] {
-        [Said::Request(Some(dialect), _)] => Verdict::Spoken(*dialect),
-        [Said::Closed(Closed::Protocol(error))] => match *error {
+    let mut driver = Driver::answering(Connection::server(&config), |_, _| {});
+    driver.feed(head.as_bytes());
+    match &driver.transcript.events[..] {
+        [Observed::Request(Some(dialect), _)] => Verdict::Spoken(*dialect),
+        [Observed::Closed(Closed::Protocol(error))] => match *error {
             ProtocolError::NotWebSocket => Verdict::Plain,
             ProtocolError::DialectNotEnabled(dialect) => Verdict::Off(dialect),
             ProtocolError::InvalidHeader { name, kind, .. } => Verdict::Fault(name, kind),
             error => panic!("{error}"),
         },
-        said => panic!("{said:?}"),
+        events => panic!("{events:?}"),
     }
 }

@@ -16,16 +16,16 @@ fn server() -> Connection {
     Connection::server(&CONFIG)
 }
 
-fn request(resource: &str) -> Said {
-    Said::Request(Some(Hixie75), resource.to_owned())
+fn request(resource: &str) -> Observed {
+    Observed::Request(Some(Hixie75), resource.to_owned())
 }
 
-fn text(text: &str) -> Said {
-    Said::Text(text.to_owned())
+fn text(text: &str) -> Observed {
+    Observed::Text(text.to_owned())
 }
 
-fn broken(error: ProtocolError) -> Said {
-    Said::Closed(Closed::Protocol(error))
+fn protocol_error(error: ProtocolError) -> Observed {
+    Observed::Closed(Closed::Protocol(error))
 }
 
 // The server.
@@ -34,10 +34,10 @@ fn broken(error: ProtocolError) -> Said {
 #[track_caller]
 fn converses(config: &Config, accept: AcceptOptions<'_>, head: &[u8], reply: &[u8]) {
     let server = Connection::server(config);
-    let mut server = Teller::answering(server, |conn, _| conn.accept(&accept).unwrap());
+    let mut server = Driver::answering(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
-    assert_eq!(server.said(), [request("/demo"), Said::Open(Hixie75)]);
-    assert_eq!(show(server.sent()), show(reply));
+    assert_eq!(server.events(), [request("/demo"), Observed::Open(Hixie75)]);
+    assert_eq!(escaped(server.sent()), escaped(reply));
 }
 
 /// The conversation of section 12, of which the request and the reply are edited.
@@ -109,15 +109,15 @@ fn rq_18_a_length_is_ignored() {
 #[test]
 fn h75_5_bytes_behind_the_request_are_frames() {
     let bytes = [DRAFT_75_HEAD.as_bytes(), b"\x00Hello\xff\x00\xff"].concat();
-    let story = tell(server(), &bytes, &[], false);
-    let said = [
+    let transcript = run(server(), &bytes, &[], false);
+    let events = [
         request("/demo"),
-        Said::Open(Hixie75),
+        Observed::Open(Hixie75),
         text("Hello"),
         text(""),
     ];
-    assert_eq!(story.said, said);
-    assert_eq!(show(story.sent), show(DRAFT_75_REPLY));
+    assert_eq!(transcript.events, events);
+    assert_eq!(escaped(transcript.sent), escaped(DRAFT_75_REPLY));
 }
 
 #[test]
@@ -128,29 +128,29 @@ fn h75_5_open_comes_with_the_reply_queued() {
     assert!(matches!(conn.receive(&mut input), Some(Event::Request(_))));
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
     conn.accept(&AcceptOptions::new()).unwrap();
-    assert_eq!(show(conn.transmit()), show(DRAFT_75_REPLY));
+    assert_eq!(escaped(conn.transmit()), escaped(DRAFT_75_REPLY));
     assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
     conn.send_text("now").unwrap();
     let pending = [DRAFT_75_REPLY.as_bytes(), b"\x00now\xff"].concat();
-    assert_eq!(show(conn.transmit()), show(pending));
+    assert_eq!(escaped(conn.transmit()), escaped(pending));
 }
 
 // Both ends, once open.
 
-fn ends(config: &Config) -> [Teller<'static>; 2] {
+fn ends(config: &Config) -> [Driver<'static>; 2] {
     [Role::Server, Role::Client]
-        .map(|role| Teller::new(Connection::established(config, role, Hixie75, [0; 32])))
+        .map(|role| Driver::new(Connection::established(config, role, Hixie75, [0; 32])))
 }
 
 #[test]
 fn fr_9_f13_ff_00_is_a_frame_like_any_other() {
     for mut end in ends(&CONFIG) {
         end.feed(b"\xff\x00\x00Hi\xff");
-        assert_eq!(end.said(), [Said::Discarded(0xFF, 0), text("Hi")]);
+        assert_eq!(end.events(), [Observed::Skipped(0xFF, 0), text("Hi")]);
         end.feed(b"\xff\x80\x00\xff\x00");
-        let skipped = || Said::Discarded(0xFF, 0);
-        assert_eq!(end.said(), [skipped(), skipped()]);
-        assert_eq!(show(end.sent()), "");
+        let skipped = || Observed::Skipped(0xFF, 0);
+        assert_eq!(end.events(), [skipped(), skipped()]);
+        assert_eq!(escaped(end.sent()), "");
         end.conn.send_text("open").unwrap();
     }
 }
@@ -161,11 +161,11 @@ fn h75_8_cl_20_closing_writes_nothing() {
         end.conn.send_text("last").unwrap();
         end.conn.close(&Close::new(1000, "bye")).unwrap();
         end.feed(b"\x00Hello\xff");
-        assert_eq!(end.said(), [Said::Closed(Closed::LocallyClosed)]);
-        assert_eq!(show(end.sent()), show(b"\x00last\xff"));
+        assert_eq!(end.events(), [Observed::Closed(Closed::LocallyClosed)]);
+        assert_eq!(escaped(end.sent()), escaped(b"\x00last\xff"));
         assert_eq!(end.conn.close(&Close::EMPTY), Err(Refused::Closing));
         end.eof();
-        assert_eq!(end.story, Story::default());
+        assert_eq!(end.transcript, Transcript::default());
         assert!(end.conn.is_done());
     }
 }
@@ -175,9 +175,9 @@ fn h75_8_the_end_of_input_between_frames_is_not_clean() {
     for mut end in ends(&CONFIG) {
         end.feed(b"\x00Hello\xff");
         end.eof();
-        let eof = Said::Closed(Closed::Eof(Phase::Open));
-        assert_eq!(end.said(), [text("Hello"), eof]);
-        assert_eq!(show(end.sent()), "");
+        let eof = Observed::Closed(Closed::Eof(Phase::Open));
+        assert_eq!(end.events(), [text("Hello"), eof]);
+        assert_eq!(escaped(end.sent()), "");
         assert!(end.conn.is_done());
     }
 }
@@ -201,8 +201,8 @@ fn h75_8_fr_14_after_a_fatal_error_it_is_dropped_with_nothing_written() {
             end.feed(bytes);
             end.feed(b"\xff\x00Hello\xff");
             end.eof();
-            assert_eq!(end.said().last(), Some(&broken(error)));
-            assert_eq!(show(end.sent()), "");
+            assert_eq!(end.events().last(), Some(&protocol_error(error)));
+            assert_eq!(escaped(end.sent()), "");
         }
     }
 }
@@ -219,14 +219,14 @@ fn plain_target() -> ClientRequest {
     target.with_origin("http://example.com").unwrap()
 }
 
-fn client_to(target: &ClientRequest) -> Teller<'static> {
-    Teller::new(Connection::client(&Config::new(), target, [0; 32]))
+fn client_to(target: &ClientRequest) -> Driver<'static> {
+    Driver::new(Connection::client(&Config::new(), target, [0; 32]))
 }
 
 #[test]
 fn h75_1_the_request_byte_for_byte() {
     let conn = client_to(&target()).conn;
-    assert_eq!(show(conn.transmit()), show(DRAFT_75_HEAD));
+    assert_eq!(escaped(conn.transmit()), escaped(DRAFT_75_HEAD));
 
     let target = ClientRequest::new("wss://Example.COM:8443/Demo?A").unwrap();
     let target = target
@@ -241,34 +241,34 @@ fn h75_1_the_request_byte_for_byte() {
         Origin: https://example.com:8443\r\n\
         Cookie: a=1\r\n\
         Cookie2: $Version=1\r\n\r\n";
-    assert_eq!(show(client_to(&target).conn.transmit()), show(head));
+    assert_eq!(escaped(client_to(&target).conn.transmit()), escaped(head));
 }
 
 /// What a client says to this head; it writes nothing.
 #[track_caller]
-fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Said> {
+fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Observed> {
     let mut client = client_to(target);
     client.drain();
     client.sent();
     client.feed(head);
-    assert_eq!(show(client.sent()), "");
-    let said = client.said();
+    assert_eq!(escaped(client.sent()), "");
+    let events = client.events();
     if client.conn.closed().is_some() {
         client.feed(&[DRAFT_75_REPLY.as_bytes(), b"\x00Hello\xff"].concat());
         client.eof();
-        assert_eq!(client.story, Story::default()); // FR-16
+        assert_eq!(client.transcript, Transcript::default()); // FR-16
     }
-    said
+    events
 }
 
 #[track_caller]
 fn opens(target: &ClientRequest, head: &[u8]) {
-    assert_eq!(heard_by(target, head), [Said::Open(Hixie75)]);
+    assert_eq!(heard_by(target, head), [Observed::Open(Hixie75)]);
 }
 
 #[track_caller]
 fn fails(head: &[u8], error: ProtocolError) {
-    assert_eq!(heard_by(&target(), head), [broken(error)]);
+    assert_eq!(heard_by(&target(), head), [protocol_error(error)]);
 }
 
 fn reply_with(from: &str, to: &str) -> Vec<u8> {
@@ -314,9 +314,9 @@ fn h75_6_nothing_is_sent_before_open() {
     for byte in DRAFT_75_REPLY.as_bytes() {
         assert_eq!(client.conn.send_text("early"), Err(Refused::NotOpen));
         client.feed(&[*byte]);
-        assert_eq!(show(client.sent()), "");
+        assert_eq!(escaped(client.sent()), "");
     }
-    assert_eq!(client.said(), [Said::Open(Hixie75)]);
+    assert_eq!(client.events(), [Observed::Open(Hixie75)]);
 }
 
 #[test]
@@ -371,13 +371,13 @@ fn h75_6_the_second_and_third_line_are_there() {
 #[test]
 fn h75_6_a_reply_of_one_line_lacks_the_second() {
     let head = b"HTTP/1.1 101 Web Socket Protocol Handshake\r\n\r\n";
-    let said = heard_by(&target(), head);
+    let events = heard_by(&target(), head);
     let error = ProtocolError::InvalidHeader {
         name: "Upgrade",
         at: head.len() as u32,
         kind: HeaderErrorKind::Missing,
     };
-    assert_eq!(said, [broken(error)]);
+    assert_eq!(events, [protocol_error(error)]);
 }
 
 /// The fields that follow.
@@ -450,7 +450,7 @@ fn h75_6_the_location_is_exact_and_a_written_out_port_is_another() {
 fn h75_7_any_other_status_is_final() {
     for status in [100, 200, 301, 401, 403, 407, 503] {
         let head = reply_with(" 101 ", &format!(" {status} "));
-        let rejected = Said::Closed(Closed::Rejected(status));
+        let rejected = Observed::Closed(Closed::Rejected(status));
         assert_eq!(heard_by(&target(), &head), [rejected]);
     }
 }

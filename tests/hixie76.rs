@@ -16,24 +16,24 @@ fn server() -> Connection {
     Connection::server(&Config::new())
 }
 
-fn request(resource: &str) -> Said {
-    Said::Request(Some(Hixie76), resource.to_owned())
+fn request(resource: &str) -> Observed {
+    Observed::Request(Some(Hixie76), resource.to_owned())
 }
 
-fn text(text: &str) -> Said {
-    Said::Text(text.to_owned())
+fn text(text: &str) -> Observed {
+    Observed::Text(text.to_owned())
 }
 
-fn broken(error: ProtocolError) -> Said {
-    Said::Closed(Closed::Protocol(error))
+fn protocol_error(error: ProtocolError) -> Observed {
+    Observed::Closed(Closed::Protocol(error))
 }
 
-fn clean() -> Said {
-    Said::Closed(Closed::Clean(Close::EMPTY))
+fn clean() -> Observed {
+    Observed::Closed(Closed::Clean(Close::EMPTY))
 }
 
-fn eof(phase: Phase) -> Said {
-    Said::Closed(Closed::Eof(phase))
+fn eof(phase: Phase) -> Observed {
+    Observed::Closed(Closed::Eof(phase))
 }
 
 // The server's opening.
@@ -42,13 +42,13 @@ fn eof(phase: Phase) -> Said {
 #[track_caller]
 fn converses(config: &Config, accept: AcceptOptions<'_>, head: &[u8], reply: &[u8]) {
     let server = Connection::server(config);
-    let mut server = Teller::answering(server, |conn, _| conn.accept(&accept).unwrap());
+    let mut server = Driver::answering(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
-    assert_eq!(server.said(), [request(resource(head))]);
-    assert_eq!(show(server.sent()), show(reply));
+    assert_eq!(server.events(), [request(resource(head))]);
+    assert_eq!(escaped(server.sent()), escaped(reply));
     server.feed(DRAFT_76_KEY3);
-    assert_eq!(server.said(), [Said::Open(Hixie76)]);
-    assert_eq!(show(server.sent()), show(DRAFT_76_ANSWER));
+    assert_eq!(server.events(), [Observed::Open(Hixie76)]);
+    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_ANSWER));
 }
 
 fn resource(head: &[u8]) -> &str {
@@ -132,37 +132,40 @@ fn h76_3_e6_the_head_of_the_reply_does_not_wait_for_key3() {
         Upgrade: WebSocket\r\n\
         Sec-WebSocket-Key1: 18x 6]8vM;54 *(5:  {   U1]8  z [  8\r\n\
         Origin: http://example.com\r\n\r\n";
-    let mut server = Teller::new(server());
+    let mut server = Driver::new(server());
     server.feed(head.as_bytes());
     let reply = edit(DRAFT_76_REPLY, "Sec-WebSocket-Protocol: sample\r\n", "");
-    assert_eq!(show(server.sent()), show(reply));
+    assert_eq!(escaped(server.sent()), escaped(reply));
     server.feed(b"Tm[K T2u");
-    assert_eq!(show(server.sent()), show(b"fQJ,fN/4F4!~K~MH"));
+    assert_eq!(escaped(server.sent()), escaped(b"fQJ,fN/4F4!~K~MH"));
 }
 
 #[test]
 fn h76_1_h76_3_key3_a_byte_at_a_time_as_a_proxy_sends_it_on() {
-    let mut server = Teller::new(server());
+    let mut server = Driver::new(server());
     server.feed(DRAFT_76_HEAD.as_bytes());
-    server.said();
-    assert_eq!(show(server.sent()), show(DRAFT_76_REPLY));
+    server.events();
+    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_REPLY));
     let (last, first) = DRAFT_76_KEY3.split_last().unwrap();
     for byte in first {
         server.feed(&[*byte]);
-        assert_eq!(server.story, Story::default());
+        assert_eq!(server.transcript, Transcript::default());
     }
     server.feed(&[*last]);
-    assert_eq!(server.said(), [Said::Open(Hixie76)]);
-    assert_eq!(show(server.sent()), show(DRAFT_76_ANSWER));
+    assert_eq!(server.events(), [Observed::Open(Hixie76)]);
+    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_ANSWER));
 }
 
 #[test]
 fn h76_3_both_at_once_when_key3_is_already_there() {
     let bytes = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3].concat();
-    let story = tell(server(), &bytes, &[], false);
-    assert_eq!(story.said, [request("/demo"), Said::Open(Hixie76)]);
+    let transcript = run(server(), &bytes, &[], false);
+    assert_eq!(
+        transcript.events,
+        [request("/demo"), Observed::Open(Hixie76)]
+    );
     let sent = [DRAFT_76_REPLY.as_bytes(), DRAFT_76_ANSWER].concat();
-    assert_eq!(show(story.sent), show(sent));
+    assert_eq!(escaped(transcript.sent), escaped(sent));
 }
 
 #[test]
@@ -257,24 +260,24 @@ fn h76_16_a_length_of_8_is_taken_and_none_is_sent() {
 
 #[test]
 fn h76_12_an_origin_is_refused_before_anything_else_is_written() {
-    let mut server = Teller::answering(server(), |conn, request| {
+    let mut server = Driver::answering(server(), |conn, request| {
         assert!(request.origin_among(&["http://other.example", "HTTP://EXAMPLE.COM"]));
         assert!(!request.origin_among(&["http://other.example", "http://example.com:80"]));
         conn.respond(&Response::new(403)).unwrap();
     });
     server.feed(DRAFT_76_HEAD.as_bytes());
     assert_eq!(
-        server.said(),
-        [request("/demo"), Said::Closed(Closed::Rejected(403))]
+        server.events(),
+        [request("/demo"), Observed::Closed(Closed::Rejected(403))]
     );
     let refusal = "HTTP/1.1 403 Forbidden\r\n\
         Connection: close\r\n\
         Content-Type: text/plain\r\n\
         Content-Length: 14\r\n\r\n\
         403 Forbidden\n"; // PX-3
-    assert_eq!(show(server.sent()), show(refusal));
+    assert_eq!(escaped(server.sent()), escaped(refusal));
     server.feed(DRAFT_76_KEY3);
-    assert_eq!(server.story, Story::default());
+    assert_eq!(server.transcript, Transcript::default());
 }
 
 #[test]
@@ -289,25 +292,25 @@ fn h76_4_open_comes_with_the_answer_queued_and_no_message_before_it() {
     conn.accept(&AcceptOptions::new()).unwrap();
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
     sent.extend_from_slice(conn.transmit());
-    assert_eq!(show(&sent), show(DRAFT_76_REPLY));
+    assert_eq!(escaped(&sent), escaped(DRAFT_76_REPLY));
     conn.advance(sent.len());
     assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
-    assert_eq!(show(conn.transmit()), show(DRAFT_76_ANSWER));
+    assert_eq!(escaped(conn.transmit()), escaped(DRAFT_76_ANSWER));
     conn.send_text("now").unwrap();
     let pending = [DRAFT_76_ANSWER, &b"\x00now\xff"[..]].concat();
-    assert_eq!(show(conn.transmit()), show(pending));
+    assert_eq!(escaped(conn.transmit()), escaped(pending));
 }
 
 #[test]
 fn h76_17_nothing_follows_the_answer() {
-    let mut server = Teller::new(server());
+    let mut server = Driver::new(server());
     server.feed(DRAFT_76_HEAD.as_bytes());
     server.sent();
     server.feed(DRAFT_76_KEY3);
-    assert_eq!(show(server.sent()), show(DRAFT_76_ANSWER));
+    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_ANSWER));
     server.feed(b"\x00Hello\xff\x80\x01x");
     server.eof();
-    assert_eq!(show(server.sent()), "");
+    assert_eq!(escaped(server.sent()), "");
 }
 
 #[test]
@@ -318,50 +321,50 @@ fn h76_18_frames_behind_key3_are_heard_after_open() {
         b"\x00Hello\xff\x00\xff\xff\x00",
     ]
     .concat();
-    let story = tell(server(), &bytes, &[], false);
-    let said = [
+    let transcript = run(server(), &bytes, &[], false);
+    let events = [
         request("/demo"),
-        Said::Open(Hixie76),
+        Observed::Open(Hixie76),
         text("Hello"),
         text(""),
         clean(),
     ];
-    assert_eq!(story.said, said);
+    assert_eq!(transcript.events, events);
     let sent = [DRAFT_76_REPLY.as_bytes(), DRAFT_76_ANSWER, b"\xff\x00"].concat();
-    assert_eq!(show(story.sent), show(sent));
+    assert_eq!(escaped(transcript.sent), escaped(sent));
 }
 
 #[test]
 fn h76_20_there_is_no_second_request() {
     let vector = &vectors()[17];
     assert_eq!((&*vector.id, &vector.key3), ("V18", b"GET / HT"));
-    let mut server = Teller::new(server());
+    let mut server = Driver::new(server());
     server.feed(vector.head().as_bytes());
     server.feed(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
     // What is behind the 8 bytes is a frame of type 0x54 with no end yet.
-    assert_eq!(server.said(), [request("/demo"), Said::Open(Hixie76)]);
+    assert_eq!(server.events(), [request("/demo"), Observed::Open(Hixie76)]);
     assert!(server.sent().ends_with(&vector.answer));
     server.feed(b"\xff");
     let length = "P/1.1\r\nHost: example.com\r\n\r\n".len() as u64;
-    assert_eq!(server.said(), [Said::Discarded(b'T', length)]);
-    assert_eq!(show(server.sent()), "");
+    assert_eq!(server.events(), [Observed::Skipped(b'T', length)]);
+    assert_eq!(escaped(server.sent()), "");
 }
 
 #[test]
 fn h76_19_px_4_input_may_end_at_any_byte_of_key3() {
     for got in 0..8 {
-        let mut server = Teller::new(server());
+        let mut server = Driver::new(server());
         server.feed(DRAFT_76_HEAD.as_bytes());
         server.feed(&DRAFT_76_KEY3[..got]);
-        server.story = Story::default();
+        server.transcript = Transcript::default();
         server.eof();
         assert_eq!(
-            server.said(),
+            server.events(),
             [eof(Phase::Handshaking)],
             "{got} bytes of key3"
         );
         server.eof();
-        assert_eq!(server.story, Story::default());
+        assert_eq!(server.transcript, Transcript::default());
         assert!(server.conn.is_done());
     }
 }
@@ -369,28 +372,28 @@ fn h76_19_px_4_input_may_end_at_any_byte_of_key3() {
 #[test]
 fn h76_19_px_4_the_caller_may_run_out_of_time_at_any_byte_of_key3() {
     for got in 0..8 {
-        let mut server = Teller::new(server());
+        let mut server = Driver::new(server());
         server.feed(DRAFT_76_HEAD.as_bytes());
         server.feed(&DRAFT_76_KEY3[..got]);
-        server.story = Story::default();
+        server.transcript = Transcript::default();
         server.conn.tick(Duration::ZERO);
         server.conn.tick(Duration::from_secs(10));
         server.feed(&DRAFT_76_KEY3[got..]);
-        let timed_out = Said::Closed(Closed::TimedOut(Phase::Handshaking));
-        assert_eq!(server.said(), [timed_out], "{got} bytes of key3");
-        assert_eq!(show(server.sent()), "");
+        let timed_out = Observed::Closed(Closed::TimedOut(Phase::Handshaking));
+        assert_eq!(server.events(), [timed_out], "{got} bytes of key3");
+        assert_eq!(escaped(server.sent()), "");
     }
 }
 
 #[test]
 fn px_4_after_the_head_of_the_reply_no_http_error_follows() {
-    let mut server = Teller::new(server());
+    let mut server = Driver::new(server());
     server.feed(DRAFT_76_HEAD.as_bytes());
-    server.story = Story::default();
+    server.transcript = Transcript::default();
     server.conn.close(&Close::EMPTY).unwrap();
     server.feed(DRAFT_76_KEY3);
-    assert_eq!(server.said(), [Said::Closed(Closed::LocallyClosed)]);
-    assert_eq!(show(server.sent()), "");
+    assert_eq!(server.events(), [Observed::Closed(Closed::LocallyClosed)]);
+    assert_eq!(escaped(server.sent()), "");
 }
 
 // The vectors of section 12.
@@ -480,12 +483,17 @@ fn key_8_every_vector_as_a_handshake_with_the_keys_in_either_order() {
     let reply = edit(DRAFT_76_REPLY, "Sec-WebSocket-Protocol: sample\r\n", "");
     for vector in vectors() {
         for head in [vector.head(), vector.head_in_the_other_order()] {
-            let mut server = Teller::new(server());
+            let mut server = Driver::new(server());
             server.feed(head.as_bytes());
-            assert_eq!(show(server.sent()), show(&reply), "{}", vector.id);
+            assert_eq!(escaped(server.sent()), escaped(&reply), "{}", vector.id);
             server.feed(&vector.key3);
-            assert_eq!(show(server.sent()), show(vector.answer), "{}", vector.id);
-            assert_eq!(server.said(), [request("/demo"), Said::Open(Hixie76)]);
+            assert_eq!(
+                escaped(server.sent()),
+                escaped(vector.answer),
+                "{}",
+                vector.id
+            );
+            assert_eq!(server.events(), [request("/demo"), Observed::Open(Hixie76)]);
         }
     }
 }
@@ -559,8 +567,8 @@ impl Request {
             &format!("Sec-WebSocket-Key2: {part2} \r\n"),
         );
         let bytes = [head.as_bytes(), &self.key3].concat();
-        let story = tell(server(), &bytes, &[], false);
-        *story.sent.last_chunk().unwrap()
+        let transcript = run(server(), &bytes, &[], false);
+        *transcript.sent.last_chunk().unwrap()
     }
 }
 
@@ -664,10 +672,10 @@ fn key_9_key_10_keys_have_the_form_that_the_draft_gives_them() {
 // What the client makes of the reply.
 
 /// A client that has sent its request, and the answer that it waits for.
-fn client_to(target: &ClientRequest, entropy: [u8; 32]) -> (Teller<'static>, [u8; 16]) {
+fn client_to(target: &ClientRequest, entropy: [u8; 32]) -> (Driver<'static>, [u8; 16]) {
     let answer = request_to(target, entropy).answer();
     let conn = Connection::client(&Config::new(), target, entropy);
-    let mut client = Teller::new(conn);
+    let mut client = Driver::new(conn);
     client.drain();
     client.sent();
     (client, answer)
@@ -675,27 +683,27 @@ fn client_to(target: &ClientRequest, entropy: [u8; 32]) -> (Teller<'static>, [u8
 
 /// What a client says to this head and the right answer behind it; it writes nothing.
 #[track_caller]
-fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Said> {
+fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Observed> {
     let (mut client, answer) = client_to(target, ENTROPY);
     client.feed(&[head, &answer].concat());
-    assert_eq!(show(client.sent()), "");
-    let said = client.said();
+    assert_eq!(escaped(client.sent()), "");
+    let events = client.events();
     if client.conn.closed().is_some() {
         client.feed(&[DRAFT_76_REPLY.as_bytes(), &answer, b"\x00Hello\xff"].concat());
         client.eof();
-        assert_eq!(client.story, Story::default()); // FR-16
+        assert_eq!(client.transcript, Transcript::default()); // FR-16
     }
-    said
+    events
 }
 
 #[track_caller]
 fn opens(target: &ClientRequest, head: &[u8]) {
-    assert_eq!(heard_by(target, head), [Said::Open(Hixie76)]);
+    assert_eq!(heard_by(target, head), [Observed::Open(Hixie76)]);
 }
 
 #[track_caller]
 fn fails(head: &[u8], error: ProtocolError) {
-    assert_eq!(heard_by(&target(), head), [broken(error)]);
+    assert_eq!(heard_by(&target(), head), [protocol_error(error)]);
 }
 
 fn reply_with(from: &str, to: &str) -> Vec<u8> {
@@ -716,7 +724,7 @@ fn h76_36_h76_39_the_reply_that_was_asked_for() {
     assert_eq!(open.header("set-cookie"), Some(&b"a=1"[..]));
     let last = open.headers().last();
     assert_eq!(last, Some(("X-Empty", &b""[..])));
-    assert_eq!(show(conn.transmit()), "");
+    assert_eq!(escaped(conn.transmit()), "");
 }
 
 #[test]
@@ -726,12 +734,12 @@ fn h76_33_nothing_is_sent_before_open() {
     for byte in reply {
         assert_eq!(client.conn.send_text("early"), Err(Refused::NotOpen));
         client.feed(&[byte]);
-        assert_eq!(show(client.sent()), "");
+        assert_eq!(escaped(client.sent()), "");
     }
-    assert_eq!(client.said(), [Said::Open(Hixie76)]);
+    assert_eq!(client.events(), [Observed::Open(Hixie76)]);
     client.conn.send_text("now").unwrap();
     client.drain();
-    assert_eq!(show(client.sent()), show(b"\x00now\xff"));
+    assert_eq!(escaped(client.sent()), escaped(b"\x00now\xff"));
 }
 
 #[test]
@@ -803,7 +811,11 @@ fn h76_34_the_lines_behind_it_may_be_longer_in_bits_too() {
             client.feed(bit);
         }
         client.eof();
-        assert_eq!(client.said(), [eof(Phase::Handshaking)], "{bits} at a time");
+        assert_eq!(
+            client.events(),
+            [eof(Phase::Handshaking)],
+            "{bits} at a time"
+        );
     }
 }
 
@@ -811,7 +823,7 @@ fn h76_34_the_lines_behind_it_may_be_longer_in_bits_too() {
 fn h76_34_any_other_status_is_final() {
     for status in [100, 102, 200, 301, 400, 401, 403, 407, 426, 503, 999] {
         let head = reply_with(" 101 ", &format!(" {status} "));
-        let rejected = Said::Closed(Closed::Rejected(status));
+        let rejected = Observed::Closed(Closed::Rejected(status));
         assert_eq!(heard_by(&target(), &head), [rejected]);
     }
 }
@@ -963,8 +975,8 @@ fn h76_36_a_protocol_that_was_not_asked_for() {
         at: at(DRAFT_76_REPLY.as_bytes(), "Sec-WebSocket-Protocol"),
         kind: HeaderErrorKind::NotRequested,
     };
-    let said = heard_by(&plain_target(), DRAFT_76_REPLY.as_bytes());
-    assert_eq!(said, [broken(error)]);
+    let events = heard_by(&plain_target(), DRAFT_76_REPLY.as_bytes());
+    assert_eq!(events, [protocol_error(error)]);
 }
 
 #[test]
@@ -996,14 +1008,14 @@ fn h76_39_all_16_bytes_are_awaited_before_anything_is_said_of_them() {
         answer[wrong] ^= 0x20;
         client.feed(DRAFT_76_REPLY.as_bytes());
         client.feed(&answer[..15]);
-        assert_eq!(client.story, Story::default());
+        assert_eq!(client.transcript, Transcript::default());
         client.feed(&answer[15..]);
         let at = wrong as u32;
         assert_eq!(
-            client.said(),
-            [broken(ProtocolError::ChallengeMismatch { at })]
+            client.events(),
+            [protocol_error(ProtocolError::ChallengeMismatch { at })]
         );
-        assert_eq!(show(client.sent()), "");
+        assert_eq!(escaped(client.sent()), "");
     }
 }
 
@@ -1016,7 +1028,11 @@ fn h76_39_the_answer_may_straddle_reads_and_hold_any_byte() {
         held.extend(answer);
         client.feed(&[DRAFT_76_REPLY.as_bytes(), &answer[..cut]].concat());
         client.feed(&answer[cut..]);
-        assert_eq!(client.said(), [Said::Open(Hixie76)], "{answer:?} at {cut}");
+        assert_eq!(
+            client.events(),
+            [Observed::Open(Hixie76)],
+            "{answer:?} at {cut}"
+        );
     }
     assert!([0x00, b'\r', b'\n', 0xFF].iter().all(|b| held.contains(b)));
 }
@@ -1031,9 +1047,9 @@ fn h76_40_frames_behind_the_answer_are_heard_in_the_same_call() {
     ]
     .concat();
     client.feed(&bytes);
-    let said = [Said::Open(Hixie76), text("Hello"), text("you"), clean()];
-    assert_eq!(client.said(), said);
-    assert_eq!(show(client.sent()), show(b"\xff\x00"));
+    let events = [Observed::Open(Hixie76), text("Hello"), text("you"), clean()];
+    assert_eq!(client.events(), events);
+    assert_eq!(escaped(client.sent()), escaped(b"\xff\x00"));
 }
 
 #[test]
@@ -1044,8 +1060,8 @@ fn h76_19_input_may_end_at_any_byte_of_the_reply() {
         let (mut client, _) = client_to(&target(), ENTROPY);
         client.feed(&reply[..end]);
         client.eof();
-        assert_eq!(client.said(), [eof(Phase::Handshaking)], "at {end}");
-        assert_eq!(show(client.sent()), "");
+        assert_eq!(client.events(), [eof(Phase::Handshaking)], "at {end}");
+        assert_eq!(escaped(client.sent()), "");
     }
 }
 
@@ -1053,34 +1069,34 @@ fn h76_19_input_may_end_at_any_byte_of_the_reply() {
 
 /// What both ends make of frames; it is the same.
 #[track_caller]
-fn heard(dialect: Dialect, config: &Config, reads: &[&[u8]]) -> Story {
+fn heard(dialect: Dialect, config: &Config, reads: &[&[u8]]) -> Transcript {
     let [server, client] = [Role::Server, Role::Client].map(|role| {
         let conn = Connection::established(config, role, dialect, [0; 32]);
-        let mut end = Teller::new(conn);
+        let mut end = Driver::new(conn);
         for read in reads {
             end.feed(read);
         }
-        end.story
+        end.transcript
     });
     assert_eq!(server, client);
     server
 }
 
-fn discarded(kind: u8, length: u64) -> Said {
-    Said::Discarded(kind, length)
+fn discarded(kind: u8, length: u64) -> Observed {
+    Observed::Skipped(kind, length)
 }
 
 const CLOSE: &[u8] = b"\xff\x00";
 
-/// A row of section 12. Who hears the last of it writes its own close frame, and else nothing.
+/// A row of section 12. Side hears the last of it writes its own close frame, and else nothing.
 #[track_caller]
-fn row(id: &str, dialects: &[Dialect], reads: &[&[u8]], said: &[Said]) {
+fn row(id: &str, dialects: &[Dialect], reads: &[&[u8]], events: &[Observed]) {
     for dialect in dialects {
-        let story = heard(*dialect, &Config::new(), reads);
-        assert_eq!(story.said, said, "{id} of {dialect}");
-        let over = matches!(said, [.., Said::Closed(_)]);
+        let transcript = heard(*dialect, &Config::new(), reads);
+        assert_eq!(transcript.events, events, "{id} of {dialect}");
+        let over = matches!(events, [.., Observed::Closed(_)]);
         let sent = if over { CLOSE } else { b"" };
-        assert_eq!(show(story.sent), show(sent), "{id} of {dialect}");
+        assert_eq!(escaped(transcript.sent), escaped(sent), "{id} of {dialect}");
     }
 }
 
@@ -1104,14 +1120,14 @@ fn fr_1_fr_2_fr_3_fr_4_fr_6_fr_8_fr_9_f1_to_f15() {
     row("F11", &[Hixie76], &[b"\xff\x00"], &[clean()]);
     let closed = b"\xff\x00\x00Hi\xff";
     row("F12", &[Hixie76], &[closed], &[clean()]);
-    let said = [discarded(0xFF, 0), text("Hi")];
-    row("F13", &[Hixie75], &[closed], &said);
+    let events = [discarded(0xFF, 0), text("Hi")];
+    row("F13", &[Hixie75], &[closed], &events);
     let error = ProtocolError::FrameTooLong {
         at: 10,
         limit: 0x7FFF_FFFF_FFFF_FFFF,
     };
     let endless = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00";
-    row("F14", &[Hixie76], &[endless], &[broken(error)]); // FR-7
+    row("F14", &[Hixie76], &[endless], &[protocol_error(error)]); // FR-7
     let empty = b"\x80\x00\x00Hi\xff";
     row("F15", both, &[empty], &[discarded(0x80, 0), text("Hi")]);
 }
@@ -1120,49 +1136,57 @@ fn fr_1_fr_2_fr_3_fr_4_fr_6_fr_8_fr_9_f1_to_f15() {
 fn fr_14_f16_a_frame_is_too_long_without_waiting_for_its_end() {
     let config = Config::new().max_frame_len(5);
     let right = heard(Hixie76, &config, &[b"\x00Hello\xff\x01Hello\xff"]);
-    assert_eq!(right.said, [text("Hello"), discarded(0x01, 5)]);
+    assert_eq!(right.events, [text("Hello"), discarded(0x01, 5)]);
 
     let at_limit = heard(Hixie76, &config, &[b"\x00Hello"]);
-    assert_eq!(at_limit, Story::default());
+    assert_eq!(at_limit, Transcript::default());
     // The sixth byte of payload shows it.
     let error = ProtocolError::FrameTooLong { at: 6, limit: 5 };
     for reads in [&[&b"\x00Hello!"[..]][..], &[b"\x00Hel", b"lo", b"!"]] {
-        let story = heard(Hixie76, &config, reads);
+        let transcript = heard(Hixie76, &config, reads);
         assert_eq!(
-            story.said,
-            [Said::Unfinished("Hello".to_owned()), broken(error)]
+            transcript.events,
+            [
+                Observed::Unfinished("Hello".to_owned()),
+                protocol_error(error)
+            ]
         );
-        assert_eq!(show(story.sent), show(CLOSE));
+        assert_eq!(escaped(transcript.sent), escaped(CLOSE));
     }
-    let story = heard(Hixie76, &config, &[b"\x7fHello!"]);
-    assert_eq!(story.said, [broken(error)]);
-    assert_eq!(show(story.sent), show(CLOSE));
+    let transcript = heard(Hixie76, &config, &[b"\x7fHello!"]);
+    assert_eq!(transcript.events, [protocol_error(error)]);
+    assert_eq!(escaped(transcript.sent), escaped(CLOSE));
 }
 
 #[test]
 fn fr_2_every_byte_but_ff_may_stand_in_a_text() {
     let payload: Vec<u8> = (0x00..=0xFE).collect();
-    let story = heard(Hixie76, &Config::new(), &[b"\x00", &payload, b"\xff"]);
+    let transcript = heard(Hixie76, &Config::new(), &[b"\x00", &payload, b"\xff"]);
     let ascii: String = (0x00..=0x7F).map(char::from).collect();
     // FR-10: of the upper half no byte goes with the one behind it.
-    assert_eq!(story.said, [text(&(ascii + &"\u{fffd}".repeat(127)))]);
+    assert_eq!(
+        transcript.events,
+        [text(&(ascii + &"\u{fffd}".repeat(127)))]
+    );
 }
 
 #[test]
 fn fr_4_every_low_type_runs_to_ff_and_is_never_text() {
     for kind in 0x01..=0x7F {
         let bytes = [kind, 0x00, 0x80, kind, 0xFF, 0x00, b'x', 0xFF];
-        let story = heard(Hixie76, &Config::new(), &[&bytes]);
-        assert_eq!(story.said, [discarded(kind, 3), text("x")]);
-        assert_eq!(show(story.sent), "");
+        let transcript = heard(Hixie76, &Config::new(), &[&bytes]);
+        assert_eq!(transcript.events, [discarded(kind, 3), text("x")]);
+        assert_eq!(escaped(transcript.sent), "");
 
         let strict = Config::new().strict_frames(true);
-        let story = heard(Hixie76, &strict, &[&bytes]);
+        let transcript = heard(Hixie76, &strict, &[&bytes]);
         assert_eq!(
-            story.said,
-            [broken(ProtocolError::UnknownFrameType { frame_type: kind })]
+            transcript.events,
+            [protocol_error(ProtocolError::UnknownFrameType {
+                frame_type: kind
+            })]
         );
-        assert_eq!(show(story.sent), show(CLOSE));
+        assert_eq!(escaped(transcript.sent), escaped(CLOSE));
     }
 }
 
@@ -1170,9 +1194,9 @@ fn fr_4_every_low_type_runs_to_ff_and_is_never_text() {
 fn fr_6_every_high_type_is_skipped_by_count() {
     for kind in 0x80..=0xFF {
         let bytes = [kind, 0x04, 0xFF, 0x00, 0x00, 0xFF, 0x00, b'x', 0xFF];
-        let story = heard(Hixie76, &Config::new(), &[&bytes]);
-        assert_eq!(story.said, [discarded(kind, 4), text("x")]);
-        assert_eq!(show(story.sent), "");
+        let transcript = heard(Hixie76, &Config::new(), &[&bytes]);
+        assert_eq!(transcript.events, [discarded(kind, 4), text("x")]);
+        assert_eq!(escaped(transcript.sent), "");
     }
 }
 
@@ -1182,8 +1206,8 @@ fn fr_6_the_end_of_a_skipped_frame_is_told_with_its_last_byte() {
     for cut in 0..=bytes.len() {
         let (front, back) = bytes.split_at(cut);
         for pieces in [[front, back, &[]], [front, &[], back]] {
-            let story = heard(Hixie76, &Config::new(), &pieces);
-            assert_eq!(story.said, [discarded(0x80, 5)], "cut at {cut}");
+            let transcript = heard(Hixie76, &Config::new(), &pieces);
+            assert_eq!(transcript.events, [discarded(0x80, 5)], "cut at {cut}");
         }
     }
 }
@@ -1191,32 +1215,32 @@ fn fr_6_the_end_of_a_skipped_frame_is_told_with_its_last_byte() {
 #[test]
 fn fr_8_only_ff_of_length_0_closes() {
     for kind in 0x80..=0xFE {
-        let story = heard(Hixie76, &Config::new(), &[&[kind, 0x00]]);
-        assert_eq!(story.said, [discarded(kind, 0)]);
-        assert_eq!(show(story.sent), "");
+        let transcript = heard(Hixie76, &Config::new(), &[&[kind, 0x00]]);
+        assert_eq!(transcript.events, [discarded(kind, 0)]);
+        assert_eq!(escaped(transcript.sent), "");
     }
     // However many bytes spell the zero.
     for zeros in 0..=8 {
         let bytes = [&[0xFF][..], &[0x80].repeat(zeros), &[0x00]].concat();
-        let story = heard(Hixie76, &Config::new(), &[&bytes]);
-        assert_eq!(story.said, [clean()], "{zeros} leading zeros");
-        assert_eq!(show(story.sent), show(CLOSE));
+        let transcript = heard(Hixie76, &Config::new(), &[&bytes]);
+        assert_eq!(transcript.events, [clean()], "{zeros} leading zeros");
+        assert_eq!(escaped(transcript.sent), escaped(CLOSE));
     }
     // The decision belongs to its frame alone.
-    let story = heard(
+    let transcript = heard(
         Hixie76,
         &Config::new(),
         &[b"\xff\x01x\x80\x00\x00\xff\xff\x80\x01\x00\xff\x00"],
     );
-    let said = [
+    let events = [
         discarded(0xFF, 1),
         discarded(0x80, 0),
         text(""),
         discarded(0xFF, 1),
         clean(),
     ];
-    assert_eq!(story.said, said);
-    assert_eq!(show(story.sent), show(CLOSE));
+    assert_eq!(transcript.events, events);
+    assert_eq!(escaped(transcript.sent), escaped(CLOSE));
 }
 
 const LENGTHS: [(u64, &[u8]); 14] = [
@@ -1249,8 +1273,8 @@ fn fr_5_fr_6_lengths_of_section_12_are_skipped_by_count() {
         let mut payload = [0xFF, 0x00].repeat(length as usize / 2 + 1);
         payload.truncate(length as usize);
         let frame = [&[0x80], bytes, &payload, b"\x00Hi\xff"].concat();
-        let story = heard(Hixie76, &Config::new(), &[&frame]);
-        assert_eq!(story.said, [discarded(0x80, length), text("Hi")]);
+        let transcript = heard(Hixie76, &Config::new(), &[&frame]);
+        assert_eq!(transcript.events, [discarded(0x80, length), text("Hi")]);
     }
 }
 
@@ -1258,43 +1282,43 @@ fn fr_5_fr_6_lengths_of_section_12_are_skipped_by_count() {
 fn fr_5_fr_7_lengths_of_section_12_fail_at_the_byte_that_passes_the_limit() {
     for (length, bytes) in LENGTHS {
         let frame = [&[0x80], bytes].concat();
-        let said = heard(Hixie76, &Config::new().max_frame_len(length), &[&frame]).said;
+        let events = heard(Hixie76, &Config::new().max_frame_len(length), &[&frame]).events;
         let skipped = (length == 0).then(|| discarded(0x80, 0));
-        assert_eq!(said, Vec::from_iter(skipped), "{length} is within itself");
+        assert_eq!(events, Vec::from_iter(skipped), "{length} is within itself");
 
         let Some(limit) = length.checked_sub(1) else {
             continue;
         };
         let config = Config::new().max_frame_len(limit);
         let (last, but_last) = frame.split_last().unwrap();
-        assert_eq!(heard(Hixie76, &config, &[but_last]), Story::default());
-        let story = heard(Hixie76, &config, &[but_last, &[*last]]);
+        assert_eq!(heard(Hixie76, &config, &[but_last]), Transcript::default());
+        let transcript = heard(Hixie76, &config, &[but_last, &[*last]]);
         let at = but_last.len() as u64;
         let error = ProtocolError::FrameTooLong { at, limit };
-        assert_eq!(story.said, [broken(error)], "{length}");
-        assert_eq!(show(story.sent), show(CLOSE));
+        assert_eq!(transcript.events, [protocol_error(error)], "{length}");
+        assert_eq!(escaped(transcript.sent), escaped(CLOSE));
     }
     // Not a byte later: the rest of the length is not awaited.
-    let story = heard(
+    let transcript = heard(
         Hixie76,
         &Config::new().max_frame_len(100),
         &[b"\x80\x81\x80"],
     );
     let error = ProtocolError::FrameTooLong { at: 2, limit: 100 };
-    assert_eq!(story.said, [broken(error)]);
+    assert_eq!(transcript.events, [protocol_error(error)]);
 }
 
 #[test]
 fn fr_7_a_length_has_at_most_9_bytes() {
     for kind in [0x80, 0xFF] {
         let nine = [&[kind][..], &[0x80; 9]].concat();
-        let story = heard(Hixie76, &Config::new(), &[&nine]);
-        assert_eq!(story, Story::default());
+        let transcript = heard(Hixie76, &Config::new(), &[&nine]);
+        assert_eq!(transcript, Transcript::default());
         for tenth in [0x80, 0x00] {
-            let story = heard(Hixie76, &Config::new(), &[&nine, &[tenth]]);
+            let transcript = heard(Hixie76, &Config::new(), &[&nine, &[tenth]]);
             let error = ProtocolError::InvalidLength { at: 10 };
-            assert_eq!(story.said, [broken(error)]);
-            assert_eq!(show(story.sent), show(CLOSE));
+            assert_eq!(transcript.events, [protocol_error(error)]);
+            assert_eq!(escaped(transcript.sent), escaped(CLOSE));
         }
     }
 }
@@ -1305,7 +1329,7 @@ fn fr_4_fr_6_a_skipped_frame_is_empty_or_not() {
         let mut conn = Connection::established(&Config::new(), Role::Server, Hixie76, [0; 32]);
         let mut frame = frame.to_vec();
         let Some(Event::Skipped(skipped)) = conn.receive(&mut &mut frame[..]) else {
-            panic!("{}", show(&frame));
+            panic!("{}", escaped(&frame));
         };
         assert_eq!(
             (skipped.payload_len(), skipped.is_empty()),
@@ -1320,9 +1344,9 @@ fn fr_10_text_is_decoded_whole_wherever_it_is_cut() {
     let frame = [frame, b"\xf0\x9f\x98\xff"].concat();
     for cut in 0..=frame.len() {
         let (one, other) = frame.split_at(cut);
-        let story = heard(Hixie76, &Config::new(), &[one, other]);
-        let said = [text("h\u{e9}\u{2603}\u{1f600}\u{fffd}")];
-        assert_eq!(story.said, said, "cut at {cut}");
+        let transcript = heard(Hixie76, &Config::new(), &[one, other]);
+        let events = [text("h\u{e9}\u{2603}\u{1f600}\u{fffd}")];
+        assert_eq!(transcript.events, events, "cut at {cut}");
     }
 }
 
@@ -1373,12 +1397,12 @@ fn fr_2_fr_3_fr_10_pieces() {
 #[test]
 fn fr_10_strict_utf8_fails_instead() {
     let strict = Config::new().strict_utf8(true);
-    let story = heard(
+    let transcript = heard(
         Hixie76,
         &strict,
         &["\0h\u{e9}\u{2603}\u{1f600}".as_bytes(), b"\xff"],
     );
-    assert_eq!(story.said, [text("h\u{e9}\u{2603}\u{1f600}")]);
+    assert_eq!(transcript.events, [text("h\u{e9}\u{2603}\u{1f600}")]);
 
     let rows: [(&[u8], &str, u64); 7] = [
         (b"\x00\xc3\x28\xff", "", 0),
@@ -1390,17 +1414,17 @@ fn fr_10_strict_utf8_fails_instead() {
         (b"\x00ab\xfe", "ab", 2),
     ];
     for (bytes, before, at) in rows {
-        let unfinished = Said::Unfinished(before.to_owned());
+        let unfinished = Observed::Unfinished(before.to_owned());
         let before = (!before.is_empty()).then_some(unfinished);
-        let said = before
+        let events = before
             .into_iter()
-            .chain([broken(ProtocolError::InvalidUtf8 { at })]);
-        let said = Vec::from_iter(said);
+            .chain([protocol_error(ProtocolError::InvalidUtf8 { at })]);
+        let events = Vec::from_iter(events);
         for cut in 0..=bytes.len() {
             let (one, other) = bytes.split_at(cut);
-            let story = heard(Hixie76, &strict, &[one, other, b"\x00Hi\xff"]);
-            assert_eq!(story.said, said, "{} cut at {cut}", show(bytes));
-            assert_eq!(show(story.sent), show(CLOSE));
+            let transcript = heard(Hixie76, &strict, &[one, other, b"\x00Hi\xff"]);
+            assert_eq!(transcript.events, events, "{} cut at {cut}", escaped(bytes));
+            assert_eq!(escaped(transcript.sent), escaped(CLOSE));
         }
     }
 }
@@ -1412,7 +1436,7 @@ fn fr_11_a_text_goes_out_between_00_and_ff() {
         for text in ["", "Hello", "\0\n\u{ff}\u{10ffff}"] {
             conn.send_text(text).unwrap();
             let frame = [b"\x00", text.as_bytes(), b"\xff"].concat();
-            assert_eq!(show(conn.transmit()), show(&frame));
+            assert_eq!(escaped(conn.transmit()), escaped(&frame));
             conn.advance(frame.len());
         }
     }
@@ -1425,7 +1449,7 @@ fn fr_12_there_is_no_binary() {
             let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
             let refused = conn.send_binary(b"bytes");
             assert_eq!(refused, Err(Refused::Unsupported(dialect)));
-            assert_eq!(show(conn.transmit()), "");
+            assert_eq!(escaped(conn.transmit()), "");
         }
     }
 }
@@ -1434,12 +1458,12 @@ fn fr_12_there_is_no_binary() {
 fn fr_3_an_empty_message_ends_nothing() {
     for role in [Role::Server, Role::Client] {
         let conn = Connection::established(&Config::new(), role, Hixie76, [0; 32]);
-        let mut end = Teller::new(conn);
+        let mut end = Driver::new(conn);
         end.feed(b"\x00\xff\x00\xff");
-        assert_eq!(end.said(), [text(""), text("")]);
+        assert_eq!(end.events(), [text(""), text("")]);
         end.conn.send_text("").unwrap();
         end.drain();
-        assert_eq!(show(end.sent()), show(b"\x00\xff"));
+        assert_eq!(escaped(end.sent()), escaped(b"\x00\xff"));
     }
 }
 
@@ -1449,17 +1473,17 @@ fn fr_16_nothing_is_heard_after_a_fatal_error() {
     for fatal in [&b"\x00Hello!"[..], b"\x80\x06", b"\x01x\xff"] {
         for role in [Role::Server, Role::Client] {
             let conn = Connection::established(&config, role, Hixie76, [0; 32]);
-            let mut end = Teller::new(conn);
+            let mut end = Driver::new(conn);
             end.feed(fatal);
-            let said = end.said();
+            let events = end.events();
             assert!(matches!(
-                said.last(),
-                Some(Said::Closed(Closed::Protocol(_)))
+                events.last(),
+                Some(Observed::Closed(Closed::Protocol(_)))
             ));
-            assert_eq!(show(end.sent()), show(CLOSE));
+            assert_eq!(escaped(end.sent()), escaped(CLOSE));
             end.feed(b"\xff\x00Hello\xff\xff\x00");
             end.eof();
-            assert_eq!(end.story, Story::default());
+            assert_eq!(end.transcript, Transcript::default());
             assert_eq!(end.conn.send_text("late"), Err(Refused::Closing));
             assert!(end.conn.is_done());
         }

@@ -11,40 +11,40 @@ use hybi::{
 
 const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
 
-fn broken(error: ProtocolError) -> Said {
-    Said::Closed(Closed::Protocol(error))
+fn protocol_error(error: ProtocolError) -> Observed {
+    Observed::Closed(Closed::Protocol(error))
 }
 
 /// What a server says of the draft's request, and the status that it answers.
-fn server(config: Config) -> (Said, Option<u16>) {
-    let mut teller = Teller::new(Connection::server(&config));
-    teller.feed(DRAFT_76_HEAD.as_bytes());
-    let status = teller.sent().get(9..12).map(|status| {
+fn server(config: Config) -> (Observed, Option<u16>) {
+    let mut driver = Driver::new(Connection::server(&config));
+    driver.feed(DRAFT_76_HEAD.as_bytes());
+    let status = driver.sent().get(9..12).map(|status| {
         let status = std::str::from_utf8(status).unwrap();
         status.parse().unwrap()
     });
-    (teller.said().pop().unwrap(), status)
+    (driver.events().pop().unwrap(), status)
 }
 
-fn admitted() -> (Said, Option<u16>) {
-    let request = Said::Request(Some(Dialect::Hixie76), "/demo".into());
+fn admitted() -> (Observed, Option<u16>) {
+    let request = Observed::Request(Some(Dialect::Hixie76), "/demo".into());
     (request, Some(101))
 }
 
 /// What a client says of `reply` with this configuration.
-fn client(config: Config, reply: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Option<Said> {
+fn client(config: Config, reply: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Option<Observed> {
     let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
         .with_dialect(Dialect::Hixie76);
     let mut conn = Connection::client(&config, &target, [9; 32]);
     let reply = reply(answer_to(&mut conn));
-    let mut teller = Teller::new(conn);
-    teller.feed(&reply);
-    teller.said().pop()
+    let mut driver = Driver::new(conn);
+    driver.feed(&reply);
+    driver.events().pop()
 }
 
-fn open(config: Config, dialect: Dialect) -> Teller<'static> {
-    Teller::new(Connection::established(
+fn open(config: Config, dialect: Dialect) -> Driver<'static> {
+    Driver::new(Connection::established(
         &config,
         Role::Server,
         dialect,
@@ -62,7 +62,7 @@ fn rq_19_max_head_of_a_request() {
         let error = ProtocolError::HeadTooLong { limit };
         assert_eq!(
             server(Config::new().max_head_len(below)),
-            (broken(error), Some(431))
+            (protocol_error(error), Some(431))
         );
     }
 }
@@ -75,29 +75,29 @@ fn rq_19_the_default_head_is_8_kib_of_lines_of_4_kib() {
         let filler = [filler(4096), filler(rest - 4096)].concat();
         edit(DRAFT_76_HEAD, "Host:", filler + "Host:")
     };
-    let said = |bytes: usize| {
-        let mut teller = Teller::new(Connection::server(&Config::new()));
-        teller.feed(&head(bytes));
-        teller.said().pop().unwrap()
+    let events = |bytes: usize| {
+        let mut driver = Driver::new(Connection::server(&Config::new()));
+        driver.feed(&head(bytes));
+        driver.events().pop().unwrap()
     };
     assert_eq!(head(8192).len(), 8192);
-    assert_eq!(said(8191), admitted().0);
-    assert_eq!(said(8192), admitted().0);
+    assert_eq!(events(8191), admitted().0);
+    assert_eq!(events(8192), admitted().0);
     assert_eq!(
-        said(8193),
-        broken(ProtocolError::HeadTooLong { limit: 8192 })
+        events(8193),
+        protocol_error(ProtocolError::HeadTooLong { limit: 8192 })
     );
 }
 
 #[test]
 fn rq_19_max_head_is_told_with_the_first_byte_too_many() {
-    let mut teller = Teller::new(Connection::server(&Config::new().max_head_len(20)));
-    teller.feed(&DRAFT_76_HEAD.as_bytes()[..20]);
-    assert_eq!(teller.said(), []);
-    teller.feed(b"o");
+    let mut driver = Driver::new(Connection::server(&Config::new().max_head_len(20)));
+    driver.feed(&DRAFT_76_HEAD.as_bytes()[..20]);
+    assert_eq!(driver.events(), []);
+    driver.feed(b"o");
     assert_eq!(
-        teller.said(),
-        [broken(ProtocolError::HeadTooLong { limit: 20 })]
+        driver.events(),
+        [protocol_error(ProtocolError::HeadTooLong { limit: 20 })]
     );
 }
 
@@ -121,18 +121,22 @@ fn rq_19_a_line_in_bits_is_too_long_with_its_first_byte_too_many() {
     ] {
         let line = [line, &endless].concat();
         for bit in 1..=20 {
-            let mut teller = Teller::new(Connection::server(&config));
-            teller.feed(before.as_bytes());
+            let mut driver = Driver::new(Connection::server(&config));
+            driver.feed(before.as_bytes());
             let mut fed = 0;
             for piece in line.as_bytes().chunks(bit) {
-                assert_eq!(teller.said(), [], "{fed} bytes by {bit}");
-                teller.feed(piece);
+                assert_eq!(driver.events(), [], "{fed} bytes by {bit}");
+                driver.feed(piece);
                 fed += bit;
                 if fed > room {
                     break;
                 }
             }
-            assert_eq!(teller.said(), [broken(error)], "{fed} bytes by {bit}");
+            assert_eq!(
+                driver.events(),
+                [protocol_error(error)],
+                "{fed} bytes by {bit}"
+            );
         }
     }
 }
@@ -154,7 +158,7 @@ fn rq_19_max_line_of_a_request() {
     };
     assert_eq!(
         server(Config::new().max_header_line_len(longest - 1)),
-        (broken(error), Some(431))
+        (protocol_error(error), Some(431))
     );
 }
 
@@ -166,22 +170,22 @@ fn rq_19_a_first_line_that_is_too_long_is_431() {
     assert_eq!(error.status(), Some(431));
     assert_eq!(
         server(Config::new().max_header_line_len(first - 1)),
-        (broken(error), Some(431))
+        (protocol_error(error), Some(431))
     );
     let long = format!("/{}", "a".repeat(100));
     let head = edit(DRAFT_76_HEAD, "/demo", &long);
     let first = "GET  HTTP/1.1\r\n".len() + long.len();
     for (limit, whole) in [(first, true), (first + 1, true), (first - 1, false)] {
-        let mut teller = Teller::new(Connection::server(
+        let mut driver = Driver::new(Connection::server(
             &Config::new().max_header_line_len(limit),
         ));
-        teller.feed(&head);
+        driver.feed(&head);
         let status: &[u8] = if whole {
             b"HTTP/1.1 101 "
         } else {
             b"HTTP/1.1 431 "
         };
-        assert!(teller.sent().starts_with(status), "max_line {limit}");
+        assert!(driver.sent().starts_with(status), "max_line {limit}");
     }
 }
 
@@ -194,21 +198,24 @@ fn rq_19_max_headers_of_a_request() {
         let error = ProtocolError::TooManyHeaders { limit };
         assert_eq!(
             server(Config::new().max_headers(limit as usize)),
-            (broken(error), Some(431))
+            (protocol_error(error), Some(431))
         );
     }
 }
 
 #[test]
 fn rq_19_100_headers_by_default() {
-    for (more, said) in [
+    for (more, events) in [
         (93, admitted().0),
-        (94, broken(ProtocolError::TooManyHeaders { limit: 100 })),
+        (
+            94,
+            protocol_error(ProtocolError::TooManyHeaders { limit: 100 }),
+        ),
     ] {
         let head = edit(DRAFT_76_HEAD, "Host:", "X: y\r\n".repeat(more) + "Host:");
-        let mut teller = Teller::new(Connection::server(&Config::new()));
-        teller.feed(&head);
-        assert_eq!(teller.said(), [said]);
+        let mut driver = Driver::new(Connection::server(&Config::new()));
+        driver.feed(&head);
+        assert_eq!(driver.events(), [events]);
     }
 }
 
@@ -231,7 +238,7 @@ fn h76_35_the_limits_of_a_replys_head() {
         .with_dialect(Dialect::Hixie76);
     let reply = answer_to(&mut Connection::client(&Config::new(), &target, [9; 32]));
     let head = reply.len() - 16;
-    let opened = Some(Said::Open(Dialect::Hixie76));
+    let opened = Some(Observed::Open(Dialect::Hixie76));
     assert_eq!(
         client(Config::new().max_head_len(head), |reply| reply),
         opened
@@ -239,7 +246,7 @@ fn h76_35_the_limits_of_a_replys_head() {
     let limit = head as u32 - 1;
     assert_eq!(
         client(Config::new().max_head_len(head - 1), |reply| reply),
-        Some(broken(ProtocolError::HeadTooLong { limit }))
+        Some(protocol_error(ProtocolError::HeadTooLong { limit }))
     );
     let longest = "Sec-WebSocket-Location: ws://example.com/demo\r\n".len();
     assert_eq!(
@@ -254,12 +261,12 @@ fn h76_35_the_limits_of_a_replys_head() {
         client(Config::new().max_header_line_len(longest - 1), |reply| {
             reply
         }),
-        Some(broken(error))
+        Some(protocol_error(error))
     );
     assert_eq!(client(Config::new().max_headers(4), |reply| reply), opened);
     assert_eq!(
         client(Config::new().max_headers(3), |reply| reply),
-        Some(broken(ProtocolError::TooManyHeaders { limit: 3 }))
+        Some(protocol_error(ProtocolError::TooManyHeaders { limit: 3 }))
     );
 }
 
@@ -271,16 +278,19 @@ fn h76_34_a_status_line_of_1024_bytes() {
         let rest = line - "HTTP/1.1 101 \r\n".len();
         move |reply: Vec<u8>| edit(reply, phrase, "x".repeat(rest))
     };
-    let opened = Some(Said::Open(Dialect::Hixie76));
+    let opened = Some(Observed::Open(Dialect::Hixie76));
     assert_eq!(client(Config::new(), long(1023)), opened);
     assert_eq!(client(Config::new(), long(1024)), opened);
     let error = ProtocolError::LineTooLong { at: 0, limit: 1024 };
-    assert_eq!(client(Config::new(), long(1025)), Some(broken(error)));
+    assert_eq!(
+        client(Config::new(), long(1025)),
+        Some(protocol_error(error))
+    );
     // A lower limit for all lines holds for the first one too.
     let error = ProtocolError::LineTooLong { at: 0, limit: 100 };
     assert_eq!(
         client(Config::new().max_header_line_len(100), long(101)),
-        Some(broken(error))
+        Some(protocol_error(error))
     );
     // It is no limit for the lines behind the first.
     let location = "Sec-WebSocket-Location:";
@@ -294,19 +304,19 @@ fn fr_14_max_frame_of_text() {
     for dialect in DIALECTS {
         for limit in [0_usize, 1, 2, 125, 70_000] {
             let frame = |length: usize| [&[0x00][..], &b"a".repeat(length), &[0xff]].concat();
-            let mut teller = open(Config::new().max_frame_len(limit as u64), dialect);
+            let mut driver = open(Config::new().max_frame_len(limit as u64), dialect);
             // Each frame is counted for itself.
             for length in [limit.saturating_sub(1), limit, limit] {
-                teller.feed(&frame(length));
-                assert_eq!(teller.said(), [Said::Text("a".repeat(length))]);
+                driver.feed(&frame(length));
+                assert_eq!(driver.events(), [Observed::Text("a".repeat(length))]);
             }
-            let too_long = broken(ProtocolError::FrameTooLong {
+            let too_long = protocol_error(ProtocolError::FrameTooLong {
                 at: 1 + limit as u64,
                 limit: limit as u64,
             });
             // F16: not the 0xFF is waited for.
-            teller.feed(&frame(limit + 1)[..limit + 2]);
-            assert_eq!(teller.said().last(), Some(&too_long));
+            driver.feed(&frame(limit + 1)[..limit + 2]);
+            assert_eq!(driver.events().last(), Some(&too_long));
         }
     }
 }
@@ -318,15 +328,19 @@ fn fr_14_max_frame_within_a_character() {
             let frame = [b"\x00", character.as_bytes(), b"\xff"].concat();
             let length = character.len() as u64;
             for limit in 0..length {
-                let mut teller = open(Config::new().max_frame_len(limit), dialect);
-                teller.feed(&frame);
+                let mut driver = open(Config::new().max_frame_len(limit), dialect);
+                driver.feed(&frame);
                 let at = 1 + limit;
                 let error = ProtocolError::FrameTooLong { at, limit };
-                assert_eq!(teller.said(), [broken(error)], "{character} and {limit}");
+                assert_eq!(
+                    driver.events(),
+                    [protocol_error(error)],
+                    "{character} and {limit}"
+                );
             }
-            let mut teller = open(Config::new().max_frame_len(length), dialect);
-            teller.feed(&frame);
-            assert_eq!(teller.said(), [Said::Text(character.into())]);
+            let mut driver = open(Config::new().max_frame_len(length), dialect);
+            driver.feed(&frame);
+            assert_eq!(driver.events(), [Observed::Text(character.into())]);
         }
     }
 }
@@ -336,17 +350,17 @@ fn fr_14_max_frame_of_a_frame_of_an_unknown_low_type() {
     for dialect in DIALECTS {
         for limit in [0_usize, 1, 300] {
             let frame = |length: usize| [&[0x42][..], &b"a".repeat(length), &[0xff]].concat();
-            let mut teller = open(Config::new().max_frame_len(limit as u64), dialect);
+            let mut driver = open(Config::new().max_frame_len(limit as u64), dialect);
             for length in [limit.saturating_sub(1), limit] {
-                teller.feed(&frame(length));
-                assert_eq!(teller.said(), [Said::Discarded(0x42, length as u64)]);
+                driver.feed(&frame(length));
+                assert_eq!(driver.events(), [Observed::Skipped(0x42, length as u64)]);
             }
-            teller.feed(&frame(limit + 1)[..limit + 2]);
+            driver.feed(&frame(limit + 1)[..limit + 2]);
             let error = ProtocolError::FrameTooLong {
                 at: 1 + limit as u64,
                 limit: limit as u64,
             };
-            assert_eq!(teller.said(), [broken(error)]);
+            assert_eq!(driver.events(), [protocol_error(error)]);
         }
     }
 }
@@ -355,17 +369,17 @@ fn fr_14_max_frame_of_a_frame_of_an_unknown_low_type() {
 fn fr_7_max_frame_of_a_frame_with_a_length() {
     for dialect in DIALECTS {
         let config = Config::new().max_frame_len(300);
-        let mut teller = open(config, dialect);
+        let mut driver = open(config, dialect);
         for (length, bytes) in [(299_usize, [0x82, 0x2b]), (300, [0x82, 0x2c])] {
-            teller.feed(&[&[0x80][..], &bytes, &vec![0xff; length]].concat());
-            assert_eq!(teller.said(), [Said::Discarded(0x80, length as u64)]);
+            driver.feed(&[&[0x80][..], &bytes, &vec![0xff; length]].concat());
+            assert_eq!(driver.events(), [Observed::Skipped(0x80, length as u64)]);
         }
         // Not one byte of the payload is waited for.
-        teller.feed(&[0x80, 0x82]);
-        assert_eq!(teller.said(), []);
-        teller.feed(&[0x2d]);
+        driver.feed(&[0x80, 0x82]);
+        assert_eq!(driver.events(), []);
+        driver.feed(&[0x2d]);
         let error = ProtocolError::FrameTooLong { at: 2, limit: 300 };
-        assert_eq!(teller.said(), [broken(error)]);
+        assert_eq!(driver.events(), [protocol_error(error)]);
     }
 }
 
@@ -389,18 +403,18 @@ fn fr_5_fr_7_the_lengths_of_the_table() {
     for dialect in DIALECTS {
         for (length, bytes) in lengths {
             let header = [&[0x81][..], bytes].concat();
-            let mut teller = open(Config::new().max_frame_len(length), dialect);
-            teller.feed(&header);
+            let mut driver = open(Config::new().max_frame_len(length), dialect);
+            driver.feed(&header);
             if length < 1 << 20 {
-                teller.feed(&vec![0xff; length as usize]);
-                assert_eq!(teller.said(), [Said::Discarded(0x81, length)]);
+                driver.feed(&vec![0xff; length as usize]);
+                assert_eq!(driver.events(), [Observed::Skipped(0x81, length)]);
             } else {
-                assert_eq!(teller.said(), []);
+                assert_eq!(driver.events(), []);
             }
             if let Some(limit) = length.checked_sub(1) {
-                let mut teller = open(Config::new().max_frame_len(limit), dialect);
-                teller.feed(&header);
-                let [Said::Closed(Closed::Protocol(error))] = teller.said()[..] else {
+                let mut driver = open(Config::new().max_frame_len(limit), dialect);
+                driver.feed(&header);
+                let [Observed::Closed(Closed::Protocol(error))] = driver.events()[..] else {
                     panic!("{length} of {limit}");
                 };
                 assert!(
@@ -417,23 +431,26 @@ fn fr_7_the_largest_length_of_the_format() {
     let largest = b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\x7f";
     for dialect in DIALECTS {
         for config in [Config::new(), Config::new().max_frame_len(u64::MAX)] {
-            let mut teller = open(config, dialect);
-            teller.feed(&largest[..]);
-            teller.feed(&[0xff; 1000]);
-            assert_eq!(teller.said(), []);
-            teller.eof();
-            assert_eq!(teller.said(), [Said::Closed(Closed::Eof(Phase::InMessage))]);
+            let mut driver = open(config, dialect);
+            driver.feed(&largest[..]);
+            driver.feed(&[0xff; 1000]);
+            assert_eq!(driver.events(), []);
+            driver.eof();
+            assert_eq!(
+                driver.events(),
+                [Observed::Closed(Closed::Eof(Phase::InMessage))]
+            );
 
             let limit = i64::MAX as u64;
-            let mut teller = open(config, dialect);
-            teller.feed(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00"); // F14
+            let mut driver = open(config, dialect);
+            driver.feed(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00"); // F14
             let error = ProtocolError::FrameTooLong { at: 10, limit };
-            assert_eq!(teller.said(), [broken(error)]);
+            assert_eq!(driver.events(), [protocol_error(error)]);
 
-            let mut teller = open(config, dialect);
-            teller.feed(b"\x80\x81\x80\x80\x80\x80\x80\x80\x80\x80\x00"); // 2^63
+            let mut driver = open(config, dialect);
+            driver.feed(b"\x80\x81\x80\x80\x80\x80\x80\x80\x80\x80\x00"); // 2^63
             let error = ProtocolError::FrameTooLong { at: 10, limit };
-            assert_eq!(teller.said(), [broken(error)]);
+            assert_eq!(driver.events(), [protocol_error(error)]);
         }
     }
 }
@@ -442,14 +459,14 @@ fn fr_7_the_largest_length_of_the_format() {
 fn fr_7_nine_length_bytes_and_not_ten() {
     for dialect in DIALECTS {
         for (zeros, kind) in (0..=12).flat_map(|n| [0x80, 0xc1, 0xff].map(|kind| (n, kind))) {
-            let mut teller = open(Config::new(), dialect);
-            teller.feed(&[&[kind][..], &vec![0x80; zeros], &[0x01, b'?']].concat());
+            let mut driver = open(Config::new(), dialect);
+            driver.feed(&[&[kind][..], &vec![0x80; zeros], &[0x01, b'?']].concat());
             let expected = if zeros < 9 {
-                Said::Discarded(kind, 1)
+                Observed::Skipped(kind, 1)
             } else {
-                broken(ProtocolError::InvalidLength { at: 10 })
+                protocol_error(ProtocolError::InvalidLength { at: 10 })
             };
-            assert_eq!(teller.said(), [expected], "{zeros} leading zeros");
+            assert_eq!(driver.events(), [expected], "{zeros} leading zeros");
         }
     }
 }
@@ -595,10 +612,10 @@ fn max_pending_is_1_mib_by_default() {
 fn max_pending_of_answers() {
     let waiting = |limit: usize| {
         let config = Config::new().max_send_buffer(limit);
-        let mut teller = Teller::answering(Connection::server(&config), |_, _| ());
-        teller.feed(DRAFT_76_HEAD.as_bytes());
-        assert_eq!(teller.said().len(), 1);
-        teller.conn
+        let mut driver = Driver::answering(Connection::server(&config), |_, _| ());
+        driver.feed(DRAFT_76_HEAD.as_bytes());
+        assert_eq!(driver.events().len(), 1);
+        driver.conn
     };
     let head = DRAFT_76_REPLY.len();
     assert_eq!(waiting(head).accept(&AcceptOptions::new()), Ok(()));

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::pair::{Pair, Who};
+use common::pair::{Pair, Side};
 use hybi::{
     ClientRequest, Close, Closed, Config, Dialect, Dialects, Phase, PreparedMessage, Refused,
 };
@@ -13,12 +13,12 @@ use proptest::sample::Index;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Send(Who, String),
+    Send(Side, String),
     /// A message encoded before.
-    Encoded(Who, String),
+    Encoded(Side, String),
     /// A frame of which the socket takes a part.
-    Frame(Who, String, Index),
-    Close(Who),
+    Frame(Side, String, Index),
+    Close(Side),
     Turns(u8),
     Elapse(u16),
 }
@@ -31,8 +31,8 @@ fn dialect() -> impl Strategy<Value = Dialect> {
     prop_oneof![Just(Dialect::Hixie75), Just(Dialect::Hixie76)]
 }
 
-fn who() -> impl Strategy<Value = Who> {
-    prop_oneof![Just(Who::Client), Just(Who::Server)]
+fn who() -> impl Strategy<Value = Side> {
+    prop_oneof![Just(Side::Client), Just(Side::Server)]
 }
 
 /// FR-2: anything may stand in a text. U+00FF is no byte FF.
@@ -83,10 +83,10 @@ impl Run {
             .with_dialect(Dialect::Hixie76);
         let mut pair = Pair::new(&config(), &target.with_dialect(dialect), entropy, sizes);
         pair.drive();
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             assert_eq!(pair[who].opened, [dialect], "{who:?}");
         }
-        let opening = Who::BOTH.map(|who| pair[who].sent.len());
+        let opening = Side::BOTH.map(|who| pair[who].sent.len());
         Self {
             pair,
             dialect,
@@ -97,7 +97,7 @@ impl Run {
     }
 
     /// CL-3: whether this end may still send.
-    fn may_send(&self, who: Who) -> bool {
+    fn may_send(&self, who: Side) -> bool {
         !self.closed[who as usize] && self.pair[who].conn.closed().is_none()
     }
 
@@ -128,7 +128,7 @@ impl Run {
         }
     }
 
-    fn sent(&mut self, who: Who, text: String, may_send: bool, sent: Result<(), Refused>) {
+    fn sent(&mut self, who: Side, text: String, may_send: bool, sent: Result<(), Refused>) {
         if may_send {
             assert_eq!(sent, Ok(()));
             self.told[who as usize].push(text);
@@ -137,7 +137,7 @@ impl Run {
         }
     }
 
-    fn frame(&mut self, who: Who, text: String, n: Index) {
+    fn frame(&mut self, who: Side, text: String, n: Index) {
         let may_send = self.may_send(who);
         let end = &mut self.pair[who];
         let pending = end.conn.wants_write();
@@ -162,7 +162,7 @@ impl Run {
     }
 
     /// FR-11: all that an end wrote behind the opening.
-    fn frames(&self, who: Who) -> Vec<u8> {
+    fn frames(&self, who: Side) -> Vec<u8> {
         let frame = |text: &String| [b"\x00", text.as_bytes(), b"\xff"].concat();
         let mut frames: Vec<u8> = self.told[who as usize].iter().flat_map(frame).collect();
         let ended = !self.pair[who].closed.is_empty();
@@ -172,17 +172,17 @@ impl Run {
         frames
     }
 
-    fn wrote(&self, who: Who) -> &[u8] {
+    fn wrote(&self, who: Side) -> &[u8] {
         &self.pair[who].sent[self.opening[who as usize]..]
     }
 
     /// CL-1 to CL-6: all that either end was told to say arrived, and both know of the end.
-    fn finish_76(mut self, closer: Who) {
+    fn finish_76(mut self, closer: Side) {
         if self.closed == [false; 2] {
             self.step(Step::Close(closer));
         }
         self.pair.drive();
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             let end = &self.pair[who];
             assert_eq!(end.texts, self.told[who.other() as usize], "to {who:?}");
             assert_eq!(end.closed, [Closed::Clean(Close::EMPTY)], "{who:?}");
@@ -192,21 +192,21 @@ impl Run {
     }
 
     /// CL-20: what the end that closed was told before arrives; it reads no more itself.
-    fn finish_75(mut self, closer: Who) {
+    fn finish_75(mut self, closer: Side) {
         if self.closed == [false; 2] {
             self.step(Step::Close(closer));
         }
         self.pair.drive();
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             let end = &self.pair[who];
-            let said = &self.told[who.other() as usize];
-            assert!(said.starts_with(&end.texts), "to {who:?}");
+            let events = &self.told[who.other() as usize];
+            assert!(events.starts_with(&end.texts), "to {who:?}");
             if self.closed[who as usize] {
                 assert_eq!(end.closed, [Closed::LocallyClosed]);
                 assert_eq!(self.wrote(who), self.frames(who));
             } else {
                 assert_eq!(end.closed, [Closed::Eof(Phase::Open)]);
-                assert_eq!(&end.texts, said);
+                assert_eq!(&end.texts, events);
             }
         }
     }
@@ -243,7 +243,7 @@ proptest! {
         }
         let mut pair = Pair::new(&config().tls(secure), &target, entropy, sizes);
         pair.drive();
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             prop_assert_eq!(&pair[who].opened, &[dialect]);
             prop_assert!(pair[who].closed.is_empty());
             prop_assert_eq!(pair[who].conn.dialect(), Some(dialect));
@@ -274,15 +274,15 @@ proptest! {
 fn cl_5_both_close_at_once_in_the_middle_of_each_others_messages() {
     for sizes in [vec![1], vec![3], vec![2, 5, 1], vec![10_000]] {
         let mut run = Run::open(Dialect::Hixie76, [1; 32], sizes);
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             run.step(Step::Send(who, "before".repeat(20)));
             run.step(Step::Send(who, String::new()));
         }
         run.step(Step::Turns(3));
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             run.step(Step::Close(who));
         }
-        run.finish_76(Who::Client);
+        run.finish_76(Side::Client);
     }
 }
 
@@ -297,11 +297,11 @@ fn fr_15_a_message_of_a_mebibyte_both_ways() {
         let config = config().max_send_buffer((1 << 20) + 2);
         let mut pair = Pair::new(&config, &target, [3; 32], vec![4096, 1, 65_536, 3]);
         pair.drive();
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             pair[who].conn.send_text(&text).unwrap();
         }
         pair.drive();
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             assert!(pair[who].texts == [text.as_str()], "to {who:?}");
         }
     }
@@ -315,7 +315,7 @@ fn fr_11_a_frame_of_which_any_part_was_written() {
             let bytes = [b"\x00", text.as_bytes(), b"\xff"].concat();
             for taken in 0..=bytes.len() {
                 let mut run = Run::open(dialect, [5; 32], vec![7]);
-                let conn = &mut run.pair[Who::Server].conn;
+                let conn = &mut run.pair[Side::Server].conn;
                 let frame = conn.send_text_vectored(text).unwrap();
                 assert_eq!(frame.slices().concat(), bytes);
                 frame.advance(taken);
@@ -328,7 +328,7 @@ fn fr_11_a_frame_of_which_any_part_was_written() {
                 );
             }
             let mut run = Run::open(dialect, [5; 32], vec![7]);
-            let conn = &mut run.pair[Who::Client].conn;
+            let conn = &mut run.pair[Side::Client].conn;
             drop(conn.send_text_vectored(text).unwrap());
             assert_eq!(conn.transmit(), bytes);
         }
@@ -339,16 +339,16 @@ fn fr_11_a_frame_of_which_any_part_was_written() {
 #[should_panic = "wrote(4) of a frame of 3 bytes"]
 fn more_written_than_there_is() {
     let mut run = Run::open(Dialect::Hixie76, [5; 32], vec![7]);
-    let conn = &mut run.pair[Who::Client].conn;
+    let conn = &mut run.pair[Side::Client].conn;
     conn.send_text_vectored("a").unwrap().advance(4);
 }
 
 #[test]
 fn cl_9_a_peer_that_never_answers_a_close_is_left_in_time() {
     let mut run = Run::open(Dialect::Hixie76, [5; 32], vec![7]);
-    run.step(Step::Close(Who::Client));
+    run.step(Step::Close(Side::Client));
     // The server's end of the wire is cut: it takes no turn.
-    let conn = &mut run.pair[Who::Client].conn;
+    let conn = &mut run.pair[Side::Client].conn;
     let start = Duration::from_secs(100);
     assert_eq!(conn.tick(start), Some(Duration::from_secs(5)));
     conn.advance(conn.transmit().len());

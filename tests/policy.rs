@@ -14,21 +14,21 @@ const POLICY: &str = "<?xml version=\"1.0\"?>\
 
 const ON: Config = Config::new().flash_policy(POLICY);
 
-fn sent() -> Said {
-    Said::Closed(Closed::FlashPolicy)
+fn sent() -> Observed {
+    Observed::Closed(Closed::FlashPolicy)
 }
 
-fn broken(error: ProtocolError) -> Said {
-    Said::Closed(Closed::Protocol(error))
+fn protocol_error(error: ProtocolError) -> Observed {
+    Observed::Closed(Closed::Protocol(error))
 }
 
 /// The document and a NUL, and it is over.
 #[track_caller]
 fn gets_the_policy(config: &Config, request: &[u8], cuts: &[usize]) {
-    let story = tell(Connection::server(config), request, cuts, false);
-    assert_eq!(story.said, [sent()]);
+    let transcript = run(Connection::server(config), request, cuts, false);
+    assert_eq!(transcript.events, [sent()]);
     let policy = [POLICY.as_bytes(), b"\0"].concat();
-    assert_eq!(show(story.sent), show(policy));
+    assert_eq!(escaped(transcript.sent), escaped(policy));
 }
 
 #[test]
@@ -55,31 +55,37 @@ fn px_1_spaces_may_stand_before_the_slash() {
 
 #[test]
 fn px_1_it_is_over_once_the_policy_is_flushed() {
-    let mut server = Teller::new(Connection::server(&ON));
+    let mut server = Driver::new(Connection::server(&ON));
     let left = server.feed(&[REQUEST, DRAFT_76_HEAD.as_bytes()].concat());
     assert_eq!(left, DRAFT_76_HEAD.len(), "what follows is not taken");
     assert!(server.conn.is_done());
-    server.story = Story::default();
+    server.transcript = Transcript::default();
     server.feed(DRAFT_76_HEAD.as_bytes());
     server.eof();
-    assert_eq!(server.story, Story::default());
+    assert_eq!(server.transcript, Transcript::default());
 }
 
 #[test]
 fn px_1_a_document_ends_at_its_first_nul() {
     let config = Config::new().flash_policy("<cross-domain-policy/>\0\0more");
-    let story = tell(Connection::server(&config), REQUEST, &[], false);
-    assert_eq!(story.said, [sent()]);
-    assert_eq!(show(story.sent), show(b"<cross-domain-policy/>\0"));
+    let transcript = run(Connection::server(&config), REQUEST, &[], false);
+    assert_eq!(transcript.events, [sent()]);
+    assert_eq!(
+        escaped(transcript.sent),
+        escaped(b"<cross-domain-policy/>\0")
+    );
 }
 
 #[test]
 fn px_1_off_it_is_refused_with_no_reply() {
     for cut in 0..=REQUEST.len() {
         let off = Connection::server(&Config::new());
-        let story = tell(off, REQUEST, &[cut], true);
-        assert_eq!(story.said, [broken(ProtocolError::FlashPolicyRequest)]);
-        assert_eq!(show(story.sent), "");
+        let transcript = run(off, REQUEST, &[cut], true);
+        assert_eq!(
+            transcript.events,
+            [protocol_error(ProtocolError::FlashPolicyRequest)]
+        );
+        assert_eq!(escaped(transcript.sent), "");
     }
 }
 
@@ -87,13 +93,13 @@ fn px_1_off_it_is_refused_with_no_reply() {
 fn px_1_nothing_is_said_before_its_nul() {
     for config in [ON, Config::new()] {
         for end in 0..REQUEST.len() {
-            let mut server = Teller::new(Connection::server(&config));
+            let mut server = Driver::new(Connection::server(&config));
             server.feed(&REQUEST[..end]);
-            assert_eq!(server.story, Story::default());
+            assert_eq!(server.transcript, Transcript::default());
             server.eof();
-            let eof = Said::Closed(Closed::Eof(Phase::Handshaking));
-            assert_eq!(server.said(), [eof], "at {end}");
-            assert_eq!(show(server.sent()), "");
+            let eof = Observed::Closed(Closed::Eof(Phase::Handshaking));
+            assert_eq!(server.events(), [eof], "at {end}");
+            assert_eq!(escaped(server.sent()), "");
         }
     }
 }
@@ -113,10 +119,13 @@ fn px_1_what_only_looks_like_it_is_a_bad_request() {
         let whole = "<policy-file-request/>";
         let (bytes, at) = edit_marked([whole.as_bytes(), b"\0"].concat(), whole, malformed);
         for config in [ON, Config::new()] {
-            let story = tell(Connection::server(&config), &bytes, &[], false);
-            assert_eq!(story.said, [broken(ProtocolError::InvalidStartLine { at })]);
+            let transcript = run(Connection::server(&config), &bytes, &[], false);
+            assert_eq!(
+                transcript.events,
+                [protocol_error(ProtocolError::InvalidStartLine { at })]
+            );
             let refusal = b"HTTP/1.1 400 Bad Request\r\n";
-            assert!(story.sent.starts_with(refusal), "{malformed}");
+            assert!(transcript.sent.starts_with(refusal), "{malformed}");
         }
     }
 }
@@ -124,7 +133,7 @@ fn px_1_what_only_looks_like_it_is_a_bad_request() {
 #[test]
 fn px_1_a_request_is_answered_as_ever_where_it_is_on() {
     let bytes = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3].concat();
-    let story = tell(Connection::server(&ON), &bytes, &[], false);
+    let transcript = run(Connection::server(&ON), &bytes, &[], false);
     let sent = [DRAFT_76_REPLY.as_bytes(), DRAFT_76_ANSWER].concat();
-    assert_eq!(show(story.sent), show(sent));
+    assert_eq!(escaped(transcript.sent), escaped(sent));
 }

@@ -326,7 +326,7 @@ fn h76_13_not_offered_is_a_subprotocol_that_the_client_did_not_name() {
             for name in ["a", "b"] {
                 let mut conn = server(head);
                 conn.accept(&AcceptOptions::new().protocol(name)).unwrap();
-                assert!(show(conn.transmit()).contains(&format!("Protocol: {name}\\r\\n")));
+                assert!(escaped(conn.transmit()).contains(&format!("Protocol: {name}\\r\\n")));
             }
         }
     }
@@ -715,7 +715,7 @@ fn response(bytes: &[u8]) -> (u16, String, Vec<Field>, &[u8]) {
     let mut headers = [httparse::EMPTY_HEADER; 16];
     let mut response = httparse::Response::new(&mut headers);
     let Ok(httparse::Status::Complete(head)) = response.parse(bytes) else {
-        panic!("{}", show(bytes));
+        panic!("{}", escaped(bytes));
     };
     assert_eq!(response.version, Some(1));
     let reason = response.reason.unwrap().to_owned();
@@ -887,7 +887,7 @@ proptest! {
         let mut headers = [httparse::EMPTY_HEADER; 16];
         let mut request = httparse::Request::new(&mut headers);
         let Ok(httparse::Status::Complete(head)) = request.parse(conn.transmit()) else {
-            panic!("{}", show(conn.transmit()));
+            panic!("{}", escaped(conn.transmit()));
         };
         let (prefix, key3) = match dialect {
             Dialect::Hixie75 => ("", 0),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::rfc::{
     BINARY, BINARY_PART, CLOSE, Form, HYBI, KEY, LAST, MORE, PING, PONG, ROLES, TEXT, TEXT_PART,
-    binary, body, broken, clean, close_code, contents, eof, every_end, frame, header, may_be_sent,
-    open, other, ping, pong, text, told, told_to_the_end,
+    at_every_split, at_every_split_then_eof, binary, body, clean, close_code, contents, eof,
+    every_end, frame, header, may_be_sent, open, other, ping, pong, protocol_error, text,
 };
 use common::*;
 use hybi::{
@@ -29,12 +29,12 @@ fn close_frame(from: Role, body: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// Nothing comes any more, whatever is done: one `Closed`, and last (RFC-7.1.7-2).
 #[track_caller]
-fn assert_over(teller: &mut Teller<'_>) {
-    let why = teller.conn.closed().cloned();
+fn assert_over(driver: &mut Driver<'_>) {
+    let why = driver.conn.closed().cloned();
     assert!(why.is_some());
-    teller.drain();
-    teller.sent();
-    let peer = other(teller.conn.role());
+    driver.drain();
+    driver.sent();
+    let peer = other(driver.conn.role());
     for bytes in [
         close_frame(peer, body(1000, "")),
         close_frame(peer, ""),
@@ -43,22 +43,22 @@ fn assert_over(teller: &mut Teller<'_>) {
         vec![0xff; 20],
         Vec::new(),
     ] {
-        teller.feed(&bytes);
-        teller.eof();
-        assert_eq!(teller.conn.send_text("a"), Err(Refused::Closing));
-        assert_eq!(teller.conn.send_ping(b"a"), Err(Refused::Closing));
+        driver.feed(&bytes);
+        driver.eof();
+        assert_eq!(driver.conn.send_text("a"), Err(Refused::Closing));
+        assert_eq!(driver.conn.send_ping(b"a"), Err(Refused::Closing));
         assert_eq!(
-            teller.conn.send_text_fragment("a", true),
+            driver.conn.send_text_fragment("a", true),
             Err(Refused::Closing)
         );
-        assert_eq!(teller.conn.close(&Close::EMPTY), Err(Refused::Closing));
-        assert_eq!(teller.conn.tick(Duration::from_secs(1_000_000)), None);
+        assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
+        assert_eq!(driver.conn.tick(Duration::from_secs(1_000_000)), None);
     }
-    assert_eq!(teller.said(), []);
-    assert_eq!(teller.sent(), b"");
-    assert_eq!(teller.conn.closed().cloned(), why);
-    assert!(teller.conn.is_done());
-    assert!(!teller.conn.wants_read() && !teller.conn.wants_write());
+    assert_eq!(driver.events(), []);
+    assert_eq!(driver.sent(), b"");
+    assert_eq!(driver.conn.closed().cloned(), why);
+    assert!(driver.conn.is_done());
+    assert!(!driver.conn.wants_read() && !driver.conn.wants_write());
 }
 
 // The peer closes.
@@ -102,7 +102,7 @@ fn cl_3_cl_6_closed_before_open_was_taken() {
 /// RFC-5.5.1-1, RFC-5.5.1-2, RFC-5.5.1-4, B12, B13: the code comes back, the reason does not.
 #[test]
 fn hy_8_a_close_frame_is_answered_with_its_code() {
-    for (payload, said, answer) in [
+    for (payload, events, answer) in [
         (vec![], clean(1005, ""), vec![]),
         (body(1000, ""), clean(1000, ""), body(1000, "")),
         (body(1001, "bye"), clean(1001, "bye"), body(1001, "")),
@@ -119,19 +119,24 @@ fn hy_8_a_close_frame_is_answered_with_its_code() {
     ] {
         for (role, dialect) in every_end() {
             let bytes = close_frame(other(role), &payload);
-            let story = told_to_the_end(end(role, dialect), &bytes);
-            assert_eq!(story.said, std::slice::from_ref(&said), "{}", show(bytes));
-            assert_eq!(contents(&story.sent), [(CLOSE, answer.clone())]);
-            let masked = story.sent[1] & 0x80 != 0;
+            let transcript = at_every_split_then_eof(end(role, dialect), &bytes);
+            assert_eq!(
+                transcript.events,
+                std::slice::from_ref(&events),
+                "{}",
+                escaped(bytes)
+            );
+            assert_eq!(contents(&transcript.sent), [(CLOSE, answer.clone())]);
+            let masked = transcript.sent[1] & 0x80 != 0;
             assert_eq!(masked, role == Role::Client);
         }
     }
-    let server = told(
+    let server = at_every_split(
         end(Role::Server, Rfc6455),
         &close_frame(Role::Client, body(1000, "bye")),
     );
     assert_eq!(server.sent, b"\x88\x02\x03\xe8");
-    let server = told(end(Role::Server, Rfc6455), &close_frame(Role::Client, ""));
+    let server = at_every_split(end(Role::Server, Rfc6455), &close_frame(Role::Client, ""));
     assert_eq!(server.sent, b"\x88\x00");
 }
 
@@ -140,14 +145,14 @@ fn hy_8_a_close_frame_is_answered_with_its_code() {
 fn hy_8_the_codes_that_a_close_frame_may_hold() {
     for code in 0..=u16::MAX {
         let bytes = close_frame(Role::Client, body(code, ""));
-        let story = tell(end(Role::Server, Rfc6455)(), &bytes, &[], false);
-        let (said, answer) = if may_be_sent(code) {
+        let transcript = run(end(Role::Server, Rfc6455)(), &bytes, &[], false);
+        let (events, answer) = if may_be_sent(code) {
             (clean(code, ""), code)
         } else {
-            (broken(InvalidCloseCode { code }), 1002)
+            (protocol_error(InvalidCloseCode { code }), 1002)
         };
-        assert_eq!(story.said, [said], "{code}");
-        assert_eq!(close_code(&story.sent), answer, "{code}");
+        assert_eq!(transcript.events, [events], "{code}");
+        assert_eq!(close_code(&transcript.sent), answer, "{code}");
     }
     // At the edges of each range: for both ends, in each dialect, with a reason, at every cut.
     for code in [
@@ -156,14 +161,14 @@ fn hy_8_the_codes_that_a_close_frame_may_hold() {
     ] {
         for (role, dialect) in every_end() {
             let bytes = close_frame(other(role), body(code, "why"));
-            let story = told(end(role, dialect), &bytes);
-            let (said, answer) = if may_be_sent(code) {
+            let transcript = at_every_split(end(role, dialect), &bytes);
+            let (events, answer) = if may_be_sent(code) {
                 (clean(code, "why"), code)
             } else {
-                (broken(InvalidCloseCode { code }), 1002)
+                (protocol_error(InvalidCloseCode { code }), 1002)
             };
-            assert_eq!(story.said, [said], "{code}");
-            assert_eq!(close_code(&story.sent), answer, "{code}");
+            assert_eq!(transcript.events, [events], "{code}");
+            assert_eq!(close_code(&transcript.sent), answer, "{code}");
         }
     }
 }
@@ -173,9 +178,9 @@ fn hy_8_the_codes_that_a_close_frame_may_hold() {
 fn hy_8_half_a_code() {
     for byte in [0x00, 0x03, 0xff] {
         for (role, dialect) in every_end() {
-            let story = told(end(role, dialect), &close_frame(other(role), [byte]));
-            assert_eq!(story.said, [broken(InvalidCloseLength)]);
-            assert_eq!(close_code(&story.sent), 1002);
+            let transcript = at_every_split(end(role, dialect), &close_frame(other(role), [byte]));
+            assert_eq!(transcript.events, [protocol_error(InvalidCloseLength)]);
+            assert_eq!(close_code(&transcript.sent), 1002);
         }
     }
 }
@@ -193,14 +198,22 @@ fn hy_8_a_reason_that_is_not_utf8() {
     ] {
         for (role, dialect) in every_end() {
             let bytes = close_frame(other(role), body(1000, reason));
-            let story = told(end(role, dialect), &bytes);
-            assert_eq!(story.said, [broken(InvalidUtf8 { at })], "{}", show(reason));
-            assert_eq!(close_code(&story.sent), 1007);
+            let transcript = at_every_split(end(role, dialect), &bytes);
+            assert_eq!(
+                transcript.events,
+                [protocol_error(InvalidUtf8 { at })],
+                "{}",
+                escaped(reason)
+            );
+            assert_eq!(close_code(&transcript.sent), 1007);
 
             let bytes = close_frame(other(role), body(1005, reason));
-            let story = told(end(role, dialect), &bytes);
-            assert_eq!(story.said, [broken(InvalidCloseCode { code: 1005 })]);
-            assert_eq!(close_code(&story.sent), 1002);
+            let transcript = at_every_split(end(role, dialect), &bytes);
+            assert_eq!(
+                transcript.events,
+                [protocol_error(InvalidCloseCode { code: 1005 })]
+            );
+            assert_eq!(close_code(&transcript.sent), 1002);
         }
     }
 }
@@ -219,14 +232,14 @@ fn hy_8_what_follows_a_close_frame() {
             vec![0xff; 20],
         ]
         .concat();
-        let story = told_to_the_end(end(role, dialect), &bytes);
-        assert_eq!(story.said, [text("a"), clean(1000, "")]);
-        assert_eq!(contents(&story.sent), [(CLOSE, body(1000, ""))]);
+        let transcript = at_every_split_then_eof(end(role, dialect), &bytes);
+        assert_eq!(transcript.events, [text("a"), clean(1000, "")]);
+        assert_eq!(contents(&transcript.sent), [(CLOSE, body(1000, ""))]);
 
-        let mut teller = open(&Config::new(), role, dialect);
-        teller.feed(&bytes);
-        teller.said();
-        assert_over(&mut teller);
+        let mut driver = open(&Config::new(), role, dialect);
+        driver.feed(&bytes);
+        driver.events();
+        assert_over(&mut driver);
     }
 }
 
@@ -262,10 +275,10 @@ fn hy_8_a_close_frame_within_a_message() {
             close_frame(peer, body(1000, "")),
         ]
         .concat();
-        let story = told(end(role, dialect), &bytes);
-        let unfinished = Said::Unfinished("ab\u{e9}".into());
-        assert_eq!(story.said, [unfinished, clean(1000, "")]);
-        assert_eq!(contents(&story.sent), [(CLOSE, body(1000, ""))]);
+        let transcript = at_every_split(end(role, dialect), &bytes);
+        let unfinished = Observed::Unfinished("ab\u{e9}".into());
+        assert_eq!(transcript.events, [unfinished, clean(1000, "")]);
+        assert_eq!(contents(&transcript.sent), [(CLOSE, body(1000, ""))]);
     }
 }
 
@@ -273,19 +286,19 @@ fn hy_8_a_close_frame_within_a_message() {
 #[test]
 fn hy_8_a_close_frame_while_we_send_a_message_in_parts() {
     for (role, dialect) in every_end() {
-        let mut teller = open(&Config::new(), role, dialect);
-        teller.conn.send_text_fragment("a", false).unwrap();
-        teller.feed(&close_frame(other(role), body(1000, "")));
-        assert_eq!(teller.said(), [clean(1000, "")]);
+        let mut driver = open(&Config::new(), role, dialect);
+        driver.conn.send_text_fragment("a", false).unwrap();
+        driver.feed(&close_frame(other(role), body(1000, "")));
+        assert_eq!(driver.events(), [clean(1000, "")]);
         assert_eq!(
-            contents(&teller.sent()),
+            contents(&driver.sent()),
             [(TEXT_PART, b"a".to_vec()), (CLOSE, body(1000, ""))]
         );
         assert_eq!(
-            teller.conn.send_text_fragment("b", true),
+            driver.conn.send_text_fragment("b", true),
             Err(Refused::Closing)
         );
-        assert_over(&mut teller);
+        assert_over(&mut driver);
     }
 }
 
@@ -361,16 +374,16 @@ fn hy_8_a_close_that_can_not_be_sent() {
 fn hy_8_we_close_first() {
     for (role, dialect) in every_end() {
         let peer = other(role);
-        let mut teller = open(&Config::new(), role, dialect);
-        teller.conn.send_text("last").unwrap();
-        teller.conn.close(&Close::new(1001, "bye")).unwrap();
-        teller.drain();
+        let mut driver = open(&Config::new(), role, dialect);
+        driver.conn.send_text("last").unwrap();
+        driver.conn.close(&Close::new(1001, "bye")).unwrap();
+        driver.drain();
         let sent = [(TEXT, b"last".to_vec()), (CLOSE, body(1001, "bye"))];
-        assert_eq!(contents(&teller.sent()), sent);
-        assert_eq!(teller.conn.closed(), None);
-        assert!(teller.conn.wants_read());
+        assert_eq!(contents(&driver.sent()), sent);
+        assert_eq!(driver.conn.closed(), None);
+        assert!(driver.conn.wants_read());
 
-        let conn = &mut teller.conn;
+        let conn = &mut driver.conn;
         let before = format!("{conn:?}");
         assert_eq!(conn.send_text("a"), Err(Refused::Closing));
         assert_eq!(conn.send_binary(b"a"), Err(Refused::Closing));
@@ -387,7 +400,7 @@ fn hy_8_we_close_first() {
         assert_eq!(conn.close(&Close::new(1000, "")), Err(Refused::Closing));
         assert_eq!(format!("{conn:?}"), before);
 
-        teller.feed(
+        driver.feed(
             &[
                 frame(peer, TEXT, "a"),
                 frame(peer, PONG, "b"),
@@ -395,31 +408,31 @@ fn hy_8_we_close_first() {
             ]
             .concat(),
         );
-        assert_eq!(teller.said(), [text("a"), pong("b")]);
-        teller.feed(&frame(peer, LAST, "d"));
-        assert_eq!(teller.said(), [binary("cd")]);
-        teller.feed(&close_frame(peer, body(1000, "")));
-        assert_eq!(teller.said(), [clean(1000, "")]);
-        assert_eq!(teller.sent(), b"");
-        assert_over(&mut teller);
+        assert_eq!(driver.events(), [text("a"), pong("b")]);
+        driver.feed(&frame(peer, LAST, "d"));
+        assert_eq!(driver.events(), [binary("cd")]);
+        driver.feed(&close_frame(peer, body(1000, "")));
+        assert_eq!(driver.events(), [clean(1000, "")]);
+        assert_eq!(driver.sent(), b"");
+        assert_over(&mut driver);
     }
 }
 
-/// RFC-5.5.1-3, RFC-6.1-1: our message in parts is broken off.
+/// RFC-5.5.1-3, RFC-6.1-1: our message in parts is protocol_error off.
 #[test]
 fn hy_8_we_close_within_our_own_message() {
     for (role, dialect) in every_end() {
-        let mut teller = open(&Config::new(), role, dialect);
-        teller.conn.send_binary_fragment(b"a", false).unwrap();
-        teller.conn.close(&Close::new(1000, "")).unwrap();
+        let mut driver = open(&Config::new(), role, dialect);
+        driver.conn.send_binary_fragment(b"a", false).unwrap();
+        driver.conn.close(&Close::new(1000, "")).unwrap();
         assert_eq!(
-            teller.conn.send_binary_fragment(b"b", true),
+            driver.conn.send_binary_fragment(b"b", true),
             Err(Refused::Closing)
         );
-        teller.feed(&close_frame(other(role), body(1000, "")));
+        driver.feed(&close_frame(other(role), body(1000, "")));
         let sent = [(BINARY_PART, b"a".to_vec()), (CLOSE, body(1000, ""))];
-        assert_eq!(contents(&teller.sent()), sent);
-        assert_eq!(teller.said(), [clean(1000, "")]);
+        assert_eq!(contents(&driver.sent()), sent);
+        assert_eq!(driver.events(), [clean(1000, "")]);
     }
 }
 
@@ -428,21 +441,21 @@ fn hy_8_we_close_within_our_own_message() {
 fn a_ping_while_our_close_waits_for_its_answer() {
     for (role, dialect) in every_end() {
         let peer = other(role);
-        let mut teller = open(&Config::new(), role, dialect);
-        teller.conn.close(&Close::new(1000, "")).unwrap();
-        teller.drain();
-        teller.sent();
-        teller.feed(&frame(peer, PING, "still there?"));
-        assert_eq!(teller.said(), [ping("still there?")]);
-        let sent = teller.sent();
+        let mut driver = open(&Config::new(), role, dialect);
+        driver.conn.close(&Close::new(1000, "")).unwrap();
+        driver.drain();
+        driver.sent();
+        driver.feed(&frame(peer, PING, "still there?"));
+        assert_eq!(driver.events(), [ping("still there?")]);
+        let sent = driver.sent();
         assert_eq!(
             contents(&sent),
             [(PONG, b"still there?".to_vec())],
             "{role:?} {dialect}"
         );
-        teller.feed(&close_frame(peer, body(1000, "")));
-        assert_eq!(teller.said(), [clean(1000, "")]);
-        assert_eq!(teller.sent(), b"");
+        driver.feed(&close_frame(peer, body(1000, "")));
+        assert_eq!(driver.events(), [clean(1000, "")]);
+        assert_eq!(driver.sent(), b"");
     }
 }
 
@@ -460,8 +473,8 @@ fn hy_8_both_close_at_once() {
         let (from_client, from_server) = (client.sent(), server.sent());
         client.feed(&from_server);
         server.feed(&from_client);
-        assert_eq!(client.said(), [clean(1001, "")]);
-        assert_eq!(server.said(), [clean(1000, "")]);
+        assert_eq!(client.events(), [clean(1001, "")]);
+        assert_eq!(server.events(), [clean(1000, "")]);
         for end in &mut ends {
             assert_eq!(end.sent(), b"");
             assert_over(end);
@@ -484,8 +497,8 @@ fn hy_8_between_our_own_ends() {
             one.drain();
             two.feed(&one.sent());
             one.feed(&two.sent());
-            assert_eq!(two.said(), [clean(code, reason)]);
-            assert_eq!(one.said(), [clean(code, "")]);
+            assert_eq!(two.events(), [clean(code, reason)]);
+            assert_eq!(one.events(), [clean(code, "")]);
             assert_over(&mut one);
             assert_over(&mut two);
         }
@@ -522,18 +535,23 @@ fn an_end_of_file_before_the_close_frame() {
             ),
         ];
         for (bytes, closing, phase) in cases {
-            let mut teller = open(&Config::new(), role, dialect);
+            let mut driver = open(&Config::new(), role, dialect);
             if closing {
-                teller.conn.close(&Close::new(1000, "")).unwrap();
-                teller.drain();
-                teller.sent();
+                driver.conn.close(&Close::new(1000, "")).unwrap();
+                driver.drain();
+                driver.sent();
             }
-            teller.feed(&bytes);
-            assert_eq!(teller.conn.closed(), None);
-            teller.eof();
-            assert_eq!(teller.said().last(), Some(&eof(phase)), "{}", show(bytes));
-            assert_eq!(teller.sent(), b"");
-            assert_over(&mut teller);
+            driver.feed(&bytes);
+            assert_eq!(driver.conn.closed(), None);
+            driver.eof();
+            assert_eq!(
+                driver.events().last(),
+                Some(&eof(phase)),
+                "{}",
+                escaped(bytes)
+            );
+            assert_eq!(driver.sent(), b"");
+            assert_over(&mut driver);
         }
     }
 }
@@ -541,12 +559,12 @@ fn an_end_of_file_before_the_close_frame() {
 #[test]
 fn an_end_of_file_behind_the_close_frame() {
     for (role, dialect) in every_end() {
-        let mut teller = open(&Config::new(), role, dialect);
-        teller.conn.receive_eof();
-        teller.feed(&close_frame(other(role), body(1000, "")));
-        assert_eq!(teller.said(), [clean(1000, "")]);
-        assert_eq!(contents(&teller.sent()), [(CLOSE, body(1000, ""))]);
-        assert_over(&mut teller);
+        let mut driver = open(&Config::new(), role, dialect);
+        driver.conn.receive_eof();
+        driver.feed(&close_frame(other(role), body(1000, "")));
+        assert_eq!(driver.events(), [clean(1000, "")]);
+        assert_eq!(contents(&driver.sent()), [(CLOSE, body(1000, ""))]);
+        assert_over(&mut driver);
     }
 }
 
@@ -554,28 +572,28 @@ fn an_end_of_file_behind_the_close_frame() {
 fn a_close_frame_that_nobody_answers() {
     let config = Config::new().close_timeout(Duration::from_secs(5));
     for (role, dialect) in every_end() {
-        let mut teller = open(&config, role, dialect);
+        let mut driver = open(&config, role, dialect);
         let second = Duration::from_secs(1);
-        assert_eq!(teller.conn.tick(second), None);
-        teller.conn.close(&Close::new(1000, "")).unwrap();
-        teller.drain();
-        assert_eq!(teller.conn.tick(2 * second), Some(5 * second));
-        teller.feed(&frame(other(role), TEXT, "not that"));
-        assert_eq!(teller.conn.tick(6 * second), Some(second));
-        teller.said();
-        teller.conn.tick(7 * second);
-        teller.feed(&[]);
+        assert_eq!(driver.conn.tick(second), None);
+        driver.conn.close(&Close::new(1000, "")).unwrap();
+        driver.drain();
+        assert_eq!(driver.conn.tick(2 * second), Some(5 * second));
+        driver.feed(&frame(other(role), TEXT, "not that"));
+        assert_eq!(driver.conn.tick(6 * second), Some(second));
+        driver.events();
+        driver.conn.tick(7 * second);
+        driver.feed(&[]);
         assert_eq!(
-            teller.said(),
-            [Said::Closed(Closed::TimedOut(Phase::Closing))]
+            driver.events(),
+            [Observed::Closed(Closed::TimedOut(Phase::Closing))]
         );
-        assert_over(&mut teller);
+        assert_over(&mut driver);
     }
 }
 
 // Errors.
 
-/// A way to break the protocol, in bytes of that peer, what is said of it, and the close code.
+/// A way to break the protocol, in bytes of that peer, what is events of it, and the close code.
 type Breach = (fn(Role) -> Vec<u8>, ProtocolError, u16);
 
 const BREACHES: &[Breach] = &[
@@ -673,19 +691,19 @@ fn hy_5_hy_6_hy_7_hy_8_the_close_code_of_each_error() {
     for (bytes, error, code) in BREACHES {
         for (role, dialect) in every_end() {
             let conn = || Connection::established(&LIMITED, role, dialect, [9; 32]);
-            let story = told(conn, &bytes(other(role)));
-            assert_eq!(story.said, [broken(*error)]);
-            assert_eq!(contents(&story.sent), [(CLOSE, body(*code, ""))]);
-            let masked = story.sent[1] & 0x80 != 0;
+            let transcript = at_every_split(conn, &bytes(other(role)));
+            assert_eq!(transcript.events, [protocol_error(*error)]);
+            assert_eq!(contents(&transcript.sent), [(CLOSE, body(*code, ""))]);
+            let masked = transcript.sent[1] & 0x80 != 0;
             assert_eq!(masked, role == Role::Client);
 
-            let mut teller = Teller::new(conn());
-            teller.conn.send_text("before").unwrap();
-            teller.feed(&bytes(other(role)));
+            let mut driver = Driver::new(conn());
+            driver.conn.send_text("before").unwrap();
+            driver.feed(&bytes(other(role)));
             let sent = [(TEXT, b"before".to_vec()), (CLOSE, body(*code, ""))];
-            assert_eq!(contents(&teller.sent()), sent);
-            teller.said();
-            assert_over(&mut teller);
+            assert_eq!(contents(&driver.sent()), sent);
+            driver.events();
+            assert_over(&mut driver);
         }
     }
 }
@@ -699,15 +717,18 @@ fn hy_5_hy_6_the_close_code_of_the_other_errors() {
             Role::Client => ProtocolError::MaskedFrameFromServer,
             Role::Server => ProtocolError::UnmaskedFrameFromClient,
         };
-        let story = told(end(role, dialect), &wrong);
-        assert_eq!(story.said, [broken(error)]);
-        assert_eq!(close_code(&story.sent), 1002);
+        let transcript = at_every_split(end(role, dialect), &wrong);
+        assert_eq!(transcript.events, [protocol_error(error)]);
+        assert_eq!(close_code(&transcript.sent), 1002);
     }
     for role in ROLES {
         let key = (role == Role::Server).then_some(KEY);
-        let story = told(end(role, Rfc6455), &header(TEXT, key, Form::Sixteen, 125));
-        assert_eq!(story.said, [broken(ProtocolError::InvalidLength { at: 3 })]);
-        assert_eq!(close_code(&story.sent), 1002);
+        let transcript = at_every_split(end(role, Rfc6455), &header(TEXT, key, Form::Sixteen, 125));
+        assert_eq!(
+            transcript.events,
+            [protocol_error(ProtocolError::InvalidLength { at: 3 })]
+        );
+        assert_eq!(close_code(&transcript.sent), 1002);
     }
 }
 
@@ -716,14 +737,14 @@ fn hy_5_hy_6_the_close_code_of_the_other_errors() {
 fn hy_8_an_error_behind_our_close_frame() {
     for (bytes, error, _) in BREACHES {
         for (role, dialect) in every_end() {
-            let mut teller = open(&LIMITED, role, dialect);
-            teller.conn.close(&Close::EMPTY).unwrap();
-            teller.drain();
-            teller.sent();
-            teller.feed(&bytes(other(role)));
-            assert_eq!(teller.said(), [broken(*error)]);
-            assert_eq!(teller.sent(), b"");
-            assert_over(&mut teller);
+            let mut driver = open(&LIMITED, role, dialect);
+            driver.conn.close(&Close::EMPTY).unwrap();
+            driver.drain();
+            driver.sent();
+            driver.feed(&bytes(other(role)));
+            assert_eq!(driver.events(), [protocol_error(*error)]);
+            assert_eq!(driver.sent(), b"");
+            assert_over(&mut driver);
         }
     }
 }

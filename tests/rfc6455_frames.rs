@@ -4,8 +4,9 @@ mod common;
 
 use common::rfc::{
     BINARY, BINARY_PART, CLOSE, Form, HYBI, KEY, LAST, MORE, PING, PONG, ROLES, Rules, TEXT,
-    TEXT_PART, binary, body, broken, clean, close_code, contents, eof, every_end, frame, header,
-    masked, open, other, ping, pong, sized, story, text, told, told_to_the_end,
+    TEXT_PART, at_every_split, at_every_split_then_eof, binary, body, clean, close_code, contents,
+    eof, every_end, frame, header, masked, open, other, ping, pong, protocol_error, sized, text,
+    transcript,
 };
 use common::*;
 use hybi::{
@@ -31,17 +32,22 @@ fn limited(config: Config, role: Role, dialect: Dialect) -> impl Fn() -> Connect
 /// What each end in each dialect hears of the frames that its peer sends, at every cut. It sends
 /// nothing.
 #[track_caller]
-fn all_hear(frames: &[(u8, &[u8])], expected: &[Said]) {
+fn on_every_end(frames: &[(u8, &[u8])], expected: &[Observed]) {
     for (role, dialect) in every_end() {
-        hears(role, dialect, &from_peer(role, frames), expected);
+        expect_events(role, dialect, &from_peer(role, frames), expected);
     }
 }
 
 #[track_caller]
-fn hears(role: Role, dialect: Dialect, bytes: &[u8], expected: &[Said]) {
-    let story = told(end(role, dialect), bytes);
-    assert_eq!(story.said, expected, "{role:?} {dialect} {}", show(bytes));
-    assert_eq!(show(story.sent), "");
+fn expect_events(role: Role, dialect: Dialect, bytes: &[u8], expected: &[Observed]) {
+    let transcript = at_every_split(end(role, dialect), bytes);
+    assert_eq!(
+        transcript.events,
+        expected,
+        "{role:?} {dialect} {}",
+        escaped(bytes)
+    );
+    assert_eq!(escaped(transcript.sent), "");
 }
 
 fn from_peer(role: Role, frames: &[(u8, &[u8])]) -> Vec<u8> {
@@ -53,7 +59,7 @@ fn from_peer(role: Role, frames: &[(u8, &[u8])]) -> Vec<u8> {
 
 /// Each end in each dialect fails on the frames, at every cut, says `code`, and reads no more.
 #[track_caller]
-fn all_fail(frames: &[(u8, &[u8])], before: &[Said], error: ProtocolError, code: u16) {
+fn all_fail(frames: &[(u8, &[u8])], before: &[Observed], error: ProtocolError, code: u16) {
     for (role, dialect) in every_end() {
         let bytes = from_peer(role, frames);
         fails(end(role, dialect), &bytes, before, error, code);
@@ -65,26 +71,26 @@ fn all_fail(frames: &[(u8, &[u8])], before: &[Said], error: ProtocolError, code:
 fn fails(
     conn: impl Fn() -> Connection,
     bytes: &[u8],
-    before: &[Said],
+    before: &[Observed],
     error: ProtocolError,
     code: u16,
 ) {
-    let whole = told(&conn, bytes);
-    let expected = [before, &[broken(error)]].concat();
-    assert_eq!(whole.said, expected, "{}", show(bytes));
-    assert_eq!(close_code(&whole.sent), code, "{}", show(bytes));
+    let whole = at_every_split(&conn, bytes);
+    let expected = [before, &[protocol_error(error)]].concat();
+    assert_eq!(whole.events, expected, "{}", escaped(bytes));
+    assert_eq!(close_code(&whole.sent), code, "{}", escaped(bytes));
     assert_eq!(error.close_code(), code);
 
     let peer = other(conn().role());
-    let mut teller = Teller::new(conn());
-    teller.feed(bytes);
-    teller.story = Story::default();
-    teller.feed(&frame(peer, TEXT, "more"));
-    teller.feed(&frame(peer, PING, "more"));
-    teller.feed(&frame(peer, CLOSE, body(1000, "")));
-    teller.eof();
-    assert_eq!(teller.story, Story::default());
-    assert!(teller.conn.is_done());
+    let mut driver = Driver::new(conn());
+    driver.feed(bytes);
+    driver.transcript = Transcript::default();
+    driver.feed(&frame(peer, TEXT, "more"));
+    driver.feed(&frame(peer, PING, "more"));
+    driver.feed(&frame(peer, CLOSE, body(1000, "")));
+    driver.eof();
+    assert_eq!(driver.transcript, Transcript::default());
+    assert!(driver.conn.is_done());
 }
 
 // Whole conversations.
@@ -92,13 +98,13 @@ fn fails(
 /// RFC-6.2-1: the frames of the RFC's examples (5.7), which are also B1 to B7.
 #[test]
 fn hy_5_hy_6_hy_7_the_examples_of_the_rfc() {
-    let client = |bytes: &[u8], expected: &[Said]| {
+    let client = |bytes: &[u8], expected: &[Observed]| {
         HYBI.into_iter()
-            .for_each(|dialect| hears(Role::Client, dialect, bytes, expected));
+            .for_each(|dialect| expect_events(Role::Client, dialect, bytes, expected));
     };
-    let server = |bytes: &[u8], expected: &[Said]| {
+    let server = |bytes: &[u8], expected: &[Observed]| {
         HYBI.into_iter()
-            .for_each(|dialect| hears(Role::Server, dialect, bytes, expected));
+            .for_each(|dialect| expect_events(Role::Server, dialect, bytes, expected));
     };
     client(b"\x81\x05Hello", &[text("Hello")]);
     server(
@@ -118,9 +124,9 @@ fn hy_5_hy_6_hy_7_the_examples_of_the_rfc() {
     client(&long, &[binary([7; 65536])]);
 
     for dialect in HYBI {
-        let story = told(end(Role::Client, dialect), b"\x89\x05Hello");
-        assert_eq!(story.said, [ping("Hello")]);
-        assert_eq!(contents(&story.sent), [(PONG, b"Hello".to_vec())]);
+        let transcript = at_every_split(end(Role::Client, dialect), b"\x89\x05Hello");
+        assert_eq!(transcript.events, [ping("Hello")]);
+        assert_eq!(contents(&transcript.sent), [(PONG, b"Hello".to_vec())]);
     }
 }
 
@@ -148,9 +154,9 @@ fn hy_7_a_conversation_with_all_kinds_of_frames() {
                 (CLOSE, &body(1001, "bye")),
             ],
         );
-        let story = told_to_the_end(end(role, dialect), &bytes);
+        let transcript = at_every_split_then_eof(end(role, dialect), &bytes);
         assert_eq!(
-            story.said,
+            transcript.events,
             [
                 text("one"),
                 text(""),
@@ -165,7 +171,7 @@ fn hy_7_a_conversation_with_all_kinds_of_frames() {
             ]
         );
         assert_eq!(
-            contents(&story.sent),
+            contents(&transcript.sent),
             [
                 (PONG, b"".to_vec()),
                 (PONG, b"within".to_vec()),
@@ -192,27 +198,30 @@ fn hy_5_a_mask_is_a_clients_alone() {
         // Within a message, and of control frames too.
         for first in [MORE, LAST, PING, PONG, CLOSE] {
             let parts = [(TEXT_PART, &b"a"[..])];
-            let story = |role: Role, second: u8| {
+            let transcript = |role: Role, second: u8| {
                 let bytes = [from_peer(role, &parts), vec![first, second]].concat();
-                told(end(role, dialect), &bytes)
+                at_every_split(end(role, dialect), &bytes)
             };
-            let unfinished = Said::Unfinished("a".into());
-            let heard = story(Role::Server, 0x00);
+            let unfinished = Observed::Unfinished("a".into());
+            let heard = transcript(Role::Server, 0x00);
             assert_eq!(
-                heard.said,
-                [unfinished.clone(), broken(UnmaskedFrameFromClient)]
+                heard.events,
+                [unfinished.clone(), protocol_error(UnmaskedFrameFromClient)]
             );
             assert_eq!(heard.sent, b"\x88\x02\x03\xea");
-            let heard = story(Role::Client, 0x80);
-            assert_eq!(heard.said, [unfinished, broken(MaskedFrameFromServer)]);
+            let heard = transcript(Role::Client, 0x80);
+            assert_eq!(
+                heard.events,
+                [unfinished, protocol_error(MaskedFrameFromServer)]
+            );
             assert_eq!(close_code(&heard.sent), 1002);
         }
         // Alone, and with as much behind it as a mask would take.
         for times in [1, 2] {
-            let unmasked = told(server(), &b"\x81\x05Hello".repeat(times));
-            assert_eq!(unmasked.said, [broken(UnmaskedFrameFromClient)]);
-            let masked = told(client(), &b"\x81\x85\0\0\0\0Hello".repeat(times));
-            assert_eq!(masked.said, [broken(MaskedFrameFromServer)]);
+            let unmasked = at_every_split(server(), &b"\x81\x05Hello".repeat(times));
+            assert_eq!(unmasked.events, [protocol_error(UnmaskedFrameFromClient)]);
+            let masked = at_every_split(client(), &b"\x81\x85\0\0\0\0Hello".repeat(times));
+            assert_eq!(masked.events, [protocol_error(MaskedFrameFromServer)]);
         }
     }
 }
@@ -234,7 +243,7 @@ fn hy_5_what_is_masked_is_unmasked() {
             let form = Form::Seven;
             let header = header(BINARY, Some(key), form, payload.len() as u64);
             let bytes = [header, masked(&payload, key)].concat();
-            hears(Role::Server, Rfc6455, &bytes, &[binary(payload)]);
+            expect_events(Role::Server, Rfc6455, &bytes, &[binary(payload)]);
         }
     }
 }
@@ -260,7 +269,7 @@ fn hy_5_keys_change_from_frame_to_frame() {
     for dialect in HYBI {
         let pongs = [pong("xyz"), pong("xyz"), pong("xyz")];
         let expected = [&pongs[..], &[text("abcdefghi"), pong("xyz")]].concat();
-        hears(Role::Server, dialect, &bytes, &expected);
+        expect_events(Role::Server, dialect, &bytes, &expected);
     }
 }
 
@@ -281,7 +290,7 @@ fn hy_6_each_form_at_its_edges() {
                 _ => 10,
             };
             assert_eq!(header, expected);
-            hears(role, dialect, &bytes, &[binary(&payload)]);
+            expect_events(role, dialect, &bytes, &[binary(&payload)]);
         }
     }
 }
@@ -298,8 +307,8 @@ fn hy_6_rfc_6455_alone_demands_the_shortest_form() {
             for role in ROLES {
                 let bytes = sized(other(role), TEXT, form, &payload);
                 let whole = [text(&"a".repeat(*length))];
-                hears(role, HyBi7, &bytes, &whole);
-                hears(role, HyBi8, &bytes, &whole);
+                expect_events(role, HyBi7, &bytes, &whole);
+                expect_events(role, HyBi8, &bytes, &whole);
                 // At the last byte of the length, without waiting for a mask or payload.
                 let error = InvalidLength { at: at as u64 };
                 for bytes in [&bytes[..at + 1], &bytes] {
@@ -310,7 +319,7 @@ fn hy_6_rfc_6455_alone_demands_the_shortest_form() {
     }
     for (role, dialect) in every_end() {
         let bytes = sized(other(role), BINARY, Form::SixtyFour, [1; 65536]);
-        hears(role, dialect, &bytes, &[binary([1; 65536])]);
+        expect_events(role, dialect, &bytes, &[binary([1; 65536])]);
     }
 }
 
@@ -331,12 +340,12 @@ fn hy_6_the_top_bit_of_a_long_length() {
         }
         // One bit less is a frame that will never end.
         let longest = [&[BINARY, second][..], &[0x7f], &[0xff; 7], &[0; 4], b"abc"].concat();
-        let mut teller = open(&Config::new(), role, dialect);
-        teller.feed(&longest);
-        assert_eq!(teller.said(), []);
-        assert_eq!(teller.conn.closed(), None);
-        teller.eof();
-        assert_eq!(teller.said().last(), Some(&eof(Phase::InMessage)));
+        let mut driver = open(&Config::new(), role, dialect);
+        driver.feed(&longest);
+        assert_eq!(driver.events(), []);
+        assert_eq!(driver.conn.closed(), None);
+        driver.eof();
+        assert_eq!(driver.events().last(), Some(&eof(Phase::InMessage)));
     }
 }
 
@@ -357,7 +366,7 @@ fn hy_6_reserved_bits() {
         }
         let byte = bits | LAST;
         let parts: [(u8, &[u8]); 2] = [(BINARY_PART, b"a"), (byte, b"b")];
-        let before = [Said::UnfinishedBinary(b"a".to_vec())];
+        let before = [Observed::UnfinishedBinary(b"a".to_vec())];
         all_fail(&parts, &before, ReservedBits { byte }, 1002);
     }
 }
@@ -373,7 +382,7 @@ fn hy_6_opcodes_without_a_meaning() {
             }
         }
         let parts: [(u8, &[u8]); 2] = [(TEXT_PART, b"a"), (LAST | opcode, b"b")];
-        let before = [Said::Unfinished("a".into())];
+        let before = [Observed::Unfinished("a".into())];
         all_fail(&parts, &before, UnknownOpcode { opcode }, 1002);
     }
 }
@@ -389,7 +398,7 @@ fn hy_6_a_control_frame_in_fragments() {
             fails(end, &[opcode], &[], Control { opcode }, 1002);
         }
         let parts: [(u8, &[u8]); 2] = [(TEXT_PART, b"a"), (opcode, b"")];
-        let before = [Said::Unfinished("a".into())];
+        let before = [Observed::Unfinished("a".into())];
         all_fail(&parts, &before, Control { opcode }, 1002);
     }
 }
@@ -407,13 +416,13 @@ fn hy_6_a_control_frame_of_more_than_125_bytes() {
             }
         }
         let longest = [b'x'; 125];
-        let story = told(
+        let transcript = at_every_split(
             end(role, dialect),
             &from_peer(role, &[(PONG, &longest), (PING, &longest), (PING, b"")]),
         );
-        assert_eq!(story.said, [pong(longest), ping(longest), ping("")]);
+        assert_eq!(transcript.events, [pong(longest), ping(longest), ping("")]);
         let pongs = [(PONG, longest.to_vec()), (PONG, Vec::new())];
-        assert_eq!(contents(&story.sent), pongs);
+        assert_eq!(contents(&transcript.sent), pongs);
     }
 }
 
@@ -432,9 +441,9 @@ fn hy_7_control_frames_between_fragments() {
             (LAST, b"\x83"),
             (PING, b"5"),
         ];
-        let story = told(end(role, dialect), &from_peer(role, &frames));
+        let transcript = at_every_split(end(role, dialect), &from_peer(role, &frames));
         assert_eq!(
-            story.said,
+            transcript.events,
             [
                 ping("1"),
                 ping("2"),
@@ -445,7 +454,7 @@ fn hy_7_control_frames_between_fragments() {
             ]
         );
         let pongs = [b"1", b"2", b"4", b"5"].map(|payload| (PONG, payload.to_vec()));
-        assert_eq!(contents(&story.sent), pongs);
+        assert_eq!(contents(&transcript.sent), pongs);
     }
 }
 
@@ -465,10 +474,10 @@ fn hy_7_frames_out_of_turn() {
     for first in [TEXT, BINARY, TEXT_PART, BINARY_PART] {
         let opcode = first & 0x0f;
         let mixed: [(u8, &[u8]); 2] = [(TEXT_PART, b"a"), (first, b"b")];
-        let before = [Said::Unfinished("a".into())];
+        let before = [Observed::Unfinished("a".into())];
         all_fail(&mixed, &before, out_of_turn(opcode), 1002);
         let mixed: [(u8, &[u8]); 3] = [(BINARY_PART, b"a"), (MORE, b"b"), (first, b"c")];
-        let before = [Said::UnfinishedBinary(b"ab".to_vec())];
+        let before = [Observed::UnfinishedBinary(b"ab".to_vec())];
         all_fail(&mixed, &before, out_of_turn(opcode), 1002);
         let begun: [(u8, &[u8]); 2] = [(TEXT_PART, b""), (first, b"b")];
         all_fail(&begun, &[], out_of_turn(opcode), 1002);
@@ -482,9 +491,9 @@ fn hy_7_frames_out_of_turn() {
 /// RFC-5.4-5
 #[test]
 fn hy_7_empty_fragments_and_messages() {
-    all_hear(&[(TEXT_PART, b""), (LAST, b"")], &[text("")]);
-    all_hear(&[(BINARY_PART, b""), (LAST, b"")], &[binary("")]);
-    all_hear(
+    on_every_end(&[(TEXT_PART, b""), (LAST, b"")], &[text("")]);
+    on_every_end(&[(BINARY_PART, b""), (LAST, b"")], &[binary("")]);
+    on_every_end(
         &[
             (TEXT_PART, b""),
             (MORE, b""),
@@ -494,7 +503,7 @@ fn hy_7_empty_fragments_and_messages() {
         ],
         &[text("a")],
     );
-    all_hear(
+    on_every_end(
         &[
             (BINARY_PART, b"a"),
             (MORE, b""),
@@ -526,12 +535,15 @@ fn hy_7_max_fragments_counts_every_frame_of_a_message() {
                 let last = if limit == 1 { TEXT } else { LAST };
                 let whole = [&most[..], &from_peer(role, &[(PONG, b""), (last, payload)])].concat();
                 let message = text(&String::from_utf8(payload.repeat(limit as usize)).unwrap());
-                let story = told(conn(), &[&whole[..], &whole].concat());
-                assert_eq!(story.said, [pong(""), message.clone(), pong(""), message]);
+                let transcript = at_every_split(conn(), &[&whole[..], &whole].concat());
+                assert_eq!(
+                    transcript.events,
+                    [pong(""), message.clone(), pong(""), message]
+                );
 
                 let many = [parts(limit, payload), from_peer(role, &[(MORE, payload)])].concat();
                 let told_of = payload.repeat(limit as usize);
-                let unfinished = Said::Unfinished(String::from_utf8(told_of).unwrap());
+                let unfinished = Observed::Unfinished(String::from_utf8(told_of).unwrap());
                 let before = if payload.is_empty() {
                     vec![]
                 } else {
@@ -581,8 +593,8 @@ fn hy_7_max_frame_by_the_header_alone() {
                     &[(BINARY, &payload), (TEXT_PART, &payload), (LAST, &payload)],
                 );
                 let twice = String::from_utf8(payload.repeat(2)).unwrap();
-                let story = told(conn(), &bytes);
-                assert_eq!(story.said, [binary(payload), text(&twice)]);
+                let transcript = at_every_split(conn(), &bytes);
+                assert_eq!(transcript.events, [binary(payload), text(&twice)]);
             }
         }
     }
@@ -594,10 +606,10 @@ fn hy_7_max_frame_by_the_header_alone() {
             role,
             &[(TEXT_PART, b"abc"), (PONG, b"abc"), (PONG, b"abcd")],
         );
-        let before = [pong("abc"), Said::Unfinished("abc".into())];
+        let before = [pong("abc"), Observed::Unfinished("abc".into())];
         fails(limited(config, role, dialect), &bytes, &before, error, 1009);
         let bytes = from_peer(role, &[(BINARY_PART, b"abc"), (LAST, b"abcd")]);
-        let before = [Said::UnfinishedBinary(b"abc".to_vec())];
+        let before = [Observed::UnfinishedBinary(b"abc".to_vec())];
         fails(limited(config, role, dialect), &bytes, &before, error, 1009);
     }
 }
@@ -649,9 +661,9 @@ const CUT_SHORT: &[(&[u8], &str, u64)] = &[
     (b"\xc3\xa9\xf0", "\u{e9}", 2),
 ];
 
-fn unfinished(told: &str) -> Vec<Said> {
+fn unfinished(told: &str) -> Vec<Observed> {
     let some = !told.is_empty();
-    some.then(|| Said::Unfinished(told.to_owned()))
+    some.then(|| Observed::Unfinished(told.to_owned()))
         .into_iter()
         .collect()
 }
@@ -668,10 +680,10 @@ fn hy_7_text_fails_at_the_first_impossible_byte() {
             let behind = payload.len() - shown;
             let shown = &whole[..whole.len() - behind];
             fails(end(role, dialect), shown, &before, error, 1007);
-            let mut teller = open(&Config::new(), role, dialect);
-            teller.feed(&shown[..shown.len() - 1]);
-            assert_eq!(teller.conn.closed(), None, "{}", show(payload));
-            assert_eq!(teller.sent(), b"");
+            let mut driver = open(&Config::new(), role, dialect);
+            driver.feed(&shown[..shown.len() - 1]);
+            assert_eq!(driver.conn.closed(), None, "{}", escaped(payload));
+            assert_eq!(driver.sent(), b"");
         }
     }
 }
@@ -691,12 +703,12 @@ fn hy_7_text_that_ends_within_a_character() {
         );
         // As long as more can come nothing is wrong.
         for (role, dialect) in every_end() {
-            let mut teller = open(&Config::new(), role, dialect);
-            teller.feed(&from_peer(role, &[(TEXT_PART, payload), (MORE, b"")]));
-            assert_eq!(teller.conn.closed(), None);
-            teller.eof();
+            let mut driver = open(&Config::new(), role, dialect);
+            driver.feed(&from_peer(role, &[(TEXT_PART, payload), (MORE, b"")]));
+            assert_eq!(driver.conn.closed(), None);
+            driver.eof();
             let expected = [unfinished(told_of), vec![eof(Phase::InMessage)]].concat();
-            assert_eq!(teller.said(), expected);
+            assert_eq!(driver.events(), expected);
         }
     }
 }
@@ -724,9 +736,9 @@ fn hy_7_text_that_is_not_utf8_cut_by_frames() {
             .flat_map(|part| [part, (MORE, &b""[..]), (PONG, b"")])
             .collect();
         for (role, dialect) in every_end() {
-            let story = told(end(role, dialect), &from_peer(role, &with_empty));
-            assert_eq!(story.said.last(), Some(&broken(error)));
-            assert_eq!(close_code(&story.sent), 1007);
+            let transcript = at_every_split(end(role, dialect), &from_peer(role, &with_empty));
+            assert_eq!(transcript.events.last(), Some(&protocol_error(error)));
+            assert_eq!(close_code(&transcript.sent), 1007);
         }
     }
 }
@@ -736,16 +748,16 @@ fn hy_7_text_cut_by_frames_within_its_characters() {
     let whole = "\u{0}a\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{fffd}\u{ffff}\u{10000}\
         \u{10ffff}\u{feff}";
     let payload = whole.as_bytes();
-    all_hear(&[(TEXT, payload)], &[text(whole)]);
+    on_every_end(&[(TEXT, payload)], &[text(whole)]);
     for cut in 0..=payload.len() {
         let (front, back) = payload.split_at(cut);
-        all_hear(&[(TEXT_PART, front), (LAST, back)], &[text(whole)]);
+        on_every_end(&[(TEXT_PART, front), (LAST, back)], &[text(whole)]);
     }
     for size in 1..5 {
         let mut frames: Vec<(u8, &[u8])> = payload.chunks(size).map(|part| (MORE, part)).collect();
         frames[0].0 = TEXT_PART;
         frames.push((LAST, b""));
-        all_hear(&frames, &[text(whole)]);
+        on_every_end(&frames, &[text(whole)]);
     }
 }
 
@@ -753,14 +765,14 @@ fn hy_7_text_cut_by_frames_within_its_characters() {
 #[test]
 fn hy_7_binary_is_any_bytes() {
     let all: Vec<u8> = (0..=255).collect();
-    all_hear(&[(BINARY, &all)], &[binary(&all)]);
+    on_every_end(&[(BINARY, &all)], &[binary(&all)]);
     for (payload, ..) in NOT_UTF8 {
         let (front, back) = payload.split_at(payload.len() / 2);
-        all_hear(&[(BINARY, payload)], &[binary(payload)]);
-        all_hear(&[(BINARY_PART, front), (LAST, back)], &[binary(payload)]);
+        on_every_end(&[(BINARY, payload)], &[binary(payload)]);
+        on_every_end(&[(BINARY_PART, front), (LAST, back)], &[binary(payload)]);
     }
     // A pong's and a ping's neither.
-    all_hear(&[(PONG, &all[150..])], &[pong(&all[150..])]);
+    on_every_end(&[(PONG, &all[150..])], &[pong(&all[150..])]);
 }
 
 /// The pieces of a message as they come: text only in whole characters, and no empty piece but the
@@ -806,22 +818,25 @@ fn an_end_of_file_within_a_frame_or_message() {
     for (role, dialect) in every_end() {
         let whole = frame(other(role), TEXT, "Hello");
         for cut in 0..whole.len() {
-            let mut teller = open(&Config::new(), role, dialect);
-            teller.feed(&whole[..cut]);
-            teller.said();
-            teller.eof();
+            let mut driver = open(&Config::new(), role, dialect);
+            driver.feed(&whole[..cut]);
+            driver.events();
+            driver.eof();
             let phase = if cut == 0 {
                 Phase::Open
             } else {
                 Phase::InMessage
             };
-            assert_eq!(teller.said().last(), Some(&eof(phase)), "cut at {cut}");
-            assert_eq!(teller.sent(), b"");
+            assert_eq!(driver.events().last(), Some(&eof(phase)), "cut at {cut}");
+            assert_eq!(driver.sent(), b"");
         }
         let parts = from_peer(role, &[(BINARY_PART, b"ab"), (PONG, b""), (MORE, b"")]);
-        let story = told_to_the_end(end(role, dialect), &parts);
-        let unfinished = Said::UnfinishedBinary(b"ab".to_vec());
-        assert_eq!(story.said, [pong(""), unfinished, eof(Phase::InMessage)]);
+        let transcript = at_every_split_then_eof(end(role, dialect), &parts);
+        let unfinished = Observed::UnfinishedBinary(b"ab".to_vec());
+        assert_eq!(
+            transcript.events,
+            [pong(""), unfinished, eof(Phase::InMessage)]
+        );
     }
 }
 
@@ -830,16 +845,19 @@ fn an_end_of_file_within_a_frame_or_message() {
 fn nothing_comes_of_an_empty_input() {
     for (role, dialect) in every_end() {
         let bytes = from_peer(role, &[(TEXT_PART, b"a"), (PING, b"b"), (LAST, b"c")]);
-        let mut teller = open(&Config::new(), role, dialect);
+        let mut driver = open(&Config::new(), role, dialect);
         for byte in bytes {
-            teller.feed(&[byte]);
-            let before = (format!("{:?}", teller.conn), teller.story.clone());
+            driver.feed(&[byte]);
+            let before = (format!("{:?}", driver.conn), driver.transcript.clone());
             for _ in 0..3 {
-                teller.feed(&[]);
+                driver.feed(&[]);
             }
-            assert_eq!((format!("{:?}", teller.conn), teller.story.clone()), before);
+            assert_eq!(
+                (format!("{:?}", driver.conn), driver.transcript.clone()),
+                before
+            );
         }
-        assert_eq!(teller.said(), [ping("b"), text("ac")]);
+        assert_eq!(driver.events(), [ping("b"), text("ac")]);
     }
 }
 
@@ -961,13 +979,16 @@ fn heard() -> impl Strategy<Value = (Rules, Vec<u8>)> {
 
 /// What a connection says is what the naive reader says.
 fn agrees(rules: Rules, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseError> {
-    let (said, sent) = rules.story(bytes);
-    let whole = story(rules.connection(), bytes, &[], true);
-    prop_assert_eq!(&whole.said, &said);
+    let (events, sent) = rules.transcript(bytes);
+    let whole = transcript(rules.connection(), bytes, &[], true);
+    prop_assert_eq!(&whole.events, &events);
     prop_assert_eq!(contents(&whole.sent), sent);
-    prop_assert_eq!(&story(rules.connection(), bytes, cuts, true), &whole);
+    prop_assert_eq!(&transcript(rules.connection(), bytes, cuts, true), &whole);
     let everywhere: Vec<usize> = (0..bytes.len()).collect();
-    prop_assert_eq!(&story(rules.connection(), bytes, &everywhere, true), &whole);
+    prop_assert_eq!(
+        &transcript(rules.connection(), bytes, &everywhere, true),
+        &whole
+    );
     Ok(())
 }
 
@@ -1068,8 +1089,8 @@ proptest! {
         }
         let bytes = sender.transmit().to_vec();
         let hearer = Connection::established(&config, other(role), dialect, [1; 32]);
-        let story = story(hearer, &bytes, &cut_at(&cuts, bytes.len()), false);
-        let expected: Vec<Said> = messages
+        let transcript = transcript(hearer, &bytes, &cut_at(&cuts, bytes.len()), false);
+        let expected: Vec<Observed> = messages
             .iter()
             .map(|message| match message {
                 Sent::Text(string, _) => text(string),
@@ -1077,15 +1098,15 @@ proptest! {
                 Sent::Ping(payload) => ping(payload),
             })
             .collect();
-        prop_assert_eq!(story.said, expected);
+        prop_assert_eq!(transcript.events, expected);
         // And the pongs come back.
-        let mut sender = Teller::new(sender);
-        sender.feed(&story.sent);
+        let mut sender = Driver::new(sender);
+        sender.feed(&transcript.sent);
         let pings = messages.iter().filter_map(|message| match message {
             Sent::Ping(payload) => Some(pong(payload)),
             _ => None,
         });
-        prop_assert_eq!(sender.said(), pings.collect::<Vec<_>>());
+        prop_assert_eq!(sender.events(), pings.collect::<Vec<_>>());
     }
 }
 

@@ -3,7 +3,8 @@
 mod common;
 
 use common::rfc::{
-    HEAD, HYBI, REPLY, TEXT, binary, broken, eof, every_end, frame, text, told, told_to_the_end,
+    HEAD, HYBI, REPLY, TEXT, at_every_split, at_every_split_then_eof, binary, eof, every_end,
+    frame, protocol_error, text,
 };
 use common::*;
 use data_encoding::BASE64;
@@ -53,34 +54,50 @@ fn header(name: &'static str, at: u32, kind: HeaderErrorKind) -> ProtocolError {
 /// The request opens, with exactly this reply, at every cut.
 #[track_caller]
 fn opens(head: impl AsRef<[u8]>, dialect: Dialect, reply: impl AsRef<[u8]>) {
-    let story = told(server(Config::new()), head.as_ref());
+    let transcript = at_every_split(server(Config::new()), head.as_ref());
     let resource = "/chat".to_owned();
     assert_eq!(
-        story.said,
-        [Said::Request(Some(dialect), resource), Said::Open(dialect)],
+        transcript.events,
+        [
+            Observed::Request(Some(dialect), resource),
+            Observed::Open(dialect)
+        ],
         "{}",
-        show(head)
+        escaped(head)
     );
-    assert_eq!(show(story.sent), show(reply));
+    assert_eq!(escaped(transcript.sent), escaped(reply));
 }
 
 /// The request gives this error and this answer, at every cut, and nothing more comes of more.
 #[track_caller]
 fn refused(head: impl AsRef<[u8]>, error: ProtocolError, status: u16) {
     let head = head.as_ref();
-    let story = told(server(Config::new()), head);
-    assert_eq!(story.said, [broken(error)], "{}", show(head));
-    assert_eq!(show(&story.sent), show(refusal(status, VERSIONS)));
+    let transcript = at_every_split(server(Config::new()), head);
+    assert_eq!(
+        transcript.events,
+        [protocol_error(error)],
+        "{}",
+        escaped(head)
+    );
+    assert_eq!(
+        escaped(&transcript.sent),
+        escaped(refusal(status, VERSIONS))
+    );
     assert_eq!(error.status(), Some(status));
 
     // RFC-7.1.7-1, RFC-7.1.7-2, RFC-7.2.2-1
-    let mut server = Teller::new(Connection::server(&Config::new()));
+    let mut server = Driver::new(Connection::server(&Config::new()));
     server.feed(head);
-    server.story = Story::default();
+    server.transcript = Transcript::default();
     server.feed(HEAD.as_bytes());
     server.feed(&frame(Role::Client, TEXT, "Hello"));
     server.eof();
-    assert_eq!(server.story, Story::default(), "{}, and more", show(head));
+    assert_eq!(
+        server.transcript,
+        Transcript::default(),
+        "{}, and more",
+        escaped(head)
+    );
     assert!(server.conn.is_done());
 }
 
@@ -111,15 +128,15 @@ fn hy_1_hy_2_the_opening_of_the_rfc_in_each_version() {
 fn hy_2_frames_right_behind_the_request() {
     for dialect in HYBI {
         let hello = frame(Role::Client, TEXT, "Hello");
-        let story = told(
+        let transcript = at_every_split(
             server(Config::new()),
             &[head(dialect), hello.clone(), hello].concat(),
         );
         assert_eq!(
-            story.said[1..],
-            [Said::Open(dialect), text("Hello"), text("Hello")]
+            transcript.events[1..],
+            [Observed::Open(dialect), text("Hello"), text("Hello")]
         );
-        assert_eq!(show(story.sent), show(REPLY));
+        assert_eq!(escaped(transcript.sent), escaped(REPLY));
     }
 }
 
@@ -290,21 +307,29 @@ fn hy_9_the_versions_listed_are_those_switched_on() {
         let config = Config::new().dialects(dialects);
 
         let unknown = edit(HEAD, VERSION, "Sec-WebSocket-Version: 25\r\n");
-        let story = told(server(config), &unknown);
+        let transcript = at_every_split(server(config), &unknown);
         let place = at(HEAD, VERSION);
         let error = header("Sec-WebSocket-Version", place, Invalid);
-        assert_eq!(story.said, [broken(error)]);
-        assert_eq!(show(story.sent), show(refusal(426, &list)), "{dialects:?}");
+        assert_eq!(transcript.events, [protocol_error(error)]);
+        assert_eq!(
+            escaped(transcript.sent),
+            escaped(refusal(426, &list)),
+            "{dialects:?}"
+        );
 
         for (i, dialect) in HYBI.into_iter().enumerate() {
-            let story = told(server(config), &head(dialect));
+            let transcript = at_every_split(server(config), &head(dialect));
             if on(i) {
-                assert_eq!(story.said[1], Said::Open(dialect));
+                assert_eq!(transcript.events[1], Observed::Open(dialect));
                 continue;
             }
             let error = ProtocolError::DialectNotEnabled(dialect);
-            assert_eq!(story.said, [broken(error)]);
-            assert_eq!(show(story.sent), show(refusal(426, &list)), "{dialects:?}");
+            assert_eq!(transcript.events, [protocol_error(error)]);
+            assert_eq!(
+                escaped(transcript.sent),
+                escaped(refusal(426, &list)),
+                "{dialects:?}"
+            );
             assert_eq!(error.status(), Some(426));
         }
     }
@@ -381,9 +406,9 @@ proptest! {
     fn hy_2_any_16_bytes_are_a_key(bytes: [u8; 16]) {
         let key = BASE64.encode(&bytes);
         let head = edit(HEAD, "dGhlIHNhbXBsZSBub25jZQ==", &key);
-        let story = tell(Connection::server(&Config::new()), &head, &[], false);
+        let transcript = run(Connection::server(&Config::new()), &head, &[], false);
         let reply = edit(REPLY, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", accept_value(&key));
-        prop_assert_eq!(show(story.sent), show(reply));
+        prop_assert_eq!(escaped(transcript.sent), escaped(reply));
     }
 }
 
@@ -394,7 +419,7 @@ fn request(head: &[u8]) -> Request {
     let mut conn = Connection::server(&Config::new());
     match conn.receive(&mut &mut bytes[..]) {
         Some(Event::Request(request)) => request,
-        other => panic!("{other:?} of {}", show(head)),
+        other => panic!("{other:?} of {}", escaped(head)),
     }
 }
 
@@ -443,7 +468,7 @@ fn hy_3_an_origin_that_is_no_visible_ascii_or_there_twice() {
 /// What a server that accepts so sends.
 fn accepted(head: &[u8], accept: AcceptOptions<'_>) -> Vec<u8> {
     let server = Connection::server(&Config::new());
-    let mut server = Teller::answering(server, |conn, _| conn.accept(&accept).unwrap());
+    let mut server = Driver::answering(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
     server.sent()
 }
@@ -466,9 +491,12 @@ fn hy_4_one_of_the_subprotocols_offered_or_none() {
             let field = format!("xOo=\r\nSec-WebSocket-Protocol: {name}\r\n");
             let reply = edit(REPLY, "xOo=\r\n", field);
             let sent = accepted(&head, AcceptOptions::new().protocol(name));
-            assert_eq!(show(sent), show(reply));
+            assert_eq!(escaped(sent), escaped(reply));
         }
-        assert_eq!(show(accepted(&head, AcceptOptions::new())), show(REPLY));
+        assert_eq!(
+            escaped(accepted(&head, AcceptOptions::new())),
+            escaped(REPLY)
+        );
     }
     let any = "!#$%&'*+-.^_`|~09azAZ";
     let head = edit(HEAD, "superchat", any);
@@ -593,7 +621,7 @@ fn hy_4_the_application_can_name_no_extension_either() {
         "xOo=\r\n",
         "xOo=\r\nSet-Cookie: seen=1\r\nServer: x\r\n",
     );
-    assert_eq!(show(conn.transmit()), show(reply));
+    assert_eq!(escaped(conn.transmit()), escaped(reply));
 }
 
 /// RFC-9.1-1
@@ -625,18 +653,18 @@ fn the_application_may_refuse() {
         conn.respond(&Response::new(403)).unwrap();
     };
     let conn = Connection::server(&Config::new());
-    let mut server = Teller::answering(conn, refuse);
+    let mut server = Driver::answering(conn, refuse);
     server.feed(&[HEAD.as_bytes(), &frame(Role::Client, TEXT, "Hello")].concat());
     assert_eq!(
-        server.said(),
+        server.events(),
         [
-            Said::Request(Some(Rfc6455), "/chat".into()),
-            Said::Closed(Closed::Rejected(403)),
+            Observed::Request(Some(Rfc6455), "/chat".into()),
+            Observed::Closed(Closed::Rejected(403)),
         ]
     );
     assert_eq!(
-        show(server.sent()),
-        show(
+        escaped(server.sent()),
+        escaped(
             "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: text/plain\r\n\
              Content-Length: 14\r\n\r\n403 Forbidden\n"
         )
@@ -648,14 +676,14 @@ fn the_application_may_refuse() {
 #[test]
 fn an_end_of_file_in_the_request() {
     for cut in 0..HEAD.len() {
-        let story = tell(
+        let transcript = run(
             Connection::server(&Config::new()),
             &HEAD.as_bytes()[..cut],
             &[],
             true,
         );
-        assert_eq!(story.said, [eof(Phase::Handshaking)], "cut at {cut}");
-        assert_eq!(show(story.sent), "");
+        assert_eq!(transcript.events, [eof(Phase::Handshaking)], "cut at {cut}");
+        assert_eq!(escaped(transcript.sent), "");
     }
 }
 
@@ -676,8 +704,8 @@ fn hy_2_a_request_that_a_library_has_read() {
         let (mut conn, upgrade) = Connection::upgrade(&Config::new(), &request, &accept).unwrap();
         let protocol = "xOo=\r\nSec-WebSocket-Protocol: chat\r\n";
         assert_eq!(
-            show(upgrade.as_bytes()),
-            show(edit(REPLY, "xOo=\r\n", protocol))
+            escaped(upgrade.as_bytes()),
+            escaped(edit(REPLY, "xOo=\r\n", protocol))
         );
         assert_eq!(
             (upgrade.status(), upgrade.reason()),
@@ -917,10 +945,10 @@ fn nothing_behind_the_request_before_the_reply() {
         let target = target(dialect);
         let reply = reply_to(&target);
         for cut in 0..reply.len() {
-            let mut client = Teller::new(client(&target));
+            let mut client = Driver::new(client(&target));
             let request = client.conn.transmit().to_vec();
             client.feed(&reply[..cut]);
-            assert_eq!(client.said(), []);
+            assert_eq!(client.events(), []);
             let conn = &mut client.conn;
             let before = format!("{conn:?}");
             assert_eq!(conn.send_text("a"), Err(Refused::NotOpen));
@@ -940,33 +968,38 @@ fn nothing_behind_the_request_before_the_reply() {
 fn opens_on(target: &ClientRequest, reply: impl AsRef<[u8]>) {
     let behind = frame(Role::Server, TEXT, "Hello");
     let bytes = [reply.as_ref(), &behind].concat();
-    let story = told(|| client(target), &bytes);
+    let transcript = at_every_split(|| client(target), &bytes);
     let dialect = request(sent_by(target).as_bytes()).dialect().unwrap();
     assert_eq!(
-        story.said,
-        [Said::Open(dialect), text("Hello")],
+        transcript.events,
+        [Observed::Open(dialect), text("Hello")],
         "{}",
-        show(bytes)
+        escaped(bytes)
     );
-    assert_eq!(show(story.sent), show(sent_by(target)));
+    assert_eq!(escaped(transcript.sent), escaped(sent_by(target)));
 }
 
 /// The client refuses `reply`, at every cut, sends nothing, and nothing more comes of more.
 #[track_caller]
 fn fails_on(target: &ClientRequest, reply: impl AsRef<[u8]>, why: Closed) {
     let reply = reply.as_ref();
-    let story = told(|| client(target), reply);
-    assert_eq!(story.said, [Said::Closed(why)], "{}", show(reply));
-    assert_eq!(show(story.sent), show(sent_by(target)));
+    let transcript = at_every_split(|| client(target), reply);
+    assert_eq!(
+        transcript.events,
+        [Observed::Closed(why)],
+        "{}",
+        escaped(reply)
+    );
+    assert_eq!(escaped(transcript.sent), escaped(sent_by(target)));
 
     // RFC-7.1.7-1, RFC-7.1.7-2
-    let mut client = Teller::new(client(target));
+    let mut client = Driver::new(client(target));
     client.feed(reply);
-    client.story = Story::default();
+    client.transcript = Transcript::default();
     client.feed(&reply_to(target));
     client.feed(&frame(Role::Server, TEXT, "Hello"));
     client.eof();
-    assert_eq!(client.story, Story::default());
+    assert_eq!(client.transcript, Transcript::default());
     assert_eq!(client.conn.send_text("a"), Err(Refused::Closing));
     assert!(client.conn.is_done());
 }
@@ -1077,11 +1110,11 @@ fn a_reply_without_a_status_line() {
         "GET /chat HTTP/1.1",
     ] {
         let reply = edit(reply_to(&target), "HTTP/1.1 101 Switching Protocols", line);
-        let story = told(|| client(&target), &reply);
-        let [Said::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] =
-            story.said[..]
+        let transcript = at_every_split(|| client(&target), &reply);
+        let [Observed::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] =
+            transcript.events[..]
         else {
-            panic!("{line}: {:?}", story.said);
+            panic!("{line}: {:?}", transcript.events);
         };
     }
 }
@@ -1092,11 +1125,11 @@ fn a_reply_of_another_protocol() {
     let target = target(Rfc6455);
     for protocol in ["RTSP/1.1", "ICY", "HTTP", "http/1.1", "HTTP/x.y", "x"] {
         let reply = edit(reply_to(&target), "HTTP/1.1", protocol);
-        let story = told(|| client(&target), &reply);
-        let [Said::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] =
-            story.said[..]
+        let transcript = at_every_split(|| client(&target), &reply);
+        let [Observed::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] =
+            transcript.events[..]
         else {
-            panic!("{protocol}: {:?}", story.said);
+            panic!("{protocol}: {:?}", transcript.events);
         };
     }
 }
@@ -1178,8 +1211,8 @@ fn hy_2_a_reply_without_the_accept_value_or_with_another() {
             let other = String::from_utf8(other).unwrap();
             let error = header(name, place, Mismatch);
             let edited = edit(&reply, &value, &other);
-            let story = tell(client(&target), &edited, &[], false);
-            assert_eq!(story.said, [broken(error)], "{other}");
+            let transcript = run(client(&target), &edited, &[], false);
+            assert_eq!(transcript.events, [protocol_error(error)], "{other}");
         }
     }
 }
@@ -1247,11 +1280,14 @@ fn an_end_of_file_in_the_reply() {
     let target = target(Rfc6455);
     let reply = reply_to(&target);
     for cut in 0..reply.len() {
-        let story = tell(client(&target), &reply[..cut], &[], true);
-        assert_eq!(story.said, [eof(Phase::Handshaking)], "cut at {cut}");
+        let transcript = run(client(&target), &reply[..cut], &[], true);
+        assert_eq!(transcript.events, [eof(Phase::Handshaking)], "cut at {cut}");
     }
-    let story = told_to_the_end(|| client(&target), &reply);
-    assert_eq!(story.said, [Said::Open(Rfc6455), eof(Phase::Open)]);
+    let transcript = at_every_split_then_eof(|| client(&target), &reply);
+    assert_eq!(
+        transcript.events,
+        [Observed::Open(Rfc6455), eof(Phase::Open)]
+    );
 }
 
 #[test]
@@ -1285,12 +1321,12 @@ fn hy_1_to_hy_4_each_version_between_our_own_ends() {
     // And with a frame of binary data, to see that each end is what it is.
     for (role, dialect) in every_end() {
         let conn = Connection::established(&Config::new(), role, dialect, [1; 32]);
-        let mut teller = Teller::new(conn);
-        teller.conn.send_binary(b"\0\xff").unwrap();
-        teller.drain();
-        let sent = teller.sent();
+        let mut driver = Driver::new(conn);
+        driver.conn.send_binary(b"\0\xff").unwrap();
+        driver.drain();
+        let sent = driver.sent();
         let peer = common::rfc::other(role);
         let conn = || Connection::established(&Config::new(), peer, dialect, [2; 32]);
-        assert_eq!(told(conn, &sent).said, [binary(b"\0\xff")]);
+        assert_eq!(at_every_split(conn, &sent).events, [binary(b"\0\xff")]);
     }
 }

@@ -6,11 +6,11 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use common::escaped;
 use common::rfc::{
     BINARY, BINARY_PART, CLOSE, Form, Found, HYBI, LAST, MORE, PING, PONG, ROLES, TEXT, TEXT_PART,
     body, clean, contents, every_end, frame, frames, open, other, ping, pong, text,
 };
-use common::show;
 use data_encoding::BASE64;
 use hybi::{
     ClientRequest, Close, Config, Connection, Dialect, Event, PreparedMessage, Refused, Role,
@@ -83,7 +83,7 @@ fn hy_5_hy_6_what_a_server_sends() {
         conn.close(&Close::new(1000, "")).unwrap();
         let sent = b"\x81\x05Hello\x81\x00\x82\x02\0\xff\x89\x01?\x8a\x00\
             \x01\x03Hel\x89\x00\x00\x00\x80\x02lo\x02\x00\x80\x00\x82\x01x\x88\x02\x03\xe8";
-        assert_eq!(show(conn.transmit()), show(sent));
+        assert_eq!(escaped(conn.transmit()), escaped(sent));
     }
 }
 
@@ -657,16 +657,16 @@ fn full_is_more_than_max_pending() {
 #[test]
 fn hy_7_a_ping_is_answered_at_once() {
     for (role, dialect) in every_end() {
-        let mut teller = open(&Config::new(), role, dialect);
+        let mut driver = open(&Config::new(), role, dialect);
         for payload in [&b""[..], b"?", &[0xff; 125], b"?"] {
-            teller.feed(&frame(other(role), PING, payload));
-            assert_eq!(teller.said(), [ping(payload)]);
-            assert_eq!(contents(&teller.sent()), [(PONG, payload.to_vec())]);
+            driver.feed(&frame(other(role), PING, payload));
+            assert_eq!(driver.events(), [ping(payload)]);
+            assert_eq!(contents(&driver.sent()), [(PONG, payload.to_vec())]);
         }
         // A pong is answered by nothing.
-        teller.feed(&frame(other(role), PONG, "?"));
-        assert_eq!(teller.said(), [pong("?")]);
-        assert_eq!(teller.sent(), b"");
+        driver.feed(&frame(other(role), PONG, "?"));
+        assert_eq!(driver.events(), [pong("?")]);
+        assert_eq!(driver.sent(), b"");
     }
 }
 
@@ -674,13 +674,13 @@ fn hy_7_a_ping_is_answered_at_once() {
 fn hy_7_the_application_may_answer_pings_itself() {
     let config = Config::new().auto_pong(false);
     for (role, dialect) in every_end() {
-        let mut teller = open(&config, role, dialect);
-        teller.feed(&frame(other(role), PING, "?"));
-        assert_eq!(teller.said(), [ping("?")]);
-        assert_eq!(teller.sent(), b"");
-        teller.conn.send_pong(b"?").unwrap();
-        teller.drain();
-        assert_eq!(contents(&teller.sent()), [(PONG, b"?".to_vec())]);
+        let mut driver = open(&config, role, dialect);
+        driver.feed(&frame(other(role), PING, "?"));
+        assert_eq!(driver.events(), [ping("?")]);
+        assert_eq!(driver.sent(), b"");
+        driver.conn.send_pong(b"?").unwrap();
+        driver.drain();
+        assert_eq!(contents(&driver.sent()), [(PONG, b"?".to_vec())]);
     }
 }
 
@@ -746,24 +746,24 @@ fn hy_7_a_pong_that_waits_when_it_ends() {
     for (role, dialect) in every_end() {
         let config = Config::new().high_water(0);
         let waiting = || {
-            let mut teller = open(&config, role, dialect);
-            teller.conn.send_text("first").unwrap();
+            let mut driver = open(&config, role, dialect);
+            driver.conn.send_text("first").unwrap();
             let ping = frame(other(role), PING, "?");
-            feed(&mut teller.conn, &ping);
-            teller
+            feed(&mut driver.conn, &ping);
+            driver
         };
-        let mut teller = waiting();
-        teller.feed(&frame(other(role), CLOSE, body(1000, "")));
-        teller.drain();
-        assert_eq!(teller.said(), [clean(1000, "")]);
-        let sent = contents(&teller.sent());
+        let mut driver = waiting();
+        driver.feed(&frame(other(role), CLOSE, body(1000, "")));
+        driver.drain();
+        assert_eq!(driver.events(), [clean(1000, "")]);
+        let sent = contents(&driver.sent());
         assert_eq!(sent, [(TEXT, b"first".to_vec()), (CLOSE, body(1000, ""))]);
 
-        let mut teller = waiting();
-        teller.conn.close(&Close::new(1000, "")).unwrap();
-        teller.drain();
-        teller.drain();
-        let sent = contents(&teller.sent());
+        let mut driver = waiting();
+        driver.conn.close(&Close::new(1000, "")).unwrap();
+        driver.drain();
+        driver.drain();
+        let sent = contents(&driver.sent());
         assert_eq!(sent.len(), 3);
         assert!(sent.contains(&(PONG, b"?".to_vec())));
     }
@@ -844,16 +844,16 @@ fn hy_7_floods_of_other_frames() {
 #[test]
 fn hy_7_every_ping_is_answered_by_a_peer_that_reads() {
     for (role, dialect) in every_end() {
-        let mut teller = open(&Config::new(), role, dialect);
+        let mut driver = open(&Config::new(), role, dialect);
         let (mut bytes, mut pongs) = (Vec::new(), Vec::new());
         for i in 0..2000_u32 {
             bytes.extend(frame(other(role), PING, i.to_be_bytes()));
             pongs.push((PONG, i.to_be_bytes().to_vec()));
         }
         for read in bytes.chunks(1000) {
-            teller.feed(read);
+            driver.feed(read);
         }
-        assert_eq!(contents(&teller.sent()), pongs);
+        assert_eq!(contents(&driver.sent()), pongs);
     }
 }
 
@@ -1062,11 +1062,11 @@ fn hy_5_hy_6_hy_7_messages_of_every_kind_between_our_own_ends() {
         one.drain();
         two.feed(&one.sent());
         assert_eq!(
-            two.said(),
+            two.events(),
             [text("a\u{2603}"), ping("?"), text("\u{1f600}")]
         );
         one.feed(&two.sent());
-        assert_eq!(one.said(), [pong("?")]);
+        assert_eq!(one.events(), [pong("?")]);
     }
 }
 

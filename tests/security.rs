@@ -6,7 +6,9 @@ mod common;
 use std::path::Path;
 use std::{fs, io};
 
-use common::rfc::{BINARY_PART, HEAD, LAST, ROLES, broken, frame, header, masked, other, told};
+use common::rfc::{
+    BINARY_PART, HEAD, LAST, ROLES, at_every_split, frame, header, masked, other, protocol_error,
+};
 use common::*;
 use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler, ProtocolError, Role};
 
@@ -25,9 +27,9 @@ fn hy_6_lengths_of_63_bits_and_more_behind_half_a_message() {
         };
         let conn = || Connection::established(&Config::new(), role, Dialect::Rfc6455, [9; 32]);
         for length in [1 << 63, u64::MAX] {
-            let half = Said::UnfinishedBinary(vec![7; 500]);
-            let error = broken(ProtocolError::InvalidLength { at: 2 });
-            assert_eq!(told(conn, &next(length)).said, [half, error]);
+            let half = Observed::UnfinishedBinary(vec![7; 500]);
+            let error = protocol_error(ProtocolError::InvalidLength { at: 2 });
+            assert_eq!(at_every_split(conn, &next(length)).events, [half, error]);
         }
         // The largest there is passes no limit of its own, and `MessageAssembler` still counts right.
         let payload = masked(&[7; 501], key.unwrap_or_default());
@@ -78,9 +80,9 @@ fn lists_of_64_kib_are_answered_as_short_ones_are() {
                 let fields = format!("\r\n{name}: {}\r\nConnection: Upgrade\r\n\r\n", list(n));
                 let head = edit(HEAD, "\r\n\r\n", fields);
                 let head = edit(head, "Connection: Upgrade\r\nSec", "Sec");
-                tell(Connection::server(&config), &head, &[], false)
+                run(Connection::server(&config), &head, &[], false)
             });
-            let status = |story: &Story| show(&story.sent[..12]);
+            let status = |transcript: &Transcript| escaped(&transcript.sent[..12]);
             assert_eq!(status(&long), status(&short), "{name}: {}", list(3));
         }
     }

@@ -310,7 +310,7 @@ fn gives_every_byte_to_a_late_reader(name: &str) {
     witness.is_alone(&server);
 }
 
-/// Who does not read is not read from, and nothing is lost by it.
+/// Side does not read is not read from, and nothing is lost by it.
 fn answers_a_flood_to_the_last(name: &str) {
     let server = start(name);
     let mut witness = Witness::of(&server);
@@ -378,7 +378,7 @@ fn tells_nobody_before_its_opening_is_through(name: &str) {
     old.hear("at last");
 }
 
-/// Who has read the end of the server's opening is open, and hears what is said from then on.
+/// Side has read the end of the server's opening is open, and hears what is events from then on.
 fn tells_everybody_who_has_the_answer(name: &str) {
     let server = start(name);
     let mut witness = Witness::of(&server);
@@ -509,23 +509,23 @@ fn cuts_who_never_reads(name: &str) {
     witness.is_alone(&server);
 }
 
-/// Ends ten connections in each state; their numbers, and what is to be said of them.
+/// Ends ten connections in each state; their numbers, and what is to be events of them.
 fn in_every_state(server: &Server, end: fn(Peer)) -> impl Iterator<Item = (usize, &'static str)> {
     let states = || STATES.iter().flat_map(|state| [state; 10]);
     for (_, come) in states() {
         end(come(Peer::connect(server.address())));
     }
-    (2..).zip(states().map(|(said, _)| *said))
+    (2..).zip(states().map(|(events, _)| *events))
 }
 
 fn survives_an_end_of_file_in_every_state(name: &str) {
     let server = start(name);
     let mut witness = Witness::of(&server);
-    for (number, said) in in_every_state(&server, drop) {
+    for (number, events) in in_every_state(&server, drop) {
         let end = server.end_of(number);
         // A socket dropped with the page unread is reset.
-        let is_right = end == format!("{said}; 0 messages in, 0 out");
-        assert!(is_right || said.contains("HTTP"), "{number}: {end}");
+        let is_right = end == format!("{events}; 0 messages in, 0 out");
+        assert!(is_right || events.contains("HTTP"), "{number}: {end}");
     }
     witness.is_alone(&server);
 }
@@ -537,10 +537,10 @@ fn survives_a_half_close_in_every_state(name: &str) {
         peer.finish();
         peer.rest();
     };
-    for (number, said) in in_every_state(&server, end) {
+    for (number, events) in in_every_state(&server, end) {
         assert_eq!(
             server.end_of(number),
-            format!("{said}; 0 messages in, 0 out")
+            format!("{events}; 0 messages in, 0 out")
         );
     }
 

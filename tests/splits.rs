@@ -21,20 +21,20 @@ struct Conversation {
     end: Closed,
 }
 
-/// The story of `bytes`, cut at `cuts`, and of the end of file behind them.
-fn story(conn: Connection, bytes: &[u8], cuts: &[usize]) -> Story {
-    let mut teller = Teller::new(conn);
+/// The transcript of `bytes`, cut at `cuts`, and of the end of file behind them.
+fn transcript(conn: Connection, bytes: &[u8], cuts: &[usize]) -> Transcript {
+    let mut driver = Driver::new(conn);
     let mut from = 0;
     for to in cuts.iter().copied().chain([bytes.len()]) {
-        let left = teller.feed(&bytes[from..to]);
-        let over = teller.conn.closed().is_some();
+        let left = driver.feed(&bytes[from..to]);
+        let over = driver.conn.closed().is_some();
         assert!(left == 0 || over, "{left} bytes left of {from}..{to}");
         from = to;
     }
-    teller.eof();
-    let closed = |said: &&Said| matches!(said, Said::Closed(_));
-    assert_eq!(teller.story.said.iter().filter(closed).count(), 1);
-    teller.story
+    driver.eof();
+    let closed = |events: &&Observed| matches!(events, Observed::Closed(_));
+    assert_eq!(driver.transcript.events.iter().filter(closed).count(), 1);
+    driver.transcript
 }
 
 fn server(config: Config, bytes: impl AsRef<[u8]>, end: Closed) -> Conversation {
@@ -61,7 +61,7 @@ fn open(config: Config, dialect: Dialect, bytes: impl AsRef<[u8]>, end: Closed) 
     }
 }
 
-fn broken(error: ProtocolError) -> Closed {
+fn protocol_error(error: ProtocolError) -> Closed {
     Closed::Protocol(error)
 }
 
@@ -133,12 +133,12 @@ fn openings() -> Vec<Conversation> {
         client(
             target(Dialect::Hixie76),
             wrong_answer,
-            broken(ProtocolError::ChallengeMismatch { at: 15 }),
+            protocol_error(ProtocolError::ChallengeMismatch { at: 15 }),
         ),
         client(
             target(Dialect::Hixie76),
             edit(&reply76, "Upgrade: WebSocket", "Upgrade: websocket"),
-            broken(ProtocolError::InvalidHeader {
+            protocol_error(ProtocolError::InvalidHeader {
                 name: "Upgrade",
                 at: at(&reply76, "Upgrade: WebSocket"),
                 kind: HeaderErrorKind::Mismatch,
@@ -152,7 +152,7 @@ fn openings() -> Vec<Conversation> {
         client(
             target(Dialect::Hixie75),
             "HTTP/1.1 1o1 Web Socket Protocol Handshake\r\n\r\n",
-            broken(ProtocolError::InvalidStartLine { at: 10 }),
+            protocol_error(ProtocolError::InvalidStartLine { at: 10 }),
         ),
     ]
 }
@@ -252,7 +252,7 @@ fn refused_requests() -> Vec<Conversation> {
     for (bytes, error) in bad {
         // What follows is never looked at (FR-16).
         let bytes = [&bytes, &DRAFT_76_KEY3[..], FRAMES].concat();
-        all.push(server(Config::new(), bytes, broken(error)));
+        all.push(server(Config::new(), bytes, protocol_error(error)));
     }
     let (length, longest) = (head.len(), "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n");
     let few = [
@@ -275,7 +275,7 @@ fn refused_requests() -> Vec<Conversation> {
         ),
     ];
     for (config, error) in few {
-        all.push(server(config, head, broken(error)));
+        all.push(server(config, head, protocol_error(error)));
     }
     all
 }
@@ -292,9 +292,9 @@ fn policy_files() -> Vec<Conversation> {
 }
 
 fn refused_frames() -> Vec<Conversation> {
-    let utf8 = |at: u64| broken(ProtocolError::InvalidUtf8 { at });
-    let unknown = |kind: u8| broken(ProtocolError::UnknownFrameType { frame_type: kind });
-    let too_long = |at: u64, limit: u64| broken(ProtocolError::FrameTooLong { at, limit });
+    let utf8 = |at: u64| protocol_error(ProtocolError::InvalidUtf8 { at });
+    let unknown = |kind: u8| protocol_error(ProtocolError::UnknownFrameType { frame_type: kind });
+    let too_long = |at: u64, limit: u64| protocol_error(ProtocolError::FrameTooLong { at, limit });
     let strict_utf8 = Config::new().strict_utf8(true);
     let strict_frames = Config::new().strict_frames(true);
     let limit = |bytes: u64| Config::new().max_frame_len(bytes);
@@ -341,7 +341,7 @@ fn refused_frames() -> Vec<Conversation> {
         add(
             Config::new(),
             &endless,
-            broken(ProtocolError::InvalidLength { at: 10 }),
+            protocol_error(ProtocolError::InvalidLength { at: 10 }),
         );
     }
     all
@@ -354,15 +354,19 @@ fn conversations() -> Vec<Conversation> {
 
 fn same_at_every_cut(conversations: Vec<Conversation>) {
     for Conversation { conn, bytes, end } in conversations {
-        let shown = show(&bytes);
-        let whole = story(conn(), &bytes, &[]);
-        assert_eq!(whole.said.last(), Some(&Said::Closed(end)), "{shown}");
+        let shown = escaped(&bytes);
+        let whole = transcript(conn(), &bytes, &[]);
+        assert_eq!(whole.events.last(), Some(&Observed::Closed(end)), "{shown}");
         for cut in 0..=bytes.len() {
-            assert_eq!(story(conn(), &bytes, &[cut]), whole, "{shown} cut at {cut}");
+            assert_eq!(
+                transcript(conn(), &bytes, &[cut]),
+                whole,
+                "{shown} cut at {cut}"
+            );
         }
         let everywhere: Vec<usize> = (0..bytes.len()).collect();
         assert_eq!(
-            story(conn(), &bytes, &everywhere),
+            transcript(conn(), &bytes, &everywhere),
             whole,
             "{shown} bytewise"
         );
@@ -378,26 +382,26 @@ fn rq_20_cl_7_the_drafts_conversation_at_every_cut() {
     ]
     .concat();
     let server = || Connection::server(&Config::new());
-    let whole = story(server(), &bytes, &[]);
+    let whole = transcript(server(), &bytes, &[]);
     assert_eq!(
-        whole.said,
+        whole.events,
         [
-            Said::Request(Some(Dialect::Hixie76), "/demo".into()),
-            Said::Open(Dialect::Hixie76),
-            Said::Text("Hello".into()),
-            Said::Discarded(0x01, 1),
-            Said::Discarded(0x80, 3),
-            Said::Text("h\u{e9}\u{2603}".into()),
-            Said::Closed(clean()),
+            Observed::Request(Some(Dialect::Hixie76), "/demo".into()),
+            Observed::Open(Dialect::Hixie76),
+            Observed::Text("Hello".into()),
+            Observed::Skipped(0x01, 1),
+            Observed::Skipped(0x80, 3),
+            Observed::Text("h\u{e9}\u{2603}".into()),
+            Observed::Closed(clean()),
         ]
     );
     let sent = [DRAFT_76_REPLY.as_bytes(), DRAFT_76_ANSWER, b"\xff\x00"].concat();
-    assert_eq!(show(&whole.sent), show(sent));
+    assert_eq!(escaped(&whole.sent), escaped(sent));
     for cut in 0..=bytes.len() {
-        assert_eq!(story(server(), &bytes, &[cut]), whole, "cut at {cut}");
+        assert_eq!(transcript(server(), &bytes, &[cut]), whole, "cut at {cut}");
     }
     let everywhere: Vec<usize> = (0..bytes.len()).collect();
-    assert_eq!(story(server(), &bytes, &everywhere), whole);
+    assert_eq!(transcript(server(), &bytes, &everywhere), whole);
 }
 
 #[test]
@@ -413,8 +417,8 @@ fn rq_20_refused_requests_at_every_cut() {
 #[test]
 fn px_1_policy_files_at_every_cut() {
     for Conversation { conn, bytes, .. } in policy_files() {
-        let sent = story(conn(), &bytes, &[]).sent;
-        assert_eq!(show(sent), show(b"<cross-domain-policy/>\0"));
+        let sent = transcript(conn(), &bytes, &[]).sent;
+        assert_eq!(escaped(sent), escaped(b"<cross-domain-policy/>\0"));
     }
     same_at_every_cut(policy_files());
 }
@@ -519,8 +523,8 @@ proptest! {
     fn rq_20_any_conversation_at_any_cuts(which: Index, cuts in cuts()) {
         let conversations = conversations();
         let Conversation { conn, bytes, .. } = which.get(&conversations);
-        let whole = story(conn(), bytes, &[]);
-        prop_assert_eq!(story(conn(), bytes, &cut_at(&cuts, bytes.len())), whole);
+        let whole = transcript(conn(), bytes, &[]);
+        prop_assert_eq!(transcript(conn(), bytes, &cut_at(&cuts, bytes.len())), whole);
     }
 
     // FR-1 to FR-10, FR-14, FR-16
@@ -532,10 +536,10 @@ proptest! {
         cuts in cuts(),
     ) {
         let conn = || Connection::established(&rules.config(), role, rules.dialect, [0; 32]);
-        let whole = story(conn(), &bytes, &[]);
-        prop_assert_eq!(&whole.said, &rules.said(&bytes));
-        prop_assert_eq!(story(conn(), &bytes, &cut_at(&cuts, bytes.len())), whole.clone());
+        let whole = transcript(conn(), &bytes, &[]);
+        prop_assert_eq!(&whole.events, &rules.events(&bytes));
+        prop_assert_eq!(transcript(conn(), &bytes, &cut_at(&cuts, bytes.len())), whole.clone());
         let everywhere: Vec<usize> = (0..bytes.len()).collect();
-        prop_assert_eq!(story(conn(), &bytes, &everywhere), whole);
+        prop_assert_eq!(transcript(conn(), &bytes, &everywhere), whole);
     }
 }

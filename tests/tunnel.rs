@@ -30,7 +30,7 @@ fn heard(reads: &[&[u8]]) -> (Outcome, Vec<u8>) {
         outcome = tunnel.receive(&mut input);
         left = input.to_vec();
     }
-    assert_eq!(show(tunnel.transmit()), "");
+    assert_eq!(escaped(tunnel.transmit()), "");
     (outcome, left)
 }
 
@@ -38,7 +38,7 @@ fn rejected(status: u16) -> Outcome {
     Some(Err(Closed::Rejected(status)))
 }
 
-fn broken(error: ProtocolError) -> Outcome {
+fn protocol_error(error: ProtocolError) -> Outcome {
     Some(Err(Closed::Protocol(error)))
 }
 
@@ -52,11 +52,11 @@ fn px_2_the_request_byte_for_byte() {
     ] {
         let request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
         let mut tunnel = tunnel_to(url, None).unwrap();
-        assert_eq!(show(tunnel.transmit()), show(&request));
+        assert_eq!(escaped(tunnel.transmit()), escaped(&request));
         tunnel.advance(10);
-        assert_eq!(show(tunnel.transmit()), show(&request[10..]));
+        assert_eq!(escaped(tunnel.transmit()), escaped(&request[10..]));
         tunnel.advance(request.len() - 10);
-        assert_eq!(show(tunnel.transmit()), "");
+        assert_eq!(escaped(tunnel.transmit()), "");
     }
 }
 
@@ -66,7 +66,7 @@ fn px_2_the_authorization_is_sent_as_it_is_given() {
     let request = "CONNECT example.com:80 HTTP/1.1\r\n\
         Host: example.com:80\r\n\
         Proxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n";
-    assert_eq!(show(tunnel.transmit()), show(request));
+    assert_eq!(escaped(tunnel.transmit()), escaped(request));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn px_2_once_it_stands_it_takes_nothing_more() {
     let mut input = &b"HTTP/1.1 200 OK\r\n\r\nserver"[..];
     for _ in 0..3 {
         assert_eq!(tunnel.receive(&mut input), Some(Ok(())));
-        assert_eq!(show(input), "server");
+        assert_eq!(escaped(input), "server");
     }
     assert_eq!(tunnel.receive_eof(), Ok(()));
 }
@@ -149,7 +149,7 @@ fn px_2_a_malformed_reply_fails() {
     let line = |kind| move |at| ProtocolError::InvalidLine { at, kind };
     let fails = |from: &str, to: &str, error: &dyn Fn(u32) -> ProtocolError| {
         let (bytes, at) = edit_marked(whole, from, to);
-        assert_eq!(heard(&[&bytes]).0, broken(error(at)), "{to:?}");
+        assert_eq!(heard(&[&bytes]).0, protocol_error(error(at)), "{to:?}");
     };
     // The byte at which each goes wrong is marked.
     fails("HTTP/1.1 200 OK", "SSH-2.0-proxy^", &start);
@@ -178,14 +178,17 @@ fn px_2_the_limits_are_those_of_a_head() {
     let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
     assert_eq!(heard(head("X: 1\r\nX: 2\r\n")), Some(Ok(())));
     let error = ProtocolError::TooManyHeaders { limit: 2 };
-    assert_eq!(heard(head("X: 1\r\nX: 2\r\nX: 3\r\n")), broken(error));
+    assert_eq!(
+        heard(head("X: 1\r\nX: 2\r\nX: 3\r\n")),
+        protocol_error(error)
+    );
     let long = head(&format!("X: {}\r\n", "x".repeat(28)));
     let (at, limit) = (at(long.as_bytes(), "X:"), 32);
     let error = ProtocolError::LineTooLong { at, limit };
-    assert_eq!(heard(long), broken(error));
+    assert_eq!(heard(long), protocol_error(error));
     let wide = format!("X: {}\r\n", "x".repeat(25)).repeat(2);
     let error = ProtocolError::HeadTooLong { limit: 64 };
-    assert_eq!(heard(head(&wide)), broken(error));
+    assert_eq!(heard(head(&wide)), protocol_error(error));
 }
 
 #[test]

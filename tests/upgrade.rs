@@ -29,17 +29,17 @@ fn request(head: &str) -> Result<Request, ProtocolError> {
     Request::from_parts(target, fields)
 }
 
-fn upgrade(head: &str, accept: &AcceptOptions<'_>) -> (Teller<'static>, UpgradeResponse) {
+fn upgrade(head: &str, accept: &AcceptOptions<'_>) -> (Driver<'static>, UpgradeResponse) {
     let (conn, reply) = Connection::upgrade(&config(), &request(head).unwrap(), accept).unwrap();
-    (Teller::new(conn), reply)
+    (Driver::new(conn), reply)
 }
 
 /// The connection that reads the same head by itself, but for its last byte.
-fn by_itself(head: &str, accept: AcceptOptions<'static>) -> Teller<'static> {
+fn by_itself(head: &str, accept: AcceptOptions<'static>) -> Driver<'static> {
     let conn = Connection::server(&config());
-    let mut teller = Teller::answering(conn, move |conn, _| conn.accept(&accept).unwrap());
-    teller.feed(&head.as_bytes()[..head.len() - 1]);
-    teller
+    let mut driver = Driver::answering(conn, move |conn, _| conn.accept(&accept).unwrap());
+    driver.feed(&head.as_bytes()[..head.len() - 1]);
+    driver
 }
 
 #[test]
@@ -57,9 +57,9 @@ fn rq_8_from_parts_is_what_the_connection_reads() {
     for head in heads {
         let mut read = None;
         let conn = Connection::server(&config());
-        let mut teller = Teller::answering(conn, |_, request| read = Some(request.clone()));
-        teller.feed(head.as_bytes());
-        drop(teller);
+        let mut driver = Driver::answering(conn, |_, request| read = Some(request.clone()));
+        driver.feed(head.as_bytes());
+        drop(driver);
         let (read, given) = (read.unwrap(), request(&head).unwrap());
         assert_eq!(given.dialect(), read.dialect());
         assert_eq!(given.resource(), read.resource());
@@ -88,7 +88,7 @@ fn h76_5_the_reply_is_what_the_connection_writes() {
             read.feed(b"\n");
             let expected = read.sent();
             let (mut upgraded, reply) = upgrade(head, &accept);
-            assert_eq!(show(reply.as_bytes()), show(expected));
+            assert_eq!(escaped(reply.as_bytes()), escaped(expected));
             // The library writes it.
             upgraded.drain();
             assert_eq!(upgraded.sent(), b"");
@@ -135,25 +135,25 @@ fn h76_1_h76_18_whatever_the_library_has_read_behind_the_head() {
             let (mut upgraded, _) = upgrade(head, &AcceptOptions::new());
             let mut read = by_itself(head, AcceptOptions::new());
             read.feed(b"\n");
-            read.said();
+            read.events();
             read.sent();
 
             upgraded.feed(&bytes[..leftover]);
             read.feed(&bytes[..leftover]);
-            let mut expected = read.said();
+            let mut expected = read.events();
             if dialect == Dialect::Hixie75 {
-                expected.insert(0, Said::Open(dialect)); // H75-5: told with the head
+                expected.insert(0, Observed::Open(dialect)); // H75-5: told with the head
             }
-            assert_eq!(upgraded.said(), expected, "{leftover} bytes");
+            assert_eq!(upgraded.events(), expected, "{leftover} bytes");
             let open = leftover >= key3.len();
-            assert_eq!(expected.first(), open.then_some(&Said::Open(dialect)));
+            assert_eq!(expected.first(), open.then_some(&Observed::Open(dialect)));
             assert_eq!(upgraded.sent(), read.sent());
 
             upgraded.feed(&bytes[leftover..]);
             read.feed(&bytes[leftover..]);
             upgraded.eof();
             read.eof();
-            assert_eq!(upgraded.said(), read.said());
+            assert_eq!(upgraded.events(), read.events());
             assert_eq!(upgraded.sent(), read.sent());
         }
         let (mut upgraded, _) = upgrade(head, &AcceptOptions::new());
@@ -185,8 +185,8 @@ fn h76_19_cl_13_an_upgrade_that_comes_to_nothing() {
         upgraded.feed(&DRAFT_76_KEY3[..key3]);
         upgraded.eof();
         assert_eq!(
-            upgraded.said(),
-            [Said::Closed(Closed::Eof(Phase::Handshaking))]
+            upgraded.events(),
+            [Observed::Closed(Closed::Eof(Phase::Handshaking))]
         );
         assert_eq!(upgraded.sent(), b"");
 
@@ -195,7 +195,7 @@ fn h76_19_cl_13_an_upgrade_that_comes_to_nothing() {
         upgraded.feed(&DRAFT_76_KEY3[..key3]);
         upgraded.conn.close(&Close::EMPTY).unwrap();
         upgraded.feed(&DRAFT_76_KEY3[key3..]);
-        assert_eq!(upgraded.said(), [Said::Closed(Closed::LocallyClosed)]);
+        assert_eq!(upgraded.events(), [Observed::Closed(Closed::LocallyClosed)]);
         assert_eq!(upgraded.sent(), b"");
     }
 }
@@ -205,22 +205,22 @@ fn established_is_open_at_once_without_an_event() {
     for role in [Role::Client, Role::Server] {
         for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
             let conn = || Connection::established(&Config::new(), role, dialect, [9; 32]);
-            let mut teller = Teller::new(conn());
+            let mut driver = Driver::new(conn());
             assert_eq!(
-                (teller.conn.role(), teller.conn.dialect()),
+                (driver.conn.role(), driver.conn.dialect()),
                 (role, Some(dialect))
             );
-            assert!(teller.conn.wants_read() && !teller.conn.wants_write());
-            assert!(!teller.conn.is_done() && teller.conn.closed().is_none());
-            teller.feed(b"");
-            assert_eq!(teller.said(), []);
-            teller.conn.send_text("a").unwrap();
-            teller.feed(FRAMES);
-            assert_eq!(teller.sent(), b"\x00a\xff");
-            let whole = teller.said();
+            assert!(driver.conn.wants_read() && !driver.conn.wants_write());
+            assert!(!driver.conn.is_done() && driver.conn.closed().is_none());
+            driver.feed(b"");
+            assert_eq!(driver.events(), []);
+            driver.conn.send_text("a").unwrap();
+            driver.feed(FRAMES);
+            assert_eq!(driver.sent(), b"\x00a\xff");
+            let whole = driver.events();
             assert_eq!(whole.len(), 5);
             for cut in 0..=FRAMES.len() {
-                assert_eq!(tell(conn(), FRAMES, &[cut], false).said, whole);
+                assert_eq!(run(conn(), FRAMES, &[cut], false).events, whole);
             }
         }
     }
@@ -233,11 +233,11 @@ fn refused_as_bytes(target: &[u8], fields: &[(&[u8], &[u8])]) -> ProtocolError {
         head.extend([*name, b": ", value, b"\r\n"].concat());
     }
     head.extend(b"\r\n");
-    let mut teller = Teller::new(Connection::server(&config().max_header_line_len(1 << 20)));
-    teller.feed(&head);
-    match teller.said().pop() {
-        Some(Said::Closed(Closed::Protocol(error))) => error,
-        other => panic!("{}: {other:?}", show(head)),
+    let mut driver = Driver::new(Connection::server(&config().max_header_line_len(1 << 20)));
+    driver.feed(&head);
+    match driver.events().pop() {
+        Some(Observed::Closed(Closed::Protocol(error))) => error,
+        other => panic!("{}: {other:?}", escaped(head)),
     }
 }
 
@@ -267,12 +267,12 @@ fn rq_11_nothing_is_injected_through_from_parts() {
             let mut fields = good.clone();
             fields.insert(place, (name, value));
             let Err(error) = Request::from_parts("/demo", fields.clone()) else {
-                panic!("{}: {}", show(name), show(value));
+                panic!("{}: {}", escaped(name), escaped(value));
             };
             let ProtocolError::InvalidLine { kind: found, .. } = error else {
                 panic!("{error:?}");
             };
-            assert_eq!(found, kind, "{}: {}", show(name), show(value));
+            assert_eq!(found, kind, "{}: {}", escaped(name), escaped(value));
             if !name.contains(&b'\n') && !value.contains(&b'\n') {
                 assert_eq!(error, refused_as_bytes(b"/demo", &fields));
             }

@@ -82,7 +82,7 @@ struct Peer {
     news: [bool; 2],
     /// From its opening on.
     client: Option<Connection>,
-    said: Vec<Item>,
+    events: Vec<Item>,
     heard: Heard,
     /// It does not look at what it gets.
     mute: bool,
@@ -119,7 +119,7 @@ struct Chat {
     arrivals: u64,
     /// So that no two messages are alike.
     messages: usize,
-    said: usize,
+    events: usize,
     buf: Vec<u8>,
 }
 
@@ -287,7 +287,7 @@ impl Peer {
             return;
         }
         if wire.to_room.is_empty() {
-            assert_eq!(twin.heard.whole, self.said);
+            assert_eq!(twin.heard.whole, self.events);
         }
         if pending == 0 && !self.mute {
             assert!(self.client.as_ref().is_some_and(Connection::is_open));
@@ -344,7 +344,7 @@ impl Chat {
             dismissed: None,
             arrivals: 0,
             messages: 0,
-            said: 0,
+            events: 0,
             buf: vec![0; CHUNK],
         }
     }
@@ -415,7 +415,7 @@ impl Chat {
             wire,
             news: [false; 2],
             client: None,
-            said: Vec::new(),
+            events: Vec::new(),
             heard: Heard::default(),
             mute: false,
             clean: true,
@@ -443,8 +443,8 @@ impl Chat {
         };
         self.messages += 1;
         let length = amount * amount / 32;
-        self.said += length;
-        if self.said > MOST_SAID {
+        self.events += length;
+        if self.events > MOST_SAID {
             return;
         }
         let text = match amount {
@@ -468,8 +468,8 @@ impl Chat {
             }
         };
         match (sent, step) {
-            (Ok(()), b't' | b'f') => peer.said.push(Item::Text(text)),
-            (Ok(()), b'b') => peer.said.push(Item::Binary(text.into())),
+            (Ok(()), b't' | b'f') => peer.events.push(Item::Text(text)),
+            (Ok(()), b'b') => peer.events.push(Item::Binary(text.into())),
             (sent, _) => assert!(matches!(sent, Ok(()) | Err(Refused::Unsupported(_)))),
         }
         peer.flush();

@@ -64,11 +64,14 @@ pub fn client(input: &[u8]) {
     }
     let whole = Run::of(conn(), app, cuts.none(), &bytes);
     let cut = Run::of(conn(), app, cuts, &bytes);
-    assert_eq!(cut.story, whole.story, "{config:?} {app:?} {cuts:?}");
+    assert_eq!(
+        cut.transcript, whole.transcript,
+        "{config:?} {app:?} {cuts:?}"
+    );
     cut.let_go(bytes.len());
 
     // H76-33: nothing but the request before it is open, nothing but frames after that.
-    let sent = whole.story.sent.strip_prefix(&request[..]);
+    let sent = whole.transcript.sent.strip_prefix(&request[..]);
     let sent = sent.expect("the request comes first");
     assert_eq!(sent, whole.frames);
     if whole.is_open() {
@@ -76,7 +79,7 @@ pub fn client(input: &[u8]) {
     } else {
         let config = config.strict_utf8(false).strict_frames(false);
         let limited = config.auto_pong(true) != Config::new();
-        assert!(reply % 4 != 1 || limited, "{:?}", whole.story);
+        assert!(reply % 4 != 1 || limited, "{:?}", whole.transcript);
     }
 }
 

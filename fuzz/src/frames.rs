@@ -4,7 +4,7 @@ use hybi::{Closed, Connection, Dialect, Phase, Role};
 
 use super::options::Options;
 use super::reference::Reference;
-use super::run::{App, ENTROPY, Run, Said};
+use super::run::{App, ENTROPY, Observed, Run};
 
 /// Options: switches, the two of `limits`, and those of `cuts`. A connection of RFC 6455, HyBi-8
 /// or HyBi-7 that was opened elsewhere: a naive scanner reads the same.
@@ -33,10 +33,13 @@ pub fn frames(input: &[u8]) {
     let conn = || Connection::established(&config, role, dialect, ENTROPY);
     let whole = Run::of(conn(), app, cuts.none(), bytes);
     let cut = Run::of(conn(), app, cuts, bytes);
-    assert_eq!(cut.story, whole.story, "{config:?} {app:?} {cuts:?}");
+    assert_eq!(
+        cut.transcript, whole.transcript,
+        "{config:?} {app:?} {cuts:?}"
+    );
     cut.let_go(bytes.len());
 
-    assert_eq!(whole.story.sent, whole.frames);
+    assert_eq!(whole.transcript.sent, whole.frames);
     let rules = Reference {
         masked: !client,
         minimal: dialect == Dialect::Rfc6455,
@@ -44,17 +47,20 @@ pub fn frames(input: &[u8]) {
         max_fragments: limits.max_fragments,
     };
     let mut read = rules.read(bytes);
-    if cuts.eof && !matches!(read.said.last(), Some(Said::Closed(_))) {
+    if cuts.eof && !matches!(read.events.last(), Some(Observed::Closed(_))) {
         let phase = match read.between {
             false => Phase::InMessage,
             true if whole.closing => Phase::Closing,
             true => Phase::Open,
         };
-        read.said.push(Said::Closed(Closed::Eof(phase)));
+        read.events.push(Observed::Closed(Closed::Eof(phase)));
     }
-    let said = whole.story.said;
-    let refused = |said: &Said| matches!(said, Said::Refused(_));
-    let said: Vec<_> = said.into_iter().filter(|said| !refused(said)).collect();
-    assert_eq!(said, read.said);
-    assert_eq!(whole.story.piece, read.piece);
+    let events = whole.transcript.events;
+    let refused = |events: &Observed| matches!(events, Observed::Refused(_));
+    let events: Vec<_> = events
+        .into_iter()
+        .filter(|events| !refused(events))
+        .collect();
+    assert_eq!(events, read.events);
+    assert_eq!(whole.transcript.piece, read.piece);
 }

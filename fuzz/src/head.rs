@@ -143,15 +143,15 @@ fn check_hidden(conn: &Connection, request: &Request, head: &[u8]) {
     }
     text.extend(b"Cookie: a=1\r\n\r\n");
     let mut other = Connection::server(&config());
-    let said = other.receive(&mut &mut text[..]);
-    let Some(Event::Request(said)) = said else {
-        let Some(Event::Closed(Closed::Protocol(error))) = said else {
-            panic!("{said:?}");
+    let events = other.receive(&mut &mut text[..]);
+    let Some(Event::Request(events)) = events else {
+        let Some(Event::Closed(Closed::Protocol(error))) = events else {
+            panic!("{events:?}");
         };
         assert_eq!(error.status(), Some(431), "it only got longer");
         return;
     };
-    check_same(&said, request);
+    check_same(&events, request);
     check_same(&other, conn);
 }
 

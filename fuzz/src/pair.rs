@@ -173,7 +173,7 @@ impl End {
         (!supported).then_some(Refused::Unsupported(dialect))
     }
 
-    /// Of what was said and not refused.
+    /// Of what was events and not refused.
     fn note(&mut self, step: u8, text: String) {
         // That of the other end, which is the same.
         let limit = self.limit;

@@ -2,7 +2,7 @@
 
 use hybi::{Close, Closed, ProtocolError};
 
-use super::run::Said;
+use super::run::Observed;
 
 /// What frames are held against.
 pub struct Reference {
@@ -16,7 +16,7 @@ pub struct Reference {
 #[derive(Debug, Default)]
 pub struct Read {
     /// Up to the first error or close frame.
-    pub said: Vec<Said>,
+    pub events: Vec<Observed>,
     /// Of a message that did not come to its end.
     pub piece: Vec<u8>,
     /// Whether the input ends between two messages.
@@ -52,8 +52,8 @@ impl Reference {
         };
         match end {
             End::Input => read.between = rest.is_empty() && message.is_none(),
-            End::Error(error) => read.said.push(Said::Closed(Closed::Protocol(error))),
-            End::Close(close) => read.said.push(Said::Closed(Closed::Clean(close))),
+            End::Error(error) => read.events.push(Observed::Closed(Closed::Protocol(error))),
+            End::Close(close) => read.events.push(Observed::Closed(Closed::Clean(close))),
         }
         if let Some(message) = message {
             read.piece = message.bytes;
@@ -130,8 +130,8 @@ impl Reference {
             *rest = behind;
             match opcode {
                 0x8 => return Err(close(&payload)),
-                0x9 => read.said.push(Said::Ping(payload)),
-                _ => read.said.push(Said::Pong(payload)),
+                0x9 => read.events.push(Observed::Ping(payload)),
+                _ => read.events.push(Observed::Pong(payload)),
             }
             return Ok(());
         }
@@ -160,10 +160,10 @@ impl Reference {
         }
         *rest = behind;
         if let Some(message) = message.take_if(|_| ends) {
-            read.said.push(if message.is_text {
-                Said::Text(String::from_utf8(message.bytes).expect("just checked"))
+            read.events.push(if message.is_text {
+                Observed::Text(String::from_utf8(message.bytes).expect("just checked"))
             } else {
-                Said::Binary(message.bytes)
+                Observed::Binary(message.bytes)
             });
         }
         Ok(())

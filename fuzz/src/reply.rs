@@ -237,12 +237,12 @@ impl Passed<'_> {
         assert_same_fields(found, self.known_in_accept(&request, protocol));
         while server.receive(&mut input).is_some() {}
         let mut reply = server.transmit().to_vec();
-        let said = client.receive(&mut &mut reply[..]);
-        let opens = matches!(said, Some(Event::Open(_)));
+        let events = client.receive(&mut &mut reply[..]);
+        let opens = matches!(events, Some(Event::Open(_)));
         let (scheme, ..) = self.parts();
         let is_secure = scheme.eq_ignore_ascii_case("wss"); // The server doesn't know.
         let misled = !is_hybi(dialect) && (self.authority.is_some() || is_secure);
-        assert!(opens || misled, "{said:?}");
+        assert!(opens || misled, "{events:?}");
     }
 
     fn known_in_accept(&self, request: &Request, protocol: Option<&str>) -> Vec<Field> {

@@ -36,22 +36,22 @@ pub struct App {
 }
 
 #[derive(Debug, PartialEq)]
-pub enum Said {
+pub enum Observed {
     Request(Option<Dialect>, String),
     Open(Dialect, Option<String>),
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
-    SkippedFrame(u8, u64),
+    Skipped(u8, u64),
     Closed(Closed),
     Refused(Refused),
 }
 
 /// All that came of the bytes; the same however they were cut.
 #[derive(Debug, Default, PartialEq)]
-pub struct Story {
-    pub said: Vec<Said>,
+pub struct Transcript {
+    pub events: Vec<Observed>,
     /// Of a message that did not come to its end.
     pub piece: Vec<u8>,
     /// Without masks.
@@ -63,7 +63,7 @@ pub struct Run {
     pub conn: Connection,
     pub app: App,
     cuts: Cuts,
-    pub story: Story,
+    pub transcript: Transcript,
     pub request: Option<Request>,
     /// The fields that a client was shown of the reply.
     pub reply: Vec<(String, Vec<u8>)>,
@@ -88,7 +88,7 @@ impl Run {
             conn,
             app,
             cuts,
-            story: Story::default(),
+            transcript: Transcript::default(),
             request: None,
             reply: Vec::new(),
             waiting: false,
@@ -122,13 +122,13 @@ impl Run {
         }
         let steps = steps();
         assert!(steps <= 4 * bytes.len() as u64 + 64, "{steps} steps");
-        run.story.taken = from;
+        run.transcript.taken = from;
         run.drain();
         if run.masks() {
             // The masks are anything, and with time others.
-            let frames = unmask(&run.story.sent[request..]);
-            run.story.sent.truncate(request);
-            run.story.sent.extend(frames);
+            let frames = unmask(&run.transcript.sent[request..]);
+            run.transcript.sent.truncate(request);
+            run.transcript.sent.extend(frames);
         }
         run.check_end();
         run.outlast();
@@ -161,8 +161,8 @@ impl Run {
         match event {
             Event::Request(request) => {
                 let resource = request.resource().to_owned();
-                let said = Said::Request(request.dialect(), resource);
-                self.story.said.push(said);
+                let events = Observed::Request(request.dialect(), resource);
+                self.transcript.events.push(events);
                 self.request = Some(request);
                 self.waiting = true;
                 if !self.cuts.late {
@@ -176,27 +176,31 @@ impl Run {
                     assert_eq!(open.header(name), open.headers().find(is).map(|(_, v)| v));
                     self.reply.push((name.to_owned(), value.to_owned()));
                 }
-                self.story.said.push(Said::Open(open.dialect(), protocol));
+                self.transcript
+                    .events
+                    .push(Observed::Open(open.dialect(), protocol));
             }
             Event::Text(text) => {
                 assert!(text.is_final() || !text.as_str().is_empty());
                 check_piece(&text, text.as_str().len());
-                self.story.piece.extend_from_slice(text.as_str().as_bytes());
+                self.transcript
+                    .piece
+                    .extend_from_slice(text.as_str().as_bytes());
                 if text.is_final() {
-                    let text = String::from_utf8(std::mem::take(&mut self.story.piece));
+                    let text = String::from_utf8(std::mem::take(&mut self.transcript.piece));
                     let text = text.expect("whole pieces make whole text");
                     self.reply(&text);
-                    self.story.said.push(Said::Text(text));
+                    self.transcript.events.push(Observed::Text(text));
                 }
             }
             Event::Binary(binary) => {
                 assert!(binary.is_final() || !binary.as_bytes().is_empty());
                 check_piece(&binary, binary.as_bytes().len());
-                self.story.piece.extend_from_slice(binary.as_bytes());
+                self.transcript.piece.extend_from_slice(binary.as_bytes());
                 if binary.is_final() {
-                    let bytes = std::mem::take(&mut self.story.piece);
+                    let bytes = std::mem::take(&mut self.transcript.piece);
                     self.reply_binary(&bytes);
-                    self.story.said.push(Said::Binary(bytes));
+                    self.transcript.events.push(Observed::Binary(bytes));
                 }
             }
             Event::Ping(payload) => {
@@ -209,7 +213,7 @@ impl Run {
                 } else {
                     self.held = Some(payload.clone());
                 }
-                self.story.said.push(Said::Ping(payload));
+                self.transcript.events.push(Observed::Ping(payload));
             }
             Event::Pong(payload) => {
                 check_piece(&payload, payload.as_bytes().len());
@@ -218,13 +222,13 @@ impl Run {
                     let done = self.conn.send_ping(&payload);
                     self.sent(done, &frame(0x89, &payload));
                 }
-                self.story.said.push(Said::Pong(payload));
+                self.transcript.events.push(Observed::Pong(payload));
             }
             Event::Skipped(frame) => {
-                let said = Said::SkippedFrame(frame.frame_type(), frame.payload_len());
-                let is_empty = said == Said::SkippedFrame(frame.frame_type(), 0);
+                let events = Observed::Skipped(frame.frame_type(), frame.payload_len());
+                let is_empty = events == Observed::Skipped(frame.frame_type(), 0);
                 assert_eq!(frame.is_empty(), is_empty);
-                self.story.said.push(said);
+                self.transcript.events.push(events);
             }
             Event::Closed(why) => {
                 check_error(&why);
@@ -238,7 +242,7 @@ impl Run {
                     _ => {}
                 }
                 self.held = None;
-                self.story.said.push(Said::Closed(why));
+                self.transcript.events.push(Observed::Closed(why));
             }
             other => panic!("an event that no dialect has: {other:?}"),
         }
@@ -339,7 +343,7 @@ impl Run {
         let frame = self.conn.send_text_vectored(text)?;
         let bytes = frame.slices().concat();
         let taken = bytes.len() / 2;
-        self.story.sent.extend_from_slice(&bytes[..taken]);
+        self.transcript.sent.extend_from_slice(&bytes[..taken]);
         frame.advance(taken);
         Ok(())
     }
@@ -351,7 +355,7 @@ impl Run {
         let frame = self.conn.send_binary_vectored(bytes)?;
         let bytes = frame.slices().concat();
         let taken = bytes.len() / 2;
-        self.story.sent.extend_from_slice(&bytes[..taken]);
+        self.transcript.sent.extend_from_slice(&bytes[..taken]);
         frame.advance(taken);
         Ok(())
     }
@@ -412,11 +416,11 @@ impl Run {
         }
     }
 
-    /// Whether it was done; the refusal is part of the story.
+    /// Whether it was done; the refusal is part of the transcript.
     fn note(&mut self, done: Result<(), Refused>) -> bool {
         if let Err(refused) = done {
             check_error(&refused);
-            self.story.said.push(Said::Refused(refused));
+            self.transcript.events.push(Observed::Refused(refused));
         }
         done.is_ok()
     }
@@ -439,7 +443,7 @@ impl Run {
         while self.conn.wants_write() {
             let pending = self.conn.transmit();
             let taken = pending.len().div_ceil(2);
-            self.story.sent.extend_from_slice(&pending[..taken]);
+            self.transcript.sent.extend_from_slice(&pending[..taken]);
             self.conn.advance(taken);
         }
         self.free_pong();
@@ -449,13 +453,13 @@ impl Run {
     /// each that was pending, and what a connection has in any case.
     pub fn let_go(self, came: usize) {
         const FIXED: usize = 2 * 1024;
-        memory::let_go(self.conn, FIXED + 4 * came + 2 * self.story.sent.len());
+        memory::let_go(self.conn, FIXED + 4 * came + 2 * self.transcript.sent.len());
     }
 
     /// Whether it was ever open.
     pub fn is_open(&self) -> bool {
-        let opening = |said: &Said| matches!(said, Said::Open(..));
-        self.established || self.story.said.iter().any(opening)
+        let opening = |events: &Observed| matches!(events, Observed::Open(..));
+        self.established || self.transcript.events.iter().any(opening)
     }
 
     fn is_hybi(&self) -> bool {
@@ -463,16 +467,16 @@ impl Run {
     }
 
     pub fn closed(&self) -> Option<&Closed> {
-        match self.story.said.last() {
-            Some(Said::Closed(why)) => Some(why),
+        match self.transcript.events.last() {
+            Some(Observed::Closed(why)) => Some(why),
             _ => None,
         }
     }
 
     fn check_end(&mut self) {
         let why = self.closed().cloned();
-        let closings = self.story.said.iter();
-        let closings = closings.filter(|said| matches!(said, Said::Closed(_)));
+        let closings = self.transcript.events.iter();
+        let closings = closings.filter(|events| matches!(events, Observed::Closed(_)));
         assert_eq!(closings.count(), usize::from(why.is_some()));
         assert_eq!(self.conn.is_done(), why.is_some());
         assert_eq!(self.conn.closed(), why.as_ref());
@@ -491,8 +495,8 @@ impl Run {
         // Text that fails is looked at in the pieces that it comes in, and so are the headers of
         // HyBi-7 and later.
         match why {
-            Some(Closed::Protocol(ProtocolError::InvalidUtf8 { .. })) => self.story.taken = 0,
-            Some(Closed::Protocol(_)) if self.is_hybi() => self.story.taken = 0,
+            Some(Closed::Protocol(ProtocolError::InvalidUtf8 { .. })) => self.transcript.taken = 0,
+            Some(Closed::Protocol(_)) if self.is_hybi() => self.transcript.taken = 0,
             _ => {}
         }
     }

@@ -60,7 +60,10 @@ pub fn server(input: &[u8]) {
     let whole = Run::of(conn(), app, cuts.none(), bytes);
     whole.check_sent(bytes, if secure { "wss" } else { "ws" }, on);
     let cut = Run::of(conn(), app, cuts, bytes);
-    assert_eq!(cut.story, whole.story, "{config:?} {app:?} {cuts:?}");
+    assert_eq!(
+        cut.transcript, whole.transcript,
+        "{config:?} {app:?} {cuts:?}"
+    );
     cut.let_go(bytes.len());
 }
 
@@ -68,7 +71,7 @@ impl Run {
     /// What a server sent: a response in which every field is known, what the dialect puts behind
     /// it, and frames.
     fn check_sent(&self, bytes: &[u8], scheme: &str, dialects: Dialects) {
-        let sent = self.story.sent.strip_suffix(&self.frames[..]);
+        let sent = self.transcript.sent.strip_suffix(&self.frames[..]);
         let sent = sent.expect("the frames come last");
         let status = match self.closed() {
             _ if self.accepted => Some(101),

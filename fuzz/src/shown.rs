@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt::{Debug, Display};
 
 /// Of text that a peer may have had a part in: no control character starts another line.
-pub fn check_line(said: &dyn Display) {
-    let line = said.to_string();
+pub fn check_line(events: &dyn Display) {
+    let line = events.to_string();
     assert!(
         !line.is_empty() && !line.contains(char::is_control),
         "{line:?}"

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use hybi::{Closed, Role};
 
 use super::row::{Base, Called, Case, End, Heard, Parts, Reply, Row};
-use crate::common::{DRAFT_76_REPLY, Said, VERSIONS, refusal, rfc, show};
+use crate::common::{DRAFT_76_REPLY, Observed, VERSIONS, escaped, refusal, rfc};
 
 /// The statuses that rows are answered with, each shown whole once.
 const STATUSES: [u16; 5] = [400, 405, 426, 431, 505];
@@ -44,16 +44,16 @@ pub fn page(rows: &[Row]) -> String {
     for status in STATUSES {
         text(&mut page, &status.to_string(), &refusal(status, VERSIONS));
     }
-    page += "\n## The rows\n\n| # | input | said | written |\n| --- | --- | --- | --- |\n";
+    page += "\n## The rows\n\n| # | input | events | written |\n| --- | --- | --- | --- |\n";
     for row in rows {
         writeln!(page, "| {} | **{}** | | |", row.number, row.what).unwrap();
         for (i, case) in row.cases.iter().enumerate() {
             let number = format!("{}.{}", row.number, i + 1);
-            let [input, said, written] = match case {
+            let [input, events, written] = match case {
                 Case::Heard(heard) => told(heard),
                 Case::Called(called) => asked(called),
             };
-            writeln!(page, "| {number} | {input} | {said} | {written} |").unwrap();
+            writeln!(page, "| {number} | {input} | {events} | {written} |").unwrap();
         }
     }
     page
@@ -78,9 +78,9 @@ fn told(heard: &Heard) -> [String; 3] {
     for (from, to) in &heard.edits {
         let to = unmarked(to);
         input.push(if to.bytes().is_empty() {
-            format!("without {}", code(&show(from)))
+            format!("without {}", code(&escaped(from)))
         } else {
-            format!("{} as {}", code(&show(from)), parts(&to, true))
+            format!("{} as {}", code(&escaped(from)), parts(&to, true))
         });
     }
     if !heard.then.bytes().is_empty() {
@@ -97,13 +97,13 @@ fn told(heard: &Heard) -> [String; 3] {
     if !heard.what.is_empty() {
         input = format!("{}: {input}", heard.what);
     }
-    let said: Vec<String> = heard.said.iter().map(event).collect();
-    let said = if said.is_empty() {
+    let events: Vec<String> = heard.events.iter().map(event).collect();
+    let events = if events.is_empty() {
         "nothing".to_owned()
     } else {
-        said.join("; ")
+        events.join("; ")
     };
-    [input, said, written(&heard.reply, heard.end)]
+    [input, events, written(&heard.reply, heard.end)]
 }
 
 fn asked(called: &Called) -> [String; 3] {
@@ -119,7 +119,7 @@ fn asked(called: &Called) -> [String; 3] {
     } else {
         called.says.to_owned()
     });
-    let said = match called.gets {
+    let events = match called.gets {
         Ok(()) => "`Ok`".to_owned(),
         Err(refused) => format!("`{refused:?}`: {refused}"),
     };
@@ -129,7 +129,7 @@ fn asked(called: &Called) -> [String; 3] {
     } else {
         parts(&called.sent, false)
     };
-    [input.join(", "), said, written]
+    [input.join(", "), events, written]
 }
 
 fn end(end: End) -> String {
@@ -150,13 +150,13 @@ fn config(says: &str) -> Option<String> {
     (!says.is_empty()).then(|| code(&says))
 }
 
-fn event(said: &Said) -> String {
-    match said {
-        Said::Closed(Closed::Protocol(error)) => format!("`{error:?}`: {error}"),
-        Said::Closed(why) => format!("`{why:?}`: {why}"),
-        Said::Unfinished(text) => format!("`{text:?}`, unfinished"),
-        Said::Text(text) => format!("`Text({text:?})`"),
-        Said::Discarded(kind, length) => format!("`Discarded`, type {kind:02x}, {length} bytes"),
+fn event(events: &Observed) -> String {
+    match events {
+        Observed::Closed(Closed::Protocol(error)) => format!("`{error:?}`: {error}"),
+        Observed::Closed(why) => format!("`{why:?}`: {why}"),
+        Observed::Unfinished(text) => format!("`{text:?}`, unfinished"),
+        Observed::Text(text) => format!("`Text({text:?})`"),
+        Observed::Skipped(kind, length) => format!("`Discarded`, type {kind:02x}, {length} bytes"),
         other => code(&format!("{other:?}")),
     }
 }
@@ -187,8 +187,8 @@ fn accepted(sent: &[u8]) -> String {
     });
     match accepted {
         Some((name, [])) => format!("the 101 of {name}"),
-        Some((name, behind)) => format!("the 101 of {name}, {}", code(&show(behind))),
-        None => code(&show(sent)),
+        Some((name, behind)) => format!("the 101 of {name}, {}", code(&escaped(behind))),
+        None => code(&escaped(sent)),
     }
 }
 
@@ -207,7 +207,11 @@ fn unmarked(to: &Parts) -> Parts {
 
 fn parts(parts: &Parts, texts: bool) -> String {
     let part = |(part, n): &(Vec<u8>, usize)| {
-        let part = if texts { code(&show(part)) } else { hex(part) };
+        let part = if texts {
+            code(&escaped(part))
+        } else {
+            hex(part)
+        };
         if *n == 1 {
             part
         } else {

@@ -3,7 +3,7 @@
 use hybi::{ClientRequest, Closed, Config, Connection, Dialect, ProtocolError, Refused, Role};
 
 use crate::common::pair::answer_to;
-use crate::common::{DRAFT_75_HEAD, DRAFT_76_HEAD, Said, VERSIONS, edit_marked, refusal, rfc};
+use crate::common::{DRAFT_75_HEAD, DRAFT_76_HEAD, Observed, VERSIONS, edit_marked, refusal, rfc};
 
 pub struct Row {
     pub number: usize,
@@ -27,7 +27,7 @@ pub struct Heard {
     pub eof: bool,
     /// Nobody answers the request, so that what stands behind it is not taken.
     pub waits: bool,
-    pub said: Vec<Said>,
+    pub events: Vec<Observed>,
     pub reply: Reply,
 }
 
@@ -203,14 +203,14 @@ impl Heard {
         self
     }
 
-    pub fn says(mut self, said: impl Into<Vec<Said>>, reply: Reply) -> Case {
-        (self.said, self.reply) = (said.into(), reply);
+    pub fn says(mut self, events: impl Into<Vec<Observed>>, reply: Reply) -> Case {
+        (self.events, self.reply) = (events.into(), reply);
         Case::Heard(self)
     }
 
-    /// The error is all that is said.
+    /// The error is all that is events.
     pub fn fails(self, error: ProtocolError, reply: Reply) -> Case {
-        self.says([Said::Closed(Closed::Protocol(error))], reply)
+        self.says([Observed::Closed(Closed::Protocol(error))], reply)
     }
 
     /// The same of an error that has the place in it.

@@ -6,8 +6,8 @@ use hybi::{
 };
 
 use super::row::{Asks, Base, Called, Case, End, Heard, Parts, Reply, Row, Set};
-use crate::common::rfc::{REPLY, broken, clean, eof, text};
-use crate::common::{DRAFT_76_ANSWER, DRAFT_76_REPLY, Said, VERSIONS};
+use crate::common::rfc::{REPLY, clean, eof, protocol_error, text};
+use crate::common::{DRAFT_76_ANSWER, DRAFT_76_REPLY, Observed, VERSIONS};
 
 use Base::{Page, R13, R75, R76};
 use Dialect::{Hixie75, Hixie76, HyBi8, Rfc6455};
@@ -58,7 +58,7 @@ fn heard(what: &'static str, end: End, base: Option<Base>) -> Heard {
         then: Parts::default(),
         eof: false,
         waits: false,
-        said: Vec::new(),
+        events: Vec::new(),
         reply: Nothing,
     }
 }
@@ -119,20 +119,20 @@ fn done(end: End, (call, says): Call, sent: impl Into<Parts>) -> Case {
     })
 }
 
-fn asked(dialect: Dialect, resource: &str) -> Said {
-    Said::Request(Some(dialect), resource.to_owned())
+fn asked(dialect: Dialect, resource: &str) -> Observed {
+    Observed::Request(Some(dialect), resource.to_owned())
 }
 
-fn opened(dialect: Dialect, resource: &str) -> [Said; 2] {
-    [asked(dialect, resource), Said::Open(dialect)]
+fn opened(dialect: Dialect, resource: &str) -> [Observed; 2] {
+    [asked(dialect, resource), Observed::Open(dialect)]
 }
 
 /// The draft's conversation as it always goes.
-fn usual() -> (Vec<Said>, Reply) {
+fn usual() -> (Vec<Observed>, Reply) {
     answered(DRAFT_76_ANSWER)
 }
 
-fn answered(answer: &[u8]) -> (Vec<Said>, Reply) {
+fn answered(answer: &[u8]) -> (Vec<Observed>, Reply) {
     let sent = [(DRAFT_76_REPLY.as_bytes(), 1), (answer, 1)];
     (opened(Hixie76, "/demo").into(), Reply::Bytes(sent.into()))
 }
@@ -165,8 +165,8 @@ fn always(error: ProtocolError) -> impl Fn(u32) -> ProtocolError {
     move |_| error
 }
 
-fn unfinished(text: &str) -> Said {
-    Said::Unfinished(text.to_owned())
+fn unfinished(text: &str) -> Observed {
+    Observed::Unfinished(text.to_owned())
 }
 
 fn row(number: usize, what: &'static str, cases: impl Into<Vec<Case>>) -> Row {
@@ -568,7 +568,7 @@ fn keys() -> Vec<Row> {
 
 fn fields() -> Vec<Row> {
     let length = "Content-Length";
-    let (said, sent) = usual();
+    let (events, sent) = usual();
     let rfc = || opened(Rfc6455, "/chat");
     let later_key = "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let later =
@@ -709,7 +709,7 @@ fn fields() -> Vec<Row> {
                 request("", R76)
                     .edit(END, "\r\nContent-Length: 8\r\n\r\n")
                     .then(KEY3)
-                    .says(said.clone(), sent.clone()),
+                    .says(events.clone(), sent.clone()),
             ],
         ),
         row(
@@ -799,7 +799,7 @@ fn fields() -> Vec<Row> {
                 request("", R76).then("GET / HTTP/1.1\r\n").eof().says(
                     [
                         asked(Hixie76, "/demo"),
-                        Said::Open(Hixie76),
+                        Observed::Open(Hixie76),
                         eof(Phase::InMessage),
                     ],
                     answered(ANSWER_TO_GET).1,
@@ -875,7 +875,7 @@ fn fields() -> Vec<Row> {
                 request("Hixie-76 knows of none", R76)
                     .edit(END, "\r\nSec-WebSocket-Extensions: ;=,\"x\r\n\r\n")
                     .then(KEY3)
-                    .says(said, sent),
+                    .says(events, sent),
                 request("a name like any other", R13)
                     .edit(
                         END,
@@ -910,7 +910,7 @@ fn replies() -> Vec<Row> {
     let status = |to: &'static str, status| {
         reply("", Hixie76, None)
             .edit("101 WebSocket Protocol Handshake", to)
-            .says([Said::Closed(Closed::Rejected(status))], Nothing)
+            .says([Observed::Closed(Closed::Rejected(status))], Nothing)
     };
     let (upgrade, protocol) = ("Upgrade", "Sec-WebSocket-Protocol");
     let (origin, location) = ("Sec-WebSocket-Origin", "Sec-WebSocket-Location");
@@ -926,7 +926,7 @@ fn replies() -> Vec<Row> {
                 status("407 Proxy", 407),
                 reply("", Rfc6455, None)
                     .edit("101 Switching Protocols", "200 OK")
-                    .says([Said::Closed(Closed::Rejected(200))], Nothing),
+                    .says([Observed::Closed(Closed::Rejected(200))], Nothing),
             ],
         ),
         row(
@@ -1007,10 +1007,10 @@ fn replies() -> Vec<Row> {
 
 fn hixie_frames() -> Vec<Row> {
     let (hello, bye) = (|| text("Hi"), || bytes(b"\xff\x00"));
-    let skipped = |kind, length| Said::Discarded(kind, length);
+    let skipped = |kind, length| Observed::Skipped(kind, length);
     let strict = config!(.strict_utf8(true));
     let frames = config!(.strict_frames(true));
-    let closed = || Said::Closed(Closed::Clean(Close::EMPTY));
+    let closed = || Observed::Closed(Closed::Clean(Close::EMPTY));
     let endless: [(&[u8], usize); 1] = [(b"\x80", 1_000_000)];
     let long = |limit, at| FrameTooLong { at, limit };
     let five = || unfinished("aaaaa");
@@ -1022,10 +1022,10 @@ fn hixie_frames() -> Vec<Row> {
                 // FR-14
                 hixie("", Hixie76, b"\x00aaaaaa")
                     .config(config!(.max_frame_len(5)))
-                    .says([five(), broken(long(5, 6))], bye()),
+                    .says([five(), protocol_error(long(5, 6))], bye()),
                 hixie("", Hixie75, b"\x00aaaaaa")
                     .config(config!(.max_frame_len(5)))
-                    .says([five(), broken(long(5, 6))], Nothing),
+                    .says([five(), protocol_error(long(5, 6))], Nothing),
             ],
         ),
         row(
@@ -1038,10 +1038,16 @@ fn hixie_frames() -> Vec<Row> {
                     .says([text("\u{fffd}")], Nothing),
                 hixie("", Hixie76, b"\x00H\xc3\x28\xff")
                     .config(strict)
-                    .says([unfinished("H"), broken(InvalidUtf8 { at: 1 })], bye()),
+                    .says(
+                        [unfinished("H"), protocol_error(InvalidUtf8 { at: 1 })],
+                        bye(),
+                    ),
                 hixie("", Hixie75, b"\x00H\xc3\x28\xff")
                     .config(strict)
-                    .says([unfinished("H"), broken(InvalidUtf8 { at: 1 })], Nothing),
+                    .says(
+                        [unfinished("H"), protocol_error(InvalidUtf8 { at: 1 })],
+                        Nothing,
+                    ),
             ],
         ),
         row(
@@ -1274,8 +1280,10 @@ fn rfc_frames() -> Vec<Row> {
                 // HY-7
                 from_server("a continuation first", b"\x80")
                     .fails(OutOfTurn { opcode: 0 }, wrong()),
-                from_server("a message within another", b"\x01\x02Hi\x81")
-                    .says([unfinished("Hi"), broken(OutOfTurn { opcode: 1 })], wrong()),
+                from_server("a message within another", b"\x01\x02Hi\x81").says(
+                    [unfinished("Hi"), protocol_error(OutOfTurn { opcode: 1 })],
+                    wrong(),
+                ),
             ],
         ),
         row(
@@ -1283,8 +1291,10 @@ fn rfc_frames() -> Vec<Row> {
             "text that is not UTF-8",
             [
                 // HY-7
-                from_server("", b"\x81\x03H\xc3\x28")
-                    .says([unfinished("H"), broken(InvalidUtf8 { at: 1 })], bad_text()),
+                from_server("", b"\x81\x03H\xc3\x28").says(
+                    [unfinished("H"), protocol_error(InvalidUtf8 { at: 1 })],
+                    bad_text(),
+                ),
                 from_server("at the first impossible byte", b"\x81\x7d\xc3\x28")
                     .fails(InvalidUtf8 { at: 0 }, bad_text()),
                 from_server("over two frames", b"\x01\x01\xe2\x00\x01\x28")
@@ -1420,7 +1430,7 @@ fn further() -> Vec<Row> {
                 other("where one is set", policy.as_bytes())
                     .config(config!(.flash_policy("<cross-domain-policy/>")))
                     .says(
-                        [Said::Closed(Closed::FlashPolicy)],
+                        [Observed::Closed(Closed::FlashPolicy)],
                         bytes("<cross-domain-policy/>\0"),
                     ),
                 other("nearly one", b"<policy-file-request>\0")

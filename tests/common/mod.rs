@@ -10,7 +10,7 @@ use hybi::{AcceptOptions, Closed, Connection, Dialect, Event, Request};
 
 /// An event with the pieces of a message joined.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
+pub enum Observed {
     Request(Option<Dialect>, String),
     Open(Dialect),
     /// A whole message.
@@ -18,32 +18,32 @@ pub enum Said {
     /// The pieces of a message that never came to its end; none are not told.
     Unfinished(String),
     UnfinishedBinary(Vec<u8>),
-    Discarded(u8, u64),
+    Skipped(u8, u64),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Closed(Closed),
 }
 
-/// All that a connection said and sent.
+/// All that a connection events and sent.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Story {
-    pub said: Vec<Said>,
+pub struct Transcript {
+    pub events: Vec<Observed>,
     pub sent: Vec<u8>,
 }
 
 type Answer<'a> = dyn FnMut(&mut Connection, &Request) + 'a;
 
 /// Feeds a connection and writes down what came of it.
-pub struct Teller<'a> {
+pub struct Driver<'a> {
     pub conn: Connection,
-    pub story: Story,
+    pub transcript: Transcript,
     piece: String,
     bytes: Vec<u8>,
     answer: Box<Answer<'a>>,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Driver<'a> {
     /// Requests are accepted as they come.
     pub fn new(conn: Connection) -> Self {
         Self::answering(conn, |conn, _| conn.accept(&AcceptOptions::new()).unwrap())
@@ -52,7 +52,7 @@ impl<'a> Teller<'a> {
     pub fn answering(conn: Connection, answer: impl FnMut(&mut Connection, &Request) + 'a) -> Self {
         Self {
             conn,
-            story: Story::default(),
+            transcript: Transcript::default(),
             piece: String::new(),
             bytes: Vec::new(),
             answer: Box::new(answer),
@@ -64,43 +64,45 @@ impl<'a> Teller<'a> {
         let mut bytes = bytes.to_vec();
         let mut input = &mut bytes[..];
         while let Some(event) = self.conn.receive(&mut input) {
-            let said = match event {
+            let events = match event {
                 Event::Request(request) => {
                     (self.answer)(&mut self.conn, &request);
-                    Said::Request(request.dialect(), request.resource().to_owned())
+                    Observed::Request(request.dialect(), request.resource().to_owned())
                 }
-                Event::Open(open) => Said::Open(open.dialect()),
+                Event::Open(open) => Observed::Open(open.dialect()),
                 Event::Text(text) => {
                     self.piece.push_str(text.as_str());
                     if !text.is_final() {
                         continue;
                     }
-                    Said::Text(std::mem::take(&mut self.piece))
+                    Observed::Text(std::mem::take(&mut self.piece))
                 }
-                Event::Skipped(frame) => Said::Discarded(frame.frame_type(), frame.payload_len()),
+                Event::Skipped(frame) => Observed::Skipped(frame.frame_type(), frame.payload_len()),
                 Event::Binary(piece) => {
                     self.bytes.extend_from_slice(piece.as_bytes());
                     if !piece.is_final() {
                         continue;
                     }
-                    Said::Binary(std::mem::take(&mut self.bytes))
+                    Observed::Binary(std::mem::take(&mut self.bytes))
                 }
-                Event::Ping(payload) => Said::Ping(payload.as_bytes().to_vec()),
-                Event::Pong(payload) => Said::Pong(payload.as_bytes().to_vec()),
+                Event::Ping(payload) => Observed::Ping(payload.as_bytes().to_vec()),
+                Event::Pong(payload) => Observed::Pong(payload.as_bytes().to_vec()),
                 Event::Closed(why) => {
                     if !self.piece.is_empty() {
                         let piece = std::mem::take(&mut self.piece);
-                        self.story.said.push(Said::Unfinished(piece));
+                        self.transcript.events.push(Observed::Unfinished(piece));
                     }
                     if !self.bytes.is_empty() {
                         let bytes = std::mem::take(&mut self.bytes);
-                        self.story.said.push(Said::UnfinishedBinary(bytes));
+                        self.transcript
+                            .events
+                            .push(Observed::UnfinishedBinary(bytes));
                     }
-                    Said::Closed(why)
+                    Observed::Closed(why)
                 }
                 other => panic!("an event that these dialects don't have: {other:?}"),
             };
-            self.story.said.push(said);
+            self.transcript.events.push(events);
         }
         let left = input.len();
         self.drain();
@@ -115,33 +117,33 @@ impl<'a> Teller<'a> {
     /// Takes all output.
     pub fn drain(&mut self) {
         let pending = self.conn.transmit();
-        self.story.sent.extend_from_slice(pending);
+        self.transcript.sent.extend_from_slice(pending);
         let n = pending.len();
         self.conn.advance(n);
     }
 
-    /// What was said since the last call.
-    pub fn said(&mut self) -> Vec<Said> {
-        std::mem::take(&mut self.story.said)
+    /// What was events since the last call.
+    pub fn events(&mut self) -> Vec<Observed> {
+        std::mem::take(&mut self.transcript.events)
     }
 
     /// What was sent since the last call.
     pub fn sent(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.story.sent)
+        std::mem::take(&mut self.transcript.sent)
     }
 }
 
-/// The story of `bytes`, cut at `cuts`; what a connection leaves is fed again with the next piece.
-pub fn tell(conn: Connection, bytes: &[u8], cuts: &[usize], eof: bool) -> Story {
-    let mut teller = Teller::new(conn);
+/// The transcript of `bytes`, cut at `cuts`; what a connection leaves is fed again with the next piece.
+pub fn run(conn: Connection, bytes: &[u8], cuts: &[usize], eof: bool) -> Transcript {
+    let mut driver = Driver::new(conn);
     let mut from = 0;
     for to in cuts.iter().copied().chain([bytes.len()]) {
-        from = to - teller.feed(&bytes[from..to]);
+        from = to - driver.feed(&bytes[from..to]);
     }
     if eof {
-        teller.eof();
+        driver.eof();
     }
-    teller.story
+    driver.transcript
 }
 
 /// The draft's own request, with the fields in its order.
@@ -215,7 +217,7 @@ pub fn at(bytes: impl AsRef<[u8]>, needle: impl AsRef<[u8]>) -> u32 {
         .map(|(at, _)| at)
         .collect();
     let [at] = found[..] else {
-        panic!("{} stands there {}x", show(needle), found.len());
+        panic!("{} stands there {}x", escaped(needle), found.len());
     };
     at as u32
 }
@@ -246,6 +248,6 @@ pub fn edit_marked(
 }
 
 /// Bytes as a failed assertion is to print them; no two are shown alike.
-pub fn show(bytes: impl AsRef<[u8]>) -> String {
+pub fn escaped(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().escape_ascii().to_string()
 }

@@ -11,12 +11,12 @@ use hybi::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum Side {
     Client,
     Server,
 }
 
-impl Who {
+impl Side {
     pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
 
     pub fn other(self) -> Self {
@@ -104,21 +104,21 @@ pub struct Pair {
     turns: usize,
 }
 
-impl Index<Who> for Pair {
+impl Index<Side> for Pair {
     type Output = End;
-    fn index(&self, who: Who) -> &End {
+    fn index(&self, who: Side) -> &End {
         match who {
-            Who::Client => &self.client,
-            Who::Server => &self.server,
+            Side::Client => &self.client,
+            Side::Server => &self.server,
         }
     }
 }
 
-impl IndexMut<Who> for Pair {
-    fn index_mut(&mut self, who: Who) -> &mut End {
+impl IndexMut<Side> for Pair {
+    fn index_mut(&mut self, who: Side) -> &mut End {
         match who {
-            Who::Client => &mut self.client,
-            Who::Server => &mut self.server,
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
         }
     }
 }
@@ -146,7 +146,7 @@ impl Pair {
     }
 
     /// `from`'s socket took `bytes`.
-    pub fn carry(&mut self, from: Who, bytes: &[u8]) {
+    pub fn carry(&mut self, from: Side, bytes: &[u8]) {
         if !self[from.other()].dropped {
             self[from.other()].wire.extend(bytes);
         }
@@ -156,13 +156,13 @@ impl Pair {
     pub fn turn(&mut self) -> bool {
         self.turns += 1;
         let mut moved = 0;
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             let most = self.size(who as usize);
             let bytes = self[who].write(most);
             moved += bytes.len();
             self.carry(who, &bytes);
         }
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             let most = self.size(2 + who as usize);
             let gone = self[who.other()].dropped;
             let end = &mut self[who];
@@ -184,7 +184,7 @@ impl Pair {
         while quiet <= self.sizes.len() {
             quiet = if self.turn() { 0 } else { quiet + 1 };
             let now = self.now;
-            for who in Who::BOTH {
+            for who in Side::BOTH {
                 let wait = self[who].conn.tick(now);
                 assert_ne!(wait, Some(Duration::ZERO), "{who:?}");
             }
@@ -195,7 +195,7 @@ impl Pair {
     pub fn elapse(&mut self, time: Duration) {
         self.now += time;
         let now = self.now;
-        for who in Who::BOTH {
+        for who in Side::BOTH {
             self[who].conn.tick(now);
         }
         self.drive();

@@ -2,7 +2,7 @@
 
 use hybi::{Close, Closed, Config, Dialect, Phase, ProtocolError};
 
-use super::Said;
+use super::Observed;
 
 /// What changes the meaning of frames.
 #[derive(Clone, Copy, Debug)]
@@ -22,46 +22,46 @@ impl Rules {
     }
 
     /// What an open connection says of `bytes` and the end of file behind them.
-    pub fn said(self, mut bytes: &[u8]) -> Vec<Said> {
-        let mut said = Vec::new();
+    pub fn events(self, mut bytes: &[u8]) -> Vec<Observed> {
+        let mut events = Vec::new();
         let why = loop {
             // FR-1
             let frame = match bytes.split_first() {
                 None => Err(Closed::Eof(Phase::Open)),
-                Some((0x00, body)) => self.text(body, &mut said),
-                Some((kind @ 0x01..=0x7F, body)) => self.skimmed(*kind, body, &mut said),
-                Some((kind, body)) => self.sized(*kind, body, &mut said),
+                Some((0x00, body)) => self.text(body, &mut events),
+                Some((kind @ 0x01..=0x7F, body)) => self.skimmed(*kind, body, &mut events),
+                Some((kind, body)) => self.sized(*kind, body, &mut events),
             };
             match frame {
                 Ok(body) => bytes = &bytes[1 + body..],
                 Err(why) => break why,
             }
         };
-        said.push(Said::Closed(why));
-        said
+        events.push(Observed::Closed(why));
+        events
     }
 
     /// FR-2, FR-3, FR-10; the length up to and with 0xFF.
-    fn text(self, body: &[u8], said: &mut Vec<Said>) -> Result<usize, Closed> {
+    fn text(self, body: &[u8], events: &mut Vec<Observed>) -> Result<usize, Closed> {
         let (payload, end) = self.up_to_ff(body);
         if let Err(error) = std::str::from_utf8(payload) {
             let certain = end.is_ok() || error.error_len().is_some();
             if self.strict_utf8 && certain {
                 let valid = error.valid_up_to();
-                unfinished(&payload[..valid], said);
+                unfinished(&payload[..valid], events);
                 let at = valid as u64;
                 return Err(Closed::Protocol(ProtocolError::InvalidUtf8 { at }));
             }
         }
         match &end {
-            Ok(_) => said.push(Said::Text(String::from_utf8_lossy(payload).into())),
-            Err(_) => unfinished(payload, said),
+            Ok(_) => events.push(Observed::Text(String::from_utf8_lossy(payload).into())),
+            Err(_) => unfinished(payload, events),
         }
         end
     }
 
     /// FR-4
-    fn skimmed(self, kind: u8, body: &[u8], said: &mut Vec<Said>) -> Result<usize, Closed> {
+    fn skimmed(self, kind: u8, body: &[u8], events: &mut Vec<Observed>) -> Result<usize, Closed> {
         if self.strict_frames {
             return Err(Closed::Protocol(ProtocolError::UnknownFrameType {
                 frame_type: kind,
@@ -69,7 +69,7 @@ impl Rules {
         }
         let (payload, end) = self.up_to_ff(body);
         let end = end?;
-        said.push(Said::Discarded(kind, payload.len() as u64));
+        events.push(Observed::Skipped(kind, payload.len() as u64));
         Ok(end)
     }
 
@@ -88,7 +88,7 @@ impl Rules {
     }
 
     /// FR-5 to FR-9
-    fn sized(self, kind: u8, body: &[u8], said: &mut Vec<Said>) -> Result<usize, Closed> {
+    fn sized(self, kind: u8, body: &[u8], events: &mut Vec<Observed>) -> Result<usize, Closed> {
         let mut length = 0_u128;
         for (i, byte) in body.iter().enumerate() {
             let (at, limit) = (1 + i as u64, self.max_frame);
@@ -114,7 +114,7 @@ impl Rules {
             if end > body.len() as u128 {
                 break;
             }
-            said.push(Said::Discarded(kind, length as u64));
+            events.push(Observed::Skipped(kind, length as u64));
             return Ok(end as usize);
         }
         Err(Closed::Eof(Phase::InMessage))
@@ -122,12 +122,12 @@ impl Rules {
 }
 
 /// What was told of a message that never came to its end: no character that is not whole.
-fn unfinished(payload: &[u8], said: &mut Vec<Said>) {
+fn unfinished(payload: &[u8], events: &mut Vec<Observed>) {
     let last = payload.utf8_chunks().last();
     let tail = last.map_or(&[][..], |chunk| chunk.invalid());
     let cut = std::str::from_utf8(tail).is_err_and(|error| error.error_len().is_none());
     let whole = &payload[..payload.len() - if cut { tail.len() } else { 0 }];
     if !whole.is_empty() {
-        said.push(Said::Unfinished(String::from_utf8_lossy(whole).into()));
+        events.push(Observed::Unfinished(String::from_utf8_lossy(whole).into()));
     }
 }

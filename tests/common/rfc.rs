@@ -3,7 +3,7 @@
 
 use hybi::{Close, Closed, Config, Connection, Dialect, Phase, ProtocolError, Role};
 
-use super::{Said, Story, Teller, show};
+use super::{Driver, Observed, Transcript, escaped};
 
 pub const HYBI: [Dialect; 3] = [Dialect::HyBi7, Dialect::HyBi8, Dialect::Rfc6455];
 pub const ROLES: [Role; 2] = [Role::Client, Role::Server];
@@ -168,8 +168,8 @@ pub fn close_code(bytes: &[u8]) -> u16 {
 }
 
 /// Already open.
-pub fn open(config: &Config, role: Role, dialect: Dialect) -> Teller<'static> {
-    Teller::new(Connection::established(config, role, dialect, [9; 32]))
+pub fn open(config: &Config, role: Role, dialect: Dialect) -> Driver<'static> {
+    Driver::new(Connection::established(config, role, dialect, [9; 32]))
 }
 
 /// Each end in each dialect.
@@ -181,85 +181,92 @@ pub fn every_end() -> impl Iterator<Item = (Role, Dialect)> {
 
 /// What a connection says of `bytes`, and sends: the same at every cut and byte by byte.
 #[track_caller]
-pub fn told(conn: impl Fn() -> Connection, bytes: &[u8]) -> Story {
-    at_every_cut(conn, bytes, false)
+pub fn at_every_split(conn: impl Fn() -> Connection, bytes: &[u8]) -> Transcript {
+    every_split(conn, bytes, false)
 }
 
 /// The same of `bytes` and the end of file behind them.
 #[track_caller]
-pub fn told_to_the_end(conn: impl Fn() -> Connection, bytes: &[u8]) -> Story {
-    at_every_cut(conn, bytes, true)
+pub fn at_every_split_then_eof(conn: impl Fn() -> Connection, bytes: &[u8]) -> Transcript {
+    every_split(conn, bytes, true)
 }
 
 #[track_caller]
-fn at_every_cut(conn: impl Fn() -> Connection, bytes: &[u8], eof: bool) -> Story {
-    let whole = story(conn(), bytes, &[], eof);
+fn every_split(conn: impl Fn() -> Connection, bytes: &[u8], eof: bool) -> Transcript {
+    let whole = transcript(conn(), bytes, &[], eof);
     // Of long ones only the ends, where headers are.
     let near_an_end = |cut: &usize| bytes.len() < 400 || *cut < 40 || *cut > bytes.len() - 40;
     for cut in (0..=bytes.len()).filter(near_an_end) {
-        let cut_once = story(conn(), bytes, &[cut], eof);
-        assert_eq!(cut_once, whole, "{} cut at {cut}", show(bytes));
+        let cut_once = transcript(conn(), bytes, &[cut], eof);
+        assert_eq!(cut_once, whole, "{} cut at {cut}", escaped(bytes));
     }
     let everywhere: Vec<usize> = (0..bytes.len()).collect();
-    let bytewise = story(conn(), bytes, &everywhere, eof);
-    assert_eq!(bytewise, whole, "{} byte by byte", show(bytes));
+    let bytewise = transcript(conn(), bytes, &everywhere, eof);
+    assert_eq!(bytewise, whole, "{} byte by byte", escaped(bytes));
     whole
 }
 
-/// The story of `bytes`, cut at `cuts`. All is taken unless it is over, and `Closed` comes once.
+/// The transcript of `bytes`, cut at `cuts`. All is taken unless it is over, and `Closed` comes once.
 #[track_caller]
-pub fn story(conn: Connection, bytes: &[u8], cuts: &[usize], eof: bool) -> Story {
-    let mut teller = Teller::new(conn);
+pub fn transcript(conn: Connection, bytes: &[u8], cuts: &[usize], eof: bool) -> Transcript {
+    let mut driver = Driver::new(conn);
     let mut from = 0;
     for to in cuts.iter().copied().chain([bytes.len()]) {
-        let left = teller.feed(&bytes[from..to]);
-        let over = teller.conn.closed().is_some();
+        let left = driver.feed(&bytes[from..to]);
+        let over = driver.conn.closed().is_some();
         assert!(left == 0 || over, "{left} bytes left of {from}..{to}");
         from = to;
     }
     if eof {
-        teller.eof();
+        driver.eof();
     }
-    let closed = |said: &&Said| matches!(said, Said::Closed(_));
-    let count = teller.story.said.iter().filter(closed).count();
-    assert_eq!(count, usize::from(teller.conn.closed().is_some()));
-    assert!(count == 0 || teller.story.said.last().is_some_and(|said| closed(&said)));
-    teller.story
+    let closed = |events: &&Observed| matches!(events, Observed::Closed(_));
+    let count = driver.transcript.events.iter().filter(closed).count();
+    assert_eq!(count, usize::from(driver.conn.closed().is_some()));
+    assert!(
+        count == 0
+            || driver
+                .transcript
+                .events
+                .last()
+                .is_some_and(|events| closed(&events))
+    );
+    driver.transcript
 }
 
-pub fn text(text: &str) -> Said {
-    Said::Text(text.to_owned())
+pub fn text(text: &str) -> Observed {
+    Observed::Text(text.to_owned())
 }
 
-pub fn binary(bytes: impl AsRef<[u8]>) -> Said {
-    Said::Binary(bytes.as_ref().to_vec())
+pub fn binary(bytes: impl AsRef<[u8]>) -> Observed {
+    Observed::Binary(bytes.as_ref().to_vec())
 }
 
-pub fn ping(bytes: impl AsRef<[u8]>) -> Said {
-    Said::Ping(bytes.as_ref().to_vec())
+pub fn ping(bytes: impl AsRef<[u8]>) -> Observed {
+    Observed::Ping(bytes.as_ref().to_vec())
 }
 
-pub fn pong(bytes: impl AsRef<[u8]>) -> Said {
-    Said::Pong(bytes.as_ref().to_vec())
+pub fn pong(bytes: impl AsRef<[u8]>) -> Observed {
+    Observed::Pong(bytes.as_ref().to_vec())
 }
 
-pub fn broken(error: ProtocolError) -> Said {
-    Said::Closed(Closed::Protocol(error))
+pub fn protocol_error(error: ProtocolError) -> Observed {
+    Observed::Closed(Closed::Protocol(error))
 }
 
-pub fn clean(code: u16, reason: &str) -> Said {
-    Said::Closed(Closed::Clean(Close::new(code, reason)))
+pub fn clean(code: u16, reason: &str) -> Observed {
+    Observed::Closed(Closed::Clean(Close::new(code, reason)))
 }
 
-pub fn eof(phase: Phase) -> Said {
-    Said::Closed(Closed::Eof(phase))
+pub fn eof(phase: Phase) -> Observed {
+    Observed::Closed(Closed::Eof(phase))
 }
 
 /// What changes the meaning of frames.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     pub dialect: Dialect,
-    /// Who reads them.
+    /// Side reads them.
     pub role: Role,
     pub max_frame: u64,
     pub max_fragments: u32,
@@ -303,23 +310,23 @@ impl Rules {
 
     /// What an open connection says of `bytes` and the end of file behind them, and the frames
     /// that it sends, all bytes at once, no state, no cuts.
-    pub fn story(self, bytes: &[u8]) -> (Vec<Said>, Vec<(u8, Vec<u8>)>) {
-        let (mut said, mut sent, mut partial) = (Vec::new(), Vec::new(), None);
-        let why = self.read(bytes, &mut said, &mut sent, &mut partial);
+    pub fn transcript(self, bytes: &[u8]) -> (Vec<Observed>, Vec<(u8, Vec<u8>)>) {
+        let (mut events, mut sent, mut partial) = (Vec::new(), Vec::new(), None);
+        let why = self.read(bytes, &mut events, &mut sent, &mut partial);
         if let Closed::Protocol(error) = &why {
             sent.push((CLOSE, body(error.close_code(), "")));
         }
         if let Some(message) = partial {
-            said.extend(message.unfinished());
+            events.extend(message.unfinished());
         }
-        said.push(Said::Closed(why));
-        (said, sent)
+        events.push(Observed::Closed(why));
+        (events, sent)
     }
 
     fn read(
         self,
         mut bytes: &[u8],
-        said: &mut Vec<Said>,
+        events: &mut Vec<Observed>,
         sent: &mut Vec<(u8, Vec<u8>)>,
         partial: &mut Option<Partial>,
     ) -> Closed {
@@ -354,10 +361,10 @@ impl Rules {
                     Err(error) => return Closed::Protocol(error),
                 },
                 PING => {
-                    said.push(ping(&payload));
+                    events.push(ping(&payload));
                     sent.push((PONG, payload));
                 }
-                PONG => said.push(pong(&payload)),
+                PONG => events.push(pong(&payload)),
                 first => {
                     let message = partial.get_or_insert_with(|| Partial {
                         is_text: first & 0x0F == 1,
@@ -374,7 +381,7 @@ impl Rules {
                         return Closed::Protocol(ProtocolError::InvalidUtf8 { at });
                     }
                     if last {
-                        said.extend(partial.take().map(Partial::whole));
+                        events.extend(partial.take().map(Partial::whole));
                     }
                     if !whole {
                         return Closed::Eof(Phase::InMessage);
@@ -459,22 +466,22 @@ impl Partial {
         chunk.map_or("", |chunk| chunk.valid())
     }
 
-    fn whole(self) -> Said {
+    fn whole(self) -> Observed {
         if self.is_text {
-            Said::Text(String::from_utf8(self.payload).unwrap())
+            Observed::Text(String::from_utf8(self.payload).unwrap())
         } else {
-            Said::Binary(self.payload)
+            Observed::Binary(self.payload)
         }
     }
 
     /// What was told of it, if anything.
-    fn unfinished(&self) -> Option<Said> {
+    fn unfinished(&self) -> Option<Observed> {
         if self.is_text {
             let valid = self.valid();
-            (!valid.is_empty()).then(|| Said::Unfinished(valid.to_owned()))
+            (!valid.is_empty()).then(|| Observed::Unfinished(valid.to_owned()))
         } else {
             let some = !self.payload.is_empty();
-            some.then(|| Said::UnfinishedBinary(self.payload.clone()))
+            some.then(|| Observed::UnfinishedBinary(self.payload.clone()))
         }
     }
 }

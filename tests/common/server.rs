@@ -22,7 +22,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub struct Server {
     child: Child,
     address: SocketAddr,
-    said: Arc<Said>,
+    events: Arc<Observed>,
     /// Dropped, it calls the one off who ends the server's life.
     alive: Option<Sender<()>>,
     listener: Option<JoinHandle<()>>,
@@ -30,7 +30,7 @@ pub struct Server {
 }
 
 #[derive(Default)]
-struct Said {
+struct Observed {
     lines: Mutex<Vec<String>>,
     more: Condvar,
 }
@@ -67,14 +67,14 @@ impl Server {
             Ok(child) => child,
             Err(error) => panic!("can't start {command:?}: {error}"),
         };
-        let said = Arc::new(Said::default());
+        let events = Arc::new(Observed::default());
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let listener = thread::spawn({
-            let said = Arc::clone(&said);
+            let events = Arc::clone(&events);
             move || {
                 for line in BufReader::new(stdout.unwrap()).lines() {
-                    said.lines.lock().unwrap().push(line.unwrap());
-                    said.more.notify_all();
+                    events.lines.lock().unwrap().push(line.unwrap());
+                    events.more.notify_all();
                 }
             }
         });
@@ -94,7 +94,7 @@ impl Server {
             child,
             alive: Some(alive),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            said,
+            events,
             listener: Some(listener),
             complaints: Some(complaints),
         };
@@ -117,7 +117,7 @@ impl Server {
     #[track_caller]
     pub fn says(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let until = Instant::now() + PATIENCE;
-        let mut lines = self.said.lines.lock().unwrap();
+        let mut lines = self.events.lines.lock().unwrap();
         loop {
             if let Some(line) = lines.iter().find(|line| is_it(line)) {
                 return line.clone();
@@ -128,7 +128,7 @@ impl Server {
                 drop(lines);
                 panic!("it did not print {what}; its last: {last:#?}");
             }
-            lines = self.said.more.wait_timeout(lines, left).unwrap().0;
+            lines = self.events.more.wait_timeout(lines, left).unwrap().0;
         }
     }
 
