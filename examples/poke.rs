@@ -1,12 +1,12 @@
 //! The server of a blog post of 2010, on std threads: greet who connects, complain when poked,
 //! pass everything else on to everybody.
 
+#[path = "common/chat.rs"]
+mod chat;
+#[path = "common/cli.rs"]
+mod cli;
 #[path = "common/link.rs"]
 mod link;
-#[path = "common/operator.rs"]
-mod operator;
-#[path = "common/words.rs"]
-mod words;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -17,10 +17,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chat::{Answer, MAX_MESSAGE};
+use cli::say;
 use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refused, Request};
 use link::Link;
-use operator::say;
-use words::{Answer, MAX_MESSAGE};
 
 const HELP: &str = "\
 Serves the poke page and its WebSocket.
@@ -36,7 +36,7 @@ const MAX_CONNECTIONS: usize = 1000;
 const FAREWELL: Duration = Duration::from_secs(7);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Some(address) = operator::address()? else {
+    let Some(address) = cli::address()? else {
         say(HELP);
         return Ok(());
     };
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn welcome(listener: &TcpListener, room: &Arc<Room>) {
-    let config = words::config();
+    let config = chat::config();
     for number in 1.. {
         let served = listener.accept().and_then(|(socket, address)| {
             let room = Arc::clone(room);
@@ -113,7 +113,7 @@ fn serve(room: &Room, number: u64, socket: TcpStream, address: SocketAddr, confi
         let origin = request.origin().unwrap_or("none").to_owned();
         // There is one request to a connection.
         let _ = guest.origin.set(origin);
-        words::open(conn, request)
+        chat::open(conn, request)
     };
     guest.link.run(answer, |event| match event {
         Event::Open(open) => guest.announce(&open),
@@ -144,7 +144,7 @@ impl Guest {
 
     fn heard(&self, room: &Room, text: &str) {
         self.received.fetch_add(1, Relaxed);
-        match words::answer(text) {
+        match chat::answer(text) {
             Answer::Sender(answer) => self.send(|conn| conn.send_text(answer)),
             Answer::Everybody(text) => {
                 for guest in room.everybody() {

@@ -1,16 +1,17 @@
 //! The room of `mio_chat`: whatever its guests and their sockets do, it does what a plain one
 //! would, which is told of each read and write in turn and sends to everybody by itself.
 
-#[path = "../../examples/mio_chat/guests.rs"]
-mod guests;
-#[path = "../../examples/mio_chat/letter.rs"]
-mod letter;
+#[path = "../../examples/mio_chat/broadcast.rs"]
+mod broadcast;
+#[path = "../../examples/common/chat.rs"]
+#[allow(clippy::module_inception)] // The other modules import it by this name.
+mod chat;
+#[path = "../../examples/mio_chat/clients.rs"]
+mod clients;
 #[path = "../../examples/mio_chat/link.rs"]
 mod link;
 #[path = "../../examples/mio_chat/timers.rs"]
 mod timers;
-#[path = "../../examples/common/words.rs"]
-mod words;
 
 use std::cell::RefCell;
 use std::io;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use hybi::{ClientRequest, Close, Closed, Config, Connection, Event, Refused};
 
-use self::guests::{CHUNK, Guests};
+use self::clients::{CHUNK, Guests};
 use super::dialect::ALL;
 use super::memory;
 use super::options::Options;
@@ -28,7 +29,7 @@ use super::run::ENTROPY;
 use super::socket::{Call, Calls, Socket, Wire};
 
 /// What the operator is told is one line.
-mod operator {
+mod cli {
     pub fn say(line: impl std::fmt::Display) {
         super::super::shown::check_line(&line);
     }
@@ -325,8 +326,8 @@ impl Twin {
 
 impl Chat {
     fn new(limit: usize) -> Self {
-        let mut config = words::config();
-        let mut max_send_buffer = 2 * words::MAX_MESSAGE + 1024;
+        let mut config = chat::config();
+        let mut max_send_buffer = 2 * chat::MAX_MESSAGE + 1024;
         if limit > 0 {
             // The page has to fit.
             max_send_buffer = 4096 + 32 * limit;
@@ -599,7 +600,7 @@ impl Chat {
                 return;
             };
             if let Event::Request(request) = &event {
-                twin.cut |= words::open(&mut twin.conn, request).is_err();
+                twin.cut |= chat::open(&mut twin.conn, request).is_err();
             }
             let Some(item) = twin.heard.hear(&event) else {
                 continue;

@@ -7,11 +7,11 @@ use std::time::Duration;
 use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refused, Request};
 use slab::Slab;
 
-use super::letter::Letter;
+use super::broadcast::Letter;
+use super::chat::{self, Answer, MAX_MESSAGE};
+use super::cli::say;
 use super::link::{Link, Socket};
-use super::operator::say;
 use super::timers::Timers;
-use super::words::{self, Answer, MAX_MESSAGE};
 
 /// What one read takes in at most.
 pub const CHUNK: usize = 64 * 1024;
@@ -178,7 +178,7 @@ impl<S: Socket> Guests<S> {
     }
 
     fn answer(&mut self, key: usize, text: &str) {
-        match words::answer(text) {
+        match chat::answer(text) {
             Answer::Sender(answer) => {
                 let guest = &mut self.guests[key];
                 guest.received += 1;
@@ -249,7 +249,7 @@ impl<S: Socket> Guest<S> {
 
     fn request(&mut self, request: &Request) {
         self.origin = request.origin().map(Into::into);
-        if let Err(error) = words::open(&mut self.link.conn, request) {
+        if let Err(error) = chat::open(&mut self.link.conn, request) {
             self.link.cut(error.to_string());
         }
     }

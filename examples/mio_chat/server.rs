@@ -9,10 +9,10 @@ use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-use super::guests::{CHUNK, Guests};
+use super::chat;
+use super::cli::say;
+use super::clients::{CHUNK, Guests};
 use super::link::Socket;
-use super::operator::say;
-use super::words;
 
 /// How many guests come in in one turn.
 const ACCEPTS: usize = 64;
@@ -57,7 +57,7 @@ impl Room {
                 told: false,
             }),
             arrivals: 0,
-            guests: Guests::new(words::config()),
+            guests: Guests::new(chat::config()),
         })
     }
 
