@@ -1,7 +1,8 @@
-//! An echo server: one thread a connection, blocking sockets.
+//! A WebSocket echo server with blocking sockets and one thread per connection.
 
-use std::io::{ErrorKind::*, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,18 +17,26 @@ fn main() -> Result {
     let config = Config::new().max_head_len(4 * 1024);
     loop {
         match listener.accept() {
-            Ok((socket, _)) => drop(thread::spawn(move || serve(socket, &config))),
-            Err(_) => thread::sleep(Duration::from_millis(100)), // Out of descriptors, perhaps.
+            Ok((socket, peer)) => drop(thread::spawn(move || {
+                if let Err(error) = serve(socket, peer, &config) {
+                    eprintln!("{peer}: {error}");
+                }
+            })),
+            Err(error) => {
+                eprintln!("accept failed: {error}");
+                // Out of file descriptors, most likely: let some connections end.
+                thread::sleep(Duration::from_millis(100));
+            }
         }
     }
 }
 
-fn serve(mut socket: TcpStream, config: &Config) -> Result {
-    let mut conn = Connection::server(config);
+fn serve(mut socket: TcpStream, peer: SocketAddr, config: &Config) -> Result {
     socket.set_write_timeout(Some(Duration::from_secs(30)))?;
-    let start = Instant::now();
+    let mut conn = Connection::server(config);
     let mut message = MessageAssembler::new(64 * 1024);
     let mut buf = [0; 16 * 1024];
+    let start = Instant::now();
     while !conn.is_done() {
         socket.set_read_timeout(conn.tick(start.elapsed()))?;
         let n = match socket.read(&mut buf) {
@@ -36,8 +45,8 @@ fn serve(mut socket: TcpStream, config: &Config) -> Result {
                 0
             }
             Ok(n) => n,
-            Err(e) if matches!(e.kind(), WouldBlock | TimedOut | Interrupted) => 0,
-            Err(e) => return Err(e.into()),
+            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => 0,
+            Err(error) => return Err(error.into()),
         };
         let mut input = &mut buf[..n];
         while let Some(event) = conn.receive(&mut input) {
@@ -46,17 +55,17 @@ fn serve(mut socket: TcpStream, config: &Config) -> Result {
                     "/" | "/echo" => conn.accept(&AcceptOptions::new())?,
                     _ => conn.respond(&Response::new(404))?,
                 },
-                Event::Text(piece) => {
-                    if let Some(text) = message.push_text(&piece)? {
+                Event::Text(chunk) => {
+                    if let Some(text) = message.push_text(&chunk)? {
                         conn.send_text(text)?;
                     }
                 }
-                Event::Binary(piece) => {
-                    if let Some(bytes) = message.push_binary(&piece)? {
+                Event::Binary(chunk) => {
+                    if let Some(bytes) = message.push_binary(&chunk)? {
                         conn.send_binary(bytes)?;
                     }
                 }
-                Event::Closed(why) => println!("{why}"),
+                Event::Closed(closed) => println!("{peer}: {closed}"),
                 _ => {}
             }
         }
