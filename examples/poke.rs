@@ -1,5 +1,5 @@
-//! The server of a blog post of 2010, on std threads: greet who connects, complain when poked,
-//! pass everything else on to everybody.
+//! The chat server of a 2010 blog post, with two threads per connection: it greets new clients,
+//! complains when poked, and sends every other message to all clients.
 
 #[path = "common/chat.rs"]
 mod chat;
@@ -10,15 +10,14 @@ mod link;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fmt::Display;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat::{Answer, MAX_MESSAGE};
-use cli::say;
+use chat::{MAX_MESSAGE_LEN, Reply};
+use cli::log;
 use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refused, Request};
 use link::Link;
 
@@ -27,17 +26,17 @@ Serves the poke page and its WebSocket.
 
 Usage: poke [ADDR]
 
-ADDR defaults to 127.0.0.1:1234; port 0 takes any that is free.";
+ADDR defaults to 127.0.0.1:1234; port 0 picks a free port.";
 
-/// As many connections as the post's server had.
+/// The limit of the blog post's server.
 const MAX_CONNECTIONS: usize = 1000;
 
-/// After Ctrl-C: for the close timeout, and a little for the threads.
-const FAREWELL: Duration = Duration::from_secs(7);
+/// How long to wait for the connections after Ctrl-C: a little more than their close timeout.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(7);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Some(address) = cli::address()? else {
-        say(HELP);
+    let Some(address) = cli::listen_address()? else {
+        log(HELP);
         return Ok(());
     };
     let (interrupt, interrupted) = mpsc::channel();
@@ -45,43 +44,42 @@ fn main() -> Result<(), Box<dyn Error>> {
         let _ = interrupt.send(());
     })?;
     let listener = TcpListener::bind(address)?;
-    say(format_args!(
+    log(format_args!(
         "listening on ws://{}/",
         listener.local_addr()?
     ));
 
-    let room = Arc::new(Room::default());
-    let guests = Arc::clone(&room);
-    thread::spawn(move || welcome(&listener, &guests));
+    let server = Arc::new(Server::default());
+    let accepting = Arc::clone(&server);
+    thread::spawn(move || accept_all(&listener, &accepting));
     interrupted.recv()?;
-    room.dismiss();
+    server.shut_down();
     Ok(())
 }
 
-fn welcome(listener: &TcpListener, room: &Arc<Room>) {
+fn accept_all(listener: &TcpListener, server: &Arc<Server>) {
     let config = chat::config();
     for number in 1.. {
-        let served = listener.accept().and_then(|(socket, address)| {
-            let room = Arc::clone(room);
-            let serve = move || serve(&room, number, socket, address, &config);
+        let result = listener.accept().and_then(|(socket, address)| {
+            let server = Arc::clone(server);
+            let serve = move || serve(&server, number, socket, address, &config);
             thread::Builder::new().spawn(serve).map(drop)
         });
-        if let Err(error) = served {
-            // Out of descriptors or threads: those who go make room.
-            say(format_args!("can't accept: {error}"));
+        if let Err(error) = result {
+            log(format_args!("accept failed: {error}"));
+            // Out of file descriptors or threads, most likely: let some connections end.
             thread::sleep(Duration::from_millis(100));
         }
     }
 }
 
-/// Everybody who is connected, by number.
 #[derive(Default)]
-struct Room {
-    guests: Mutex<BTreeMap<u64, Arc<Guest>>>,
-    left: Condvar,
+struct Server {
+    clients: Mutex<BTreeMap<u64, Arc<Client>>>,
+    client_removed: Condvar,
 }
 
-struct Guest {
+struct Client {
     number: u64,
     address: SocketAddr,
     link: Link,
@@ -90,12 +88,12 @@ struct Guest {
     sent: AtomicU64,
 }
 
-fn serve(room: &Room, number: u64, socket: TcpStream, address: SocketAddr, config: &Config) {
+fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr, config: &Config) {
     let link = match Link::new(socket, Connection::server(config)) {
         Ok(link) => link,
-        Err(error) => return say(format_args!("{number}: {error}")),
+        Err(error) => return log(format_args!("{number}: {address} setup failed: {error}")),
     };
-    let guest = Arc::new(Guest {
+    let client = Arc::new(Client {
         number,
         address,
         link,
@@ -103,125 +101,118 @@ fn serve(room: &Room, number: u64, socket: TcpStream, address: SocketAddr, confi
         received: AtomicU64::new(0),
         sent: AtomicU64::new(0),
     });
-    if !room.admit(&guest) {
-        return say(format_args!(
-            "{number}: {address} came while the room was full"
+    if !server.insert(&client) {
+        return log(format_args!(
+            "{number}: {address} rejected: too many connections"
         ));
     }
-    let mut message = MessageAssembler::new(MAX_MESSAGE);
-    let answer = |conn: &mut Connection, request: &Request| {
+    let mut message = MessageAssembler::new(MAX_MESSAGE_LEN);
+    let on_request = |conn: &mut Connection, request: &Request| {
         let origin = request.origin().unwrap_or("none").to_owned();
-        // There is one request to a connection.
-        let _ = guest.origin.set(origin);
-        chat::open(conn, request)
+        // Never set before: a connection has one request.
+        let _ = client.origin.set(origin);
+        chat::handle_request(conn, request)
     };
-    guest.link.run(answer, |event| match event {
-        Event::Open(open) => guest.announce(&open),
-        Event::Text(piece) => match message.push_text(&piece) {
-            Ok(Some(text)) => guest.heard(room, text),
+    client.link.run(on_request, |event| match event {
+        Event::Open(handshake) => client.log_open(&handshake),
+        Event::Text(chunk) => match message.push_text(&chunk) {
+            Ok(Some(text)) => client.handle_text(server, text),
             Ok(None) => {}
-            Err(error) => guest.check(Err(error)),
+            Err(error) => client.link.abort(error.to_string()),
         },
-        Event::Binary(piece) => match message.push_binary(&piece) {
-            Ok(Some(bytes)) => guest.pass_on(room, bytes),
+        Event::Binary(chunk) => match message.push_binary(&chunk) {
+            Ok(Some(bytes)) => client.handle_binary(server, bytes),
             Ok(None) => {}
-            Err(error) => guest.check(Err(error)),
+            Err(error) => client.link.abort(error.to_string()),
         },
         _ => {}
     });
-    room.part(&guest);
+    server.remove(&client);
 }
 
-impl Guest {
-    fn announce(&self, open: &Handshake) {
+impl Client {
+    fn log_open(&self, handshake: &Handshake) {
         let (number, address) = (self.number, self.address);
         let origin = self.origin.get().map_or("none", String::as_str);
-        let dialect = open.dialect();
-        say(format_args!(
+        let dialect = handshake.dialect();
+        log(format_args!(
             "{number}: {address} open, {dialect}, origin {origin}"
         ));
     }
 
-    fn heard(&self, room: &Room, text: &str) {
+    fn handle_text(&self, server: &Server, text: &str) {
         self.received.fetch_add(1, Relaxed);
-        match chat::answer(text) {
-            Answer::Sender(answer) => self.send(|conn| conn.send_text(answer)),
-            Answer::Everybody(text) => {
-                for guest in room.everybody() {
-                    guest.send(|conn| conn.send_text(text));
+        match chat::reply(text) {
+            Reply::ToSender(text) => self.send(|conn| conn.send_text(text)),
+            Reply::ToAll(text) => {
+                for client in server.clients() {
+                    client.send(|conn| conn.send_text(text));
                 }
             }
         }
     }
 
-    /// Binary messages go to those whose dialect has them.
-    fn pass_on(&self, room: &Room, bytes: &[u8]) {
+    fn handle_binary(&self, server: &Server, bytes: &[u8]) {
         self.received.fetch_add(1, Relaxed);
-        for guest in room.everybody() {
-            guest.send(|conn| conn.send_binary(bytes));
+        for client in server.clients() {
+            client.send(|conn| conn.send_binary(bytes));
         }
     }
 
-    /// Never waits. Who is not open yet, or closing, gets nothing; who lets too much pile up loses
-    /// the connection.
+    /// Sends without blocking. A client with a full send buffer is disconnected.
     fn send(&self, send: impl FnOnce(&mut Connection) -> Result<(), Refused>) {
         match self.link.with(send) {
             Ok(()) => drop(self.sent.fetch_add(1, Relaxed)),
+            // Not open, or its dialect has no binary messages.
             Err(Refused::NotOpen | Refused::Closing | Refused::Unsupported(_)) => {}
-            Err(error) => self.link.cut(error.to_string()),
-        }
-    }
-
-    /// Ends the connection over what went wrong on our side of it.
-    fn check<E: Display>(&self, result: Result<(), E>) {
-        if let Err(error) = result {
-            self.link.cut(error.to_string());
+            Err(error) => self.link.abort(error.to_string()),
         }
     }
 }
 
-impl Room {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Guest>>> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+impl Server {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Client>>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn everybody(&self) -> Vec<Arc<Guest>> {
+    fn clients(&self) -> Vec<Arc<Client>> {
         self.lock().values().cloned().collect()
     }
 
-    fn admit(&self, guest: &Arc<Guest>) -> bool {
-        let mut guests = self.lock();
-        let free = guests.len() < MAX_CONNECTIONS;
-        if free {
-            guests.insert(guest.number, Arc::clone(guest));
+    /// Returns false if there are too many clients.
+    fn insert(&self, client: &Arc<Client>) -> bool {
+        let mut clients = self.lock();
+        let has_capacity = clients.len() < MAX_CONNECTIONS;
+        if has_capacity {
+            clients.insert(client.number, Arc::clone(client));
         }
-        free
+        has_capacity
     }
 
-    fn part(&self, guest: &Guest) {
-        let (number, why) = (guest.number, guest.link.why());
-        let (received, sent) = (guest.received.load(Relaxed), guest.sent.load(Relaxed));
-        say(format_args!(
-            "{number}: {why}; {received} messages in, {sent} out"
+    fn remove(&self, client: &Client) {
+        let (number, reason) = (client.number, client.link.close_reason());
+        let (received, sent) = (client.received.load(Relaxed), client.sent.load(Relaxed));
+        log(format_args!(
+            "{number}: {reason}; {received} messages in, {sent} out"
         ));
         self.lock().remove(&number);
-        self.left.notify_all();
+        self.client_removed.notify_all();
     }
 
-    /// Closes every connection, and waits until all are gone or it has taken too long.
-    fn dismiss(&self) {
-        for guest in self.everybody() {
-            // Refused for one that is closing already.
-            let _ = guest.link.with(|conn| conn.close(&Close::new(1001, "")));
+    /// Closes all connections and waits until they have ended or the timeout expires.
+    fn shut_down(&self) {
+        for client in self.clients() {
+            // Fails if the connection is already closing.
+            let _ = client.link.with(|conn| conn.close(&Close::new(1001, "")));
         }
-        let until = Instant::now() + FAREWELL;
-        let mut guests = self.lock();
-        while !guests.is_empty() {
-            let Some(left) = until.checked_duration_since(Instant::now()) else {
+        let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
+        let mut clients = self.lock();
+        while !clients.is_empty() {
+            let Some(remaining) = deadline.checked_duration_since(Instant::now()) else {
                 return;
             };
-            let waited = self.left.wait_timeout(guests, left);
-            guests = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let result = self.client_removed.wait_timeout(clients, remaining);
+            clients = result.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

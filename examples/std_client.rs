@@ -1,4 +1,4 @@
-//! A client for the command line: lines in, messages out, and the other way round.
+//! A command-line client: sends lines of standard input as messages and prints received messages.
 
 #[path = "common/link.rs"]
 mod link;
@@ -16,15 +16,15 @@ use hybi::{
 use link::Link;
 
 const HELP: &str = "\
-Sends each line of standard input as a message, prints each message as a line.
+Sends each line of standard input as a text message and prints received ones.
 
 Usage: std_client URL [--dialect DIALECT] [--origin ORIGIN] [--protocol NAME]
 
 URL is ws://HOST[:PORT]/PATH. DIALECT is rfc6455 (the default), hybi-8, hybi-7,
-hixie-76 or hixie-75; the last two always name an origin, by default that of a
-page of HOST. At the end of input the connection is closed.";
+hixie-76 or hixie-75. The last two always send an origin, by default http://HOST.
+At the end of input the connection is closed.";
 
-const MAX_MESSAGE: usize = 64 << 20;
+const MAX_MESSAGE_LEN: usize = 64 << 20;
 
 fn main() -> ExitCode {
     match run() {
@@ -37,56 +37,57 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let Some(target) = arguments()? else {
+    let Some(request) = parse_args()? else {
         println!("{HELP}");
         return Ok(());
     };
-    if target.is_tls() {
-        return Err("this client has no TLS".into());
+    if request.is_tls() {
+        return Err("wss:// URLs are not supported".into());
     }
-    let host = target.host().trim_matches(['[', ']']);
-    let socket = TcpStream::connect((host, target.port()))?;
+    let host = request.host().trim_matches(['[', ']']);
+    let socket = TcpStream::connect((host, request.port()))?;
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy)?;
-    let config = Config::new().max_send_buffer(MAX_MESSAGE);
+    let config = Config::new().max_send_buffer(MAX_MESSAGE_LEN);
     let link = Arc::new(Link::new(
         socket,
-        Connection::client(&config, &target, entropy),
+        Connection::client(&config, &request, entropy),
     )?);
 
     let sender = Arc::clone(&link);
+    // Not joined: it may still be waiting for a line when the connection has ended.
     thread::spawn(move || send_lines(&sender));
 
-    let mut message = MessageAssembler::new(MAX_MESSAGE);
-    let mut ending = None;
+    let mut message = MessageAssembler::new(MAX_MESSAGE_LEN);
+    let mut closed = None;
     let on_event = |event: Event<'_>| match event {
-        Event::Text(piece) => {
-            let shown = match message.push_text(&piece) {
+        Event::Text(chunk) => {
+            let result = match message.push_text(&chunk) {
                 Ok(Some(text)) => writeln!(io::stdout(), "{text}"),
                 Ok(None) => Ok(()),
                 Err(error) => Err(io::Error::other(error)),
             };
-            if let Err(error) = shown {
-                link.cut(error.to_string());
+            if let Err(error) = result {
+                link.abort(error.to_string());
             }
         }
-        Event::Binary(_) => link.cut("a binary message, which is no line".to_owned()),
-        Event::Closed(why) => ending = Some(why),
+        Event::Binary(_) => link.abort("binary messages are not supported".to_owned()),
+        Event::Closed(reason) => closed = Some(reason),
         _ => {}
     };
-    // Only servers are asked.
+    // Only servers receive requests.
     link.run(|_, _| Ok(()), on_event);
-    match ending {
-        // Hixie-75 knows no more of an end than that we made it.
+    match closed {
+        // Hixie-75 has no closing handshake.
         Some(Closed::LocallyClosed) => Ok(()),
         Some(Closed::Clean(close)) if matches!(close.code(), None | Some(1000 | 1001 | 1005)) => {
             Ok(())
         }
-        _ => Err(link.why().into()),
+        _ => Err(link.close_reason().into()),
     }
 }
 
-fn arguments() -> Result<Option<ClientRequest>, Box<dyn Error>> {
+fn parse_args() -> Result<Option<ClientRequest>, Box<dyn Error>> {
     use lexopt::prelude::*;
     let (mut url, mut origin, mut protocol) = (None, None, None);
     let mut dialect = Dialect::Rfc6455;
@@ -110,39 +111,39 @@ fn arguments() -> Result<Option<ClientRequest>, Box<dyn Error>> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let url = url.ok_or("no URL given; --help says how")?;
-    let mut target = ClientRequest::new(&url)?.with_dialect(dialect);
+    let url = url.ok_or("no URL given; see --help")?;
+    let mut request = ClientRequest::new(&url)?.with_dialect(dialect);
     if let Some(origin) = origin {
-        target = target.with_origin(&origin)?;
+        request = request.with_origin(&origin)?;
     }
     if let Some(protocol) = protocol {
-        target = target.with_protocol(&protocol)?;
+        request = request.with_protocol(&protocol)?;
     }
-    Ok(Some(target))
+    Ok(Some(request))
 }
 
-/// Runs beside the connection, and is left behind with a line half read when that ends first.
 fn send_lines(link: &Link) {
     for line in io::stdin().lock().lines() {
-        let sent = match line {
-            Ok(line) => link.until(|conn| send(conn, &line)),
-            Err(error) => return link.cut(error.to_string()),
+        let result = match line {
+            Ok(line) => link.wait_for(|conn| try_send(conn, &line)),
+            Err(error) => return link.abort(error.to_string()),
         };
-        match sent {
+        match result {
             Ok(()) => {}
             Err(Refused::Closing) => return,
-            Err(error) => return link.cut(error.to_string()),
+            Err(error) => return link.abort(error.to_string()),
         }
     }
-    // Refused when the connection has ended by itself.
-    let _ = link.until(|conn| {
-        let through = conn.is_open() || conn.closed().is_some();
-        through.then(|| conn.close(&Close::EMPTY))
+    // `close` fails if the connection has already ended.
+    let _ = link.wait_for(|conn| {
+        let handshake_done = conn.is_open() || conn.closed().is_some();
+        handshake_done.then(|| conn.close(&Close::EMPTY))
     });
 }
 
-/// Nothing until the connection is open and has room.
-fn send(conn: &mut Connection, line: &str) -> Option<Result<(), Refused>> {
+/// Returns `None` if the line cannot be sent yet: during the handshake, or while output that fills
+/// the send buffer is pending.
+fn try_send(conn: &mut Connection, line: &str) -> Option<Result<(), Refused>> {
     match conn.send_text(line) {
         Err(Refused::NotOpen) => None,
         Err(Refused::BufferFull { .. }) if conn.wants_write() => None,

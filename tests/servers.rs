@@ -158,7 +158,7 @@ fn poke_lets_in_a_thousand() {
     let mut outside = Peer::connect(server.address());
     let address = outside.address();
     outside.end();
-    server.prints(&format!("1001: {address} came while the room was full"));
+    server.prints(&format!("1001: {address} rejected: too many connections"));
     peers.iter_mut().for_each(Peer::poke);
     let full = server.held().threads;
     drop(peers.pop());
@@ -621,8 +621,8 @@ fn accepts_again_after_running_out_of_descriptors(name: &str) {
     let mut peers: Vec<Peer> = (0..100)
         .map(|_| Peer::connect(server.address()).sent([HEAD, KEY3].concat()))
         .collect();
-    server.says("that it can't accept", |line| {
-        line.starts_with("can't accept: ")
+    server.says("that accepting failed", |line| {
+        line.starts_with("accept failed: ")
     });
     rests(&server);
     witness.peer.poke();

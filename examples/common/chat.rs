@@ -1,36 +1,36 @@
-//! What the demo servers say, whatever drives their sockets.
+//! The behavior of the chat servers, independent of how they do I/O.
 
 use hybi::{AcceptOptions, Config, Connection, Dialects, Refused, Request, Response};
 
-pub const MAX_MESSAGE: usize = 16 << 20;
+pub const MAX_MESSAGE_LEN: usize = 16 << 20;
 
-/// The page, for a browser that asks for it without `Upgrade`.
+/// The page for browsers, served to requests without `Upgrade`.
 const PAGE: &str = include_str!("page.html");
 
-/// Who gets what in answer to a message.
-pub enum Answer<'a> {
-    Sender(&'static str),
-    Everybody(&'a str),
+/// The reply to a text message.
+pub enum Reply<'a> {
+    ToSender(&'static str),
+    ToAll(&'a str),
 }
 
-pub fn answer(message: &str) -> Answer<'_> {
+pub fn reply(message: &str) -> Reply<'_> {
     match message {
-        "CONNECTED" => Answer::Sender("Welcome"),
-        "POKE" => Answer::Sender("Quit poking me!"),
-        other => Answer::Everybody(other),
+        "CONNECTED" => Reply::ToSender("Welcome"),
+        "POKE" => Reply::ToSender("Quit poking me!"),
+        other => Reply::ToAll(other),
     }
 }
 
-/// A demo for one's own machine: every dialect, and room for two of the largest messages.
+/// Enables every dialect, and buffers up to two of the largest messages per client.
 pub fn config() -> Config {
     Config::new()
         .dialects(Dialects::ALL)
         .plain_http(true)
-        .max_send_buffer(2 * MAX_MESSAGE + 1024)
+        .max_send_buffer(2 * MAX_MESSAGE_LEN + 1024)
 }
 
-/// Accepts any resource from any origin, and hands out the page.
-pub fn open(conn: &mut Connection, request: &Request) -> Result<(), Refused> {
+/// Accepts a WebSocket request for any resource from any origin; serves the page at `/`.
+pub fn handle_request(conn: &mut Connection, request: &Request) -> Result<(), Refused> {
     if request.dialect().is_some() {
         return conn.accept(&AcceptOptions::new());
     }

@@ -1,10 +1,10 @@
-//! What the demo servers have to do with the one who runs them.
+//! The command line and the log of the chat servers.
 
 use std::fmt::Display;
 use std::io::Write;
 
-/// The one argument of a server, an address to listen on; `None` when help was asked for.
-pub fn address() -> Result<Option<String>, lexopt::Error> {
+/// Returns the address to listen on, or `None` if `--help` is given.
+pub fn listen_address() -> Result<Option<String>, lexopt::Error> {
     use lexopt::prelude::*;
     let mut address = None;
     let mut parser = lexopt::Parser::from_env();
@@ -18,7 +18,7 @@ pub fn address() -> Result<Option<String>, lexopt::Error> {
     Ok(Some(address.unwrap_or("127.0.0.1:1234".to_owned())))
 }
 
-/// A line for the operator, whom nobody has to be.
-pub fn say(line: impl Display) {
+/// Prints a line. Unlike `println!`, it does not panic if stdout is closed.
+pub fn log(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

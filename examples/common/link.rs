@@ -1,5 +1,5 @@
-//! A connection on a blocking socket, driven by two threads: one reads, one writes and keeps the
-//! clock. Any other thread may send. The lock is never held over a system call.
+//! A connection on a blocking socket with two threads: one reads; the other writes and handles
+//! timeouts. Any thread may send. The lock is never held during a system call.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,52 +8,54 @@ use std::time::{Duration, Instant};
 
 use hybi::{Connection, Event, Refused, Request};
 
-/// A peer that takes less than one chunk in so long has stopped reading.
-const STUCK: Duration = Duration::from_secs(10);
+/// How long writing `WRITE_LEN` bytes may take.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the peer may take to end its side once ours has ended.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long to wait for the peer's end of file after shutting down the write side.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What one read takes in at most.
-const READ: usize = 64 * 1024;
+/// The most bytes that one read returns.
+const READ_LEN: usize = 64 * 1024;
 
-/// What one write hands out at most.
-const CHUNK: usize = 16 * 1024;
+/// The most bytes that one write passes to the system.
+const WRITE_LEN: usize = 16 * 1024;
 
 struct Shared {
     conn: Connection,
-    /// The reading thread has seen the end of file.
-    ended: bool,
-    /// Why the socket was given up.
-    cut: Option<String>,
+    /// The reading thread has finished.
+    read_done: bool,
+    /// Why the socket was closed before the connection.
+    error: Option<String>,
 }
 
 pub struct Link {
     socket: TcpStream,
     shared: Mutex<Shared>,
-    /// Output came or went, the connection is over, or input has ended.
+    /// Notified after every change of `shared`.
     changed: Condvar,
     start: Instant,
 }
 
 impl Link {
     pub fn new(socket: TcpStream, conn: Connection) -> io::Result<Self> {
-        socket.set_write_timeout(Some(STUCK))?;
+        socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
         socket.set_nodelay(true)?;
         Ok(Self {
             socket,
             shared: Mutex::new(Shared {
                 conn,
-                ended: false,
-                cut: None,
+                read_done: false,
+                error: None,
             }),
             changed: Condvar::new(),
             start: Instant::now(),
         })
     }
 
-    /// Runs both threads until the connection is over and the socket is done with. A request is
-    /// answered under the lock, so that it is open for other threads before its peer knows.
+    /// Runs both threads until the connection has ended and the socket is shut down.
+    ///
+    /// `on_request` is called with the lock held, so that other threads can send on the connection
+    /// before the peer receives the response.
     pub fn run(
         &self,
         on_request: impl FnMut(&mut Connection, &Request) -> Result<(), Refused>,
@@ -65,19 +67,19 @@ impl Link {
         });
     }
 
-    /// Calls the machine, and wakes the threads for what came of it.
-    pub fn with<T>(&self, call: impl FnOnce(&mut Connection) -> T) -> T {
-        let result = call(&mut self.lock().conn);
+    /// Calls `f` with the connection and wakes the threads that wait for a change.
+    pub fn with<T>(&self, f: impl FnOnce(&mut Connection) -> T) -> T {
+        let result = f(&mut self.lock().conn);
         self.changed.notify_all();
         result
     }
 
-    /// Calls the machine after each change, until it gives something.
-    #[allow(dead_code)] // For those who may wait.
-    pub fn until<T>(&self, mut call: impl FnMut(&mut Connection) -> Option<T>) -> T {
+    /// Calls `f` after every change until it returns a value.
+    #[allow(dead_code)] // Only the client uses it.
+    pub fn wait_for<T>(&self, mut f: impl FnMut(&mut Connection) -> Option<T>) -> T {
         let mut shared = self.lock();
         loop {
-            if let Some(result) = call(&mut shared.conn) {
+            if let Some(result) = f(&mut shared.conn) {
                 self.changed.notify_all();
                 return result;
             }
@@ -85,26 +87,26 @@ impl Link {
         }
     }
 
-    /// Ends the connection at once, without the closing handshake.
-    pub fn cut(&self, why: String) {
-        self.lost(why);
+    /// Closes the socket without the closing handshake.
+    pub fn abort(&self, error: String) {
+        self.set_error(error);
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Keeps the first reason, unless the connection was over by itself.
-    fn lost(&self, why: String) {
+    /// Keeps the first error, unless the connection has already ended.
+    fn set_error(&self, error: String) {
         let mut shared = self.lock();
         if shared.conn.closed().is_none() {
-            shared.cut.get_or_insert(why);
+            shared.error.get_or_insert(error);
         }
         self.changed.notify_all();
     }
 
-    /// Why it is over, in words.
-    pub fn why(&self) -> String {
+    /// Returns why the connection ended.
+    pub fn close_reason(&self) -> String {
         let shared = self.lock();
         let closed = shared.conn.closed().map(ToString::to_string);
-        shared.cut.clone().or(closed).unwrap_or_default()
+        shared.error.clone().or(closed).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -114,34 +116,34 @@ impl Link {
     fn wait<'a>(
         &self,
         shared: MutexGuard<'a, Shared>,
-        time: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> MutexGuard<'a, Shared> {
-        match time {
-            Some(time) => {
-                let waited = self.changed.wait_timeout(shared, time);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+        match timeout {
+            Some(timeout) => {
+                let result = self.changed.wait_timeout(shared, timeout);
+                result.unwrap_or_else(PoisonError::into_inner).0
             }
             None => {
-                let waited = self.changed.wait(shared);
-                waited.unwrap_or_else(PoisonError::into_inner)
+                let result = self.changed.wait(shared);
+                result.unwrap_or_else(PoisonError::into_inner)
             }
         }
     }
 
-    /// Ends with the peer's end of file, which the writing thread brings about if need be.
+    /// Reads until end of file. The writing thread shuts down the socket to end a blocked read.
     fn read(
         &self,
         mut on_request: impl FnMut(&mut Connection, &Request) -> Result<(), Refused>,
         mut on_event: impl FnMut(Event<'_>),
     ) {
-        let mut buf = vec![0; READ];
+        let mut buf = vec![0; READ_LEN];
         loop {
-            self.wait_to_read();
+            self.wait_until_read_wanted();
             let n = match (&self.socket).read(&mut buf) {
                 Ok(n) => n,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    self.lost(error.to_string());
+                    self.set_error(error.to_string());
                     0
                 }
             };
@@ -150,7 +152,7 @@ impl Link {
             }
             let mut input = &mut buf[..n];
             loop {
-                let heard = self.with(|conn| {
+                let received = self.with(|conn| {
                     loop {
                         match conn.receive(&mut input) {
                             Some(Event::Request(request)) => on_request(conn, &request)?,
@@ -158,66 +160,70 @@ impl Link {
                         }
                     }
                 });
-                match heard {
+                match received {
                     Ok(Some(event)) => on_event(event),
                     Ok(None) => break,
-                    Err(error) => break self.cut(Refused::to_string(&error)),
+                    Err(error) => break self.abort(Refused::to_string(&error)),
                 }
             }
             if n == 0 {
-                self.lock().ended = true;
+                self.lock().read_done = true;
                 self.changed.notify_all();
                 return;
             }
         }
     }
 
-    /// Not while enough is pending, unless nothing of it will ever go out.
-    fn wait_to_read(&self) {
+    /// Waits while too much output is pending. After the end, reads on to find the end of file.
+    fn wait_until_read_wanted(&self) {
         let mut shared = self.lock();
-        while !shared.conn.wants_read() && shared.conn.closed().is_none() && shared.cut.is_none() {
+        while !shared.conn.wants_read() && shared.conn.closed().is_none() && shared.error.is_none()
+        {
             shared = self.wait(shared, None);
         }
     }
 
     fn write(&self) {
-        match self.flush() {
+        match self.flush_until_closed() {
             Ok(()) => self.linger(),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                self.cut("it stopped reading".to_owned());
+                self.abort("write timed out".to_owned());
             }
-            Err(error) => self.cut(error.to_string()),
+            Err(error) => self.abort(error.to_string()),
         }
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Unread input at the end could reset the connection and cost the peer our last bytes, so its
-    /// end of file comes first, if it comes soon.
+    /// Waits for the peer's end of file: closing a socket with unread input can reset the
+    /// connection, and the peer would lose our last bytes.
     fn linger(&self) {
         let _ = self.socket.shutdown(Shutdown::Write);
-        let until = Instant::now() + LINGER;
+        let deadline = Instant::now() + LINGER_TIMEOUT;
         let mut shared = self.lock();
-        while let (false, Some(left)) = (shared.ended, until.checked_duration_since(Instant::now()))
-        {
-            shared = self.wait(shared, Some(left));
+        while !shared.read_done {
+            let Some(remaining) = deadline.checked_duration_since(Instant::now()) else {
+                return;
+            };
+            shared = self.wait(shared, Some(remaining));
         }
     }
 
-    /// Writes what is pending, until it is over and all is written.
-    fn flush(&self) -> io::Result<()> {
-        let mut chunk = vec![0; CHUNK];
+    /// Writes pending output until the connection has ended and all output is written.
+    fn flush_until_closed(&self) -> io::Result<()> {
+        let mut buf = vec![0; WRITE_LEN];
         let mut shared = self.lock();
         loop {
-            let time = shared.conn.tick(self.start.elapsed());
+            let timeout = shared.conn.tick(self.start.elapsed());
             if shared.conn.wants_write() {
                 let pending = shared.conn.transmit();
-                let n = pending.len().min(CHUNK);
-                chunk[..n].copy_from_slice(&pending[..n]);
+                let n = pending.len().min(WRITE_LEN);
+                buf[..n].copy_from_slice(&pending[..n]);
                 drop(shared);
-                let begun = Instant::now();
-                let written = match (&self.socket).write(&chunk[..n]) {
+                let start = Instant::now();
+                let written = match (&self.socket).write(&buf[..n]) {
                     Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                    Ok(written) if written < n && begun.elapsed() >= STUCK => {
+                    // The socket's write timeout does not cover a partial write.
+                    Ok(written) if written < n && start.elapsed() >= WRITE_TIMEOUT => {
                         return Err(ErrorKind::TimedOut.into());
                     }
                     Ok(written) => written,
@@ -229,7 +235,7 @@ impl Link {
             } else if shared.conn.closed().is_some() {
                 return Ok(());
             } else {
-                shared = self.wait(shared, time);
+                shared = self.wait(shared, timeout);
             }
         }
     }

@@ -1,42 +1,42 @@
-//! A message for everybody.
+//! A message to all clients.
 
 use hybi::{Dialect, PreparedMessage};
 
-/// A message, encoded once for each dialect that somebody in the room speaks.
-pub struct Letter<'a> {
-    content: Content<'a>,
-    copies: Vec<PreparedMessage>,
+/// A message that is encoded at most once per dialect.
+pub struct Broadcast<'a> {
+    payload: Payload<'a>,
+    encoded: Vec<PreparedMessage>,
 }
 
-enum Content<'a> {
+enum Payload<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
 }
 
-impl<'a> Letter<'a> {
+impl<'a> Broadcast<'a> {
     pub fn text(text: &'a str) -> Self {
-        Self::new(Content::Text(text))
+        Self::new(Payload::Text(text))
     }
 
     pub fn binary(bytes: &'a [u8]) -> Self {
-        Self::new(Content::Binary(bytes))
+        Self::new(Payload::Binary(bytes))
     }
 
-    fn new(content: Content<'a>) -> Self {
-        let copies = Vec::new();
-        Self { content, copies }
+    fn new(payload: Payload<'a>) -> Self {
+        let encoded = Vec::new();
+        Self { payload, encoded }
     }
 
-    /// `None` for a binary message in a dialect that has none.
-    pub fn copy_in(&mut self, dialect: Dialect) -> Option<&PreparedMessage> {
-        let known = self.copies.iter().position(|c| c.dialect() == dialect);
-        if let Some(at) = known {
-            return self.copies.get(at);
+    /// Returns `None` for a binary message if the dialect has none.
+    pub fn encode(&mut self, dialect: Dialect) -> Option<&PreparedMessage> {
+        let found = self.encoded.iter().position(|m| m.dialect() == dialect);
+        if let Some(index) = found {
+            return self.encoded.get(index);
         }
-        self.copies.push(match self.content {
-            Content::Text(text) => PreparedMessage::text(dialect, text),
-            Content::Binary(bytes) => PreparedMessage::binary(dialect, bytes)?,
+        self.encoded.push(match self.payload {
+            Payload::Text(text) => PreparedMessage::text(dialect, text),
+            Payload::Binary(bytes) => PreparedMessage::binary(dialect, bytes)?,
         });
-        self.copies.last()
+        self.encoded.last()
     }
 }

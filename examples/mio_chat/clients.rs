@@ -1,4 +1,4 @@
-//! Everybody who is connected, whatever their sockets are and whoever keeps the clock.
+//! All connected clients, independent of the kind of socket and of the clock.
 
 use std::mem;
 use std::net::SocketAddr;
@@ -7,71 +7,70 @@ use std::time::Duration;
 use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refused, Request};
 use slab::Slab;
 
-use super::broadcast::Letter;
-use super::chat::{self, Answer, MAX_MESSAGE};
-use super::cli::say;
+use super::broadcast::Broadcast;
+use super::chat::{self, MAX_MESSAGE_LEN, Reply};
+use super::cli::log;
 use super::link::{Link, Socket};
 use super::timers::Timers;
 
-/// What one read takes in at most.
-pub const CHUNK: usize = 64 * 1024;
+/// The most bytes that one read returns.
+pub const READ_LEN: usize = 64 * 1024;
 
-/// With so many guests a read takes in half of that, with twice as many a third, and so on: each
-/// message heard may have to go to all of them, and a turn is to stay short.
-const CROWD: usize = 32;
+/// The limit of a read is `READ_LEN / (1 + clients / CLIENTS_PER_SHARE)`: every message received
+/// may have to be sent to all clients, and a turn must stay short.
+const CLIENTS_PER_SHARE: usize = 32;
 
-/// How often a guest is read from in one turn: most often the second read finds that all is read,
-/// and the poll is only certain to tell of more after that.
-const READS: usize = 2;
+/// Usually the second read would block, and mio reports new input only after that.
+const READS_PER_TURN: usize = 2;
 
-/// After they were dismissed: for the close timeout, and a little for lingering.
-const FAREWELL: Duration = Duration::from_secs(7);
+/// How long to wait for the connections after a shutdown: a little more than their close timeout.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// The timer of that, by a key which no slab comes to.
-const DISMISSED: usize = usize::MAX;
+/// The timer key of the shutdown; a slab never returns it.
+const SHUTDOWN: usize = usize::MAX;
 
-pub struct Guests<S> {
+pub struct Clients<S> {
     config: Config,
     timers: Timers,
-    guests: Slab<Guest<S>>,
-    /// Those whom the next turn concerns.
-    awake: Vec<usize>,
+    clients: Slab<Client<S>>,
+    /// The clients to handle in the next turn.
+    scheduled: Vec<usize>,
 }
 
-struct Guest<S> {
+struct Client<S> {
     link: Link<S>,
     number: u64,
     address: SocketAddr,
-    /// Until the opening is through.
+    /// Only needed until the handshake is done.
     origin: Option<Box<str>>,
-    /// Between messages there is none, so that nobody who is idle holds a buffer.
+    /// `None` between messages, so that idle clients have no buffer.
     message: Option<MessageAssembler>,
     received: u64,
     sent: u64,
-    awake: bool,
+    is_scheduled: bool,
 }
 
-impl<S: Socket> Guests<S> {
+impl<S: Socket> Clients<S> {
     pub fn new(config: Config) -> Self {
         Self {
             config,
             timers: Timers::default(),
-            guests: Slab::new(),
-            awake: Vec::new(),
+            clients: Slab::new(),
+            scheduled: Vec::new(),
         }
     }
 
     pub fn len(&self) -> usize {
-        self.guests.len()
+        self.clients.len()
     }
 
-    /// By which the next one who is admitted will be known.
+    /// Returns the key of the client that is inserted next.
     pub fn vacant_key(&self) -> usize {
-        self.guests.vacant_key()
+        self.clients.vacant_key()
     }
 
-    pub fn admit(&mut self, socket: S, number: u64, address: SocketAddr) {
-        let key = self.guests.insert(Guest {
+    pub fn insert(&mut self, socket: S, number: u64, address: SocketAddr) {
+        let key = self.clients.insert(Client {
             link: Link::new(socket, Connection::server(&self.config)),
             number,
             address,
@@ -79,207 +78,208 @@ impl<S: Socket> Guests<S> {
             message: None,
             received: 0,
             sent: 0,
-            awake: false,
+            is_scheduled: false,
         });
-        self.wake(key);
+        self.schedule(key);
     }
 
-    /// What the poll says of a guest, who may have gone meanwhile.
-    pub fn note(&mut self, key: usize, readable: bool, writable: bool) {
-        if let Some(guest) = self.guests.get_mut(key) {
-            guest.link.note(readable, writable);
-            guest.wake(key, &mut self.awake);
+    /// Records the readiness that the poll reports. The client may already be removed.
+    pub fn set_readiness(&mut self, key: usize, readable: bool, writable: bool) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.link.set_readiness(readable, writable);
+            client.schedule(key, &mut self.scheduled);
         }
     }
 
-    /// How long until the next turn, if nothing happens before.
-    pub fn wait(&self, now: Duration) -> Option<Duration> {
-        if self.awake.is_empty() {
-            self.timers.wait(now)
+    /// Returns how long to wait for readiness before the next turn.
+    pub fn timeout(&self, now: Duration) -> Option<Duration> {
+        if self.scheduled.is_empty() {
+            self.timers.timeout(now)
         } else {
             Some(Duration::ZERO)
         }
     }
 
-    /// Hears and tells what there is; the sockets of those who are gone then.
+    /// Reads from and writes to all scheduled clients. Returns the sockets of removed clients.
     pub fn turn(&mut self, now: Duration, buf: &mut [u8]) -> Vec<S> {
         while let Some(key) = self.timers.pop(now) {
             match key {
-                DISMISSED => self.hurry(),
-                key => self.wake(key),
+                SHUTDOWN => self.abort_all(),
+                key => self.schedule(key),
             }
         }
-        // Whoever is spoken to meanwhile joins the end of the line.
+        // Broadcasts append to `scheduled` meanwhile.
         let mut next = 0;
-        while let Some(&key) = self.awake.get(next) {
-            self.attend(key, buf);
+        while let Some(&key) = self.scheduled.get(next) {
+            self.read_from(key, buf);
             next += 1;
         }
-        // Last, since it is here that guests leave: their keys mean others from then on.
-        let awake = mem::take(&mut self.awake);
-        awake
+        // Last, because it removes clients, and the slab reuses their keys.
+        let scheduled = mem::take(&mut self.scheduled);
+        scheduled
             .into_iter()
-            .filter_map(|key| self.settle(key, now))
+            .filter_map(|key| self.flush(key, now))
             .collect()
     }
 
-    fn wake(&mut self, key: usize) {
-        self.guests[key].wake(key, &mut self.awake);
+    fn schedule(&mut self, key: usize) {
+        self.clients[key].schedule(key, &mut self.scheduled);
     }
 
-    /// Reads what a guest has to say, but no more than a turn's worth.
-    fn attend(&mut self, key: usize, buf: &mut [u8]) {
-        // Without input too, the machine may have something to tell.
-        self.hear(key, &mut []);
-        let share = (CHUNK / (1 + self.guests.len() / CROWD)).max(128);
-        for _ in 0..READS {
-            let link = &mut self.guests[key].link;
+    /// Reads from a client, but not more than its share of a turn.
+    fn read_from(&mut self, key: usize, buf: &mut [u8]) {
+        // Timeouts are events without input.
+        self.handle_input(key, &mut []);
+        let share = (READ_LEN / (1 + self.clients.len() / CLIENTS_PER_SHARE)).max(128);
+        for _ in 0..READS_PER_TURN {
+            let link = &mut self.clients[key].link;
             if !link.is_readable() {
                 return;
             }
             let n = link.read(&mut buf[..share]);
-            self.hear(key, &mut buf[..n]);
+            self.handle_input(key, &mut buf[..n]);
         }
     }
 
-    fn hear(&mut self, key: usize, mut input: &mut [u8]) {
-        let mut message = self.guests[key].message.take();
-        while let Some(event) = self.guests[key].link.conn.receive(&mut input) {
-            let guest = &mut self.guests[key];
+    fn handle_input(&mut self, key: usize, mut input: &mut [u8]) {
+        let mut message = self.clients[key].message.take();
+        while let Some(event) = self.clients[key].link.conn.receive(&mut input) {
+            let client = &mut self.clients[key];
             match event {
-                Event::Request(request) => guest.request(&request),
-                Event::Open(open) => guest.announce(&open),
-                Event::Text(piece) => {
-                    let whole = message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE));
-                    match whole.push_text(&piece) {
-                        Ok(Some(text)) => self.answer(key, text),
+                Event::Request(request) => client.handle_request(&request),
+                Event::Open(handshake) => client.log_open(&handshake),
+                Event::Text(chunk) => {
+                    let assembler =
+                        message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
+                    match assembler.push_text(&chunk) {
+                        Ok(Some(text)) => self.handle_text(key, text),
                         Ok(None) => {}
-                        Err(error) => guest.link.cut(error.to_string()),
+                        Err(error) => client.link.abort(error.to_string()),
                     }
-                    if piece.is_final() {
+                    if chunk.is_final() {
                         message = None;
                     }
                 }
-                Event::Binary(piece) => {
-                    let whole = message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE));
-                    match whole.push_binary(&piece) {
-                        Ok(Some(bytes)) => self.pass_on(key, Letter::binary(bytes)),
+                Event::Binary(chunk) => {
+                    let assembler =
+                        message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
+                    match assembler.push_binary(&chunk) {
+                        Ok(Some(bytes)) => self.broadcast(key, Broadcast::binary(bytes)),
                         Ok(None) => {}
-                        Err(error) => guest.link.cut(error.to_string()),
+                        Err(error) => client.link.abort(error.to_string()),
                     }
-                    if piece.is_final() {
+                    if chunk.is_final() {
                         message = None;
                     }
                 }
                 _ => {}
             }
         }
-        self.guests[key].message = message;
+        self.clients[key].message = message;
     }
 
-    fn answer(&mut self, key: usize, text: &str) {
-        match chat::answer(text) {
-            Answer::Sender(answer) => {
-                let guest = &mut self.guests[key];
-                guest.received += 1;
-                let sent = guest.link.conn.send_text(answer);
-                guest.count(sent);
+    fn handle_text(&mut self, key: usize, text: &str) {
+        match chat::reply(text) {
+            Reply::ToSender(text) => {
+                let client = &mut self.clients[key];
+                client.received += 1;
+                let result = client.link.conn.send_text(text);
+                client.handle_sent(result);
             }
-            Answer::Everybody(text) => self.pass_on(key, Letter::text(text)),
+            Reply::ToAll(text) => self.broadcast(key, Broadcast::text(text)),
         }
     }
 
-    /// Sends a guest's message to all who are open and whose dialect has such messages.
-    fn pass_on(&mut self, key: usize, mut letter: Letter<'_>) {
-        self.guests[key].received += 1;
-        for (key, guest) in &mut self.guests {
-            let conn = &mut guest.link.conn;
+    /// Sends a client's message to all open clients whose dialect supports it.
+    fn broadcast(&mut self, sender: usize, mut message: Broadcast<'_>) {
+        self.clients[sender].received += 1;
+        for (key, client) in &mut self.clients {
+            let conn = &mut client.link.conn;
             let dialect = conn.dialect().filter(|_| conn.is_open());
-            if let Some(copy) = dialect.and_then(|dialect| letter.copy_in(dialect)) {
-                let sent = conn.send_prepared(copy);
-                guest.count(sent);
-                guest.wake(key, &mut self.awake);
+            if let Some(prepared) = dialect.and_then(|dialect| message.encode(dialect)) {
+                let result = conn.send_prepared(prepared);
+                client.handle_sent(result);
+                client.schedule(key, &mut self.scheduled);
             }
         }
     }
 
-    /// Sends all that a guest was told in this turn, and sees it off when it is over.
-    fn settle(&mut self, key: usize, now: Duration) -> Option<S> {
-        let guest = &mut self.guests[key];
-        guest.awake = false;
-        let deadline = guest.link.settle(now);
-        if guest.link.is_gone(now) {
-            self.timers.cancel(key);
-            return Some(self.guests.remove(key).part());
+    /// Writes to a client. Removes it and returns its socket if the connection has ended.
+    fn flush(&mut self, key: usize, now: Duration) -> Option<S> {
+        let client = &mut self.clients[key];
+        client.is_scheduled = false;
+        let deadline = client.link.flush(now);
+        if client.link.is_finished(now) {
+            return Some(self.remove(key));
         }
-        if let Some(at) = deadline {
-            self.timers.set(key, at);
+        if let Some(deadline) = deadline {
+            self.timers.set(key, deadline);
         }
-        if guest.link.is_readable() {
-            self.wake(key);
+        if client.link.is_readable() {
+            self.schedule(key);
         }
         None
     }
 
+    fn remove(&mut self, key: usize) -> S {
+        self.timers.cancel(key);
+        let client = self.clients.remove(key);
+        let (number, reason) = (client.number, client.link.close_reason());
+        let (received, sent) = (client.received, client.sent);
+        log(format_args!(
+            "{number}: {reason}; {received} messages in, {sent} out"
+        ));
+        client.link.socket
+    }
+
     /// Closes every connection.
-    pub fn dismiss(&mut self, now: Duration) {
-        self.timers.set(DISMISSED, now + FAREWELL);
-        for (key, guest) in &mut self.guests {
-            // Refused for one that is closing already.
-            let _ = guest.link.conn.close(&Close::new(1001, ""));
-            guest.wake(key, &mut self.awake);
+    pub fn shut_down(&mut self, now: Duration) {
+        self.timers.set(SHUTDOWN, now + SHUTDOWN_TIMEOUT);
+        for (key, client) in &mut self.clients {
+            // Fails if the connection is already closing.
+            let _ = client.link.conn.close(&Close::new(1001, ""));
+            client.schedule(key, &mut self.scheduled);
         }
     }
 
-    /// Leaves no time to those who have not gone by now.
-    fn hurry(&mut self) {
-        for (key, guest) in &mut self.guests {
-            guest.link.cut("it did not go in time".to_owned());
-            guest.wake(key, &mut self.awake);
+    fn abort_all(&mut self) {
+        for (key, client) in &mut self.clients {
+            client.link.abort("shutdown timed out".to_owned());
+            client.schedule(key, &mut self.scheduled);
         }
     }
 }
 
-impl<S: Socket> Guest<S> {
-    fn wake(&mut self, key: usize, awake: &mut Vec<usize>) {
-        if !mem::replace(&mut self.awake, true) {
-            awake.push(key);
+impl<S: Socket> Client<S> {
+    fn schedule(&mut self, key: usize, scheduled: &mut Vec<usize>) {
+        if !mem::replace(&mut self.is_scheduled, true) {
+            scheduled.push(key);
         }
     }
 
-    fn request(&mut self, request: &Request) {
+    fn handle_request(&mut self, request: &Request) {
         self.origin = request.origin().map(Into::into);
-        if let Err(error) = chat::open(&mut self.link.conn, request) {
-            self.link.cut(error.to_string());
+        if let Err(error) = chat::handle_request(&mut self.link.conn, request) {
+            self.link.abort(error.to_string());
         }
     }
 
-    fn announce(&mut self, open: &Handshake) {
+    fn log_open(&mut self, handshake: &Handshake) {
         let (number, address) = (self.number, self.address);
-        let dialect = open.dialect();
+        let dialect = handshake.dialect();
         let origin = self.origin.take();
         let origin = origin.as_deref().unwrap_or("none");
-        say(format_args!(
+        log(format_args!(
             "{number}: {address} open, {dialect}, origin {origin}"
         ));
     }
 
-    /// Who is not open yet, or closing, gets nothing; who lets too much pile up loses the
-    /// connection.
-    fn count(&mut self, sent: Result<(), Refused>) {
-        match sent {
+    /// Counts a sent message. A client with a full send buffer is disconnected.
+    fn handle_sent(&mut self, result: Result<(), Refused>) {
+        match result {
             Ok(()) => self.sent += 1,
             Err(Refused::NotOpen | Refused::Closing) => {}
-            Err(error) => self.link.cut(error.to_string()),
+            Err(error) => self.link.abort(error.to_string()),
         }
-    }
-
-    fn part(self) -> S {
-        let (number, why) = (self.number, self.link.why());
-        let (received, sent) = (self.received, self.sent);
-        say(format_args!(
-            "{number}: {why}; {received} messages in, {sent} out"
-        ));
-        self.link.socket
     }
 }

@@ -1,23 +1,23 @@
-//! A connection on a non-blocking socket. The poll tells of each change once, so what it said is
-//! kept here until a system call says otherwise.
+//! A connection on a non-blocking socket with edge-triggered readiness: the poll reports each
+//! change once, so the socket counts as ready until a system call would block.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
 use hybi::Connection;
 
-/// A peer that takes not one byte for so long has stopped reading.
-const STUCK: Duration = Duration::from_secs(10);
+/// How long a write may make no progress.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often one that takes nothing is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+/// How often a blocked write is retried.
+const WRITE_RETRY: Duration = Duration::from_secs(1);
 
-/// How long the peer may take to end its side once ours has ended.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long to wait for the peer's end of file after shutting down the write side.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// All that is asked of a socket, so that a test can do without one.
+/// A trait, so that tests can replace the socket.
 pub trait Socket: Read + Write {
-    fn shut_write(&mut self) -> io::Result<()>;
+    fn shutdown_write(&mut self) -> io::Result<()>;
 }
 
 pub struct Link<S> {
@@ -25,13 +25,13 @@ pub struct Link<S> {
     pub socket: S,
     readable: bool,
     writable: bool,
-    /// The peer's end of file has come.
-    ended: bool,
-    /// Since when the socket has taken nothing of what is pending.
-    blocked: Option<Duration>,
-    /// Our side has ended, and until when the peer may end its own.
-    linger: Option<Duration>,
-    cut: Option<String>,
+    /// The peer's end of file was read.
+    eof: bool,
+    /// When a write first blocked, since the last one that made progress.
+    blocked_since: Option<Duration>,
+    /// Set once the write side is shut down.
+    linger_deadline: Option<Duration>,
+    error: Option<String>,
 }
 
 impl<S: Socket> Link<S> {
@@ -41,102 +41,104 @@ impl<S: Socket> Link<S> {
             socket,
             readable: false,
             writable: true,
-            ended: false,
-            blocked: None,
-            linger: None,
-            cut: None,
+            eof: false,
+            blocked_since: None,
+            linger_deadline: None,
+            error: None,
         }
     }
 
-    /// Takes note of what the poll says.
-    pub fn note(&mut self, readable: bool, writable: bool) {
+    pub fn set_readiness(&mut self, readable: bool, writable: bool) {
         self.readable |= readable;
         self.writable |= writable;
     }
 
-    /// Whether there may be something to read, and it is wanted. At the end that is whatever is
-    /// left: unread input could reset the connection and cost the peer our last bytes.
+    /// Returns whether to call `read`. While lingering, all input is read: closing a socket with
+    /// unread input can reset the connection, and the peer would lose our last bytes.
     pub fn is_readable(&self) -> bool {
-        let wanted = self.linger.is_some() || self.conn.wants_read();
-        self.readable && wanted && self.cut.is_none()
+        let wanted = self.linger_deadline.is_some() || self.conn.wants_read();
+        self.readable && wanted && self.error.is_none()
     }
 
-    /// Reads once; how many bytes of `buf` are for the machine.
+    /// Reads once and returns the number of bytes read.
     pub fn read(&mut self, buf: &mut [u8]) -> usize {
         match self.socket.read(buf) {
             Ok(0) => {
                 self.readable = false;
-                self.ended = true;
+                self.eof = true;
                 self.conn.receive_eof();
             }
             Ok(n) => return n,
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => self.readable = false,
                 ErrorKind::Interrupted => {}
-                _ => self.cut(error.to_string()),
+                _ => self.abort(error.to_string()),
             },
         }
         0
     }
 
-    /// Writes, sees to the end of what is over, and says until when there is nothing else to do
-    /// of our own accord.
-    pub fn settle(&mut self, now: Duration) -> Option<Duration> {
+    /// Writes pending output and shuts down the write side once the connection is done. Returns
+    /// when to call this again at the latest.
+    pub fn flush(&mut self, now: Duration) -> Option<Duration> {
         self.write(now);
-        let wait = self.conn.tick(now);
+        let timeout = self.conn.tick(now);
         if !self.conn.wants_write() {
-            self.blocked = None;
+            self.blocked_since = None;
         }
-        if self.conn.is_done() && self.linger.is_none() {
-            // Fails only for a peer that is gone already.
-            let _ = self.socket.shut_write();
-            self.linger = Some(now + LINGER);
+        if self.conn.is_done() && self.linger_deadline.is_none() {
+            // Fails only if the peer has already disconnected.
+            let _ = self.socket.shutdown_write();
+            self.linger_deadline = Some(now + LINGER_TIMEOUT);
         }
-        let stuck = self.blocked.map(|since| (since + STUCK).min(now + RETRY));
-        let tick = wait.map(|wait| now.saturating_add(wait));
-        [tick, stuck, self.linger].into_iter().flatten().min()
+        let deadline = timeout.map(|timeout| now.saturating_add(timeout));
+        let retry = self
+            .blocked_since
+            .map(|since| (since + WRITE_TIMEOUT).min(now + WRITE_RETRY));
+        let deadlines = [deadline, retry, self.linger_deadline];
+        deadlines.into_iter().flatten().min()
     }
 
     fn write(&mut self, now: Duration) {
-        // A poll calls a buffer writable once a good part of it is free. Whether not even one byte
-        // is, a write tells, and it is asked often enough for the little that the system takes by
-        // and by not to pass for a peer that reads.
-        self.writable |= self.blocked.is_some();
-        while self.writable && self.conn.wants_write() && self.cut.is_none() {
+        // Retry blocked writes: epoll reports a socket as writable only once much of its buffer is
+        // free. Retry often, so that the few bytes that the kernel still takes for a stalled peer
+        // do not extend the timeout by much.
+        self.writable |= self.blocked_since.is_some();
+        while self.writable && self.conn.wants_write() && self.error.is_none() {
             match self.socket.write(self.conn.transmit()) {
-                Ok(0) => self.cut(ErrorKind::WriteZero.to_string()),
+                Ok(0) => self.abort(ErrorKind::WriteZero.to_string()),
                 Ok(n) => {
                     self.conn.advance(n);
-                    self.blocked = None;
+                    self.blocked_since = None;
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => {
                         self.writable = false;
-                        if now >= *self.blocked.get_or_insert(now) + STUCK {
-                            self.cut("it stopped reading".to_owned());
+                        if now >= *self.blocked_since.get_or_insert(now) + WRITE_TIMEOUT {
+                            self.abort("write timed out".to_owned());
                         }
                     }
                     ErrorKind::Interrupted => {}
-                    _ => self.cut(error.to_string()),
+                    _ => self.abort(error.to_string()),
                 },
             }
         }
     }
 
-    /// Ends the connection without further ado.
-    pub fn cut(&mut self, why: String) {
-        self.cut.get_or_insert(why);
+    /// Gives up the socket without the closing handshake.
+    pub fn abort(&mut self, error: String) {
+        self.error.get_or_insert(error);
     }
 
-    /// Whether the socket is done with.
-    pub fn is_gone(&self, now: Duration) -> bool {
-        let lingered = |until| self.ended || now >= until;
-        self.cut.is_some() || self.linger.is_some_and(lingered)
+    /// Returns whether the socket can be closed.
+    pub fn is_finished(&self, now: Duration) -> bool {
+        let lingered = |deadline| self.eof || now >= deadline;
+        self.error.is_some() || self.linger_deadline.is_some_and(lingered)
     }
 
-    /// Why it is over, in words.
-    pub fn why(&self) -> String {
+    /// Returns why the connection ended.
+    pub fn close_reason(&self) -> String {
         let closed = self.conn.closed().map(ToString::to_string);
-        closed.or(self.cut.clone()).unwrap_or_default()
+        closed.or(self.error.clone()).unwrap_or_default()
     }
 }

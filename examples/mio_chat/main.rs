@@ -1,5 +1,5 @@
-//! The same server as `poke`, for thousands of connections on one thread: edge-triggered readiness
-//! from mio, one buffer for all that is read, one write for all that is said.
+//! The server of `poke` for thousands of connections on one thread: edge-triggered readiness from
+//! mio, one read buffer for all connections, and one write per connection and turn.
 
 mod broadcast;
 #[path = "../common/chat.rs"]
@@ -14,21 +14,21 @@ mod timers;
 use std::error::Error;
 use std::net::ToSocketAddrs;
 
-use cli::say;
+use cli::log;
 use mio::net::TcpListener;
 use mio::{Poll, Waker};
-use server::Room;
+use server::Server;
 
 const HELP: &str = "\
-Serves the poke page and its WebSocket, all on one thread.
+Serves the poke page and its WebSocket on a single thread.
 
 Usage: mio_chat [ADDR]
 
-ADDR defaults to 127.0.0.1:1234; port 0 takes any that is free.";
+ADDR defaults to 127.0.0.1:1234; port 0 picks a free port.";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Some(address) = cli::address()? else {
-        say(HELP);
+    let Some(address) = cli::listen_address()? else {
+        log(HELP);
         return Ok(());
     };
     let poll = Poll::new()?;
@@ -37,11 +37,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let _ = interrupt.wake();
     })?;
     let address = address.to_socket_addrs()?.next();
-    let listener = TcpListener::bind(address.ok_or("the name has no address")?)?;
-    say(format_args!(
+    let listener = TcpListener::bind(address.ok_or("the host name has no address")?)?;
+    log(format_args!(
         "listening on ws://{}/",
         listener.local_addr()?
     ));
-    Room::new(poll, listener)?.run()?;
+    Server::new(poll, listener)?.run()?;
     Ok(())
 }

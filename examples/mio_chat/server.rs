@@ -1,4 +1,4 @@
-//! The turns of the one thread that serves all: it waits for events, and lets guests in.
+//! The event loop: polls for readiness and accepts clients.
 
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -10,161 +10,163 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use super::chat;
-use super::cli::say;
-use super::clients::{CHUNK, Guests};
+use super::cli::log;
+use super::clients::{Clients, READ_LEN};
 use super::link::Socket;
 
-/// How many guests come in in one turn.
-const ACCEPTS: usize = 64;
+const ACCEPTS_PER_TURN: usize = 64;
 
-/// How long nobody is let in after that has failed, unless somebody leaves.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long to stop accepting after an error, unless a connection ends before.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What becomes ready: a guest by its key, or one of these, which no key comes to.
+// All other tokens are the keys of clients, which are never that large.
 pub const INTERRUPT: Token = Token(usize::MAX);
-const DOOR: Token = Token(usize::MAX - 1);
+const LISTENER: Token = Token(usize::MAX - 1);
 
-pub struct Room {
+pub struct Server {
     poll: Poll,
     start: Instant,
     now: Duration,
-    /// Gone after Ctrl-C.
-    door: Option<Door>,
-    arrivals: u64,
-    guests: Guests<TcpStream>,
+    /// `None` after Ctrl-C.
+    acceptor: Option<Acceptor>,
+    accepted: u64,
+    clients: Clients<TcpStream>,
 }
 
-struct Door {
+struct Acceptor {
     listener: TcpListener,
-    ready: bool,
+    readable: bool,
     paused_until: Duration,
-    /// The operator has been told that it is.
-    told: bool,
+    error_logged: bool,
 }
 
-impl Room {
+impl Server {
     pub fn new(poll: Poll, mut listener: TcpListener) -> io::Result<Self> {
         poll.registry()
-            .register(&mut listener, DOOR, Interest::READABLE)?;
+            .register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(Self {
             poll,
             start: Instant::now(),
             now: Duration::ZERO,
-            door: Some(Door {
+            acceptor: Some(Acceptor {
                 listener,
-                ready: false,
+                readable: false,
                 paused_until: Duration::ZERO,
-                told: false,
+                error_logged: false,
             }),
-            arrivals: 0,
-            guests: Guests::new(chat::config()),
+            accepted: 0,
+            clients: Clients::new(chat::config()),
         })
     }
 
-    /// Until Ctrl-C, and all are gone.
+    /// Runs until all clients are disconnected after Ctrl-C.
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        let mut buf = vec![0; CHUNK];
-        while self.door.is_some() || self.guests.len() > 0 {
-            self.wait(&mut events)?;
+        let mut buf = vec![0; READ_LEN];
+        while self.acceptor.is_some() || self.clients.len() > 0 {
+            self.poll(&mut events)?;
             for event in &events {
                 match event.token() {
-                    INTERRUPT => self.dismiss(),
-                    DOOR => self.door.iter_mut().for_each(|door| door.ready = true),
-                    Token(key) => self.note(key, event),
+                    INTERRUPT => self.shut_down(),
+                    LISTENER => self.acceptor.iter_mut().for_each(|a| a.readable = true),
+                    Token(key) => self.set_readiness(key, event),
                 }
             }
-            self.welcome();
-            for mut socket in self.guests.turn(self.now, &mut buf) {
-                // It is closed in any case.
+            self.accept_ready();
+            for mut socket in self.clients.turn(self.now, &mut buf) {
+                // Can be ignored: dropping the socket closes it.
                 let _ = self.poll.registry().deregister(&mut socket);
-                if let Some(door) = &mut self.door {
-                    door.paused_until = Duration::ZERO;
+                if let Some(acceptor) = &mut self.acceptor {
+                    acceptor.paused_until = Duration::ZERO;
                 }
             }
         }
         Ok(())
     }
 
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+    fn poll(&mut self, events: &mut Events) -> io::Result<()> {
         let now = self.start.elapsed();
-        let knock = self.door.as_ref().and_then(|door| door.wait(now));
-        let time = [knock, self.guests.wait(now)].into_iter().flatten().min();
-        let polled = self.poll.poll(events, time);
+        let accept_wait = self.acceptor.as_ref().and_then(|a| a.timeout(now));
+        let timeouts = [accept_wait, self.clients.timeout(now)];
+        let timeout = timeouts.into_iter().flatten().min();
+        let result = self.poll.poll(events, timeout);
         self.now = self.start.elapsed();
-        match polled {
+        match result {
             Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
             _ => Ok(()),
         }
     }
 
-    fn note(&mut self, key: usize, event: &Event) {
+    fn set_readiness(&mut self, key: usize, event: &Event) {
         let error = event.is_error();
         let readable = event.is_readable() || event.is_read_closed() || error;
         let writable = event.is_writable() || event.is_write_closed() || error;
-        self.guests.note(key, readable, writable);
+        self.clients.set_readiness(key, readable, writable);
     }
 
-    /// Lets in who waits outside, a few at a time.
-    fn welcome(&mut self) {
-        for _ in 0..ACCEPTS {
-            let Some(door) = self.door.as_mut().filter(|door| door.is_ready(self.now)) else {
+    fn accept_ready(&mut self) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let acceptor = self.acceptor.as_mut();
+            let Some(acceptor) = acceptor.filter(|a| a.is_ready(self.now)) else {
                 return;
             };
-            match door.listener.accept() {
-                Ok((socket, address)) => self.admit(socket, address),
+            match acceptor.listener.accept() {
+                Ok((socket, address)) => self.insert(socket, address),
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => (door.ready, door.told) = (false, false),
-                    // Whoever it was did not wait.
+                    ErrorKind::WouldBlock => {
+                        acceptor.readable = false;
+                        acceptor.error_logged = false;
+                    }
+                    // A signal, or the client has already disconnected.
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
                     _ => {
-                        // Out of descriptors, most likely: those who go make room.
-                        if !mem::replace(&mut door.told, true) {
-                            say(format_args!("can't accept: {error}"));
+                        if !mem::replace(&mut acceptor.error_logged, true) {
+                            log(format_args!("accept failed: {error}"));
                         }
-                        door.paused_until = self.now + PAUSE;
+                        // Out of file descriptors, most likely: let some connections end.
+                        acceptor.paused_until = self.now + ACCEPT_PAUSE;
                     }
                 },
             }
         }
     }
 
-    fn admit(&mut self, mut socket: TcpStream, address: SocketAddr) {
-        self.arrivals += 1;
-        let number = self.arrivals;
-        let token = Token(self.guests.vacant_key());
-        let both = Interest::READABLE | Interest::WRITABLE;
-        let ready = socket
+    fn insert(&mut self, mut socket: TcpStream, address: SocketAddr) {
+        self.accepted += 1;
+        let number = self.accepted;
+        let token = Token(self.clients.vacant_key());
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        let result = socket
             .set_nodelay(true)
-            .and_then(|()| self.poll.registry().register(&mut socket, token, both));
-        match ready {
-            Ok(()) => self.guests.admit(socket, number, address),
-            Err(error) => say(format_args!("{number}: {error}")),
+            .and_then(|()| self.poll.registry().register(&mut socket, token, interests));
+        match result {
+            Ok(()) => self.clients.insert(socket, number, address),
+            Err(error) => log(format_args!("{number}: {address} setup failed: {error}")),
         }
     }
 
-    /// Lets nobody in any more, and sees all off.
-    fn dismiss(&mut self) {
-        if let Some(mut door) = self.door.take() {
-            let _ = self.poll.registry().deregister(&mut door.listener);
-            self.guests.dismiss(self.now);
+    /// Stops accepting and closes every connection.
+    fn shut_down(&mut self) {
+        if let Some(mut acceptor) = self.acceptor.take() {
+            let _ = self.poll.registry().deregister(&mut acceptor.listener);
+            self.clients.shut_down(self.now);
         }
     }
 }
 
-impl Door {
-    /// How long until somebody can be let in.
-    fn wait(&self, now: Duration) -> Option<Duration> {
-        self.ready.then(|| self.paused_until.saturating_sub(now))
+impl Acceptor {
+    /// Returns the time until the next call of `accept`; `None` while there is nothing to accept.
+    fn timeout(&self, now: Duration) -> Option<Duration> {
+        self.readable.then(|| self.paused_until.saturating_sub(now))
     }
 
     fn is_ready(&self, now: Duration) -> bool {
-        self.wait(now) == Some(Duration::ZERO)
+        self.timeout(now) == Some(Duration::ZERO)
     }
 }
 
 impl Socket for TcpStream {
-    fn shut_write(&mut self) -> io::Result<()> {
+    fn shutdown_write(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
 }

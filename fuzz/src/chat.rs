@@ -1,5 +1,5 @@
-//! The room of `mio_chat`: whatever its guests and their sockets do, it does what a plain one
-//! would, which is told of each read and write in turn and sends to everybody by itself.
+//! The clients of `mio_chat`, compared with a simple model. The model replays each read and write
+//! on a connection of its own and broadcasts without optimizations.
 
 #[path = "../../examples/mio_chat/broadcast.rs"]
 mod broadcast;
@@ -21,121 +21,121 @@ use std::time::Duration;
 
 use hybi::{ClientRequest, Close, Closed, Config, Connection, Event, Refused};
 
-use self::clients::{CHUNK, Guests};
+use self::clients::{Clients, READ_LEN};
 use super::dialect::ALL;
 use super::memory;
 use super::options::Options;
 use super::run::ENTROPY;
 use super::socket::{Call, Calls, Socket, Wire};
 
-/// What the operator is told is one line.
+/// Replaces the log of the example by a check.
 mod cli {
-    pub fn say(line: impl std::fmt::Display) {
+    pub fn log(line: impl std::fmt::Display) {
         super::super::shown::check_line(&line);
     }
 }
 
-/// How many there are at a time.
+/// The number of clients at a time.
 const SLOTS: usize = 8;
 
-/// So that one input does not take for ever.
-const MOST_SAID: usize = 64 * 1024;
+/// Bounds the time that one input takes.
+const MAX_TOTAL_SENT: usize = 64 * 1024;
 
-/// What a close frame or a pong comes to at most.
-const CONTROL: usize = 2 + 125;
+/// The length of the longest control frame that a server sends.
+const MAX_CONTROL_LEN: usize = 2 + 125;
 
-/// The times that the room keeps.
-const STUCK: Duration = Duration::from_secs(10);
-const RETRY: Duration = Duration::from_secs(1);
-const LINGER: Duration = Duration::from_secs(1);
-const FAREWELL: Duration = Duration::from_secs(7);
+// The timeouts of the example.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+const WRITE_RETRY: Duration = Duration::from_secs(1);
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// By then nobody is left who is not open and up to date.
+/// Longer than all timeouts together.
 const LONG: Duration = Duration::from_secs(60);
 
-/// What a wait for something that is there already may come to.
-const AT_ONCE: Duration = Duration::from_millis(1);
+/// The smallest timeout that a connection returns.
+const MIN_WAIT: Duration = Duration::from_millis(1);
 
-const PLAIN: &[u8] = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
-const ELSEWHERE: &[u8] = b"GET /elsewhere HTTP/1.1\r\nHost: example.com\r\n\r\n";
+const PAGE_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
+const OTHER_REQUEST: &[u8] = b"GET /elsewhere HTTP/1.1\r\nHost: example.com\r\n\r\n";
 
-/// What one read or write moves at most.
-const READS: [usize; 4] = [usize::MAX, 3, 16, 100];
-const WRITES: [usize; 4] = [usize::MAX, 7, 50, 1000];
+/// The most bytes that one read or one write of a socket transfers.
+const MAX_READS: [usize; 4] = [usize::MAX, 3, 16, 100];
+const MAX_WRITES: [usize; 4] = [usize::MAX, 7, 50, 1000];
 
 #[derive(Clone, Debug, PartialEq)]
-enum Item {
+enum Message {
     Text(String),
     Binary(Vec<u8>),
 }
 
-/// Messages, and of which the last there are only pieces yet.
 #[derive(Default)]
-struct Heard {
-    piece: Vec<u8>,
-    whole: Vec<Item>,
+struct Received {
+    /// The chunks of an incomplete message.
+    incomplete: Vec<u8>,
+    messages: Vec<Message>,
 }
 
-/// The far end of a connection.
+/// The client's end of a connection, and the model of the server's end.
 struct Peer {
     wire: Rc<RefCell<Wire>>,
-    /// What the poll has to say of it: that it is readable, and writable.
-    news: [bool; 2],
-    /// From its opening on.
+    /// Readable and writable, as the next poll reports it.
+    readiness: [bool; 2],
+    /// `None` before the handshake.
     client: Option<Connection>,
-    events: Vec<Item>,
-    heard: Heard,
-    /// It does not look at what it gets.
-    mute: bool,
-    /// It says nothing that a client does not.
-    clean: bool,
-    /// It has closed.
-    left: bool,
-    /// By which the room knows it, until it is gone from there.
+    sent: Vec<Message>,
+    received: Received,
+    /// Does not read for now.
+    is_deaf: bool,
+    /// Has sent nothing but what a correct client sends.
+    is_correct: bool,
+    has_closed: bool,
+    /// The key of the client under test, until it is removed.
     key: Option<usize>,
-    twin: Twin,
+    model: Model,
 }
 
-/// What has become of the room's end.
-struct Twin {
+/// What the server's end of a connection is expected to do.
+struct Model {
     conn: Connection,
-    heard: Heard,
-    told: Vec<Item>,
-    cut: bool,
-    ended: bool,
-    /// Since when the writing side is shut.
-    shut: Option<Duration>,
-    /// Since when nothing was taken, and when that was last found.
+    received: Received,
+    sent: Vec<Message>,
+    aborted: bool,
+    eof: bool,
+    /// When the write side was shut down.
+    shutdown_since: Option<Duration>,
+    /// When writes began to block, and when one was last tried.
     blocked: Option<(Duration, Duration)>,
 }
 
 struct Chat {
     config: Config,
     max_send_buffer: usize,
-    guests: Guests<Socket>,
+    clients: Clients<Socket>,
     peers: [Option<Peer>; SLOTS],
     calls: Calls,
     now: Duration,
-    dismissed: Option<Duration>,
-    arrivals: u64,
-    /// So that no two messages are alike.
-    messages: usize,
-    events: usize,
+    shutdown_since: Option<Duration>,
+    accepted: u64,
+    /// Part of each message, so that no two are equal.
+    message_count: usize,
+    total_sent: usize,
     buf: Vec<u8>,
 }
 
-/// Options: 1 if all are dismissed at the end, and don't leave by themselves; and what may be
-/// pending, 0 for what the example has. Then steps of three bytes: what is done, with a turn behind
-/// it unless it is a capital, by whom, and how much of it.
+/// Options: 1 if the server shuts down at the end instead of the clients; and the send buffer
+/// limit, 0 for the example's. Then steps of three bytes: the action, followed by a turn if it is a
+/// lower-case letter; the client; and an amount.
 ///
-/// A guest comes (`c`), opens (`o`) and says something: text, whole or in parts (`t`, `f`), binary
-/// (`b`), a ping (`p`), a close frame (`x`) or any byte (`r`); it is deaf for a while (`m`), ends
-/// its side (`e`) or resets (`k`). Its socket has less space (`h`) or more (`g`, or `l` when nobody
-/// tells), is interrupted (`i`), writes nothing (`z`) or is ready for nothing (`s`). Time goes on
-/// turn by turn (`w`) or at once (`j`), and all are dismissed (`d`).
+/// A client connects (`c`), starts the handshake (`o`) and sends text, in one frame or fragmented
+/// (`t`, `f`), binary (`b`), a ping (`p`), a close frame (`x`) or any byte (`r`). It stops or
+/// resumes reading (`m`), shuts down its write side (`e`) or resets (`k`). The space of its socket
+/// is set (`h`) or increased, which the poll reports (`g`) or not (`l`). The next calls are
+/// interrupted (`i`), the next write returns zero (`z`), readiness is reported without a cause
+/// (`s`). Time advances timer by timer (`w`) or at once (`j`), and the server shuts down (`d`).
 pub fn chat(input: &[u8]) {
     let mut options = Options(input);
-    let [dismissed] = options.switches();
+    let [server_closes] = options.switches();
     let limit = options.number();
     let mut chat = Chat::new(limit);
     for step in options.wire().chunks_exact(3) {
@@ -146,92 +146,91 @@ pub fn chat(input: &[u8]) {
             chat.turn();
         }
     }
-    chat.finish(dismissed);
+    chat.finish(server_closes);
 }
 
 impl link::Socket for Socket {
-    fn shut_write(&mut self) -> io::Result<()> {
-        Socket::shut_write(self)
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Socket::shutdown_write(self)
     }
 }
 
-impl Heard {
-    /// The message that has come to its end with this event.
-    fn hear(&mut self, event: &Event<'_>) -> Option<Item> {
-        let (piece, last) = match event {
+impl Received {
+    /// Returns the message that the event completes.
+    fn push(&mut self, event: &Event<'_>) -> Option<Message> {
+        let (chunk, is_final) = match event {
             Event::Text(text) => (text.as_str().as_bytes(), text.is_final()),
             Event::Binary(binary) => (binary.as_bytes(), binary.is_final()),
             _ => return None,
         };
-        self.piece.extend_from_slice(piece);
-        let whole = last.then(|| mem::take(&mut self.piece))?;
-        let item = match event {
-            Event::Text(_) => Item::Text(String::from_utf8(whole).expect("whole pieces")),
-            _ => Item::Binary(whole),
+        self.incomplete.extend_from_slice(chunk);
+        let payload = is_final.then(|| mem::take(&mut self.incomplete))?;
+        let message = match event {
+            Event::Text(_) => Message::Text(String::from_utf8(payload).expect("valid UTF-8")),
+            _ => Message::Binary(payload),
         };
-        self.whole.push(item.clone());
-        Some(item)
+        self.messages.push(message.clone());
+        Some(message)
     }
 }
 
 impl Peer {
-    /// An opening, a request for a page, or none of that.
+    /// Starts a handshake, or sends an HTTP request or something invalid instead.
     fn open(&mut self, amount: usize) {
         if self.client.is_some() {
             return;
         }
-        // Nor does it begin when it is over.
-        self.clean &= amount % 8 < ALL.len() && self.twin.conn.closed().is_none();
+        // A correct client does not start after the server has closed.
+        self.is_correct &= amount % 8 < ALL.len() && self.model.conn.closed().is_none();
         match amount % 8 {
-            5 => self.send(PLAIN),
-            6 => self.send(ELSEWHERE),
+            5 => self.send(PAGE_REQUEST),
+            6 => self.send(OTHER_REQUEST),
             7 => self.send(b"EHLO example.com\r\n"),
             dialect => {
-                let target = ClientRequest::new("ws://example.com/").expect("a good URL");
-                let target = target.with_dialect(ALL[dialect]);
-                self.client = Some(Connection::client(&Config::new(), &target, ENTROPY));
+                let request = ClientRequest::new("ws://example.com/").expect("a valid URL");
+                let request = request.with_dialect(ALL[dialect]);
+                self.client = Some(Connection::client(&Config::new(), &request, ENTROPY));
                 self.flush();
             }
         }
     }
 
-    /// What happens to a socket.
-    fn befall(&mut self, step: u8, amount: usize) {
+    fn change_socket(&mut self, action: u8, amount: usize) {
         let mut wire = self.wire.borrow_mut();
-        match step {
+        match action {
             b'e' => {
-                wire.ended = true;
-                self.news[0] = true;
+                wire.eof = true;
+                self.readiness[0] = true;
             }
             b'k' => {
-                (wire.ended, wire.reset) = (true, true);
-                self.news = [true; 2];
+                (wire.eof, wire.reset) = (true, true);
+                self.readiness = [true; 2];
             }
             b'h' => wire.space = 4 * amount,
-            // A poll may keep to itself that there is a little.
+            // A poll may report a socket as writable only when there is more space.
             b'l' => wire.space = wire.space.saturating_add(amount),
             b'g' => {
                 wire.space = match amount {
                     255 => usize::MAX,
                     _ => wire.space.saturating_add(amount * amount),
                 };
-                self.news[1] = true;
+                self.readiness[1] = true;
             }
             b'i' => wire.interrupted = [true; 2],
-            b'z' => wire.takes_none = true,
+            b'z' => wire.writes_zero = true,
             _ => {}
         }
     }
 
     fn send(&mut self, bytes: &[u8]) {
         let mut wire = self.wire.borrow_mut();
-        if !wire.ended && !bytes.is_empty() {
-            wire.to_room.extend_from_slice(bytes);
-            self.news[0] = true;
+        if !wire.eof && !bytes.is_empty() {
+            wire.to_server.extend_from_slice(bytes);
+            self.readiness[0] = true;
         }
     }
 
-    /// What the client has to say goes out.
+    /// Sends the client's pending output.
     fn flush(&mut self) {
         if let Some(client) = &mut self.client {
             let bytes = client.transmit().to_vec();
@@ -240,96 +239,106 @@ impl Peer {
         }
     }
 
-    /// Takes what has come, and answers it.
-    fn live(&mut self) {
-        if self.mute {
+    /// Passes what the server wrote to the client.
+    fn receive(&mut self) {
+        if self.is_deaf {
             return;
         }
         let mut bytes = mem::take(&mut self.wire.borrow_mut().to_peer);
         let mut input = &mut bytes[..];
         if let Some(client) = &mut self.client {
             while let Some(event) = client.receive(&mut input) {
-                self.heard.hear(&event);
-                if let Event::Closed(why) = event {
-                    let bad = matches!(why, Closed::Protocol(_)) && self.clean;
-                    assert!(!bad, "the room says {why}");
+                self.received.push(&event);
+                if let Event::Closed(closed) = event {
+                    let is_error = matches!(closed, Closed::Protocol(_)) && self.is_correct;
+                    assert!(!is_error, "rejected by the client: {closed}");
                 }
             }
         }
         self.flush();
     }
 
-    /// All that reached it is what the room had to send, in that order.
-    fn check_heard(&self) {
-        assert!(self.twin.told.starts_with(&self.heard.whole));
+    /// The client received a prefix of what the model sent.
+    fn check_received(&self) {
+        assert!(self.model.sent.starts_with(&self.received.messages));
     }
 
-    /// Nothing is left to do for it at `now`, and the room would wait for so long.
-    fn check_quiet(&self, now: Duration, wait: Option<Duration>, max_send_buffer: usize) {
-        let (wire, twin) = (self.wire.borrow(), &self.twin);
-        assert!(!wire.reset, "nobody has noticed");
-        if twin.is_heard() {
-            assert!(wire.to_room.is_empty(), "not all is read");
-            assert!(twin.ended || !wire.ended, "the end is not read");
+    /// Nothing is left to do at `now`. `timeout` is that of all clients.
+    fn check_idle(&self, now: Duration, timeout: Option<Duration>, max_send_buffer: usize) {
+        let (wire, model) = (self.wire.borrow(), &self.model);
+        assert!(!wire.reset, "the reset was not noticed");
+        if model.wants_read() {
+            assert!(wire.to_server.is_empty(), "input was not read");
+            assert!(model.eof || !wire.eof, "end of file was not read");
         }
-        let pending = twin.conn.transmit().len();
-        assert!(pending <= max_send_buffer + CONTROL, "{pending} bytes");
+        let pending = model.conn.transmit().len();
+        assert!(
+            pending <= max_send_buffer + MAX_CONTROL_LEN,
+            "{pending} bytes are pending"
+        );
         if pending > 0 {
-            let (since, last) = twin.blocked.expect("it takes more");
-            assert!(wire.space == 0 || now < last + RETRY, "it takes more");
-            assert!(now < since + STUCK, "it is stuck");
+            let (since, last) = model.blocked.expect("output is written until it blocks");
+            assert!(
+                wire.space == 0 || now < last + WRITE_RETRY,
+                "the write was not retried"
+            );
+            assert!(now < since + WRITE_TIMEOUT, "the write did not time out");
         }
-        if twin.conn.is_done() {
-            let soon = wait.is_some_and(|wait| wait <= AT_ONCE);
-            assert!(soon || twin.shut.is_some(), "it is over");
+        if model.conn.is_done() {
+            let soon = timeout.is_some_and(|timeout| timeout <= MIN_WAIT);
+            assert!(
+                soon || model.shutdown_since.is_some(),
+                "the write side was not shut down"
+            );
         }
-        assert!(twin.shut.is_none_or(|since| now < since + LINGER));
-        if !self.clean || self.left || wire.ended || !twin.conn.is_open() {
+        let lingers = |since| now < since + LINGER_TIMEOUT;
+        assert!(model.shutdown_since.is_none_or(lingers));
+        if !self.is_correct || self.has_closed || wire.eof || !model.conn.is_open() {
             return;
         }
-        if wire.to_room.is_empty() {
-            assert_eq!(twin.heard.whole, self.events);
+        if wire.to_server.is_empty() {
+            assert_eq!(model.received.messages, self.sent);
         }
-        if pending == 0 && !self.mute {
+        if pending == 0 && !self.is_deaf {
             assert!(self.client.as_ref().is_some_and(Connection::is_open));
-            assert_eq!(self.heard.whole, twin.told);
+            assert_eq!(self.received.messages, model.sent);
         }
     }
 }
 
-impl Twin {
-    /// Who is not open gets nothing, nor who speaks a dialect that has no such message; for whom
-    /// too much is pending is cut.
-    fn tell(&mut self, item: &Item) {
-        let sent = match item {
-            Item::Text(text) => self.conn.send_text(text),
-            Item::Binary(bytes) => self.conn.send_binary(bytes),
+impl Model {
+    /// Aborts if the send buffer is full. Skips a connection that is not open, or whose dialect
+    /// does not support the message.
+    fn send(&mut self, message: &Message) {
+        let result = match message {
+            Message::Text(text) => self.conn.send_text(text),
+            Message::Binary(bytes) => self.conn.send_binary(bytes),
         };
-        match sent {
-            Ok(()) => self.told.push(item.clone()),
-            Err(Refused::BufferFull { .. }) => self.cut = true,
+        match result {
+            Ok(()) => self.sent.push(message.clone()),
+            Err(Refused::BufferFull { .. }) => self.aborted = true,
             Err(Refused::NotOpen | Refused::Closing | Refused::Unsupported(_)) => {}
             Err(other) => panic!("{other}"),
         }
     }
 
-    /// Whether what it says is of use; at the end it only has to be read.
-    fn is_heard(&self) -> bool {
-        !self.cut && (self.shut.is_some() || self.conn.wants_read())
+    /// While lingering, all input is read.
+    fn wants_read(&self) -> bool {
+        !self.aborted && (self.shutdown_since.is_some() || self.conn.wants_read())
     }
 
-    fn is_gone(&self, now: Duration) -> bool {
-        let lingered = |since| self.ended || now >= since + LINGER;
-        self.cut || self.shut.is_some_and(lingered)
+    fn is_finished(&self, now: Duration) -> bool {
+        let lingered = |since| self.eof || now >= since + LINGER_TIMEOUT;
+        self.aborted || self.shutdown_since.is_some_and(lingered)
     }
 }
 
 impl Chat {
     fn new(limit: usize) -> Self {
         let mut config = chat::config();
-        let mut max_send_buffer = 2 * chat::MAX_MESSAGE + 1024;
+        let mut max_send_buffer = 2 * chat::MAX_MESSAGE_LEN + 1024;
         if limit > 0 {
-            // The page has to fit.
+            // Large enough for the page.
             max_send_buffer = 4096 + 32 * limit;
             config = config
                 .max_send_buffer(max_send_buffer)
@@ -338,187 +347,191 @@ impl Chat {
         Self {
             config,
             max_send_buffer,
-            guests: Guests::new(config),
+            clients: Clients::new(config),
             peers: Default::default(),
             calls: Calls::default(),
             now: Duration::ZERO,
-            dismissed: None,
-            arrivals: 0,
-            messages: 0,
-            events: 0,
-            buf: vec![0; CHUNK],
+            shutdown_since: None,
+            accepted: 0,
+            message_count: 0,
+            total_sent: 0,
+            buf: vec![0; READ_LEN],
         }
     }
 
-    fn step(&mut self, step: u8, slot: usize, amount: u8) {
+    fn step(&mut self, action: u8, slot: usize, amount: u8) {
         let number = usize::from(amount);
         let time = Duration::from_millis(100) * u32::from(amount);
-        match step {
+        match action {
             b'c' => return self.connect(slot, number),
-            b'd' => return self.dismiss(),
-            b'w' => return self.pass(time),
+            b'd' => return self.shut_down(),
+            b'w' => return self.advance(time),
             b'j' => {
                 self.now += time;
-                return self.settle();
+                return self.turn_until_idle();
             }
             _ => {}
         }
         let Some(peer) = &mut self.peers[slot] else {
             return;
         };
-        match step {
+        match action {
             b'o' => peer.open(number),
             b'r' => {
-                peer.clean = false;
+                peer.is_correct = false;
                 peer.send(&[amount]);
             }
-            b'm' => peer.mute = !peer.mute,
+            b'm' => peer.is_deaf = !peer.is_deaf,
             b's' => {
-                peer.news[0] |= number & 1 == 1;
-                peer.news[1] |= number & 2 == 2;
+                peer.readiness[0] |= number & 1 == 1;
+                peer.readiness[1] |= number & 2 == 2;
             }
-            b't' | b'b' | b'f' | b'p' | b'x' => self.say(step, slot, number),
-            _ => peer.befall(step, number),
+            b't' | b'b' | b'f' | b'p' | b'x' => self.send(action, slot, number),
+            _ => peer.change_socket(action, number),
         }
     }
 
     fn connect(&mut self, slot: usize, amount: usize) {
-        let mut before = self.peers[slot].take();
-        if before.as_ref().is_some_and(|peer| peer.key.is_some()) || self.dismissed.is_some() {
-            self.peers[slot] = before;
+        let mut previous = self.peers[slot].take();
+        let is_taken = previous.as_ref().is_some_and(|peer| peer.key.is_some());
+        if is_taken || self.shutdown_since.is_some() {
+            self.peers[slot] = previous;
             return;
         }
-        if let Some(peer) = &mut before {
-            peer.live();
-            peer.check_heard();
+        if let Some(peer) = &mut previous {
+            peer.receive();
+            peer.check_received();
         }
         let wire = Rc::new(RefCell::new(Wire {
-            to_room: Vec::new(),
+            to_server: Vec::new(),
             to_peer: Vec::new(),
-            ended: false,
+            eof: false,
             reset: false,
             space: usize::MAX,
-            most_read: READS[amount % 4],
-            most_written: WRITES[amount / 4 % 4],
+            max_read: MAX_READS[amount % 4],
+            max_write: MAX_WRITES[amount / 4 % 4],
             interrupted: [false; 2],
-            takes_none: false,
+            writes_zero: false,
         }));
-        self.arrivals += 1;
-        let key = self.guests.vacant_key();
+        self.accepted += 1;
+        let key = self.clients.vacant_key();
         let socket = Socket {
             slot,
             wire: Rc::clone(&wire),
             calls: Rc::clone(&self.calls),
         };
         let address = ([127, 0, 0, 1], 1024).into();
-        self.guests.admit(socket, self.arrivals, address);
+        self.clients.insert(socket, self.accepted, address);
         self.peers[slot] = Some(Peer {
             wire,
-            news: [false; 2],
+            readiness: [false; 2],
             client: None,
-            events: Vec::new(),
-            heard: Heard::default(),
-            mute: false,
-            clean: true,
-            left: false,
+            sent: Vec::new(),
+            received: Received::default(),
+            is_deaf: false,
+            is_correct: true,
+            has_closed: false,
             key: Some(key),
-            twin: Twin {
+            model: Model {
                 conn: Connection::server(&self.config),
-                heard: Heard::default(),
-                told: Vec::new(),
-                cut: false,
-                ended: false,
-                shut: None,
+                received: Received::default(),
+                sent: Vec::new(),
+                aborted: false,
+                eof: false,
+                shutdown_since: None,
                 blocked: None,
             },
         });
     }
 
-    /// A message, a ping or a close frame, by a client that is open.
-    fn say(&mut self, step: u8, slot: usize, amount: usize) {
+    /// Sends a message, a ping or a close frame if the client is open.
+    fn send(&mut self, action: u8, slot: usize, amount: usize) {
         let Some(peer) = &mut self.peers[slot] else {
             return;
         };
         let Some(client) = peer.client.as_mut().filter(|client| client.is_open()) else {
             return;
         };
-        self.messages += 1;
-        let length = amount * amount / 32;
-        self.events += length;
-        if self.events > MOST_SAID {
+        self.message_count += 1;
+        let len = amount * amount / 32;
+        self.total_sent += len;
+        if self.total_sent > MAX_TOTAL_SENT {
             return;
         }
         let text = match amount {
             0 => "POKE".to_owned(),
             1 => "CONNECTED".to_owned(),
-            _ => format!("{}{}", self.messages, "\u{e9}".repeat(length / 2)),
+            _ => format!("{}{}", self.message_count, "\u{e9}".repeat(len / 2)),
         };
         let bytes = text.as_bytes();
-        let control = &bytes[..bytes.len().min(125)];
-        let sent = match step {
+        let ping = &bytes[..bytes.len().min(125)];
+        let result = match action {
             b't' => client.send_text(&text),
             b'b' => client.send_binary(bytes),
             b'f' => client
                 .send_text_fragment(&text, false)
-                .and_then(|()| client.send_ping(control))
+                .and_then(|()| client.send_ping(ping))
                 .and_then(|()| client.send_text_fragment("", true)),
-            b'p' => client.send_ping(control),
+            b'p' => client.send_ping(ping),
             _ => {
-                peer.left = true;
+                peer.has_closed = true;
                 client.close(&Close::new(1000 + (amount % 4) as u16, ""))
             }
         };
-        match (sent, step) {
-            (Ok(()), b't' | b'f') => peer.events.push(Item::Text(text)),
-            (Ok(()), b'b') => peer.events.push(Item::Binary(text.into())),
-            (sent, _) => assert!(matches!(sent, Ok(()) | Err(Refused::Unsupported(_)))),
+        match (result, action) {
+            (Ok(()), b't' | b'f') => peer.sent.push(Message::Text(text)),
+            (Ok(()), b'b') => peer.sent.push(Message::Binary(text.into())),
+            (result, _) => assert!(matches!(result, Ok(()) | Err(Refused::Unsupported(_)))),
         }
         peer.flush();
     }
 
-    fn dismiss(&mut self) {
-        if self.dismissed.is_some() {
+    fn shut_down(&mut self) {
+        if self.shutdown_since.is_some() {
             return;
         }
-        self.dismissed = Some(self.now);
-        self.guests.dismiss(self.now);
-        for twin in self.twins() {
-            let _ = twin.conn.close(&Close::new(1001, ""));
+        self.shutdown_since = Some(self.now);
+        self.clients.shut_down(self.now);
+        for model in self.models() {
+            let _ = model.conn.close(&Close::new(1001, ""));
         }
     }
 
-    /// Of those who are in the room.
-    fn twins(&mut self) -> impl Iterator<Item = &mut Twin> {
-        let there = self.peers.iter_mut().flatten();
-        let there = there.filter(|peer| peer.key.is_some());
-        there.map(|peer| &mut peer.twin)
+    /// Returns the models of all clients that are not removed.
+    fn models(&mut self) -> impl Iterator<Item = &mut Model> {
+        let peers = self.peers.iter_mut().flatten();
+        let connected = peers.filter(|peer| peer.key.is_some());
+        connected.map(|peer| &mut peer.model)
     }
 
-    /// One of the room, held against what it called; whether anything had happened, or moved.
+    /// Runs a turn and compares its calls with the model. Returns whether anything happened.
     fn turn(&mut self) -> bool {
         let mut busy = false;
         for peer in self.peers.iter_mut().flatten() {
-            peer.live();
-            let [readable, writable] = mem::take(&mut peer.news);
+            peer.receive();
+            let [readable, writable] = mem::take(&mut peer.readiness);
             if let Some(key) = peer.key.filter(|_| readable || writable) {
-                self.guests.note(key, readable, writable);
+                self.clients.set_readiness(key, readable, writable);
                 busy = true;
             }
         }
         let now = self.now;
-        if self.dismissed.is_some_and(|since| now >= since + FAREWELL) {
-            self.twins().for_each(|twin| twin.cut = true);
+        if self
+            .shutdown_since
+            .is_some_and(|since| now >= since + SHUTDOWN_TIMEOUT)
+        {
+            self.models().for_each(|model| model.aborted = true);
         }
-        // A timeout may have something to tell.
+        // Timeouts are events without input.
         for slot in 0..SLOTS {
-            self.hear(slot, Vec::new());
+            self.handle_input(slot, Vec::new());
         }
-        let gone = self.guests.turn(now, &mut self.buf);
-        let gone: Vec<_> = gone.into_iter().map(|socket| socket.slot).collect();
+        let removed = self.clients.turn(now, &mut self.buf);
+        let removed: Vec<_> = removed.into_iter().map(|socket| socket.slot).collect();
         let calls = mem::take(&mut *self.calls.borrow_mut());
-        let moves = |call: &Call| !matches!(call, Call::Blocked(_) | Call::Nothing);
-        busy |= calls.iter().any(|(_, call)| moves(call));
-        self.check_work(&calls);
+        let is_progress = |call: &Call| !matches!(call, Call::Blocked(_) | Call::Nothing);
+        busy |= calls.iter().any(|(_, call)| is_progress(call));
+        check_call_counts(&calls);
         for (slot, call) in calls {
             self.replay(slot, call);
         }
@@ -526,148 +539,148 @@ impl Chat {
             let Some(peer) = peer.as_mut().filter(|peer| peer.key.is_some()) else {
                 continue;
             };
-            peer.twin.conn.tick(now);
-            peer.twin.blocked.take_if(|_| !peer.twin.conn.wants_write());
-            let goes = peer.twin.is_gone(now);
-            assert_eq!(gone.contains(&slot), goes, "{slot}");
-            peer.key.take_if(|_| goes);
+            peer.model.conn.tick(now);
+            peer.model
+                .blocked
+                .take_if(|_| !peer.model.conn.wants_write());
+            let is_finished = peer.model.is_finished(now);
+            assert_eq!(removed.contains(&slot), is_finished, "{slot}");
+            peer.key.take_if(|_| is_finished);
         }
-        assert_eq!(self.guests.len(), self.twins().count());
+        assert_eq!(self.clients.len(), self.models().count());
         busy
-    }
-
-    /// Nobody is read from more than twice in a turn, and what moves nothing is tried once.
-    fn check_work(&self, calls: &[(usize, Call)]) {
-        for slot in 0..SLOTS {
-            let of = || calls.iter().filter(|(of, _)| *of == slot);
-            let reads = of().filter(|(_, call)| matches!(call, Call::Read(_) | Call::Ended));
-            assert!(reads.count() <= 2);
-            let blocked = of().filter(|(_, call)| matches!(call, Call::Blocked(_)));
-            assert!(blocked.count() <= 1);
-            let nothing = of().filter(|(_, call)| matches!(call, Call::Nothing));
-            assert!(
-                nothing.count() <= 3,
-                "two that are interrupted, and one more"
-            );
-        }
     }
 
     fn replay(&mut self, slot: usize, call: Call) {
         let now = self.now;
-        let Some(Peer { twin, .. }) = &mut self.peers[slot] else {
-            panic!("nobody is there");
+        let Some(Peer { model, .. }) = &mut self.peers[slot] else {
+            panic!("slot {slot} is empty");
         };
         match call {
             Call::Read(bytes) => {
-                assert!(twin.is_heard());
-                self.hear(slot, bytes);
+                assert!(model.wants_read());
+                self.handle_input(slot, bytes);
             }
-            Call::Ended => {
-                assert!(twin.is_heard());
-                twin.ended = true;
-                twin.conn.receive_eof();
-                self.hear(slot, Vec::new());
+            Call::Eof => {
+                assert!(model.wants_read());
+                model.eof = true;
+                model.conn.receive_eof();
+                self.handle_input(slot, Vec::new());
             }
-            Call::Wrote(pending, taken) => {
-                assert!(!twin.cut && twin.shut.is_none());
-                assert_eq!(pending, twin.conn.transmit().len());
-                assert!(twin.conn.transmit().starts_with(&taken));
-                twin.conn.advance(taken.len());
-                twin.blocked = None;
+            Call::Wrote(pending, written) => {
+                assert!(!model.aborted && model.shutdown_since.is_none());
+                assert_eq!(pending, model.conn.transmit().len());
+                assert!(model.conn.transmit().starts_with(&written));
+                model.conn.advance(written.len());
+                model.blocked = None;
             }
             Call::Blocked(pending) => {
-                assert!(!twin.cut && twin.shut.is_none());
-                assert_eq!(pending, twin.conn.transmit().len());
-                let since = twin.blocked.map_or(now, |(since, _)| since);
-                twin.blocked = Some((since, now));
-                twin.cut = now >= since + STUCK;
+                assert!(!model.aborted && model.shutdown_since.is_none());
+                assert_eq!(pending, model.conn.transmit().len());
+                let since = model.blocked.map_or(now, |(since, _)| since);
+                model.blocked = Some((since, now));
+                model.aborted = now >= since + WRITE_TIMEOUT;
             }
-            Call::Failed => twin.cut = true,
-            Call::ShutWrite => {
-                twin.conn.tick(now);
-                assert!(twin.conn.is_done());
-                assert_eq!(twin.shut.replace(now), None);
+            Call::Failed => model.aborted = true,
+            Call::ShutdownWrite => {
+                model.conn.tick(now);
+                assert!(model.conn.is_done());
+                assert_eq!(model.shutdown_since.replace(now), None);
             }
             Call::Nothing => {}
         }
     }
 
-    /// What the room has to do about bytes that it read.
-    fn hear(&mut self, slot: usize, mut bytes: Vec<u8>) {
+    fn handle_input(&mut self, slot: usize, mut bytes: Vec<u8>) {
         let mut input = &mut bytes[..];
-        while let Some(Peer { twin, .. }) = &mut self.peers[slot] {
-            let Some(event) = twin.conn.receive(&mut input) else {
+        while let Some(Peer { model, .. }) = &mut self.peers[slot] {
+            let Some(event) = model.conn.receive(&mut input) else {
                 return;
             };
             if let Event::Request(request) = &event {
-                twin.cut |= chat::open(&mut twin.conn, request).is_err();
+                model.aborted |= chat::handle_request(&mut model.conn, request).is_err();
             }
-            let Some(item) = twin.heard.hear(&event) else {
+            let Some(message) = model.received.push(&event) else {
                 continue;
             };
-            let answer = match &item {
-                Item::Text(text) if text == "POKE" => Some("Quit poking me!"),
-                Item::Text(text) if text == "CONNECTED" => Some("Welcome"),
+            let reply = match &message {
+                Message::Text(text) if text == "POKE" => Some("Quit poking me!"),
+                Message::Text(text) if text == "CONNECTED" => Some("Welcome"),
                 _ => None,
             };
-            match answer {
-                Some(answer) => twin.tell(&Item::Text(answer.to_owned())),
-                None => self.twins().for_each(|twin| twin.tell(&item)),
+            match reply {
+                Some(reply) => model.send(&Message::Text(reply.to_owned())),
+                None => self.models().for_each(|model| model.send(&message)),
             }
         }
     }
 
-    /// Turns until there is nothing to do, which is soon found.
-    fn settle(&mut self) {
-        let mut idle = 0;
-        while idle == 0 || self.guests.wait(self.now) == Some(Duration::ZERO) {
-            idle = if self.turn() { 0 } else { idle + 1 };
-            assert!(idle < 4, "turns for nothing");
+    /// Runs turns until nothing is left to do.
+    fn turn_until_idle(&mut self) {
+        let mut idle_turns = 0;
+        while idle_turns == 0 || self.clients.timeout(self.now) == Some(Duration::ZERO) {
+            idle_turns = if self.turn() { 0 } else { idle_turns + 1 };
+            assert!(idle_turns < 4, "turns without progress");
         }
-        let wait = self.guests.wait(self.now);
+        let timeout = self.clients.timeout(self.now);
         for peer in self.peers.iter().flatten() {
             if peer.key.is_some() {
-                peer.check_quiet(self.now, wait, self.max_send_buffer);
+                peer.check_idle(self.now, timeout, self.max_send_buffer);
             }
         }
     }
 
-    /// Time goes on, and nobody oversleeps.
-    fn pass(&mut self, time: Duration) {
-        let until = self.now + time;
+    /// Advances the time, with turns whenever a timer expires.
+    fn advance(&mut self, time: Duration) {
+        let end = self.now + time;
         let mut turns = 0;
-        self.settle();
-        while let Some(wait) = self.guests.wait(self.now) {
-            if self.now + wait > until {
+        self.turn_until_idle();
+        while let Some(timeout) = self.clients.timeout(self.now) {
+            if self.now + timeout > end {
                 break;
             }
-            self.now += wait;
-            self.settle();
+            self.now += timeout;
+            self.turn_until_idle();
             turns += 1;
-            assert!(turns < 1000, "timers without end");
+            assert!(turns < 1000, "endless timers");
         }
-        self.now = until;
-        self.settle();
+        self.now = end;
+        self.turn_until_idle();
     }
 
-    fn finish(mut self, dismissed: bool) {
-        self.pass(LONG);
-        for twin in self.twins() {
-            assert!(twin.conn.is_open() && !twin.conn.wants_write());
+    fn finish(mut self, server_closes: bool) {
+        self.advance(LONG);
+        for model in self.models() {
+            assert!(model.conn.is_open() && !model.conn.wants_write());
         }
-        assert_eq!(self.guests.wait(self.now), None);
-        if dismissed {
-            self.dismiss();
+        assert_eq!(self.clients.timeout(self.now), None);
+        if server_closes {
+            self.shut_down();
+        } else {
+            for peer in self.peers.iter_mut().flatten() {
+                peer.change_socket(b'e', 0);
+            }
         }
-        for peer in self.peers.iter_mut().flatten().filter(|_| !dismissed) {
-            peer.befall(b'e', 0);
-        }
-        self.pass(LONG);
-        assert_eq!(self.guests.len(), 0);
-        assert_eq!(self.guests.wait(self.now), None);
+        self.advance(LONG);
+        assert_eq!(self.clients.len(), 0);
+        assert_eq!(self.clients.timeout(self.now), None);
         for peer in self.peers.iter().flatten() {
-            peer.check_heard();
+            peer.check_received();
         }
-        memory::let_go(self.guests, 16 * 1024);
+        memory::let_go(self.clients, 16 * 1024);
+    }
+}
+
+/// Per turn and client: at most two reads, and no retry of a call that blocks.
+fn check_call_counts(calls: &[(usize, Call)]) {
+    for slot in 0..SLOTS {
+        let count = |is_counted: fn(&Call) -> bool| {
+            let of_slot = calls.iter().filter(|(of, _)| *of == slot);
+            of_slot.filter(|(_, call)| is_counted(call)).count()
+        };
+        assert!(count(|call| matches!(call, Call::Read(_) | Call::Eof)) <= 2);
+        assert!(count(|call| matches!(call, Call::Blocked(_))) <= 1);
+        // An interrupted read, an interrupted write and a read that blocks.
+        assert!(count(|call| matches!(call, Call::Nothing)) <= 3);
     }
 }

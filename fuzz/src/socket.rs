@@ -1,46 +1,45 @@
-//! Sockets without a system: what their peers do is decided elsewhere, what is called is kept.
+//! A simulated socket: the test decides what its peer does and records every call.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
 use std::rc::Rc;
 
-/// What a call came to.
+/// The result of a call.
 pub enum Call {
     Read(Vec<u8>),
-    Ended,
-    /// Of so many bytes these were taken.
+    Eof,
+    /// The length passed to the call, and the bytes written.
     Wrote(usize, Vec<u8>),
-    /// Nothing of so many bytes was taken.
+    /// The length passed to a write that would block.
     Blocked(usize),
     Failed,
-    ShutWrite,
-    /// There was nothing to read, or it was interrupted.
+    ShutdownWrite,
+    /// A read that would block, or a call that was interrupted.
     Nothing,
 }
 
-/// Every call in its order, with who it was for.
+/// All calls in order, each with the slot of its client.
 pub type Calls = Rc<RefCell<Vec<(usize, Call)>>>;
 
-/// What lies between the room and a peer.
+/// The state shared between a socket and its peer.
 pub struct Wire {
-    pub to_room: Vec<u8>,
+    pub to_server: Vec<u8>,
     pub to_peer: Vec<u8>,
-    /// The peer has ended its side.
-    pub ended: bool,
+    /// The peer has shut down its write side.
+    pub eof: bool,
     pub reset: bool,
-    /// How many bytes are taken before a write blocks.
+    /// How many bytes can be written before a write blocks.
     pub space: usize,
-    /// What one call moves at most.
-    pub most_read: usize,
-    pub most_written: usize,
-    /// The next call of each kind is.
+    pub max_read: usize,
+    pub max_write: usize,
+    /// Whether the next read and the next write are interrupted.
     pub interrupted: [bool; 2],
-    /// The next write takes nothing, and says so.
-    pub takes_none: bool,
+    /// The next write returns `Ok(0)`.
+    pub writes_zero: bool,
 }
 
-/// The room's end.
+/// The server's end.
 pub struct Socket {
     pub slot: usize,
     pub wire: Rc<RefCell<Wire>>,
@@ -48,20 +47,20 @@ pub struct Socket {
 }
 
 impl Socket {
-    fn keep(&self, call: Call) {
+    fn record(&self, call: Call) {
         self.calls.borrow_mut().push((self.slot, call));
     }
 
     fn fail<T>(&self, kind: ErrorKind) -> io::Result<T> {
-        self.keep(match kind {
+        self.record(match kind {
             ErrorKind::ConnectionReset => Call::Failed,
             _ => Call::Nothing,
         });
         Err(kind.into())
     }
 
-    pub fn shut_write(&self) -> io::Result<()> {
-        self.keep(Call::ShutWrite);
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        self.record(Call::ShutdownWrite);
         if self.wire.borrow().reset {
             return Err(ErrorKind::NotConnected.into());
         }
@@ -78,17 +77,13 @@ impl Read for Socket {
         if mem::take(&mut wire.interrupted[0]) {
             return self.fail(ErrorKind::Interrupted);
         }
-        let n = wire.to_room.len().min(wire.most_read).min(buf.len());
-        if n == 0 && !wire.ended {
+        let n = wire.to_server.len().min(wire.max_read).min(buf.len());
+        if n == 0 && !wire.eof {
             return self.fail(ErrorKind::WouldBlock);
         }
-        let bytes: Vec<_> = wire.to_room.drain(..n).collect();
+        let bytes: Vec<_> = wire.to_server.drain(..n).collect();
         buf[..n].copy_from_slice(&bytes);
-        self.keep(if n > 0 {
-            Call::Read(bytes)
-        } else {
-            Call::Ended
-        });
+        self.record(if n > 0 { Call::Read(bytes) } else { Call::Eof });
         Ok(n)
     }
 }
@@ -102,18 +97,18 @@ impl Write for Socket {
         if mem::take(&mut wire.interrupted[1]) {
             return self.fail(ErrorKind::Interrupted);
         }
-        if mem::take(&mut wire.takes_none) {
-            self.keep(Call::Failed);
+        if mem::take(&mut wire.writes_zero) {
+            self.record(Call::Failed);
             return Ok(0);
         }
-        let n = buf.len().min(wire.most_written).min(wire.space);
+        let n = buf.len().min(wire.max_write).min(wire.space);
         if n == 0 {
-            self.keep(Call::Blocked(buf.len()));
+            self.record(Call::Blocked(buf.len()));
             return Err(ErrorKind::WouldBlock.into());
         }
         wire.space -= n;
         wire.to_peer.extend_from_slice(&buf[..n]);
-        self.keep(Call::Wrote(buf.len(), buf[..n].to_vec()));
+        self.record(Call::Wrote(buf.len(), buf[..n].to_vec()));
         Ok(n)
     }
 
