@@ -25,13 +25,13 @@ use self::clients::{Clients, READ_LEN};
 use super::dialect::ALL;
 use super::memory;
 use super::options::Options;
-use super::run::ENTROPY;
+use super::session::ENTROPY;
 use super::socket::{Call, Calls, Socket, Wire};
 
 /// Replaces the log of the example by a check.
 mod cli {
     pub fn log(line: impl std::fmt::Display) {
-        super::super::shown::check_line(&line);
+        super::super::redaction::check_line(&line);
     }
 }
 

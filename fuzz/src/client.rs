@@ -8,10 +8,10 @@ use super::dialect::{
     ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi,
 };
 use super::http::{split, trim};
+use super::key_response::{accept_value, answer, is_key};
 use super::options::Options;
-use super::proof::{accept_value, answer, is_key};
-use super::run::{App, ENTROPY, Run};
-use super::shown::check_same;
+use super::redaction::check_same;
+use super::session::{App, ENTROPY, Run};
 
 /// Options: switches, the two of `limits`, the reply (0: all of it is input; 1: the right one
 /// comes first; 2: with a byte changed; 3: the right answer behind the first head, or as its first

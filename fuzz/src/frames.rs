@@ -4,7 +4,7 @@ use hybi::{Closed, Connection, Dialect, Phase, Role};
 
 use super::options::Options;
 use super::reference::Reference;
-use super::run::{App, ENTROPY, Observed, Run};
+use super::session::{App, ENTROPY, Observed, Run};
 
 /// Options: switches, the two of `limits`, and those of `cuts`. A connection of RFC 6455, HyBi-8
 /// or HyBi-7 that was opened elsewhere: a naive scanner reads the same.

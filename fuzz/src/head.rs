@@ -11,8 +11,8 @@ use hybi::{
 use super::client::target;
 use super::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
 use super::http::{split, trim};
-use super::proof::is_key;
-use super::shown::{check_error, check_same};
+use super::key_response::is_key;
+use super::redaction::{check_error, check_same};
 
 /// Any head: one that is accepted can be written down again, and is accepted alike.
 pub fn head(bytes: &[u8]) {

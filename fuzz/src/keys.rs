@@ -5,7 +5,7 @@ use hybi::{AcceptOptions, Config, Connection, Dialect, Event, ProtocolError, Req
 use super::client::target;
 use super::dialect::{KEY1, KEY2};
 use super::http::split;
-use super::proof::key_number;
+use super::key_response::key_number;
 
 /// 32 bytes of entropy for the keys that a client makes, then any key.
 pub fn keys(input: &[u8]) {

@@ -11,8 +11,8 @@ use hybi::{
 
 use super::dialect::{ALL, is_hybi};
 use super::options::Options;
-use super::run::ENTROPY;
-use super::shown::check_error;
+use super::redaction::check_error;
+use super::session::ENTROPY;
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;

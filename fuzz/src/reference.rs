@@ -2,7 +2,7 @@
 
 use hybi::{Close, Closed, ProtocolError};
 
-use super::run::Observed;
+use super::session::Observed;
 
 /// What frames are held against.
 pub struct Reference {

@@ -10,10 +10,10 @@ use hybi::{
 
 use super::dialect::{ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, is_hybi};
 use super::http::{assert_same_fields, trim};
+use super::key_response::accept_value;
 use super::options::Options;
-use super::proof::accept_value;
-use super::run::ENTROPY;
-use super::shown::{check_error, check_same};
+use super::redaction::{check_error, check_same};
+use super::session::ENTROPY;
 
 /// What stands behind a string; none holds it.
 const END: u8 = 0xFF;

@@ -5,9 +5,9 @@ use hybi::{Closed, Connection, Dialect, Dialects, HeaderErrorKind, ProtocolError
 
 use super::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi, those_of};
 use super::http::assert_same_fields;
+use super::key_response::{accept_value, answer};
 use super::options::Options;
-use super::proof::{accept_value, answer};
-use super::run::{AUTHORITY, App, COOKIE, ENTROPY, HTML, Run};
+use super::session::{AUTHORITY, App, COOKIE, ENTROPY, HTML, Run};
 
 const POLICY: &str = "<cross-domain-policy/>";
 

@@ -8,10 +8,10 @@ use hybi::{
 };
 
 use super::dialect::is_hybi;
-use super::frame::{frame, unmask};
+use super::frame_encoding::{frame, unmask};
 use super::memory;
 use super::options::{Cuts, Timeouts};
-use super::shown::{check_error, check_piece};
+use super::redaction::{check_error, check_piece};
 
 pub const AUTHORITY: &str = "proxy.example:8080";
 
@@ -555,7 +555,7 @@ impl Run {
 /// Work done since the last call, where the library counts it.
 fn steps() -> u64 {
     #[cfg(fuzzing)]
-    return hybi::fuzzing::work();
+    return hybi::fuzzing::steps();
     #[cfg(not(fuzzing))]
     0
 }
