@@ -1,4 +1,4 @@
-//! A client, fed any bytes in any pieces, behind the right reply too.
+//! A client, fed any bytes in any split, also after a valid response.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_fuzz::client(input));

@@ -1,4 +1,4 @@
-//! Heads made of what the application passes: nothing of it becomes a line that it did not name.
+//! Heads built from the application's values: none of them can add a line.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_fuzz::reply(input));

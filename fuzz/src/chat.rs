@@ -667,7 +667,7 @@ impl Chat {
         for peer in self.peers.iter().flatten() {
             peer.check_received();
         }
-        memory::let_go(self.clients, 16 * 1024);
+        memory::check_freed(self.clients, 16 * 1024);
     }
 }
 

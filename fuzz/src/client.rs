@@ -7,171 +7,195 @@ use hybi::{ClientRequest, Config, Connection, Dialect};
 use super::dialect::{
     ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi,
 };
-use super::http::{split, trim};
-use super::key_response::{accept_value, answer, is_key};
+use super::http::{split_head, trim};
+use super::key_response::{accept_value, challenge_response, is_valid_key};
 use super::options::Options;
-use super::redaction::check_same;
-use super::session::{App, ENTROPY, Run};
+use super::redaction::check_same_debug;
+use super::session::{Behaviour, ENTROPY, Session};
 
-/// Options: switches, the two of `limits`, the reply (0: all of it is input; 1: the right one
-/// comes first; 2: with a byte changed; 3: the right answer behind the first head, or as its first
-/// field; with 4, 8 or 12: HyBi-7, HyBi-8 or RFC 6455; 16: nothing is written before the end),
-/// where and to what a byte is changed, and those of `cuts`.
+/// Options: switches, the two of `limits`, the response, an offset and a byte, and those of
+/// `splits`.
+///
+/// The low two bits of the response option: 0, the input is the response; 1, a valid response
+/// precedes the input; 2, the same, with the byte at the offset replaced; 3, the key's response is
+/// inserted after the first head of the input, or as its first header field. Plus 4, 8 or 12 for
+/// HyBi-7, HyBi-8 or RFC 6455, and 16 to write no output before the input ends.
 pub fn client(input: &[u8]) {
     let mut options = Options(input);
-    let [old, protocol, secure, utf8, frames, echoes, closes, quiet] = options.switches();
+    let [
+        hixie75,
+        protocol,
+        tls,
+        strict_utf8,
+        strict_frames,
+        echo,
+        close,
+        no_pongs,
+    ] = options.switches();
     let limits = options.limits();
-    let config = limits.config.strict_utf8(utf8).strict_frames(frames);
-    let config = config.auto_pong(!quiet);
-    let (reply, at, to) = (options.number(), options.number(), options.number());
-    let cuts = options.cuts();
+    let config = limits
+        .config
+        .strict_utf8(strict_utf8)
+        .strict_frames(strict_frames)
+        .auto_pong(!no_pongs);
+    let response = options.number();
+    let (offset, byte) = (options.number(), options.number());
+    let splits = options.splits();
     let wire = options.wire();
-    let app = App {
+    let behaviour = Behaviour {
         answer: 0,
-        echoes,
-        closes,
-        lazy: reply & 16 != 0,
-        quiet,
+        echo,
+        close,
+        write_at_end: response & 16 != 0,
+        no_pongs,
         high_water: limits.high_water,
         timeouts: limits.timeouts,
     };
-    let dialect = match reply >> 2 & 3 {
-        0 if old => Dialect::Hixie75,
+    let dialect = match response >> 2 & 3 {
+        0 if hixie75 => Dialect::Hixie75,
         0 => Dialect::Hixie76,
         1 => Dialect::HyBi7,
         2 => Dialect::HyBi8,
         _ => Dialect::Rfc6455,
     };
-    let Opening {
-        target,
+    let Handshake {
+        client_request,
         request,
-        right,
-    } = opening(dialect, protocol, secure);
-    let conn = || Connection::client(&config, target, ENTROPY);
-    let mut bytes = match reply % 4 {
+        expected,
+    } = handshake(dialect, protocol, tls);
+    let conn = || Connection::client(&config, client_request, ENTROPY);
+    let mut bytes = match response % 4 {
         0 => wire.to_vec(),
         3 => {
-            let ends = right.answer_behind;
-            let head = wire.windows(ends.len()).position(|end| end == ends);
-            let (head, rest) = wire.split_at(head.map_or(wire.len(), |at| at + ends.len()));
-            [head, &right.answer, rest].concat()
+            let delimiter = expected.key_response_after;
+            let head = wire.windows(delimiter.len()).position(|w| w == delimiter);
+            let head_len = head.map_or(wire.len(), |at| at + delimiter.len());
+            let (head, trailing) = wire.split_at(head_len);
+            [head, &expected.key_response, trailing].concat()
         }
-        _ => [&right.whole, wire].concat(),
+        _ => [&expected.bytes, wire].concat(),
     };
-    if reply % 4 == 2 {
-        let at = at % bytes.len();
-        bytes[at] = to as u8;
+    if response % 4 == 2 {
+        let at = offset % bytes.len();
+        bytes[at] = byte as u8;
     }
-    let whole = Run::of(conn(), app, cuts.none(), &bytes);
-    let cut = Run::of(conn(), app, cuts, &bytes);
+    let unsplit = Session::run(conn(), behaviour, splits.unsplit(), &bytes);
+    let split = Session::run(conn(), behaviour, splits, &bytes);
     assert_eq!(
-        cut.transcript, whole.transcript,
-        "{config:?} {app:?} {cuts:?}"
+        split.transcript, unsplit.transcript,
+        "{config:?} {behaviour:?} {splits:?}"
     );
-    cut.let_go(bytes.len());
+    split.check_freed(bytes.len());
 
-    // H76-33: nothing but the request before it is open, nothing but frames after that.
-    let sent = whole.transcript.sent.strip_prefix(&request[..]);
-    let sent = sent.expect("the request comes first");
-    assert_eq!(sent, whole.frames);
-    if whole.is_open() {
-        right.check(&bytes, &whole.reply);
+    // H76-33: only the request before the connection is open, and only frames after that.
+    let frames = unsplit.transcript.sent.strip_prefix(&request[..]);
+    let frames = frames.expect("the request comes first");
+    assert_eq!(frames, unsplit.expected_frames);
+    if unsplit.was_open() {
+        expected.check(&bytes, &unsplit.response_fields);
     } else {
         let config = config.strict_utf8(false).strict_frames(false);
-        let limited = config.auto_pong(true) != Config::new();
-        assert!(reply % 4 != 1 || limited, "{:?}", whole.transcript);
+        let is_limited = config.auto_pong(true) != Config::new();
+        assert!(
+            response % 4 != 1 || is_limited,
+            "a valid response is rejected: {:?}",
+            unsplit.transcript
+        );
     }
 }
 
-/// A request and the reply that it has to get.
-struct Opening {
-    target: ClientRequest,
+/// A request and the response that it has to get.
+struct Handshake {
+    client_request: ClientRequest,
     request: Vec<u8>,
-    right: Expected,
+    expected: ExpectedResponse,
 }
 
-/// Made once each: the entropy is always the same, and so is all that comes of it.
-fn opening(dialect: Dialect, protocol: bool, secure: bool) -> &'static Opening {
-    static MADE: [OnceLock<Opening>; 4 * ALL.len()] = [const { OnceLock::new() }; 4 * ALL.len()];
+/// Built once for each combination, since the entropy is always the same.
+fn handshake(dialect: Dialect, protocol: bool, tls: bool) -> &'static Handshake {
+    static CACHE: [OnceLock<Handshake>; 4 * ALL.len()] = [const { OnceLock::new() }; 4 * ALL.len()];
     let at = ALL.iter().position(|one| *one == dialect);
-    let at = at.expect("all are there") * 4 + usize::from(protocol) * 2 + usize::from(secure);
-    MADE[at].get_or_init(|| {
-        let target = target(dialect, protocol, secure);
-        let conn = Connection::client(&Config::new(), &target, ENTROPY);
+    let at = at.expect("ALL has each dialect") * 4 + usize::from(protocol) * 2 + usize::from(tls);
+    CACHE[at].get_or_init(|| {
+        let client_request = client_request(dialect, protocol, tls);
+        let conn = Connection::client(&Config::new(), &client_request, ENTROPY);
         let request = conn.transmit().to_vec();
-        check_hidden(conn, &target);
-        let right = Expected::of(&request, &target, dialect);
-        Opening {
-            target,
+        check_redaction(conn, &client_request);
+        let expected = ExpectedResponse::new(&request, &client_request, dialect);
+        Handshake {
+            client_request,
             request,
-            right,
+            expected,
         }
     })
 }
 
-/// Neither the entropy is shown nor what was made of it.
-fn check_hidden(mut conn: Connection, target: &ClientRequest) {
-    let mut other = Connection::client(&Config::new(), target, [8; 32]);
+/// Asserts that neither the entropy nor the keys made of it are shown.
+fn check_redaction(mut conn: Connection, client_request: &ClientRequest) {
+    let mut other = Connection::client(&Config::new(), client_request, [8; 32]);
     for conn in [&mut conn, &mut other] {
-        // Its length is shown, and the keys of Hixie-76 have any.
+        // The length of the output is shown, and that of Hixie-76 keys varies.
         conn.advance(conn.transmit().len());
     }
-    check_same(&conn, &other);
+    check_same_debug(&conn, &other);
 }
 
-pub fn target(dialect: Dialect, protocol: bool, secure: bool) -> ClientRequest {
-    let url = if secure {
+pub fn client_request(dialect: Dialect, protocol: bool, tls: bool) -> ClientRequest {
+    let url = if tls {
         "wss://example.com:8443/demo?a=1"
     } else {
         "ws://Example.com/"
     };
-    let mut target = ClientRequest::new(url)
-        .expect("a good URL")
+    let mut client_request = ClientRequest::new(url)
+        .expect("a valid URL")
         .with_dialect(dialect);
-    if secure && is_hybi(dialect) {
-        target = target
+    if tls && is_hybi(dialect) {
+        client_request = client_request
             .with_origin("https://Example.org")
-            .expect("a good one");
+            .expect("a valid origin");
     }
     if protocol {
         for name in ["sample", "second"] {
-            target = target.with_protocol(name).expect("a good protocol");
+            client_request = client_request
+                .with_protocol(name)
+                .expect("a valid subprotocol");
         }
     }
-    target
+    client_request
 }
 
-/// The reply that a client has to get, made from nothing but its request.
-struct Expected {
+/// The response that a client has to get, computed from its request.
+struct ExpectedResponse {
     head: Vec<u8>,
-    /// H75-2: so many bytes of it have to be these.
-    fixed: usize,
-    answer: Vec<u8>,
-    /// What `answer` stands behind when the input has the head.
-    answer_behind: &'static [u8],
-    /// The head, with what stands behind it.
-    whole: Vec<u8>,
-    /// Each with the values that it may have.
+    /// The length of the prefix of `head` that has to be exact. H75-2
+    fixed_len: usize,
+    /// The challenge response, or the `Sec-WebSocket-Accept` line.
+    key_response: Vec<u8>,
+    /// The delimiter after which `key_response` belongs.
+    key_response_after: &'static [u8],
+    /// The head and the challenge response.
+    bytes: Vec<u8>,
+    /// Required fields, each with its valid values.
     fields: Vec<(String, Vec<String>)>,
-    /// From HyBi-7 on: white space and case matter less.
-    hybi: bool,
-    /// What may be there.
+    /// From HyBi-7 on, white space and case matter less.
+    is_hybi: bool,
+    /// The subprotocols that may be chosen, from HyBi-7 on.
     protocols: Vec<String>,
 }
 
-impl Expected {
-    fn of(request: &[u8], target: &ClientRequest, dialect: Dialect) -> Self {
+impl ExpectedResponse {
+    fn new(request: &[u8], client_request: &ClientRequest, dialect: Dialect) -> Self {
         if is_hybi(dialect) {
             Self::hybi(request, dialect)
         } else {
-            Self::hixie(request, target)
+            Self::hixie(request, client_request)
         }
     }
 
     /// HY-1 to HY-4
     fn hybi(request: &[u8], dialect: Dialect) -> Self {
-        let (fields, behind) = split(request);
-        assert_eq!(behind, b"");
+        let (fields, trailing) = split_head(request);
+        assert_eq!(trailing, b"");
         let get = |wanted: &str| {
             let found = fields.iter().find(|(name, _)| name == wanted);
             found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
@@ -180,45 +204,45 @@ impl Expected {
             Dialect::Rfc6455 => "Origin",
             _ => HYBI_ORIGIN,
         };
-        let asked = get(PROTOCOL);
-        let mut known = vec!["Upgrade", "Connection", "Host"];
-        known.extend(get(origin).map(|_| origin));
-        known.extend(asked.as_ref().map(|_| PROTOCOL));
-        known.extend([VERSION, KEY]);
+        let requested = get(PROTOCOL);
+        let mut expected_names = vec!["Upgrade", "Connection", "Host"];
+        expected_names.extend(get(origin).map(|_| origin));
+        expected_names.extend(requested.as_ref().map(|_| PROTOCOL));
+        expected_names.extend([VERSION, KEY]);
         let names: Vec<_> = fields.iter().map(|(name, _)| &name[..]).collect();
-        assert_eq!(names, known);
+        assert_eq!(names, expected_names);
         let version = VERSIONS.iter().find(|(one, _)| *one == dialect);
         assert_eq!(
             get(VERSION).as_deref(),
             version.map(|(_, version)| *version)
         );
-        let key = get(KEY).expect("checked");
-        assert!(is_key(key.as_bytes()));
+        let key = get(KEY).expect("checked above");
+        assert!(is_valid_key(key.as_bytes()));
 
-        let protocols = asked.as_deref().unwrap_or_default().split(", ");
+        let protocols = requested.as_deref().unwrap_or_default().split(", ");
         let protocols: Vec<_> = protocols.map(str::to_owned).collect();
         let accept = accept_value(key.as_bytes());
-        let answer = format!("Sec-WebSocket-Accept: {accept}\r\n");
+        let key_response = format!("Sec-WebSocket-Accept: {accept}\r\n");
         let mut head = format!(
             "HTTP/1.1 101 Switching Protocols\r\n\
              Upgrade: websocket\r\n\
              Connection: Upgrade\r\n\
-             {answer}"
+             {key_response}"
         );
-        if asked.is_some() {
+        if requested.is_some() {
             let last = protocols.last().expect("at least one");
             head += &format!("{PROTOCOL}: {last}\r\n");
         }
         head += "\r\n";
         Self {
             head: head.clone().into(),
-            fixed: "HTTP/1.1 101".len(),
-            answer: answer.into(),
-            answer_behind: b"\r\n",
-            whole: head.into(),
+            fixed_len: "HTTP/1.1 101".len(),
+            key_response: key_response.into(),
+            key_response_after: b"\r\n",
+            bytes: head.into(),
             fields: vec![("Sec-WebSocket-Accept".to_owned(), vec![accept])],
-            hybi: true,
-            protocols: if asked.is_some() {
+            is_hybi: true,
+            protocols: if requested.is_some() {
                 protocols
             } else {
                 Vec::new()
@@ -226,8 +250,8 @@ impl Expected {
         }
     }
 
-    fn hixie(request: &[u8], target: &ClientRequest) -> Self {
-        let (fields, _) = split(request);
+    fn hixie(request: &[u8], client_request: &ClientRequest) -> Self {
+        let (fields, _) = split_head(request);
         let line = request.split(|byte| *byte == b' ').nth(1);
         let resource = String::from_utf8_lossy(line.expect("a request line"));
         let get = |wanted: &str| {
@@ -235,91 +259,89 @@ impl Expected {
             found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
         };
         let [host, origin] = ["Host", "Origin"].map(|name| get(name).expect("always sent"));
-        let old = get(KEY1).is_none();
-        let (title, prefix) = if old {
+        let is_hixie75 = get(KEY1).is_none();
+        let (reason, prefix) = if is_hixie75 {
             ("Web Socket", "")
         } else {
             ("WebSocket", "Sec-")
         };
-        let asked = get(&format!("{prefix}WebSocket-Protocol"));
+        let requested = get(&format!("{prefix}WebSocket-Protocol"));
 
-        let mut known = vec!["Upgrade", "Connection", "Host", "Origin"];
-        if asked.is_some() {
-            known.push(if old { PROTOCOL_75 } else { PROTOCOL });
+        let mut expected_names = vec!["Upgrade", "Connection", "Host", "Origin"];
+        if requested.is_some() {
+            expected_names.push(if is_hixie75 { PROTOCOL_75 } else { PROTOCOL });
         }
-        if !old {
-            known.extend([KEY1, KEY2]);
+        if !is_hixie75 {
+            expected_names.extend([KEY1, KEY2]);
         }
         let names: Vec<_> = fields.iter().map(|(name, _)| &name[..]).collect();
-        assert_eq!(names, known);
+        assert_eq!(names, expected_names);
 
-        let scheme = if target.is_tls() { "wss" } else { "ws" };
+        let scheme = if client_request.is_tls() { "wss" } else { "ws" };
         let location = format!("{scheme}://{host}{resource}");
-        let (host, port) = (target.host(), target.port());
+        let (host, port) = (client_request.host(), client_request.port());
         let with_port = format!("{scheme}://{host}:{port}{resource}");
         let mut head = format!(
-            "HTTP/1.1 101 {title} Protocol Handshake\r\n\
+            "HTTP/1.1 101 {reason} Protocol Handshake\r\n\
              Upgrade: WebSocket\r\n\
              Connection: Upgrade\r\n"
         );
-        let fixed = if old { head.len() } else { 0 };
+        let fixed_len = if is_hixie75 { head.len() } else { 0 };
         head += &format!(
             "{prefix}WebSocket-Origin: {origin}\r\n\
              {prefix}WebSocket-Location: {location}\r\n"
         );
-        let mut expected = vec![
+        let mut expected_fields = vec![
             (format!("{prefix}WebSocket-Origin"), vec![origin]),
             (
                 format!("{prefix}WebSocket-Location"),
                 vec![location, with_port],
             ),
         ];
-        if let Some(protocol) = asked {
+        if let Some(protocol) = requested {
             head += &format!("{prefix}WebSocket-Protocol: {protocol}\r\n");
-            expected.push((format!("{prefix}WebSocket-Protocol"), vec![protocol]));
+            expected_fields.push((format!("{prefix}WebSocket-Protocol"), vec![protocol]));
         }
-        if !old {
-            expected.push(("Upgrade".to_owned(), vec!["WebSocket".to_owned()]));
+        if !is_hixie75 {
+            expected_fields.push(("Upgrade".to_owned(), vec!["WebSocket".to_owned()]));
         }
         head += "\r\n";
-        let answer = if old {
+        let key_response = if is_hixie75 {
             Vec::new()
         } else {
-            answer(request).to_vec()
+            challenge_response(request).to_vec()
         };
         Self {
-            whole: [head.as_bytes(), &answer].concat(),
+            bytes: [head.as_bytes(), &key_response].concat(),
             head: head.into(),
-            fixed,
-            answer,
-            answer_behind: b"\r\n\r\n",
-            fields: expected,
-            hybi: false,
+            fixed_len,
+            key_response,
+            key_response_after: b"\r\n\r\n",
+            fields: expected_fields,
+            is_hybi: false,
             protocols: Vec::new(),
         }
     }
 
-    /// Of a reply that a client took for right.
-    fn check(&self, reply: &[u8], told: &[(String, Vec<u8>)]) {
-        assert!(reply.starts_with(&self.head[..self.fixed]));
-        let (fields, behind) = split(reply);
-        let all = fields.iter().map(|(name, value)| (name, trim(value)));
-        assert!(all.eq(told.iter().map(|(name, value)| (name, &value[..]))));
-        for (name, values) in &self.fields {
+    /// Checks a response that the client accepted, and the fields that it reported.
+    fn check(&self, response: &[u8], reported: &[(String, Vec<u8>)]) {
+        assert!(response.starts_with(&self.head[..self.fixed_len]));
+        let (fields, trailing) = split_head(response);
+        let trimmed = fields.iter().map(|(name, value)| (name, trim(value)));
+        assert!(trimmed.eq(reported.iter().map(|(name, value)| (name, &value[..]))));
+        for (name, valid_values) in &self.fields {
             let mut found = fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
-            let (_, value) = found.next().expect("it has to be there");
-            let value = if self.hybi { trim(value) } else { value };
-            assert!(values.iter().any(|one| one.as_bytes() == value));
-            assert!(found.next().is_none(), "{name} twice");
+            let (_, value) = found.next().expect("a required field");
+            let value = if self.is_hybi { trim(value) } else { value };
+            assert!(valid_values.iter().any(|valid| valid.as_bytes() == value));
+            assert!(found.next().is_none(), "{name} is repeated");
         }
-        if !self.hybi {
-            assert!(behind.starts_with(&self.answer));
+        if !self.is_hybi {
+            assert!(trailing.starts_with(&self.key_response));
             return;
         }
-        let values = |wanted: &str| -> Vec<String> {
-            let found = fields
-                .iter()
-                .filter(|(n, _)| n.eq_ignore_ascii_case(wanted));
+        let values = |name: &str| -> Vec<String> {
+            let found = fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
             let text = |value| String::from_utf8_lossy(trim(value)).to_ascii_lowercase();
             found.map(|(_, value)| text(value)).collect()
         };

@@ -1,8 +1,8 @@
-//! What tells the dialects apart.
+//! Dialects and the header fields that identify them.
 
 use hybi::{Dialect, Dialects};
 
-/// All of them, the oldest first.
+/// All dialects, the oldest first.
 pub const ALL: [Dialect; 5] = [
     Dialect::Hixie75,
     Dialect::Hixie76,
@@ -29,9 +29,9 @@ pub fn is_hybi(dialect: Dialect) -> bool {
     !matches!(dialect, Dialect::Hixie75 | Dialect::Hixie76)
 }
 
-/// Those that are on, the oldest first.
-pub fn those_of(on: [bool; 5]) -> Dialects {
-    let (on, off): (Vec<_>, Vec<_>) = ALL.into_iter().zip(on).partition(|(_, on)| *on);
+/// The set of enabled dialects, given a flag for each, the oldest first.
+pub fn dialect_set(enabled: [bool; 5]) -> Dialects {
+    let (on, off): (Vec<_>, Vec<_>) = ALL.into_iter().zip(enabled).partition(|(_, on)| *on);
     let with = |set: Dialects, (dialect, _)| set.with(dialect);
     let without = |set: Dialects, (dialect, _)| set.without(dialect);
     let set = on.into_iter().fold(Dialects::NONE, with);

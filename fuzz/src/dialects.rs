@@ -1,11 +1,11 @@
-//! Which dialect a request is in.
+//! Detection of the dialect of a request.
 
 use hybi::{AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event};
 
 use super::dialect::{
-    ALL, DRAFT, HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi, those_of,
+    ALL, DRAFT, HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, dialect_set, is_hybi,
 };
-use super::http::split;
+use super::http::split_head;
 use super::options::Options;
 
 const VERSION_VALUES: [&[&str]; 9] = [
@@ -21,17 +21,18 @@ const VERSION_VALUES: [&[&str]; 9] = [
 ];
 const DRAFT_VALUES: [&[&str]; 4] = [&[], &["0"], &["1"], &["0", "0"]];
 
-/// What becomes of a request.
+/// How a request is answered.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Accepted(Dialect),
-    /// Handed to the application.
+    /// Reported to the application as plain HTTP.
     Plain,
-    Refused(u16),
+    /// Rejected with this status.
+    Rejected(u16),
 }
 
-/// How often the fields are there that decide, or with which values.
-struct Seen {
+/// How often each field that decides occurs, or with which values.
+struct RequestFields {
     host: usize,
     upgrade: usize,
     connection: usize,
@@ -44,13 +45,14 @@ struct Seen {
     draft: &'static [&'static str],
 }
 
-/// Options: `Host`, `Upgrade`, `Connection`, `Origin`, `Sec-WebSocket-Origin`, `Key`, `Key1` and
-/// `Key2`, each 0 to 2 times; which of `VERSION_VALUES` and of `DRAFT_VALUES`; the dialects that
-/// are on, the oldest first; whether plain HTTP is; and which field comes first.
+/// Options: how often `Host`, `Upgrade`, `Connection`, `Origin`, `Sec-WebSocket-Origin`, `Key`,
+/// `Key1` and `Key2` occur, 0 to 2 times each; indices into `VERSION_VALUES` and `DRAFT_VALUES`;
+/// the enabled dialects, the oldest first; whether plain HTTP is enabled; and the index of the
+/// field that comes first.
 pub fn dialects(input: &[u8]) {
     let mut options = Options(input);
     let mut count = || options.number() % 3;
-    let seen = Seen {
+    let fields = RequestFields {
         host: count(),
         upgrade: count(),
         connection: count(),
@@ -62,22 +64,22 @@ pub fn dialects(input: &[u8]) {
         version: VERSION_VALUES[options.number() % VERSION_VALUES.len()],
         draft: DRAFT_VALUES[options.number() % DRAFT_VALUES.len()],
     };
-    let on = those_of(options.switches());
-    let shown = format!("{on:?}");
+    let enabled = dialect_set(options.switches());
+    let shown = format!("{enabled:?}");
     for dialect in ALL {
         let is_shown = shown.contains(&format!("{dialect:?}"));
-        assert_eq!(is_shown, on.contains(dialect), "{shown}");
+        assert_eq!(is_shown, enabled.contains(dialect), "{shown}");
     }
-    let [plain] = options.switches();
-    let config = Config::new().dialects(on).plain_http(plain);
+    let [plain_http] = options.switches();
+    let config = Config::new().dialects(enabled).plain_http(plain_http);
 
-    let mut fields = seen.fields();
-    if !fields.is_empty() {
-        let first = options.number() % fields.len();
-        fields.rotate_left(first);
+    let mut lines = fields.lines();
+    if !lines.is_empty() {
+        let first = options.number() % lines.len();
+        lines.rotate_left(first);
     }
     let mut head = "GET / HTTP/1.1\r\n".to_owned();
-    for (name, value) in fields {
+    for (name, value) in lines {
         head.extend([name, ": ", value, "\r\n"]);
     }
     head.push_str("\r\n");
@@ -89,30 +91,29 @@ pub fn dialects(input: &[u8]) {
         Some(Event::Request(request)) => match request.dialect() {
             None => Outcome::Plain,
             Some(dialect) => {
-                assert!(on.contains(dialect), "{dialect} is off");
-                conn.accept(&AcceptOptions::new())
-                    .expect("nothing is added");
+                assert!(enabled.contains(dialect), "{dialect} is not enabled");
+                conn.accept(&AcceptOptions::new()).expect("no options");
                 assert_eq!(conn.dialect(), Some(dialect));
                 Outcome::Accepted(dialect)
             }
         },
         Some(Event::Closed(Closed::Protocol(error))) => {
             assert_eq!(conn.dialect(), None);
-            let status = error.status().expect("each has one before the reply");
+            let status = error.status().expect("errors in requests have one");
             if status == 426 {
-                assert_eq!(versions_told(conn.transmit()), versions(on));
+                assert_eq!(advertised_versions(conn.transmit()), versions(enabled));
             }
-            Outcome::Refused(status)
+            Outcome::Rejected(status)
         }
         other => panic!("{other:?}"),
     };
-    assert_eq!(outcome, seen.outcome(on, plain));
+    assert_eq!(outcome, fields.expected_outcome(enabled, plain_http));
 }
 
-impl Seen {
-    fn fields(&self) -> Vec<(&'static str, &'static str)> {
-        let mut fields = Vec::new();
-        for (name, value, times) in [
+impl RequestFields {
+    fn lines(&self) -> Vec<(&'static str, &'static str)> {
+        let mut lines = Vec::new();
+        for (name, value, count) in [
             ("Host", "example.com", self.host),
             ("Upgrade", "WebSocket", self.upgrade),
             ("Connection", "Upgrade", self.connection),
@@ -122,28 +123,28 @@ impl Seen {
             (KEY1, "1 0", self.key1),
             (KEY2, "1 0", self.key2),
         ] {
-            fields.extend(std::iter::repeat_n((name, value), times));
+            lines.extend(std::iter::repeat_n((name, value), count));
         }
         for (name, values) in [(VERSION, self.version), (DRAFT, self.draft)] {
-            fields.extend(values.iter().map(|value| (name, *value)));
+            lines.extend(values.iter().map(|value| (name, *value)));
         }
-        fields
+        lines
     }
 
-    /// Section 2 of the rules, with what has to be there in any case.
-    fn outcome(&self, on: Dialects, plain: bool) -> Outcome {
+    /// Section 2 of docs/wire.md, and the fields that every request needs.
+    fn expected_outcome(&self, enabled: Dialects, plain_http: bool) -> Outcome {
         let dialect = match self.dialect() {
             Ok(dialect) => dialect,
-            Err(status) => return Outcome::Refused(status),
+            Err(status) => return Outcome::Rejected(status),
         };
         match dialect {
-            None if plain && !self.lost_upgrade() => Outcome::Plain,
-            Some(dialect) if on.contains(dialect) => Outcome::Accepted(dialect),
-            _ => Outcome::Refused(426),
+            None if plain_http && !self.has_handshake_fields() => Outcome::Plain,
+            Some(dialect) if enabled.contains(dialect) => Outcome::Accepted(dialect),
+            _ => Outcome::Rejected(426),
         }
     }
 
-    /// Or the status that it is refused with.
+    /// Returns the dialect, `None` for plain HTTP, or the status of the rejection.
     fn dialect(&self) -> Result<Option<Dialect>, u16> {
         match (self.host, self.upgrade, self.connection) {
             (1, 0, _) if self.origin <= 1 => return Ok(None),
@@ -161,29 +162,34 @@ impl Seen {
             (_, [], _, 0, 0) => Dialect::Hixie75,
             _ => return Err(400),
         };
-        let whole = if is_hybi(dialect) {
+        let is_complete = if is_hybi(dialect) {
             self.key == 1 && self.origin <= 1 && self.hybi_origin <= 1
         } else {
             self.origin == 1
         };
-        if whole { Ok(Some(dialect)) } else { Err(400) }
+        if is_complete {
+            Ok(Some(dialect))
+        } else {
+            Err(400)
+        }
     }
 
-    fn lost_upgrade(&self) -> bool {
+    /// Whether fields of a handshake are present, although `Upgrade` is not.
+    fn has_handshake_fields(&self) -> bool {
         let keys = self.key + self.key1 + self.key2;
         keys + self.version.len() + self.draft.len() > 0
     }
 }
 
 /// HY-9
-fn versions(on: Dialects) -> String {
-    let on = VERSIONS.iter().filter(|(one, _)| on.contains(*one));
-    let on: Vec<_> = on.map(|(_, version)| *version).collect();
-    on.join(", ")
+fn versions(enabled: Dialects) -> String {
+    let versions = VERSIONS.iter().filter(|(one, _)| enabled.contains(*one));
+    let versions: Vec<_> = versions.map(|(_, version)| *version).collect();
+    versions.join(", ")
 }
 
-fn versions_told(reply: &[u8]) -> String {
-    let (fields, _) = split(reply);
-    let told = fields.iter().find(|(name, _)| name == VERSION);
-    told.map_or(String::new(), |(_, v)| String::from_utf8_lossy(v).into())
+fn advertised_versions(response: &[u8]) -> String {
+    let (fields, _) = split_head(response);
+    let field = fields.iter().find(|(name, _)| name == VERSION);
+    field.map_or(String::new(), |(_, v)| String::from_utf8_lossy(v).into())
 }

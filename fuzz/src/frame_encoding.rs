@@ -1,6 +1,6 @@
-//! Frames of HyBi-7 and later, as they have to be written.
+//! An encoder of HyBi-7, HyBi-8 and RFC 6455 frames, to compare the library's output with.
 
-/// HY-6: a frame with the shortest form of its length.
+/// Encodes a frame without a mask, with the shortest form of its length. HY-6
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
@@ -18,33 +18,33 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The frames that a client sent, each masked and with the shortest form of its length, without
-/// the masks.
+/// Returns a client's frames without their masks; asserts that each frame is masked and has the
+/// shortest form of its length.
 pub fn unmask(mut bytes: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::new();
+    let mut unmasked = Vec::new();
     while let [first, second, rest @ ..] = bytes {
         assert_eq!(second & 0x80, 0x80, "a client masks each frame");
-        let (length, rest) = match second & 0x7F {
+        let (len, rest) = match second & 0x7F {
             126 => {
-                let (length, rest) = rest.split_first_chunk().expect("a whole length");
-                (u16::from_be_bytes(*length).into(), rest)
+                let (len, rest) = rest.split_first_chunk().expect("a complete length");
+                (u16::from_be_bytes(*len).into(), rest)
             }
             127 => {
-                let (length, rest) = rest.split_first_chunk().expect("a whole length");
-                (u64::from_be_bytes(*length) as usize, rest)
+                let (len, rest) = rest.split_first_chunk().expect("a complete length");
+                (u64::from_be_bytes(*len) as usize, rest)
             }
-            short => (usize::from(short), rest),
+            len => (usize::from(len), rest),
         };
-        let (key, rest) = rest.split_first_chunk::<4>().expect("a whole key");
-        let (payload, rest) = rest.split_at(length);
+        let (key, rest) = rest.split_first_chunk::<4>().expect("a complete key");
+        let (payload, rest) = rest.split_at(len);
         let masked = payload.iter().zip(key.iter().cycle());
         let payload: Vec<_> = masked.map(|(byte, key)| byte ^ key).collect();
-        let header = bytes.len() - rest.len() - length - 4;
+        let header_len = bytes.len() - rest.len() - len - 4;
         let frame = frame(*first, &payload);
-        assert_eq!(frame.len(), header + length, "the shortest form");
-        plain.extend(frame);
+        assert_eq!(frame.len(), header_len + len, "not the shortest length");
+        unmasked.extend(frame);
         bytes = rest;
     }
-    assert_eq!(bytes, b"", "half a frame");
-    plain
+    assert_eq!(bytes, b"", "an incomplete frame");
+    unmasked
 }

@@ -1,66 +1,64 @@
-//! Frames of HyBi-7 and later.
+//! Frames of HyBi-7, HyBi-8 and RFC 6455, compared with a reference decoder.
 
 use hybi::{Closed, Connection, Dialect, Phase, Role};
 
 use super::options::Options;
-use super::reference::Reference;
-use super::session::{App, ENTROPY, Observed, Run};
+use super::reference::ReferenceDecoder;
+use super::session::{Behaviour, ENTROPY, Observed, Session};
 
-/// Options: switches, the two of `limits`, and those of `cuts`. A connection of RFC 6455, HyBi-8
-/// or HyBi-7 that was opened elsewhere: a naive scanner reads the same.
+/// Feeds frames to a connection established by another library, and to the reference decoder.
+///
+/// Options: switches, the two of `limits`, and those of `splits`.
 pub fn frames(input: &[u8]) {
     let mut options = Options(input);
-    let [client, seven, eight, quiet, echoes, closes, lazy] = options.switches();
+    let [client, hybi7, hybi8, no_pongs, echo, close, write_at_end] = options.switches();
     let limits = options.limits();
-    let config = limits.config.auto_pong(!quiet);
-    let cuts = options.cuts();
+    let config = limits.config.auto_pong(!no_pongs);
+    let splits = options.splits();
     let bytes = options.wire();
-    let app = App {
+    let behaviour = Behaviour {
         answer: 0,
-        echoes,
-        closes,
-        lazy,
-        quiet,
+        echo,
+        close,
+        write_at_end,
+        no_pongs,
         high_water: limits.high_water,
         timeouts: limits.timeouts,
     };
     let role = if client { Role::Client } else { Role::Server };
-    let dialect = match (seven, eight) {
+    let dialect = match (hybi7, hybi8) {
         (true, _) => Dialect::HyBi7,
         (_, true) => Dialect::HyBi8,
         _ => Dialect::Rfc6455,
     };
     let conn = || Connection::established(&config, role, dialect, ENTROPY);
-    let whole = Run::of(conn(), app, cuts.none(), bytes);
-    let cut = Run::of(conn(), app, cuts, bytes);
+    let unsplit = Session::run(conn(), behaviour, splits.unsplit(), bytes);
+    let split = Session::run(conn(), behaviour, splits, bytes);
     assert_eq!(
-        cut.transcript, whole.transcript,
-        "{config:?} {app:?} {cuts:?}"
+        split.transcript, unsplit.transcript,
+        "{config:?} {behaviour:?} {splits:?}"
     );
-    cut.let_go(bytes.len());
+    split.check_freed(bytes.len());
 
-    assert_eq!(whole.transcript.sent, whole.frames);
-    let rules = Reference {
+    assert_eq!(unsplit.transcript.sent, unsplit.expected_frames);
+    let decoder = ReferenceDecoder {
         masked: !client,
-        minimal: dialect == Dialect::Rfc6455,
+        shortest_length: dialect == Dialect::Rfc6455,
         max_frame_len: limits.max_frame_len,
         max_fragments: limits.max_fragments,
     };
-    let mut read = rules.read(bytes);
-    if cuts.eof && !matches!(read.events.last(), Some(Observed::Closed(_))) {
-        let phase = match read.between {
+    let mut decoded = decoder.decode(bytes);
+    if splits.eof && !matches!(decoded.events.last(), Some(Observed::Closed(_))) {
+        let phase = match decoded.at_boundary {
             false => Phase::InMessage,
-            true if whole.closing => Phase::Closing,
+            true if unsplit.expects_close => Phase::Closing,
             true => Phase::Open,
         };
-        read.events.push(Observed::Closed(Closed::Eof(phase)));
+        let closed = Closed::Eof(phase);
+        decoded.events.push(Observed::Closed(closed));
     }
-    let events = whole.transcript.events;
-    let refused = |events: &Observed| matches!(events, Observed::Refused(_));
-    let events: Vec<_> = events
-        .into_iter()
-        .filter(|events| !refused(events))
-        .collect();
-    assert_eq!(events, read.events);
-    assert_eq!(whole.transcript.piece, read.piece);
+    let mut events = unsplit.transcript.events;
+    events.retain(|observed| !matches!(observed, Observed::Refused(_)));
+    assert_eq!(events, decoded.events);
+    assert_eq!(unsplit.transcript.incomplete, decoded.incomplete);
 }

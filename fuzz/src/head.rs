@@ -1,4 +1,4 @@
-//! A request's head.
+//! Request heads, and proxies' responses.
 
 use std::fmt::Debug;
 
@@ -8,13 +8,13 @@ use hybi::{
     Refused, Request,
 };
 
-use super::client::target;
+use super::client::client_request;
 use super::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
-use super::http::{split, trim};
-use super::key_response::is_key;
-use super::redaction::{check_error, check_same};
+use super::http::{split_head, trim};
+use super::key_response::is_valid_key;
+use super::redaction::{check_error, check_same_debug};
 
-/// Any head: one that is accepted can be written down again, and is accepted alike.
+/// Checks any head: an accepted request that is rebuilt from its parts is accepted alike.
 pub fn head(bytes: &[u8]) {
     let config = config();
     let mut conn = Connection::server(&config);
@@ -24,52 +24,51 @@ pub fn head(bytes: &[u8]) {
         let head = &bytes[..bytes.len() - input.len()];
         check_values(&request);
         check_fields(&request, head);
-        let again = again(&request, head);
-        check_hidden(&conn, &request, head);
-        let upgrade = Connection::upgrade(&config, &again, &AcceptOptions::new());
+        let rebuilt = rebuild(&request, head);
+        check_redaction(&conn, &request, head);
+        let upgrade = Connection::upgrade(&config, &rebuilt, &AcceptOptions::new());
         let accepted = conn.accept(&AcceptOptions::new());
         assert_eq!(accepted, upgrade.as_ref().map(drop).map_err(|e| *e));
         if let Some(dialect) = request.dialect() {
             let others = Dialects::ALL.without(dialect);
-            let off = Connection::upgrade(&config.dialects(others), &again, &AcceptOptions::new());
-            assert_eq!(off.err(), Some(Refused::Unsupported(dialect)));
+            let not_enabled = config.dialects(others);
+            let upgrade = Connection::upgrade(&not_enabled, &rebuilt, &AcceptOptions::new());
+            assert_eq!(upgrade.err(), Some(Refused::Unsupported(dialect)));
         }
-        if let Ok((_, reply)) = upgrade {
-            let with = |cookie| {
+        if let Ok((_, response)) = upgrade {
+            let with_cookie = |cookie| {
                 let fields = [("Set-Cookie", cookie)];
                 let accept = AcceptOptions::new().headers(&fields);
-                let upgrade = Connection::upgrade(&config, &again, &accept);
-                upgrade.expect("one field more").1
+                let upgrade = Connection::upgrade(&config, &rebuilt, &accept);
+                upgrade.expect("a valid field").1
             };
-            check_same(&with("a=1"), &with("b=2"));
-            assert_eq!(conn.transmit(), reply.as_bytes());
-            let (status, reason) = (reply.status(), reply.reason());
+            check_same_debug(&with_cookie("a=1"), &with_cookie("b=2"));
+            assert_eq!(conn.transmit(), response.as_bytes());
+            let (status, reason) = (response.status(), response.reason());
             let mut printed = format!("HTTP/1.1 {status} {reason}\r\n");
-            printed.extend(reply.headers().map(|(n, v)| format!("{n}: {v}\r\n")));
+            printed.extend(response.headers().map(|(n, v)| format!("{n}: {v}\r\n")));
             assert_eq!(printed + "\r\n", String::from_utf8_lossy(conn.transmit()));
         }
     }
-    let whole = tunnel(bytes, bytes.len().max(1));
-    assert_eq!(tunnel(bytes, 1), whole);
-    assert_eq!(tunnel(bytes, 3), whole);
+    let unsplit = run_tunnel(bytes, bytes.len().max(1));
+    assert_eq!(run_tunnel(bytes, 1), unsplit);
+    assert_eq!(run_tunnel(bytes, 3), unsplit);
 }
 
 fn config() -> Config {
     Config::new().dialects(Dialects::ALL).plain_http(true)
 }
 
-/// RQ-2, RQ-12, RQ-16, H76-11, H76-14: nothing is in doubt, and what goes into a reply can't
-/// break it.
+/// Checks that the request is unambiguous, and that its values are safe to use in a response.
+/// RQ-2, RQ-12, RQ-16, H76-11, H76-14
 fn check_values(request: &Request) {
     let visible = |text: &str| text.bytes().all(|byte| matches!(byte, 0x21..=0x7E));
     assert!(visible(request.resource()) && request.resource().starts_with('/'));
     assert!(visible(request.host()) && !request.host().is_empty());
     assert!(request.protocols().all(visible));
-    let count = |wanted: &str| {
+    let count = |name: &str| {
         let names = request.headers().map(|(name, _)| name);
-        names
-            .filter(|name| name.eq_ignore_ascii_case(wanted))
-            .count()
+        names.filter(|one| one.eq_ignore_ascii_case(name)).count()
     };
     assert_eq!((count("Host"), count("Transfer-Encoding")), (1, 0));
     let Some(dialect) = request.dialect() else {
@@ -84,19 +83,19 @@ fn check_values(request: &Request) {
     let keys = usize::from(dialect == Dialect::Hixie76);
     if is_hybi(dialect) {
         assert!(count("Origin") <= 1 && count(HYBI_ORIGIN) <= 1);
-        let get = |name| request.header(name).expect("it has to be there");
+        let get = |name| request.header(name).expect("a required field");
         assert_eq!((count(KEY), count(VERSION)), (1, 1));
-        assert!(is_key(get(KEY)));
+        assert!(is_valid_key(get(KEY)));
         let version = VERSIONS.iter().find(|(one, _)| *one == dialect);
-        let (_, version) = version.expect("each has one");
+        let (_, version) = version.expect("each dialect has a version");
         assert_eq!(get(VERSION), version.as_bytes());
         return;
     }
     assert_eq!(count("Origin"), 1);
     assert!(request.origin().is_some());
     assert_eq!((count(KEY1), count(KEY2)), (keys, keys));
-    for of_later_dialects in [KEY, VERSION] {
-        assert_eq!(count(of_later_dialects), 0);
+    for hybi_name in [KEY, VERSION] {
+        assert_eq!(count(hybi_name), 0);
     }
 }
 
@@ -109,30 +108,30 @@ fn check_origin(request: &Request) {
     assert_eq!(among, request.origin().is_some());
 }
 
-/// Another parser reads the same, and so does a plain one.
+/// Checks that httparse and a simple parser find the same fields.
 fn check_fields(request: &Request, head: &[u8]) {
     let mut fields = [EMPTY_HEADER; 100];
     let mut other = httparse::Request::new(&mut fields);
     assert_eq!(other.parse(head), Ok(Status::Complete(head.len())));
     assert_eq!(other.path, Some(request.resource()));
-    let (plain, behind) = split(head);
-    assert_eq!(behind, b"");
+    let (plain, trailing) = split_head(head);
+    assert_eq!(trailing, b"");
     assert_eq!(plain.len(), other.headers.len());
     assert_eq!(plain.len(), request.headers().count());
-    let mut rest = plain.iter().zip(other.headers);
+    let mut fields = plain.iter().zip(other.headers);
     for (name, value) in request.headers() {
-        let ((plain_name, plain_value), other) = rest.next().expect("as many");
+        let ((plain_name, plain_value), other) = fields.next().expect("the same number");
         assert_eq!((name, name), (&plain_name[..], other.name));
         assert_eq!(value, other.value);
         assert_eq!(value, trim(plain_value));
     }
 }
 
-/// No key is shown, and no cookie.
-fn check_hidden(conn: &Connection, request: &Request, head: &[u8]) {
-    let (raw, _) = split(head);
+/// Checks that keys and cookies are not shown.
+fn check_redaction(conn: &Connection, request: &Request, head: &[u8]) {
+    let (fields, _) = split_head(head);
     let mut text = format!("GET {} HTTP/1.1\r\n", request.resource()).into_bytes();
-    for (name, value) in raw {
+    for (name, value) in fields {
         let is = |one: &str| name.eq_ignore_ascii_case(one);
         let value = match value {
             _ if is(KEY) => b"AAAAAAAAAAAAAAAAAAAAAA==",
@@ -143,21 +142,21 @@ fn check_hidden(conn: &Connection, request: &Request, head: &[u8]) {
     }
     text.extend(b"Cookie: a=1\r\n\r\n");
     let mut other = Connection::server(&config());
-    let events = other.receive(&mut &mut text[..]);
-    let Some(Event::Request(events)) = events else {
-        let Some(Event::Closed(Closed::Protocol(error))) = events else {
-            panic!("{events:?}");
+    let event = other.receive(&mut &mut text[..]);
+    let Some(Event::Request(other_request)) = event else {
+        let Some(Event::Closed(Closed::Protocol(error))) = event else {
+            panic!("{event:?}");
         };
-        assert_eq!(error.status(), Some(431), "it only got longer");
+        assert_eq!(error.status(), Some(431), "only its length may be invalid");
         return;
     };
-    check_same(&events, request);
-    check_same(&other, conn);
+    check_same_debug(&other_request, request);
+    check_same_debug(&other, conn);
 }
 
-/// The request made from what it says of itself; only of a key the spaces round it are lost there.
-fn again(request: &Request, head: &[u8]) -> Request {
-    let (raw, _) = split(head);
+/// Rebuilds a request from its parts; keys come from the head, since `headers` trims them.
+fn rebuild(request: &Request, head: &[u8]) -> Request {
+    let (raw, _) = split_head(head);
     let fields = request
         .headers()
         .zip(&raw)
@@ -165,12 +164,12 @@ fn again(request: &Request, head: &[u8]) -> Request {
             let key = name.to_ascii_lowercase().starts_with("sec-websocket-key");
             (name, if key { raw } else { value })
         });
-    let again = Request::from_parts(request.resource(), fields).expect("it was accepted before");
-    assert_eq!(facts(&again), facts(request));
-    again
+    let rebuilt = Request::from_parts(request.resource(), fields).expect("a valid request");
+    assert_eq!(values(&rebuilt), values(request));
+    rebuilt
 }
 
-fn facts(request: &Request) -> impl PartialEq + Debug {
+fn values(request: &Request) -> impl PartialEq + Debug {
     let protocols: Vec<_> = request.protocols().map(str::to_owned).collect();
     let fields = request.headers();
     let fields: Vec<_> = fields.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
@@ -184,25 +183,25 @@ fn facts(request: &Request) -> impl PartialEq + Debug {
     )
 }
 
-/// What a proxy's reply comes to, and how much of the bytes it is.
-fn tunnel(bytes: &[u8], size: usize) -> (Option<Result<(), Closed>>, usize) {
-    let target = target(Dialect::Hixie76, false, false);
-    let mut tunnel = ProxyTunnel::new(&Config::new(), &target, None).expect("no fields");
+/// Feeds a proxy's response in reads of `size` bytes; returns the outcome, and how much is consumed.
+fn run_tunnel(bytes: &[u8], size: usize) -> (Option<Result<(), Closed>>, usize) {
+    let client_request = client_request(Dialect::Hixie76, false, false);
+    let mut tunnel = ProxyTunnel::new(&Config::new(), &client_request, None).expect("no fields");
     tunnel.advance(tunnel.transmit().len());
     assert_eq!(tunnel.transmit(), b"");
-    let mut taken = 0;
-    for mut piece in bytes.chunks(size) {
-        let length = piece.len();
-        let outcome = tunnel.receive(&mut piece);
-        taken += length - piece.len();
+    let mut consumed = 0;
+    for mut input in bytes.chunks(size) {
+        let len = input.len();
+        let outcome = tunnel.receive(&mut input);
+        consumed += len - input.len();
         if let Some(outcome) = &outcome {
-            if let Err(why) = outcome {
-                check_error(why);
+            if let Err(error) = outcome {
+                check_error(error);
             }
             assert_eq!(tunnel.receive_eof(), *outcome);
-            return (Some(outcome.clone()), taken);
+            return (Some(outcome.clone()), consumed);
         }
-        assert_eq!(piece, b"");
+        assert_eq!(input, b"");
     }
     let eof = Err(Closed::Eof(Phase::Handshaking));
     assert_eq!(tunnel.receive_eof(), eof);
@@ -210,5 +209,5 @@ fn tunnel(bytes: &[u8], size: usize) -> (Option<Result<(), Closed>>, usize) {
         tunnel.receive(&mut &b"HTTP/1.1 200 OK\r\n\r\n"[..]),
         Some(eof)
     );
-    (None, taken)
+    (None, consumed)
 }

@@ -1,11 +1,11 @@
-//! Heads, read slowly and plainly.
+//! A simple parser of HTTP heads, independent of the library's.
 
 pub type Fields<'a> = Vec<(String, &'a [u8])>;
 
-/// The fields of a head that was found good, and what stands behind it; slow and plain.
-pub fn split(bytes: &[u8]) -> (Fields<'_>, &[u8]) {
+/// Splits a valid message into the header fields of its head and the bytes after it.
+pub fn split_head(bytes: &[u8]) -> (Fields<'_>, &[u8]) {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-    let (head, behind) = bytes.split_at(end.expect("a blank line") + 4);
+    let (head, trailing) = bytes.split_at(end.expect("a blank line") + 4);
     let lines = head.split(|byte| *byte == b'\n').skip(1);
     let fields = lines.filter_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
@@ -13,24 +13,27 @@ pub fn split(bytes: &[u8]) -> (Fields<'_>, &[u8]) {
         let value = line[colon + 1..].strip_suffix(b"\r")?;
         Some((name, value.strip_prefix(b" ").unwrap_or(value)))
     });
-    (fields.collect(), behind)
+    (fields.collect(), trailing)
 }
 
+/// Removes spaces and tabs at both ends.
 pub fn trim(value: &[u8]) -> &[u8] {
-    let inner = |byte: &u8| !matches!(byte, b' ' | b'\t');
-    let begin = value.iter().position(inner).unwrap_or(value.len());
-    let end = value.iter().rposition(inner).map_or(begin, |last| last + 1);
-    &value[begin..end]
+    let is_visible = |byte: &u8| !matches!(byte, b' ' | b'\t');
+    let start = value.iter().position(is_visible).unwrap_or(value.len());
+    let last = value.iter().rposition(is_visible);
+    let end = last.map_or(start, |last| last + 1);
+    &value[start..end]
 }
 
+/// Asserts that two lists hold the same fields, in any order.
 pub fn assert_same_fields<V: AsRef<[u8]>>(
     found: impl IntoIterator<Item = (String, V)>,
-    known: impl IntoIterator<Item = (impl Into<String>, String)>,
+    expected: impl IntoIterator<Item = (impl Into<String>, String)>,
 ) {
     let text = |value: V| String::from_utf8_lossy(value.as_ref()).into_owned();
     let mut found: Vec<_> = found.into_iter().map(|(n, v)| (n, text(v))).collect();
-    let mut known: Vec<_> = known.into_iter().map(|(n, v)| (n.into(), v)).collect();
+    let mut expected: Vec<_> = expected.into_iter().map(|(n, v)| (n.into(), v)).collect();
     found.sort();
-    known.sort();
-    assert_eq!(found, known);
+    expected.sort();
+    assert_eq!(found, expected);
 }

@@ -1,14 +1,14 @@
-//! What a key is answered with, worked out anew.
+//! The responses to the keys of a handshake, computed independently of the library.
 
 use hybi::KeyErrorKind;
 use md5::{Digest, Md5};
 use sha1::Sha1;
 
 use super::dialect::{KEY1, KEY2};
-use super::http::split;
+use super::http::split_head;
 
-/// KEY-1 to KEY-7 with numbers that are wide enough.
-pub fn key_number(key: &[u8]) -> Result<u32, KeyErrorKind> {
+/// KEY-1 to KEY-7, with integers too wide to overflow.
+pub fn key_part(key: &[u8]) -> Result<u32, KeyErrorKind> {
     let digits = key.iter().filter(|byte| byte.is_ascii_digit());
     let digits: String = digits.map(|byte| char::from(*byte)).collect();
     let spaces = key.iter().filter(|byte| **byte == b' ').count() as u128;
@@ -19,7 +19,7 @@ pub fn key_number(key: &[u8]) -> Result<u32, KeyErrorKind> {
         return Err(KeyErrorKind::NoDigits);
     }
     let digits = digits.trim_start_matches('0');
-    // What has more digits than fit is too big as well.
+    // More digits than a `u128` has are too big as well.
     let number = match digits {
         "" => 0,
         _ => digits.parse().unwrap_or(u128::MAX),
@@ -34,16 +34,16 @@ pub fn key_number(key: &[u8]) -> Result<u32, KeyErrorKind> {
     Ok((number / spaces) as u32)
 }
 
-/// KEY-8, for a request whose keys were found good, with the 8 bytes behind it.
-pub fn answer(request: &[u8]) -> [u8; 16] {
-    let (fields, behind) = split(request);
-    let part = |wanted: &str| {
-        let key = fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(wanted));
-        let part = key_number(key.expect("both keys are there").1);
-        part.expect("a good key").to_be_bytes()
+/// KEY-8: the response to a request with valid keys, followed by its key3.
+pub fn challenge_response(request: &[u8]) -> [u8; 16] {
+    let (fields, key3) = split_head(request);
+    let part = |name: &str| {
+        let key = fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        let part = key_part(key.expect("both keys are present").1);
+        part.expect("a valid key").to_be_bytes()
     };
     let mut challenge = [KEY1, KEY2].map(part).concat();
-    challenge.extend_from_slice(&behind[..8]);
+    challenge.extend_from_slice(&key3[..8]);
     Md5::digest(challenge).into()
 }
 
@@ -64,8 +64,8 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// HY-2: 16 bytes in base64, in its one spelling.
-pub fn is_key(key: &[u8]) -> bool {
+/// HY-2: the canonical base64 of 16 bytes.
+pub fn is_valid_key(key: &[u8]) -> bool {
     let digit = |byte: &u8| DIGITS.iter().position(|digit| digit == byte);
     let digits: Vec<_> = key.iter().map_while(digit).collect();
     let bit = |at: usize| digits.get(at / 6).map_or(0, |d| d >> (5 - at % 6) & 1);
@@ -74,7 +74,7 @@ pub fn is_key(key: &[u8]) -> bool {
     base64(&bytes).as_bytes() == key
 }
 
-/// HY-2
+/// HY-2: the value of `Sec-WebSocket-Accept`.
 pub fn accept_value(key: &[u8]) -> String {
     let guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     base64(&Sha1::digest([key, guid].concat()))

@@ -1,8 +1,9 @@
-//! What has to hold of hybi whatever comes off the wire: one function for each fuzz target, which
-//! panics at a finding. The tests call them too, with the corpora and with what they make up.
+//! The oracles of the fuzz targets: for each target a function that checks hybi on an input and
+//! panics if a property does not hold. `tests/oracles` calls them too, with the seeds, the corpora
+//! and generated inputs.
 //!
-//! But for `head` and `keys` an input begins with options of one byte each, counted from `0`,
-//! then a byte that is skipped: so a seed is a line of digits and what comes off the wire.
+//! Except for `head` and `keys`, an input starts with options of one byte each, where `0` is zero,
+//! and a separator byte: so a seed is a line of digits, then the bytes on the wire.
 #![forbid(unsafe_code)]
 
 mod chat;
@@ -36,10 +37,10 @@ pub use pair::pair;
 pub use reply::reply;
 pub use server::server;
 
-/// What a fuzz target does with an input.
+/// Checks one input.
 pub type Oracle = fn(&[u8]);
 
-/// Each fuzz target, by its name.
+/// The fuzz targets by name.
 pub const TARGETS: [(&str, Oracle); 9] = [
     ("chat", chat),
     ("client", client),

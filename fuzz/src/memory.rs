@@ -1,21 +1,21 @@
-//! What a connection holds, where an allocator is there that counts.
+//! Checks of the memory that a value uses, where the allocator counts bytes.
 
 use std::sync::OnceLock;
 
-/// Runs something; how many bytes were freed by it.
+/// Runs a closure and returns how many bytes it freed.
 pub type Meter = fn(&mut dyn FnMut()) -> isize;
 
-/// Set by who has such an allocator: a fuzz target has none.
+/// Set where such an allocator is installed: by `tests/oracles`, not by the fuzz targets.
 pub static METER: OnceLock<Meter> = OnceLock::new();
 
-/// Lets go of a value, and holds what that frees against the most that it may have been.
-pub fn let_go<T>(value: T, most: usize) {
+/// Drops a value and asserts that this frees at most `max` bytes.
+pub fn check_freed<T>(value: T, max: usize) {
     let mut value = Some(value);
     if let Some(meter) = METER.get() {
         let freed = meter(&mut || value = None);
         assert!(
-            freed <= most as isize,
-            "{freed} bytes were held, not {most}"
+            freed <= max as isize,
+            "{freed} bytes were allocated, more than {max}"
         );
     }
 }

@@ -1,14 +1,14 @@
-//! The options in front of an input.
+//! The options at the start of an input.
 
 use std::time::Duration;
 
 use hybi::Config;
 
-/// The options in front of an input.
+/// Reads options, one byte each, from the start of an input.
 pub struct Options<'a>(pub &'a [u8]);
 
 impl<'a> Options<'a> {
-    /// The next one; 0 when there are no more.
+    /// The next option; 0 when there are no more.
     pub fn number(&mut self) -> usize {
         let Some((byte, rest)) = self.0.split_first() else {
             return 0;
@@ -17,12 +17,13 @@ impl<'a> Options<'a> {
         byte.wrapping_sub(b'0').into()
     }
 
+    /// The low bits of the next option, the lowest first.
     pub fn switches<const N: usize>(&mut self) -> [bool; N] {
         let bits = self.number();
         std::array::from_fn(|i| bits >> i & 1 == 1)
     }
 
-    /// What stands behind the options and the byte that ends them.
+    /// The input after the options and the separator byte that follows them.
     pub fn wire(self) -> &'a [u8] {
         self.0.get(1..).unwrap_or_default()
     }
@@ -41,8 +42,8 @@ impl<'a> Options<'a> {
                 limits.high_water = n;
                 limits.max_fragments = n as u32 - 2;
                 limits.timeouts = Timeouts {
-                    opening: Duration::from_millis(n as u64),
-                    closing: Duration::from_millis(1000 - n as u64),
+                    handshake: Duration::from_millis(n as u64),
+                    close: Duration::from_millis(1000 - n as u64),
                 };
                 limits.config = limits
                     .config
@@ -52,13 +53,13 @@ impl<'a> Options<'a> {
                     .max_send_buffer(2 * n)
                     .high_water(n)
                     .max_fragments(limits.max_fragments)
-                    .handshake_timeout(limits.timeouts.opening)
-                    .close_timeout(limits.timeouts.closing);
+                    .handshake_timeout(limits.timeouts.handshake)
+                    .close_timeout(limits.timeouts.close);
             }
         }
         match self.number() {
             0 => {}
-            // FR-7: the format's own is still held to.
+            // FR-7: the maximum of the wire format still applies.
             255 => limits.config = limits.config.max_frame_len(u64::MAX),
             n => {
                 limits.max_frame_len = n as u64 - 1;
@@ -68,18 +69,18 @@ impl<'a> Options<'a> {
         limits
     }
 
-    pub fn cuts(&mut self) -> Cuts {
-        let [eof, eof_early, late] = self.switches();
-        Cuts {
+    pub fn splits(&mut self) -> Splits {
+        let [eof, eof_early, answer_late] = self.switches();
+        Splits {
             sizes: std::array::from_fn(|_| self.number()),
             eof,
             eof_early,
-            late,
+            answer_late,
         }
     }
 }
 
-/// A configuration, and what of it has to be known here.
+/// A configuration, and the values in it that the oracles need.
 pub struct Limits {
     pub config: Config,
     pub max_frame_len: u64,
@@ -100,55 +101,57 @@ impl Default for Limits {
     }
 }
 
-/// How long a silent peer is waited for.
+/// The configured timeouts.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    pub opening: Duration,
-    pub closing: Duration,
+    pub handshake: Duration,
+    pub close: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            opening: Duration::from_secs(10),
-            closing: Duration::from_secs(5),
+            handshake: Duration::from_secs(10),
+            close: Duration::from_secs(5),
         }
     }
 }
 
-/// How the bytes come in.
+/// How the input is split into reads.
 #[derive(Clone, Copy, Debug)]
-pub struct Cuts {
-    /// Of the pieces, in turn; when all are 0 there is one piece.
+pub struct Splits {
+    /// Sizes of the reads, repeated in turn; all 0 means one read.
     pub sizes: [usize; 4],
+    /// The input ends with EOF.
     pub eof: bool,
-    /// The end is told of before the last piece is fed.
+    /// EOF is reported before the last read is fed.
     pub eof_early: bool,
-    /// A request is answered when the next piece has come.
-    pub late: bool,
+    /// A request is answered only when the next read has arrived.
+    pub answer_late: bool,
 }
 
-impl Cuts {
-    pub fn none(self) -> Self {
+impl Splits {
+    /// The same input in one read.
+    pub fn unsplit(self) -> Self {
         Self {
             sizes: [0; 4],
             eof: self.eof,
             eof_early: false,
-            late: false,
+            answer_late: false,
         }
     }
 
-    /// Where the pieces end.
-    pub fn ends(&self, length: usize) -> Vec<usize> {
+    /// The end offset of each read of `len` bytes of input.
+    pub fn ends(&self, len: usize) -> Vec<usize> {
         let mut ends = Vec::new();
         if self.sizes != [0; 4] {
             let mut end = 0;
             ends.extend(self.sizes.iter().cycle().map_while(|size| {
                 end += size;
-                (end < length).then_some(end)
+                (end < len).then_some(end)
             }));
         }
-        ends.push(length);
+        ends.push(len);
         ends
     }
 }

@@ -1,4 +1,4 @@
-//! A client and a server joined: what one is told to say, the other hears.
+//! A connected client and server: each receives what the other sends.
 
 use std::fmt::Debug;
 use std::sync::LazyLock;
@@ -17,13 +17,13 @@ use super::session::ENTROPY;
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
 
-/// What a ping, a pong or a close frame comes to at most.
-const CONTROL: usize = 2 + 4 + 125;
+/// The maximum length of a control frame.
+const MAX_CONTROL: usize = 2 + 4 + 125;
 
-/// What goes in front of any other frame at most, with the byte behind one of Hixie-76.
-const ENVELOPE: usize = 2 + 8 + 4;
+/// The maximum framing overhead of a data frame, in any dialect.
+const MAX_FRAMING: usize = 2 + 8 + 4;
 
-/// What a message is made of, one character after another.
+/// The characters that messages repeat, of one to four bytes.
 const CHARACTERS: [&str; 4] = ["a", "\u{e9}", "\u{2603}", "\u{1f600}"];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -32,58 +32,62 @@ enum Item {
     Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
-    /// A message that is, from there on.
+    /// A message exceeded the assembler's limit.
     MessageTooLong,
 }
 
 /// One end, with its socket.
 struct End {
     conn: Connection,
-    /// On their way to it.
-    wire: Vec<u8>,
-    /// In the order in which they were whole.
-    told: Vec<Item>,
-    heard: Vec<Item>,
-    /// What is being sent in parts.
-    partial: Option<Item>,
-    message: MessageAssembler,
-    /// The longest that it puts together.
+    /// Bytes on the way to this end.
+    incoming: Vec<u8>,
+    /// What it sent, in the order in which the messages were completed.
+    sent: Vec<Item>,
+    received: Vec<Item>,
+    /// The fragmented message that it is sending.
+    fragmented: Option<Item>,
+    assembler: MessageAssembler,
+    /// The limit of `assembler`.
     limit: usize,
-    /// With which it closed by itself.
-    last_words: Option<Close>,
+    /// The close that its application sent.
+    close_sent: Option<Close>,
     closed: Option<Closed>,
-    ended: bool,
+    eof_received: bool,
 }
 
 struct Pair {
     ends: [End; 2],
     dialect: Dialect,
     max_send_buffer: usize,
-    /// Somebody closed before it was open.
-    early: bool,
+    /// One end closed before it was open.
+    closed_early: bool,
     now: Duration,
-    /// So that no two messages are alike.
+    /// Makes each message different.
     messages: usize,
 }
 
-/// Options: the dialect, the oldest first; 1 if it was opened elsewhere, and 2 if messages are put
-/// together up to 100 bytes only; and what may be pending, 0 for the default. Then steps of two bytes: what is done, by the server if it is a
-/// capital, and how much of it.
+/// Options: the dialect, the oldest first; 1 if another library did the handshake, plus 2 if
+/// messages are limited to 100 bytes; and the send buffer's limit, 0 for the default. Then actions
+/// of two bytes: a letter, in upper case for the server, and an amount.
+///
+/// An end transmits (`d`), is fed (`f`), closes (`c`), waits (`w`), or sends: text (`t`), binary
+/// (`b`), prepared text or binary (`e`, `g`), vectored text (`s`), a fragment of text (`p`, or `q`
+/// if final) or of binary (`x`, `y`), a ping (`i`) or a pong (`o`).
 pub fn pair(input: &[u8]) {
     let mut options = Options(input);
     let dialect = ALL[options.number() % ALL.len()];
-    let [established, short] = options.switches();
+    let [established, short_messages] = options.switches();
     let limit = options.number();
     let mut pair = Pair::new(dialect, established, limit);
-    if short {
+    if short_messages {
         for end in &mut pair.ends {
             end.limit = 100;
-            end.message = MessageAssembler::new(end.limit);
+            end.assembler = MessageAssembler::new(end.limit);
         }
     }
-    for step in options.wire().chunks_exact(2) {
-        let who = usize::from(step[0].is_ascii_uppercase());
-        pair.step(who, step[0].to_ascii_lowercase(), step[1]);
+    for bytes in options.wire().chunks_exact(2) {
+        let side = usize::from(bytes[0].is_ascii_uppercase());
+        pair.act(side, bytes[0].to_ascii_lowercase(), bytes[1]);
     }
     pair.finish();
 }
@@ -92,37 +96,37 @@ impl End {
     fn new(conn: Connection) -> Self {
         Self {
             conn,
-            wire: Vec::new(),
-            told: Vec::new(),
-            heard: Vec::new(),
-            partial: None,
-            message: MessageAssembler::new(usize::MAX),
+            incoming: Vec::new(),
+            sent: Vec::new(),
+            received: Vec::new(),
+            fragmented: None,
+            assembler: MessageAssembler::new(usize::MAX),
             limit: usize::MAX,
-            last_words: None,
+            close_sent: None,
             closed: None,
-            ended: false,
+            eof_received: false,
         }
     }
 
-    /// Feeds so many bytes at most; how many they were, and how many events came of them.
-    fn feed(&mut self, most: usize) -> usize {
+    /// Feeds at most `max` bytes; returns the number of bytes plus the number of events.
+    fn feed(&mut self, max: usize) -> usize {
         let n = if self.conn.wants_read() {
-            most.min(self.wire.len())
+            max.min(self.incoming.len())
         } else {
             0
         };
-        let mut input = &mut self.wire[..n];
+        let mut input = &mut self.incoming[..n];
         let mut events = 0;
         while let Some(event) = self.conn.receive(&mut input) {
-            assert_eq!(self.closed, None, "{event:?} after the end");
+            assert_eq!(self.closed, None, "{event:?} after Closed");
             events += 1;
-            check_hidden(&event);
-            self.heard.extend(match event {
-                Event::Text(piece) => match self.message.push_text(&piece) {
+            check_redaction(&event);
+            self.received.extend(match event {
+                Event::Text(chunk) => match self.assembler.push_text(&chunk) {
                     Ok(text) => text.map(|text| Item::Text(text.to_owned())),
                     Err(error) => Some(too_long(error, self.limit)),
                 },
-                Event::Binary(piece) => match self.message.push_binary(&piece) {
+                Event::Binary(chunk) => match self.assembler.push_binary(&chunk) {
                     Ok(bytes) => bytes.map(|bytes| Item::Binary(bytes.to_vec())),
                     Err(error) => Some(too_long(error, self.limit)),
                 },
@@ -131,26 +135,26 @@ impl End {
                 Event::Request(_) => {
                     self.conn
                         .accept(&AcceptOptions::new())
-                        .expect("there is room");
+                        .expect("the buffer has capacity");
                     None
                 }
                 Event::Open(_) => None,
-                Event::Closed(why) => {
-                    self.closed = Some(why);
+                Event::Closed(reason) => {
+                    self.closed = Some(reason);
                     None
                 }
-                other => panic!("nobody sends that: {other:?}"),
+                other => panic!("unexpected event: {other:?}"),
             });
         }
         assert!(input.is_empty() || self.closed.is_some());
-        check_hidden(&self.message);
-        self.wire.drain(..n);
+        check_redaction(&self.assembler);
+        self.incoming.drain(..n);
         n + events
     }
 
-    /// Why it can't say that, whatever room there is.
-    fn refusal(&self, step: u8, dialect: Dialect) -> Option<Refused> {
-        if self.last_words.is_some() || self.conn.closed().is_some() {
+    /// The error that a send returns, unless the buffer is full.
+    fn expected_error(&self, action: u8, dialect: Dialect) -> Option<Refused> {
+        if self.close_sent.is_some() || self.conn.closed().is_some() {
             return Some(Refused::Closing);
         }
         if !self.conn.is_open() {
@@ -158,70 +162,73 @@ impl End {
         }
         let hybi = is_hybi(dialect);
         let masks = hybi && self.conn.role() == Role::Client;
-        let (fits, supported) = match step {
-            b't' => (self.partial.is_none(), true),
-            b'b' => (self.partial.is_none(), hybi),
-            b'e' | b's' => (self.partial.is_none(), !masks),
-            b'g' => (self.partial.is_none(), hybi && !masks),
-            b'p' | b'q' => (!matches!(self.partial, Some(Item::Binary(_))), hybi),
-            b'x' | b'y' => (!matches!(self.partial, Some(Item::Text(_))), hybi),
+        let (in_order, supported) = match action {
+            b't' => (self.fragmented.is_none(), true),
+            b'b' => (self.fragmented.is_none(), hybi),
+            b'e' | b's' => (self.fragmented.is_none(), !masks),
+            b'g' => (self.fragmented.is_none(), hybi && !masks),
+            b'p' | b'q' => (!matches!(self.fragmented, Some(Item::Binary(_))), hybi),
+            b'x' | b'y' => (!matches!(self.fragmented, Some(Item::Text(_))), hybi),
             _ => (true, hybi),
         };
-        if !fits {
+        if !in_order {
             return Some(Refused::FragmentInProgress);
         }
         (!supported).then_some(Refused::Unsupported(dialect))
     }
 
-    /// Of what was events and not refused.
-    fn note(&mut self, step: u8, text: String) {
-        // That of the other end, which is the same.
+    /// Records what a successful call sent.
+    fn record_sent(&mut self, action: u8, text: String) {
+        // The receiver's limit is the same.
         let limit = self.limit;
         let control = |text: String| text.into_bytes()[..].iter().copied().take(125).collect();
-        let whole = match step {
+        let item = match action {
             b'i' => Item::Ping(control(text)),
             b'o' => Item::Pong(control(text)),
             b'b' | b'g' => Item::Binary(text.into()),
             b'p' | b'q' | b'x' | b'y' => {
-                let more = text.len();
-                match &mut self.partial {
-                    Some(Item::Text(so_far)) => so_far.push_str(&text),
-                    Some(Item::Binary(so_far)) => so_far.extend_from_slice(text.as_bytes()),
-                    partial if matches!(step, b'p' | b'q') => *partial = Some(Item::Text(text)),
-                    partial => *partial = Some(Item::Binary(text.into())),
+                let fragment_len = text.len();
+                match &mut self.fragmented {
+                    Some(Item::Text(payload)) => payload.push_str(&text),
+                    Some(Item::Binary(payload)) => payload.extend_from_slice(text.as_bytes()),
+                    fragmented if matches!(action, b'p' | b'q') => {
+                        *fragmented = Some(Item::Text(text))
+                    }
+                    fragmented => *fragmented = Some(Item::Binary(text.into())),
                 }
-                let length = self.partial.as_ref().map_or(0, Item::len);
-                if length > limit && length - more <= limit {
-                    self.told.push(Item::MessageTooLong);
+                let len = self.fragmented.as_ref().map_or(0, Item::len);
+                if len > limit && len - fragment_len <= limit {
+                    self.sent.push(Item::MessageTooLong);
                 }
-                if matches!(step, b'q' | b'y') {
-                    let whole = self.partial.take();
-                    self.told.extend(whole.filter(|_| length <= limit));
+                if matches!(action, b'q' | b'y') {
+                    let message = self.fragmented.take();
+                    self.sent.extend(message.filter(|_| len <= limit));
                 }
                 return;
             }
             _ => Item::Text(text),
         };
-        let fits = whole.len() <= limit || matches!(whole, Item::Ping(_) | Item::Pong(_));
-        self.told
-            .push(if fits { whole } else { Item::MessageTooLong });
+        let is_control = matches!(item, Item::Ping(_) | Item::Pong(_));
+        let fits = is_control || item.len() <= limit;
+        self.sent
+            .push(if fits { item } else { Item::MessageTooLong });
     }
 
-    /// What it heard but for the answers to its own pings, which come in the order of these, each
-    /// at most once; and the last of them.
-    fn heard(&self) -> (Vec<&Item>, Option<&[u8]>) {
-        let mut pings = self.told.iter().filter_map(|item| match item {
+    /// What it received without the pongs that answer its own pings, and the payload of the last
+    /// of these pongs. Asserts that they are in the order of the pings, at most one for each.
+    fn received_without_pongs(&self) -> (Vec<&Item>, Option<&[u8]>) {
+        let mut pings = self.sent.iter().filter_map(|item| match item {
             Item::Ping(payload) => Some(&payload[..]),
             _ => None,
         });
-        let asked: Vec<_> = pings.clone().collect();
+        let all_pings: Vec<_> = pings.clone().collect();
         let mut answered = None;
         let mut others = Vec::new();
-        for item in &self.heard {
+        for item in &self.received {
             match item {
-                Item::Pong(payload) if asked.contains(&&payload[..]) => {
+                Item::Pong(payload) if all_pings.contains(&&payload[..]) => {
                     answered = pings.find(|ping| ping == payload);
-                    assert!(answered.is_some(), "answered twice, or out of turn");
+                    assert!(answered.is_some(), "a repeated pong, or out of order");
                 }
                 other => others.push(other),
             }
@@ -246,8 +253,9 @@ fn too_long(error: MessageTooLong, limit: usize) -> Item {
     Item::MessageTooLong
 }
 
-/// Neither what is sent is shown, as text or as numbers, nor the entropy. Masks are, of four bytes.
-fn check_hidden(value: &dyn Debug) {
+/// Asserts that neither payloads nor the entropy are shown, as text or as numbers. Masks may be
+/// shown: only five bytes in a row are searched for.
+fn check_redaction(value: &dyn Debug) {
     static HIDDEN: LazyLock<Vec<String>> = LazyLock::new(|| {
         let texts = CHARACTERS.map(|character| character.repeat(5));
         let bytes = texts.iter().map(String::as_bytes).chain([&ENTROPY[..]]);
@@ -267,7 +275,7 @@ impl Pair {
         let mut config = Config::new().dialects(Dialects::default().with(Dialect::Hixie75));
         let mut max_send_buffer = 1 << 20;
         if limit > 0 {
-            // The heads have to fit.
+            // The handshake has to fit.
             max_send_buffer = 512 + 8 * limit;
             config = config
                 .max_send_buffer(max_send_buffer)
@@ -277,71 +285,72 @@ impl Pair {
             let end = |role| Connection::established(&config, role, dialect, ENTROPY);
             [end(Role::Client), end(Role::Server)]
         } else {
-            let target = ClientRequest::new("ws://example.com/demo").expect("a good URL");
-            let target = target.with_dialect(dialect);
-            let client = Connection::client(&config, &target, ENTROPY);
+            let request = ClientRequest::new("ws://example.com/demo").expect("a valid URL");
+            let request = request.with_dialect(dialect);
+            let client = Connection::client(&config, &request, ENTROPY);
             [client, Connection::server(&config)]
         };
         Self {
             ends: ends.map(End::new),
             dialect,
             max_send_buffer,
-            early: false,
+            closed_early: false,
             now: Duration::ZERO,
             messages: 0,
         }
     }
 
-    fn step(&mut self, who: usize, step: u8, amount: u8) {
+    fn act(&mut self, side: usize, action: u8, amount: u8) {
         let amount = usize::from(amount.wrapping_sub(b'0'));
-        // Up to the second form of a length, and far into it; or the third.
-        let length = match amount {
+        // Lengths of 7 and 16 bits, or for 255 one of 64 bits.
+        let len = match amount {
             255 => 1 << 16,
             _ => amount * amount / 16,
         };
-        match step {
-            b'd' => drop(self.drain(who, length)),
+        match action {
+            b'd' => drop(self.transmit(side, len)),
             b'f' => {
-                self.feed(who, length);
-                // Now it may hold half of something.
-                check_hidden(&self.ends[who].conn);
+                self.feed(side, len);
+                // It may be within a head or a frame now.
+                check_redaction(&self.ends[side].conn);
             }
-            b'c' => self.close(who, amount),
+            b'c' => self.close(side, amount),
             b'w' => self.wait(),
             b't' | b'b' | b'e' | b'g' | b's' | b'p' | b'q' | b'x' | b'y' | b'i' | b'o' => {
-                self.say(who, step, length);
+                self.send(side, action, len);
             }
             _ => {}
         }
         for end in &self.ends {
             let pending = end.conn.transmit().len();
-            // Nothing stops a close frame.
-            assert!(pending <= self.max_send_buffer + CONTROL, "{pending} bytes");
+            // A close frame may exceed the limit.
+            let max = self.max_send_buffer + MAX_CONTROL;
+            assert!(pending <= max, "{pending} bytes");
         }
     }
 
-    /// The socket takes so many bytes at most.
-    fn drain(&mut self, who: usize, most: usize) -> usize {
-        let conn = &mut self.ends[who].conn;
-        let n = most.min(conn.transmit().len());
+    /// Moves at most `max` bytes of output to the other end; returns how many.
+    fn transmit(&mut self, side: usize, max: usize) -> usize {
+        let conn = &mut self.ends[side].conn;
+        let n = max.min(conn.transmit().len());
         let bytes = conn.transmit()[..n].to_vec();
         conn.advance(n);
-        self.ends[1 - who].wire.extend(bytes);
+        self.ends[1 - side].incoming.extend(bytes);
         n
     }
 
-    fn feed(&mut self, who: usize, most: usize) -> usize {
-        let alone = self.ends[1 - who].conn.is_done();
-        let end = &mut self.ends[who];
-        let ends = alone && end.wire.is_empty() && !end.ended;
-        if ends {
-            end.ended = true;
+    fn feed(&mut self, side: usize, max: usize) -> usize {
+        let peer_is_done = self.ends[1 - side].conn.is_done();
+        let end = &mut self.ends[side];
+        let at_eof = peer_is_done && end.incoming.is_empty() && !end.eof_received;
+        if at_eof {
+            end.eof_received = true;
             end.conn.receive_eof();
         }
-        usize::from(ends) + end.feed(most)
+        usize::from(at_eof) + end.feed(max)
     }
 
-    /// Time goes on where no timeout runs.
+    /// Advances the clock if no timeout is running.
     fn wait(&mut self) {
         if self.ends.iter().all(|end| end.conn.is_open()) {
             self.now += Duration::from_millis(600);
@@ -352,161 +361,160 @@ impl Pair {
         }
     }
 
-    /// With a code that the lower four bits of `amount` say, and a reason that the next two do.
-    fn close(&mut self, who: usize, amount: usize) {
+    /// Closes with a code selected by the low four bits of `amount` and a reason by the next two.
+    fn close(&mut self, side: usize, amount: usize) {
         let code = 1000 + (amount % 16) as u16;
         let reason = match amount / 16 % 4 {
             0 => "bye".to_owned(),
             1 => String::new(),
-            more => "-".repeat(121 + more),
+            n => "-".repeat(121 + n),
         };
-        // HY-8: 1005 stands for no code.
+        // HY-8: 1005 means that there is no code.
         let is_code = matches!(code, 1000..=1003 | 1007..=1014);
-        let can_be_sent = (is_code || code == 1005 && reason.is_empty()) && reason.len() <= 123;
-        let last_words = if is_hybi(self.dialect) {
+        let is_valid = (is_code || code == 1005 && reason.is_empty()) && reason.len() <= 123;
+        let close = if is_hybi(self.dialect) {
             Close::new(code, &reason)
         } else {
             Close::EMPTY
         };
-        let end = &mut self.ends[who];
+        let end = &mut self.ends[side];
         let is_open = end.conn.is_open();
-        let over = end.last_words.is_some() || end.conn.closed().is_some();
-        let bad = is_open && is_hybi(self.dialect) && !can_be_sent;
+        let is_closing = end.close_sent.is_some() || end.conn.closed().is_some();
+        let is_invalid = is_open && is_hybi(self.dialect) && !is_valid;
         let before = end.conn.transmit().len();
-        let done = end.conn.close(&last_words);
-        let refused = over.then_some(Refused::Closing);
-        let refused = refused.or(bad.then_some(Refused::InvalidClose));
-        assert_eq!(done.err(), refused);
-        if refused.is_some() {
+        let result = end.conn.close(&close);
+        let expected = is_closing.then_some(Refused::Closing);
+        let expected = expected.or(is_invalid.then_some(Refused::InvalidClose));
+        assert_eq!(result.err(), expected);
+        if expected.is_some() {
             assert_eq!(end.conn.transmit().len(), before);
         } else {
-            end.last_words = Some(last_words);
-            self.early |= !is_open;
+            end.close_sent = Some(close);
+            self.closed_early |= !is_open;
         }
     }
 
-    fn say(&mut self, who: usize, step: u8, length: usize) {
+    fn send(&mut self, side: usize, action: u8, len: usize) {
         self.messages += 1;
-        // Characters of one to four bytes.
         let character = CHARACTERS[self.messages % 4];
-        let repeated = character.repeat(length / character.len());
+        let repeated = character.repeat(len / character.len());
         let text = format!("{}{repeated}", self.messages);
         let bytes = text.as_bytes();
         let control = &bytes[..bytes.len().min(125)];
-        let end = &mut self.ends[who];
-        let expected = end.refusal(step, self.dialect);
-        let encoded = match step {
+        let end = &mut self.ends[side];
+        let expected = end.expected_error(action, self.dialect);
+        let prepared = match action {
             b'e' => Some(PreparedMessage::text(self.dialect, &text)),
             b'g' => {
-                let encoded = PreparedMessage::binary(self.dialect, bytes);
-                assert_eq!(encoded.is_some(), is_hybi(self.dialect));
-                encoded
+                let prepared = PreparedMessage::binary(self.dialect, bytes);
+                assert_eq!(prepared.is_some(), is_hybi(self.dialect));
+                prepared
             }
             _ => None,
         };
-        check_hidden(&encoded);
+        check_redaction(&prepared);
         let conn = &mut end.conn;
-        if matches!(step, b'i' | b'o') && expected.is_none() && bytes.len() > control.len() {
+        if matches!(action, b'i' | b'o') && expected.is_none() && bytes.len() > control.len() {
             assert_eq!(conn.send_ping(bytes), Err(Refused::ControlTooLong));
             assert_eq!(conn.send_pong(bytes), Err(Refused::ControlTooLong));
         }
         let before = conn.transmit().len();
         let mut written = Vec::new();
-        let done = match step {
+        let result = match action {
             b't' => conn.send_text(&text),
             b'b' => conn.send_binary(bytes),
-            b'e' | b'g' => match &encoded {
+            b'e' | b'g' => match &prepared {
                 Some(message) => conn.send_prepared(message),
                 None => return,
             },
-            b's' => conn.send_text_vectored(&text).map(|frame| {
-                check_hidden(&frame);
-                written = frame.slices().concat();
+            b's' => conn.send_text_vectored(&text).map(|message| {
+                check_redaction(&message);
+                written = message.slices().concat();
                 written.truncate(written.len() / 2);
-                frame.advance(written.len());
+                message.advance(written.len());
             }),
-            b'p' | b'q' => conn.send_text_fragment(&text, step == b'q'),
-            b'x' | b'y' => conn.send_binary_fragment(bytes, step == b'y'),
+            b'p' | b'q' => conn.send_text_fragment(&text, action == b'q'),
+            b'x' | b'y' => conn.send_binary_fragment(bytes, action == b'y'),
             b'i' => conn.send_ping(control),
             _ => conn.send_pong(control),
         };
         let pending = conn.transmit().len();
-        match done {
+        match result {
             Ok(()) => {
                 assert_eq!(expected, None);
                 assert!(pending <= self.max_send_buffer);
-                end.note(step, text);
-                self.ends[1 - who].wire.extend(written);
+                end.record_sent(action, text);
+                self.ends[1 - side].incoming.extend(written);
             }
-            Err(refused) => {
-                assert_eq!(pending, before, "a refused call changes nothing");
+            Err(error) => {
+                assert_eq!(pending, before, "a failed call changes nothing");
                 let limit = self.max_send_buffer;
                 let full = Refused::BufferFull { limit };
-                assert_eq!(refused, expected.unwrap_or(full));
-                // A pong that is held back has to fit as well.
-                let full = before + text.len() + ENVELOPE + CONTROL > limit;
-                assert!(expected.is_some() || full || step == b's' && before > 0);
+                assert_eq!(error, expected.unwrap_or(full));
+                // A deferred pong has to fit as well.
+                let is_full = before + text.len() + MAX_FRAMING + MAX_CONTROL > limit;
+                assert!(expected.is_some() || is_full || action == b's' && before > 0);
             }
         }
     }
 
-    /// Until nothing moves any more.
-    fn drive(&mut self) {
+    /// Transmits and feeds until no bytes move and no events occur.
+    fn run_until_idle(&mut self) {
         loop {
-            let mut moved = 0;
-            for who in [CLIENT, SERVER] {
-                moved += self.drain(who, usize::MAX) + self.feed(who, usize::MAX);
+            let mut progress = 0;
+            for side in [CLIENT, SERVER] {
+                progress += self.transmit(side, usize::MAX) + self.feed(side, usize::MAX);
             }
-            if moved == 0 {
+            if progress == 0 {
                 return;
             }
         }
     }
 
     fn finish(mut self) {
-        if !self.ends.iter().any(|end| end.last_words.is_some()) {
-            self.drive();
-            for who in [CLIENT, SERVER] {
-                let (end, other) = (&self.ends[who], &self.ends[1 - who]);
+        if !self.ends.iter().any(|end| end.close_sent.is_some()) {
+            self.run_until_idle();
+            for side in [CLIENT, SERVER] {
+                let (end, other) = (&self.ends[side], &self.ends[1 - side]);
                 assert!(end.conn.is_open());
-                let (heard, answered) = end.heard();
-                assert!(heard.into_iter().eq(&other.told));
-                let pings = end.told.iter().rev();
+                let (received, answered) = end.received_without_pongs();
+                assert!(received.into_iter().eq(&other.sent));
+                let pings = end.sent.iter().rev();
                 let mut pings = pings.filter(|item| matches!(item, Item::Ping(_)));
                 let last = answered.map(|payload| Item::Ping(payload.to_vec()));
                 assert_eq!(pings.next(), last.as_ref(), "the last ping is answered");
             }
             self.close(self.messages % 2, 0);
         }
-        self.drive();
-        for who in [CLIENT, SERVER] {
-            let (end, other) = (&self.ends[who], &self.ends[1 - who]);
+        self.run_until_idle();
+        for side in [CLIENT, SERVER] {
+            let (end, other) = (&self.ends[side], &self.ends[1 - side]);
             assert!(end.conn.is_done());
-            let (heard, _) = end.heard();
-            // CL-20: who closes in Hixie-75 reads no more.
-            let deaf = self.dialect == Dialect::Hixie75 && end.last_words.is_some();
-            if self.early || deaf {
-                let told = other.told.iter().take(heard.len());
-                assert!(heard.into_iter().eq(told));
+            let (received, _) = end.received_without_pongs();
+            // CL-20: in Hixie-75 the end that closes stops reading.
+            let stopped_reading = self.dialect == Dialect::Hixie75 && end.close_sent.is_some();
+            if self.closed_early || stopped_reading {
+                let sent = other.sent.iter().take(received.len());
+                assert!(received.into_iter().eq(sent));
             } else {
-                assert!(heard.into_iter().eq(&other.told));
+                assert!(received.into_iter().eq(&other.sent));
             }
             let expected = match self.dialect {
-                Dialect::Hixie75 if end.last_words.is_some() => Closed::LocallyClosed,
+                Dialect::Hixie75 if end.close_sent.is_some() => Closed::LocallyClosed,
                 Dialect::Hixie75 => Closed::Eof(Phase::Open),
                 Dialect::Hixie76 => Closed::Clean(Close::EMPTY),
-                // HY-8: what comes back is the code alone.
-                _ => Closed::Clean(match (&other.last_words, &end.last_words) {
-                    (Some(words), _) => words.clone(),
-                    (None, words) => {
-                        let code = words.as_ref().and_then(Close::code);
-                        Close::new(code.expect("somebody closed"), "")
+                // HY-8: the answer has the code only.
+                _ => Closed::Clean(match (&other.close_sent, &end.close_sent) {
+                    (Some(close), _) => close.clone(),
+                    (None, close) => {
+                        let code = close.as_ref().and_then(Close::code);
+                        Close::new(code.expect("one end closed"), "")
                     }
                 }),
             };
             assert!(end.closed.is_some());
             assert!(
-                self.early || end.closed == Some(expected),
+                self.closed_early || end.closed == Some(expected),
                 "{:?}",
                 end.closed
             );

@@ -1,88 +1,93 @@
-//! Frames of HyBi-7 and later, read slowly and plainly: all of the input is there at once.
+//! A simple decoder of HyBi-7, HyBi-8 and RFC 6455 frames: it has all of the input at once.
 
 use hybi::{Close, Closed, ProtocolError};
 
 use super::session::Observed;
 
-/// What frames are held against.
-pub struct Reference {
+pub struct ReferenceDecoder {
+    /// Frames have to be masked; otherwise they must not be.
     pub masked: bool,
-    pub minimal: bool,
+    /// Lengths have to be in their shortest form.
+    pub shortest_length: bool,
     pub max_frame_len: u64,
     pub max_fragments: u32,
 }
 
-/// What the input came to.
+/// What an input decodes to.
 #[derive(Debug, Default)]
-pub struct Read {
+pub struct Decoded {
     /// Up to the first error or close frame.
     pub events: Vec<Observed>,
-    /// Of a message that did not come to its end.
-    pub piece: Vec<u8>,
+    /// The payload received of an incomplete message.
+    pub incomplete: Vec<u8>,
     /// Whether the input ends between two messages.
-    pub between: bool,
+    pub at_boundary: bool,
 }
 
-/// A message of which a frame has come.
+/// A message in progress.
 struct Message {
     is_text: bool,
     frames: u32,
-    bytes: Vec<u8>,
+    payload: Vec<u8>,
 }
 
-/// Why reading ends.
+/// Why decoding ends.
 enum End {
     Input,
     Error(ProtocolError),
     Close(Close),
 }
 
-impl Reference {
-    pub fn read(&self, bytes: &[u8]) -> Read {
-        let mut read = Read::default();
+impl ReferenceDecoder {
+    pub fn decode(&self, bytes: &[u8]) -> Decoded {
+        let mut decoded = Decoded::default();
         let mut message = None;
-        let mut rest = bytes;
+        let mut remaining = bytes;
         let end = loop {
-            if rest.is_empty() {
+            if remaining.is_empty() {
                 break End::Input;
             }
-            if let Err(end) = self.frame(&mut rest, &mut message, &mut read) {
+            if let Err(end) = self.frame(&mut remaining, &mut message, &mut decoded) {
                 break end;
             }
         };
-        match end {
-            End::Input => read.between = rest.is_empty() && message.is_none(),
-            End::Error(error) => read.events.push(Observed::Closed(Closed::Protocol(error))),
-            End::Close(close) => read.events.push(Observed::Closed(Closed::Clean(close))),
-        }
+        let closed = match end {
+            End::Input => {
+                decoded.at_boundary = remaining.is_empty() && message.is_none();
+                None
+            }
+            End::Error(error) => Some(Closed::Protocol(error)),
+            End::Close(close) => Some(Closed::Clean(close)),
+        };
+        decoded.events.extend(closed.map(Observed::Closed));
         if let Some(message) = message {
-            read.piece = message.bytes;
+            decoded.incomplete = message.payload;
             if message.is_text {
-                let valid = valid(&read.piece);
-                read.piece.truncate(valid);
+                let len = valid_utf8_len(&decoded.incomplete);
+                decoded.incomplete.truncate(len);
             }
         }
-        read
+        decoded
     }
 
-    /// One frame, taken off `rest` only when it is whole.
+    /// Decodes one frame; consumes it from `remaining` only if it is complete.
     fn frame(
         &self,
-        rest: &mut &[u8],
+        remaining: &mut &[u8],
         message: &mut Option<Message>,
-        read: &mut Read,
+        decoded: &mut Decoded,
     ) -> Result<(), End> {
-        let mut bytes = Bytes(rest);
+        let mut bytes = Bytes(remaining);
         let first = bytes.take(1)?[0];
         let opcode = first & 0x0F;
-        let last = first & 0x80 != 0;
+        let fin = first & 0x80 != 0;
         if first & 0x70 != 0 {
             return Err(End::Error(ProtocolError::ReservedBits { byte: first }));
         }
         match opcode {
             0x0 if message.is_none() => return out_of_turn(opcode),
             0x1 | 0x2 if message.is_some() => return out_of_turn(opcode),
-            0x8..=0xA if !last => return Err(End::Error(ProtocolError::Control { opcode })),
+            0x8..=0xA if !fin => return Err(End::Error(ProtocolError::Control { opcode })),
             0x0..=0x2 | 0x8..=0xA => {}
             _ => return Err(End::Error(ProtocolError::UnknownOpcode { opcode })),
         }
@@ -93,77 +98,77 @@ impl Reference {
             (false, true) => return Err(End::Error(ProtocolError::MaskedFrameFromServer)),
             _ => {}
         }
-        let short = second & 0x7F;
-        if opcode >= 8 && short > 125 {
+        let len7 = second & 0x7F;
+        if opcode >= 8 && len7 > 125 {
             return Err(End::Error(ProtocolError::Control { opcode }));
         }
-        let (length, shortest) = match short {
+        let (len, min_len) = match len7 {
             126 => (bytes.number(2)?, 126),
             127 if bytes.0.first().is_some_and(|top| *top >= 0x80) => {
                 return Err(End::Error(ProtocolError::InvalidLength { at: 2 }));
             }
             127 => (bytes.number(8)?, 1 << 16),
-            short => (u64::from(short), 0),
+            len => (u64::from(len), 0),
         };
-        if self.minimal && length < shortest {
-            let at = if short == 126 { 3 } else { 9 };
+        if self.shortest_length && len < min_len {
+            let at = if len7 == 126 { 3 } else { 9 };
             return Err(End::Error(ProtocolError::InvalidLength { at }));
         }
         let key = if self.masked { bytes.take(4)? } else { &[0; 4] };
-        if length > self.max_frame_len {
+        if len > self.max_frame_len {
             let limit = self.max_frame_len;
             return Err(End::Error(ProtocolError::FrameTooLong { at: 1, limit }));
         }
 
-        let here = bytes
+        let available = bytes
             .0
             .len()
-            .min(usize::try_from(length).unwrap_or(usize::MAX));
-        let whole = here as u64 == length;
-        let (payload, behind) = bytes.0.split_at(here);
+            .min(usize::try_from(len).unwrap_or(usize::MAX));
+        let is_complete = available as u64 == len;
+        let (payload, after) = bytes.0.split_at(available);
         let payload = payload.iter().zip(key.iter().cycle());
         let payload: Vec<u8> = payload.map(|(byte, key)| byte ^ key).collect();
         if opcode >= 8 {
-            if !whole {
+            if !is_complete {
                 return Err(End::Input);
             }
-            *rest = behind;
+            *remaining = after;
             match opcode {
                 0x8 => return Err(close(&payload)),
-                0x9 => read.events.push(Observed::Ping(payload)),
-                _ => read.events.push(Observed::Pong(payload)),
+                0x9 => decoded.events.push(Observed::Ping(payload)),
+                _ => decoded.events.push(Observed::Pong(payload)),
             }
             return Ok(());
         }
 
-        let so_far = message.get_or_insert_with(|| Message {
+        let in_progress = message.get_or_insert_with(|| Message {
             is_text: opcode == 1,
             frames: 0,
-            bytes: Vec::new(),
+            payload: Vec::new(),
         });
-        so_far.frames += 1;
-        if so_far.frames > self.max_fragments {
+        in_progress.frames += 1;
+        if in_progress.frames > self.max_fragments {
             let limit = self.max_fragments;
             return Err(End::Error(ProtocolError::TooManyFragments { limit }));
         }
-        so_far.bytes.extend(payload);
-        let ends = whole && last;
-        match std::str::from_utf8(&so_far.bytes) {
-            Err(error) if so_far.is_text && (ends || error.error_len().is_some()) => {
+        in_progress.payload.extend(payload);
+        let is_final = is_complete && fin;
+        match std::str::from_utf8(&in_progress.payload) {
+            Err(error) if in_progress.is_text && (is_final || error.error_len().is_some()) => {
                 let at = error.valid_up_to() as u64;
                 return Err(End::Error(ProtocolError::InvalidUtf8 { at }));
             }
             _ => {}
         }
-        if !whole {
+        if !is_complete {
             return Err(End::Input);
         }
-        *rest = behind;
-        if let Some(message) = message.take_if(|_| ends) {
-            read.events.push(if message.is_text {
-                Observed::Text(String::from_utf8(message.bytes).expect("just checked"))
+        *remaining = after;
+        if let Some(message) = message.take_if(|_| is_final) {
+            decoded.events.push(if message.is_text {
+                Observed::Text(String::from_utf8(message.payload).expect("just checked"))
             } else {
-                Observed::Binary(message.bytes)
+                Observed::Binary(message.payload)
             });
         }
         Ok(())
@@ -179,6 +184,7 @@ impl<'a> Bytes<'a> {
         Ok(taken)
     }
 
+    /// The next `n` bytes as a big-endian number.
     fn number(&mut self, n: usize) -> Result<u64, End> {
         let bytes = self.take(n)?.iter();
         Ok(bytes.fold(0, |number, byte| number << 8 | u64::from(*byte)))
@@ -208,7 +214,6 @@ fn close(payload: &[u8]) -> End {
     }
 }
 
-/// How much of it is whole characters.
-fn valid(bytes: &[u8]) -> usize {
+fn valid_utf8_len(bytes: &[u8]) -> usize {
     std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len)
 }

@@ -1,4 +1,4 @@
-//! Heads made of what the application passes.
+//! Heads built from the application's values.
 
 use std::borrow::Cow;
 
@@ -12,20 +12,20 @@ use super::dialect::{ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, V
 use super::http::{assert_same_fields, trim};
 use super::key_response::accept_value;
 use super::options::Options;
-use super::redaction::{check_error, check_same};
+use super::redaction::{check_error, check_same_debug};
 use super::session::ENTROPY;
 
-/// What stands behind a string; none holds it.
+/// Ends a string of the input.
 const END: u8 = 0xFF;
 
-/// A plain page is asked for.
+/// A plain HTTP request.
 const PLAIN: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 type Text<'a> = Cow<'a, str>;
 type Field = (String, String);
 
-/// All that an application can pass into a head.
-struct Passed<'a> {
+/// The values that an application can pass into a head.
+struct Values<'a> {
     url: Text<'a>,
     origin: Option<Text<'a>>,
     protocols: Vec<Text<'a>>,
@@ -35,10 +35,10 @@ struct Passed<'a> {
     body: &'a [u8],
 }
 
-/// Options: the dialect, the oldest first; which are passed of origin, protocols, authority,
-/// authorization and fields; and the status in two digits, of which the first counts 16. Then
-/// strings, each with a byte FF behind it: URL, origin, two protocols, authority, authorization,
-/// two fields' names and values. Last, a body.
+/// Options: the dialect, the oldest first; which of origin, protocols, authority, authorization and
+/// fields are passed; and the status as two digits, the first times 16. Then strings, each followed
+/// by a byte FF: URL, origin, two protocols, authority, authorization, names and values of two
+/// fields. Last, a body.
 pub fn reply(input: &[u8]) {
     let mut options = Options(input);
     let dialect = ALL[options.number() % ALL.len()];
@@ -47,7 +47,7 @@ pub fn reply(input: &[u8]) {
     let mut strings = options.wire().splitn(11, |byte| *byte == END);
     let mut bytes = || strings.next().unwrap_or_default();
     let mut string = || String::from_utf8_lossy(bytes());
-    let mut passed = Passed {
+    let mut values = Values {
         url: string(),
         origin: Some(string()).filter(|_| origin),
         protocols: vec![string(), string()],
@@ -57,157 +57,163 @@ pub fn reply(input: &[u8]) {
         body: bytes(),
     };
     if !protocols {
-        passed.protocols.clear();
+        values.protocols.clear();
     }
     if !fields {
-        passed.fields.clear();
+        values.fields.clear();
     }
     let config = Config::new().dialects(Dialects::ALL);
     let config = config
         .plain_http(true)
         .max_head_len(1 << 20)
         .max_header_line_len(1 << 20);
-    passed.response(&config, status);
-    if let Some((target, known)) = passed.target(dialect) {
-        passed.tunnel(&config, &target);
-        let mut client = Connection::client(&config, &target, ENTROPY);
-        check_request(client.transmit(), passed.resource(), known, dialect);
-        passed.accept(&config, &mut client, dialect);
+    values.response(&config, status);
+    if let Some((client_request, expected)) = values.client_request(dialect) {
+        values.tunnel(&config, &client_request);
+        let mut client = Connection::client(&config, &client_request, ENTROPY);
+        check_request(client.transmit(), values.resource(), expected, dialect);
+        values.accept(&config, &mut client, dialect);
     }
 }
 
-impl Passed<'_> {
-    /// From the URL.
-    fn parts(&self) -> (&str, &str, &str) {
-        let (scheme, rest) = self.url.split_once("://").expect("a scheme");
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, resource) = rest.split_at(end);
+impl Values<'_> {
+    /// Splits the URL into scheme, authority and resource.
+    fn split_url(&self) -> (&str, &str, &str) {
+        let (scheme, after_scheme) = self.url.split_once("://").expect("a scheme");
+        let end = after_scheme.find(['/', '?']);
+        let end = end.unwrap_or(after_scheme.len());
+        let (authority, resource) = after_scheme.split_at(end);
         (scheme, authority, resource)
     }
 
     /// H76-30
     fn resource(&self) -> String {
-        let (_, _, resource) = self.parts();
+        let (_, _, resource) = self.split_url();
         let slash = if resource.starts_with('/') { "" } else { "/" };
         format!("{slash}{resource}")
     }
 
-    /// What a client asks for, and the fields that come of it; each setter refuses what has to be.
-    fn target(&self, dialect: Dialect) -> Option<(ClientRequest, Vec<Field>)> {
-        let mut target = match ClientRequest::new(&self.url) {
-            Ok(target) => target.with_dialect(dialect),
-            Err(refused) => {
-                check_error(&refused);
-                assert!(matches!(refused, Refused::InvalidUrl { at } if at <= self.url.len()));
+    /// Builds a client's request; returns it and the header fields that it has to send. Asserts that
+    /// each setter rejects exactly the invalid values.
+    fn client_request(&self, dialect: Dialect) -> Option<(ClientRequest, Vec<Field>)> {
+        let mut request = match ClientRequest::new(&self.url) {
+            Ok(request) => request.with_dialect(dialect),
+            Err(error) => {
+                check_error(&error);
+                assert!(matches!(error, Refused::InvalidUrl { at } if at <= self.url.len()));
                 return None;
             }
         };
-        let host = self.host(&target);
+        let host = self.host(&request);
         let is_hybi = is_hybi(dialect);
         let upgrade = if is_hybi { "websocket" } else { "WebSocket" };
-        let mut known = vec![
+        let mut expected = vec![
             field("Upgrade", upgrade),
             field("Connection", "Upgrade"),
             field("Host", &host),
         ];
-        let page = if target.is_tls() { "https" } else { "http" };
-        let mut origin = (!is_hybi).then(|| format!("{page}://{host}"));
-        if let Some(passed) = &self.origin {
-            let is_good = !passed.is_empty() && is_visible(passed);
-            set(&mut target, |target| target.with_origin(passed), is_good);
-            if is_good {
-                origin = Some(passed.to_ascii_lowercase());
+        let scheme = if request.is_tls() { "https" } else { "http" };
+        let mut origin = (!is_hybi).then(|| format!("{scheme}://{host}"));
+        if let Some(value) = &self.origin {
+            let is_valid = !value.is_empty() && is_visible(value);
+            set(&mut request, |request| request.with_origin(value), is_valid);
+            if is_valid {
+                origin = Some(value.to_ascii_lowercase());
             }
         }
         let origin_name = match dialect {
             Dialect::HyBi7 | Dialect::HyBi8 => HYBI_ORIGIN,
             _ => "Origin",
         };
-        known.extend(origin.map(|origin| field(origin_name, &origin)));
-        let mut asked: Vec<&str> = Vec::new();
+        expected.extend(origin.map(|origin| field(origin_name, &origin)));
+        let mut protocols: Vec<&str> = Vec::new();
         for name in &self.protocols {
-            let is_good = is_token(name) && !asked.contains(&&**name);
-            set(&mut target, |target| target.with_protocol(name), is_good);
-            asked.extend(is_good.then_some(&**name));
+            let is_valid = is_token(name) && !protocols.contains(&&**name);
+            set(
+                &mut request,
+                |request| request.with_protocol(name),
+                is_valid,
+            );
+            protocols.extend(is_valid.then_some(&**name));
         }
         if !is_hybi {
-            asked.truncate(1);
+            protocols.truncate(1);
         }
-        if !asked.is_empty() {
-            known.push(field(protocol_name(dialect), &asked.join(", ")));
+        if !protocols.is_empty() {
+            expected.push(field(protocol_name(dialect), &protocols.join(", ")));
         }
-        let mut other = target.clone();
+        let mut other = request.clone();
         for (name, value) in &self.fields {
-            let is_good = is_added(name, value) && !is_one_of(name, &["Host", "Origin"]);
+            let is_valid = is_addable(name, value) && !is_one_of(name, &["Host", "Origin"]);
             set(
-                &mut target,
-                |target| target.with_header(name, value),
-                is_good,
+                &mut request,
+                |request| request.with_header(name, value),
+                is_valid,
             );
-            if is_good {
-                known.push(field(name, value));
+            if is_valid {
+                expected.push(field(name, value));
                 set(&mut other, |other| other.with_header("X", ""), true);
             }
         }
-        check_same(&target, &other);
-        Some((target, known))
+        check_same_debug(&request, &other);
+        Some((request, expected))
     }
 
-    /// H76-32, of a URL that was found good.
-    fn host(&self, target: &ClientRequest) -> String {
-        let (scheme, authority, resource) = self.parts();
-        let secure = target.is_tls();
-        assert!(scheme.eq_ignore_ascii_case(if secure { "wss" } else { "ws" }));
+    /// The value of `Host` for a valid URL. H76-32
+    fn host(&self, request: &ClientRequest) -> String {
+        let (scheme, authority, resource) = self.split_url();
+        let is_tls = request.is_tls();
+        assert!(scheme.eq_ignore_ascii_case(if is_tls { "wss" } else { "ws" }));
         assert!(is_visible(resource) && !resource.contains('#'));
         assert!(is_visible(authority) && !authority.contains(['@', ',', '#', '\\']));
         let authority = authority.to_ascii_lowercase();
-        let port = authority.strip_prefix(target.host()).expect("the host");
-        let own = if secure { 443 } else { 80 };
+        let port = authority.strip_prefix(request.host()).expect("the host");
+        let default_port = if is_tls { 443 } else { 80 };
         let port = port.strip_prefix(':').map(str::parse);
-        assert_eq!(port.unwrap_or(Ok(own)), Ok(target.port()));
-        if target.port() == own {
-            return target.host().to_owned();
+        assert_eq!(port.unwrap_or(Ok(default_port)), Ok(request.port()));
+        if request.port() == default_port {
+            return request.host().to_owned();
         }
-        format!("{}:{}", target.host(), target.port())
+        format!("{}:{}", request.host(), request.port())
     }
 
     /// PX-2
-    fn tunnel(&self, config: &Config, target: &ClientRequest) {
+    fn tunnel(&self, config: &Config, request: &ClientRequest) {
         let authorization = self.authorization.as_deref();
-        let tunnel = ProxyTunnel::new(config, target, authorization);
+        let tunnel = ProxyTunnel::new(config, request, authorization);
         assert_eq!(tunnel.is_ok(), authorization.is_none_or(is_value));
         let Ok(tunnel) = tunnel else {
             return;
         };
-        let hidden = authorization.map(|value| "a".repeat(value.len()));
-        let other = ProxyTunnel::new(config, target, hidden.as_deref()).expect("good letters");
-        check_same(&tunnel, &other);
-        let to = format!("{}:{}", target.host(), target.port());
-        let mut known = vec![field("Host", &to)];
-        known.extend(authorization.map(|value| field("Proxy-Authorization", value)));
-        let (line, found, behind) = parse_request(tunnel.transmit());
-        assert_eq!(line, ("CONNECT".to_owned(), to));
-        assert_same_fields(found, known);
-        assert_eq!(behind, b"");
+        let redacted = authorization.map(|value| "a".repeat(value.len()));
+        let other = ProxyTunnel::new(config, request, redacted.as_deref()).expect("a valid value");
+        check_same_debug(&tunnel, &other);
+        let authority = format!("{}:{}", request.host(), request.port());
+        let mut expected = vec![field("Host", &authority)];
+        expected.extend(authorization.map(|value| field("Proxy-Authorization", value)));
+        let (line, found, trailing) = parse_request(tunnel.transmit());
+        assert_eq!(line, ("CONNECT".to_owned(), authority));
+        assert_same_fields(found, expected);
+        assert_eq!(trailing, b"");
     }
 
-    /// What a server says to that client; and unless the server gives itself another name, the
-    /// client is content.
+    /// Checks a server's response to that client. The client accepts it, unless the server
+    /// states another location than the client's.
     fn accept(&self, config: &Config, client: &mut Connection, dialect: Dialect) {
         let mut server = Connection::server(config);
         let mut bytes = client.transmit().to_vec();
         client.advance(bytes.len());
         let mut input = &mut bytes[..];
         let Some(Event::Request(request)) = server.receive(&mut input) else {
-            panic!("a client's own request is refused: {server:?}");
+            panic!("a client's request is rejected: {server:?}");
         };
         assert_eq!(request.dialect(), Some(dialect));
         assert_eq!(request.resource(), self.resource());
         let fields = self.borrowed();
         let others = vec![("", ""); fields.len()];
         let mut accept = AcceptOptions::new().headers(&fields);
-        check_same(&accept, &AcceptOptions::new().headers(&others));
-        // The last may be one that was refused, and so not asked for.
+        check_same_debug(&accept, &AcceptOptions::new().headers(&others));
+        // The last one may be invalid, so that the client did not offer it.
         let protocol = self.protocols.last().map(|name| &**name);
         if let Some(name) = protocol {
             accept = accept.protocol(name);
@@ -217,7 +223,7 @@ impl Passed<'_> {
         }
         let is_offered = |name| request.protocols().any(|one| one == name);
         let expected = if !self.authority.as_deref().is_none_or(is_authority)
-            || !fields.iter().all(|(name, value)| is_added(name, value))
+            || !fields.iter().all(|(name, value)| is_addable(name, value))
         {
             Err(Refused::InvalidHeader)
         } else if !protocol.is_none_or(is_offered) {
@@ -226,56 +232,57 @@ impl Passed<'_> {
             Ok(())
         };
         assert_eq!(server.accept(&accept), expected);
-        if let Err(refused) = expected {
-            check_error(&refused);
-            assert!(!server.wants_write(), "a refused call changes nothing");
+        if let Err(error) = expected {
+            check_error(&error);
+            assert!(!server.wants_write(), "a failed call changes nothing");
             return;
         }
 
-        let (status, found, behind) = parse_response(server.transmit());
-        assert_eq!((status, behind), (101, &b""[..]));
-        assert_same_fields(found, self.known_in_accept(&request, protocol));
+        let (status, found, trailing) = parse_response(server.transmit());
+        assert_eq!((status, trailing), (101, &b""[..]));
+        assert_same_fields(found, self.expected_accept_fields(&request, protocol));
         while server.receive(&mut input).is_some() {}
-        let mut reply = server.transmit().to_vec();
-        let events = client.receive(&mut &mut reply[..]);
-        let opens = matches!(events, Some(Event::Open(_)));
-        let (scheme, ..) = self.parts();
-        let is_secure = scheme.eq_ignore_ascii_case("wss"); // The server doesn't know.
-        let misled = !is_hybi(dialect) && (self.authority.is_some() || is_secure);
-        assert!(opens || misled, "{events:?}");
+        let mut response = server.transmit().to_vec();
+        let event = client.receive(&mut &mut response[..]);
+        let is_open = matches!(event, Some(Event::Open(_)));
+        let (scheme, ..) = self.split_url();
+        // The server is not configured for TLS.
+        let is_tls = scheme.eq_ignore_ascii_case("wss");
+        let other_location = !is_hybi(dialect) && (self.authority.is_some() || is_tls);
+        assert!(is_open || other_location, "{event:?}");
     }
 
-    fn known_in_accept(&self, request: &Request, protocol: Option<&str>) -> Vec<Field> {
-        let dialect = request.dialect().expect("checked");
+    fn expected_accept_fields(&self, request: &Request, protocol: Option<&str>) -> Vec<Field> {
+        let dialect = request.dialect().expect("checked above");
         let prefix = if dialect == Dialect::Hixie75 {
             ""
         } else {
             "Sec-"
         };
-        let mut known = vec![field("Connection", "Upgrade")];
+        let mut expected = vec![field("Connection", "Upgrade")];
         if is_hybi(dialect) {
             let key = request.header(KEY).expect("a client sends one");
-            known.push(field("Upgrade", "websocket"));
-            known.push(field("Sec-WebSocket-Accept", &accept_value(key)));
+            expected.push(field("Upgrade", "websocket"));
+            expected.push(field("Sec-WebSocket-Accept", &accept_value(key)));
         } else {
             let authority = self.authority.as_deref().unwrap_or(request.host());
             let location = format!("ws://{authority}{}", request.resource());
             let origin = request.origin().expect("a client sends one");
-            known.push(field("Upgrade", "WebSocket"));
-            known.push(field(&format!("{prefix}WebSocket-Origin"), origin));
-            known.push(field(&format!("{prefix}WebSocket-Location"), &location));
+            expected.push(field("Upgrade", "WebSocket"));
+            expected.push(field(&format!("{prefix}WebSocket-Origin"), origin));
+            expected.push(field(&format!("{prefix}WebSocket-Location"), &location));
         }
-        known.extend(protocol.map(|name| field(protocol_name(dialect), name)));
-        known.extend(self.fields.iter().map(|(name, value)| field(name, value)));
-        known
+        expected.extend(protocol.map(|name| field(protocol_name(dialect), name)));
+        expected.extend(self.fields.iter().map(|(name, value)| field(name, value)));
+        expected
     }
 
-    /// The answer to one who asks for a plain page.
+    /// Checks the response to a plain HTTP request.
     fn response(&self, config: &Config, status: u16) {
         let fields = self.borrowed();
         let response = Response::new(status).headers(&fields).body(self.body);
         let (others, body) = (vec![("", ""); fields.len()], vec![0; self.body.len()]);
-        check_same(
+        check_same_debug(
             &response,
             &Response::new(status).headers(&others).body(&body),
         );
@@ -283,22 +290,22 @@ impl Passed<'_> {
         let mut bytes = PLAIN.to_vec();
         let event = server.receive(&mut &mut bytes[..]);
         assert!(matches!(event, Some(Event::Request(_))));
-        let is_good = |(name, value): &(&str, &str)| is_field(name, value) && !is_framing(name);
+        let is_valid = |(name, value): &(&str, &str)| is_field(name, value) && !is_framing(name);
         let expected = if !(200..600).contains(&status) {
             Err(Refused::InvalidStatus(status))
-        } else if !fields.iter().all(is_good) {
+        } else if !fields.iter().all(is_valid) {
             Err(Refused::InvalidHeader)
         } else {
             Ok(())
         };
         assert_eq!(server.respond(&response), expected);
-        if let Err(refused) = expected {
-            check_error(&refused);
-            assert!(!server.wants_write(), "a refused call changes nothing");
+        if let Err(error) = expected {
+            check_error(&error);
+            assert!(!server.wants_write(), "a failed call changes nothing");
             return;
         }
-        let mut known = vec![field("Connection", "close")];
-        known.extend(self.fields.iter().map(|(name, value)| field(name, value)));
+        let mut expected_fields = vec![field("Connection", "close")];
+        expected_fields.extend(self.fields.iter().map(|(name, value)| field(name, value)));
         let body = match status {
             204 | 205 | 304 => b"",
             _ => self.body,
@@ -308,13 +315,13 @@ impl Passed<'_> {
                 .iter()
                 .any(|(name, _)| is_one_of(name, &["Content-Type"]))
             {
-                known.push(field("Content-Type", "text/plain"));
+                expected_fields.push(field("Content-Type", "text/plain"));
             }
-            known.push(field("Content-Length", &body.len().to_string()));
+            expected_fields.push(field("Content-Length", &body.len().to_string()));
         }
-        let (found_status, found, behind) = parse_response(server.transmit());
-        assert_eq!((found_status, behind), (status, body));
-        assert_same_fields(found, known);
+        let (found_status, found, found_body) = parse_response(server.transmit());
+        assert_eq!((found_status, found_body), (status, body));
+        assert_same_fields(found, expected_fields);
     }
 
     fn borrowed(&self) -> Vec<(&str, &str)> {
@@ -323,36 +330,36 @@ impl Passed<'_> {
     }
 }
 
-/// Calls a setter, which may refuse only what is not good.
+/// Calls a setter; asserts that it fails exactly if the value is invalid.
 fn set(
-    target: &mut ClientRequest,
+    request: &mut ClientRequest,
     call: impl FnOnce(ClientRequest) -> Result<ClientRequest, Refused>,
-    is_good: bool,
+    is_valid: bool,
 ) {
-    match call(target.clone()) {
-        Ok(set) => {
-            assert!(is_good);
-            *target = set;
+    match call(request.clone()) {
+        Ok(changed) => {
+            assert!(is_valid);
+            *request = changed;
         }
-        Err(refused) => assert_eq!((refused, is_good), (Refused::InvalidHeader, false)),
+        Err(error) => assert_eq!((error, is_valid), (Refused::InvalidHeader, false)),
     }
 }
 
-/// The keys aside, which no application passes.
-fn check_request(bytes: &[u8], resource: String, known: Vec<Field>, dialect: Dialect) {
-    let (line, found, behind) = parse_request(bytes);
+/// Checks a client's request; of its keys only names, since the library generates their values.
+fn check_request(bytes: &[u8], resource: String, expected: Vec<Field>, dialect: Dialect) {
+    let (line, found, trailing) = parse_request(bytes);
     assert_eq!(line, ("GET".to_owned(), resource));
     let (keys, found): (Vec<_>, Vec<_>) = found
         .into_iter()
         .partition(|(name, _)| [KEY, KEY1, KEY2, VERSION].contains(&&name[..]));
     let keys: Vec<_> = keys.iter().map(|(name, _)| &name[..]).collect();
-    let (expected, length): (&[&str], _) = match dialect {
+    let (expected_keys, trailing_len): (&[&str], _) = match dialect {
         Dialect::Hixie75 => (&[], 0),
         Dialect::Hixie76 => (&[KEY1, KEY2], 8),
         _ => (&[VERSION, KEY], 0),
     };
-    assert_eq!((&keys[..], behind.len()), (expected, length));
-    assert_same_fields(found, known);
+    assert_eq!((&keys[..], trailing.len()), (expected_keys, trailing_len));
+    assert_same_fields(found, expected);
 }
 
 type Parsed<'a, L> = (L, Vec<(String, Vec<u8>)>, &'a [u8]);
@@ -360,23 +367,23 @@ type Parsed<'a, L> = (L, Vec<(String, Vec<u8>)>, &'a [u8]);
 fn parse_request(bytes: &[u8]) -> Parsed<'_, (String, String)> {
     let mut fields = [EMPTY_HEADER; 16];
     let mut request = httparse::Request::new(&mut fields);
-    let Ok(Status::Complete(length)) = request.parse(bytes) else {
+    let Ok(Status::Complete(len)) = request.parse(bytes) else {
         panic!("not a request: {:?}", String::from_utf8_lossy(bytes));
     };
     let [method, path] = [request.method, request.path].map(Option::unwrap_or_default);
     let line = (method.to_owned(), path.to_owned());
-    (line, owned(request.headers), &bytes[length..])
+    (line, owned(request.headers), &bytes[len..])
 }
 
 fn parse_response(bytes: &[u8]) -> Parsed<'_, u16> {
     let mut fields = [EMPTY_HEADER; 16];
     let mut response = httparse::Response::new(&mut fields);
-    let Ok(Status::Complete(length)) = response.parse(bytes) else {
+    let Ok(Status::Complete(len)) = response.parse(bytes) else {
         panic!("not a response: {:?}", String::from_utf8_lossy(bytes));
     };
     assert!(response.reason.is_some_and(|reason| !reason.is_empty()));
     let status = response.code.unwrap_or_default();
-    (status, owned(response.headers), &bytes[length..])
+    (status, owned(response.headers), &bytes[len..])
 }
 
 fn owned(fields: &[httparse::Header<'_>]) -> Vec<(String, Vec<u8>)> {
@@ -386,7 +393,7 @@ fn owned(fields: &[httparse::Header<'_>]) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// As a parser reads it.
+/// An expected field: parsers trim its value.
 fn field(name: &str, value: &str) -> Field {
     let value = value.trim_matches([' ', '\t']);
     (name.to_owned(), value.to_owned())
@@ -409,21 +416,21 @@ fn is_token(name: &str) -> bool {
     !name.is_empty() && name.chars().all(in_token)
 }
 
-/// A tab is the one control character that may stand in it.
+/// Tab is the only control character allowed.
 fn is_value(value: &str) -> bool {
-    let is_bad = |byte: u8| byte != b'\t' && byte.is_ascii_control();
-    !value.bytes().any(is_bad)
+    let is_invalid = |byte: u8| byte != b'\t' && byte.is_ascii_control();
+    !value.bytes().any(is_invalid)
 }
 
 fn is_field(name: &str, value: &str) -> bool {
     is_token(name) && is_value(value)
 }
 
-/// A field that may stand in the head of an opening.
-fn is_added(name: &str, value: &str) -> bool {
+/// Whether a field may be added to the head of a handshake.
+fn is_addable(name: &str, value: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let is_ours = lower.starts_with("sec-websocket-") || lower.starts_with("websocket-");
-    is_field(name, value) && !is_ours && !is_framing(name)
+    let is_reserved = lower.starts_with("sec-websocket-") || lower.starts_with("websocket-");
+    is_field(name, value) && !is_reserved && !is_framing(name)
 }
 
 fn is_framing(name: &str) -> bool {

@@ -3,75 +3,88 @@
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{Closed, Connection, Dialect, Dialects, HeaderErrorKind, ProtocolError, Role};
 
-use super::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi, those_of};
+use super::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, dialect_set, is_hybi};
 use super::http::assert_same_fields;
-use super::key_response::{accept_value, answer};
+use super::key_response::{accept_value, challenge_response};
 use super::options::Options;
-use super::session::{AUTHORITY, App, COOKIE, ENTROPY, HTML, Run};
+use super::session::{AUTHORITY, Behaviour, COOKIE, ENTROPY, HTML, Session};
 
 const POLICY: &str = "<cross-domain-policy/>";
 
-/// Options: dialects (1, 2, 8, 16 and 32: Hixie-75, Hixie-76, HyBi-7, HyBi-8 and RFC 6455; 4:
-/// opened elsewhere, in the newest of HyBi-7 and later that is on, or else in Hixie-76 with 1),
-/// switches, the two of `limits`, the answer to a request (8: nothing is written before the end),
-/// and those of `cuts`.
+/// Options: dialects, switches, the two of `limits`, the answer to a request (plus 8 to write no
+/// output before the input ends), and those of `splits`.
+///
+/// Dialects: 1, 2, 8, 16 and 32 enable Hixie-75, Hixie-76, HyBi-7, HyBi-8 and RFC 6455. With 4
+/// another library did the handshake, in the newest enabled dialect from HyBi-7 on, or else in
+/// Hixie-76 with 1, or else in Hixie-75.
 pub fn server(input: &[u8]) {
     let mut options = Options(input);
-    let [old, new, established, seven, eight, rfc] = options.switches();
-    let [plain, utf8, frames, policy, secure, echoes, closes, quiet] = options.switches();
-    let on = those_of([old, new, seven, eight, rfc]);
+    let [hixie75, hixie76, established, hybi7, hybi8, rfc6455] = options.switches();
+    let [
+        plain_http,
+        strict_utf8,
+        strict_frames,
+        flash_policy,
+        tls,
+        echo,
+        close,
+        no_pongs,
+    ] = options.switches();
+    let dialects = dialect_set([hixie75, hixie76, hybi7, hybi8, rfc6455]);
     let limits = options.limits();
     let mut config = limits
         .config
-        .dialects(on)
-        .plain_http(plain)
-        .strict_utf8(utf8)
-        .strict_frames(frames)
-        .tls(secure)
-        .auto_pong(!quiet);
-    if policy {
+        .dialects(dialects)
+        .plain_http(plain_http)
+        .strict_utf8(strict_utf8)
+        .strict_frames(strict_frames)
+        .tls(tls)
+        .auto_pong(!no_pongs);
+    if flash_policy {
         config = config.flash_policy(POLICY);
     }
     let answer = options.number();
-    let cuts = options.cuts();
+    let splits = options.splits();
     let bytes = options.wire();
-    let app = App {
+    let behaviour = Behaviour {
         answer,
-        echoes,
-        closes,
-        lazy: answer & 8 != 0,
-        quiet,
+        echo,
+        close,
+        write_at_end: answer & 8 != 0,
+        no_pongs,
         high_water: limits.high_water,
         timeouts: limits.timeouts,
     };
-    let newest = VERSIONS.iter().find(|(dialect, _)| on.contains(*dialect));
-    let elsewhere = match newest {
+    let newest = VERSIONS
+        .iter()
+        .find(|(dialect, _)| dialects.contains(*dialect));
+    let established_dialect = match newest {
         Some((dialect, _)) => *dialect,
-        None if old => Dialect::Hixie76,
+        None if hixie75 => Dialect::Hixie76,
         None => Dialect::Hixie75,
     };
     let conn = || {
         if established {
-            Connection::established(&config, Role::Server, elsewhere, ENTROPY)
+            Connection::established(&config, Role::Server, established_dialect, ENTROPY)
         } else {
             Connection::server(&config)
         }
     };
-    let whole = Run::of(conn(), app, cuts.none(), bytes);
-    whole.check_sent(bytes, if secure { "wss" } else { "ws" }, on);
-    let cut = Run::of(conn(), app, cuts, bytes);
+    let unsplit = Session::run(conn(), behaviour, splits.unsplit(), bytes);
+    unsplit.check_sent(bytes, if tls { "wss" } else { "ws" }, dialects);
+    let split = Session::run(conn(), behaviour, splits, bytes);
     assert_eq!(
-        cut.transcript, whole.transcript,
-        "{config:?} {app:?} {cuts:?}"
+        split.transcript, unsplit.transcript,
+        "{config:?} {behaviour:?} {splits:?}"
     );
-    cut.let_go(bytes.len());
+    split.check_freed(bytes.len());
 }
 
-impl Run {
-    /// What a server sent: a response in which every field is known, what the dialect puts behind
-    /// it, and frames.
+impl Session {
+    /// Checks a server's output: a response without unexpected fields, its body or challenge
+    /// response, and frames.
     fn check_sent(&self, bytes: &[u8], scheme: &str, dialects: Dialects) {
-        let sent = self.transcript.sent.strip_suffix(&self.frames[..]);
+        let sent = self.transcript.sent.strip_suffix(&self.expected_frames[..]);
         let sent = sent.expect("the frames come last");
         let status = match self.closed() {
             _ if self.accepted => Some(101),
@@ -94,70 +107,77 @@ impl Run {
         };
         let mut fields = [EMPTY_HEADER; 16];
         let mut response = httparse::Response::new(&mut fields);
-        let Ok(Status::Complete(length)) = response.parse(sent) else {
+        let Ok(Status::Complete(head_len)) = response.parse(sent) else {
             panic!("not a response: {:?}", String::from_utf8_lossy(sent));
         };
-        let behind = &sent[length..];
+        let trailing = &sent[head_len..];
         assert_eq!(response.code, Some(status));
-        let known = if status == 101 {
-            let open76 = self.is_open() && self.conn.dialect() == Some(Dialect::Hixie76);
-            let answer = open76.then(|| answer(bytes).to_vec());
-            assert_eq!(behind, answer.unwrap_or_default());
+        let expected = if status == 101 {
+            let is_open76 = self.was_open() && self.conn.dialect() == Some(Dialect::Hixie76);
+            let challenge_response = is_open76.then(|| challenge_response(bytes).to_vec());
+            assert_eq!(trailing, challenge_response.unwrap_or_default());
             assert_eq!(response.reason, Some(self.reason()));
-            self.known_in_accept(scheme)
+            self.expected_accept_fields(scheme)
         } else {
-            self.known_in_response(status, behind, dialects)
+            self.expected_response_fields(status, trailing, dialects)
         };
         let found = response.headers.iter();
         let found = found.map(|field| (field.name.to_owned(), field.value.to_owned()));
-        assert_same_fields(found, known);
+        assert_same_fields(found, expected);
     }
 
-    fn known_in_accept(&self, scheme: &str) -> Vec<(&'static str, String)> {
-        let request = self.request.as_ref().expect("nothing else is accepted");
-        let chosen = self.app.answer % 8 == 1;
+    fn expected_accept_fields(&self, scheme: &str) -> Vec<(&'static str, String)> {
+        let request = self.request.as_ref().expect("an accepted request");
+        let has_options = self.behaviour.answer % 8 == 1;
         let [origin, location, protocol] = match request.dialect() {
             Some(dialect) if is_hybi(dialect) => {
-                let key = request.header(KEY).expect("checked");
-                let mut known = vec![
+                let key = request.header(KEY).expect("checked by the server");
+                let mut expected = vec![
                     ("Upgrade", "websocket".to_owned()),
                     ("Connection", "Upgrade".to_owned()),
                     ("Sec-WebSocket-Accept", accept_value(key)),
                 ];
-                if chosen {
+                if has_options {
                     let last = request.protocols().last();
-                    known.extend(last.map(|last| (PROTOCOL, last.to_owned())));
-                    known.push((COOKIE.0, COOKIE.1.to_owned()));
+                    expected.extend(last.map(|last| (PROTOCOL, last.to_owned())));
+                    expected.push((COOKIE.0, COOKIE.1.to_owned()));
                 }
-                return known;
+                return expected;
             }
             Some(Dialect::Hixie75) => ["WebSocket-Origin", "WebSocket-Location", PROTOCOL_75],
             _ => ["Sec-WebSocket-Origin", "Sec-WebSocket-Location", PROTOCOL],
         };
-        let authority = if chosen { AUTHORITY } else { request.host() };
-        let mut known = vec![
+        let authority = if has_options {
+            AUTHORITY
+        } else {
+            request.host()
+        };
+        let mut expected = vec![
             ("Upgrade", "WebSocket".to_owned()),
             ("Connection", "Upgrade".to_owned()),
-            (origin, request.origin().expect("checked").to_owned()),
+            (
+                origin,
+                request.origin().expect("checked by the server").to_owned(),
+            ),
             (
                 location,
                 format!("{scheme}://{authority}{}", request.resource()),
             ),
         ];
-        let asked = request.headers();
-        let asked = asked.filter(|(name, _)| name.eq_ignore_ascii_case(protocol));
-        let asked: Vec<_> = asked
+        let requested = request.headers();
+        let requested = requested.filter(|(name, _)| name.eq_ignore_ascii_case(protocol));
+        let requested: Vec<_> = requested
             .map(|(_, value)| String::from_utf8_lossy(value))
             .collect();
         match request.protocols().last() {
-            Some(last) if chosen => known.push((protocol, last.to_owned())),
-            _ if !asked.is_empty() => known.push((protocol, asked.join(", "))),
+            Some(last) if has_options => expected.push((protocol, last.to_owned())),
+            _ if !requested.is_empty() => expected.push((protocol, requested.join(", "))),
             _ => {}
         }
-        if chosen {
-            known.push((COOKIE.0, COOKIE.1.to_owned()));
+        if has_options {
+            expected.push((COOKIE.0, COOKIE.1.to_owned()));
         }
-        known
+        expected
     }
 
     /// H75-2, H76-5, HY-2
@@ -169,19 +189,19 @@ impl Run {
         }
     }
 
-    fn known_in_response(
+    fn expected_response_fields(
         &self,
         status: u16,
-        behind: &[u8],
+        body: &[u8],
         dialects: Dialects,
     ) -> Vec<(&'static str, String)> {
-        let mut known = vec![("Connection", "close".to_owned())];
-        let mut add = |(name, value): (&'static str, &str)| known.push((name, value.to_owned()));
+        let mut expected = vec![("Connection", "close".to_owned())];
+        let mut add = |(name, value): (&'static str, &str)| expected.push((name, value.to_owned()));
         match status {
             204 => {
-                assert_eq!(behind, b"");
+                assert_eq!(body, b"");
                 add(COOKIE);
-                return known;
+                return expected;
             }
             200 => add(HTML),
             _ => add(("Content-Type", "text/plain")),
@@ -191,16 +211,16 @@ impl Run {
             426 => {
                 // HY-9
                 add(("Upgrade", "websocket"));
-                let on = VERSIONS.iter().filter(|(one, _)| dialects.contains(*one));
-                let on: Vec<_> = on.map(|(_, version)| *version).collect();
-                if !on.is_empty() {
-                    add((VERSION, &on.join(", ")));
+                let enabled = VERSIONS.iter().filter(|(one, _)| dialects.contains(*one));
+                let versions: Vec<_> = enabled.map(|(_, version)| *version).collect();
+                if !versions.is_empty() {
+                    add((VERSION, &versions.join(", ")));
                 }
             }
             _ => {}
         }
-        add(("Content-Length", &behind.len().to_string()));
-        known
+        add(("Content-Length", &body.len().to_string()));
+        expected
     }
 }
 

@@ -1,4 +1,4 @@
-//! One connection from its first byte to its last, and an application that drives it.
+//! One connection from its first byte to its last, driven by a simulated application.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use hybi::{
 use super::dialect::is_hybi;
 use super::frame_encoding::{frame, unmask};
 use super::memory;
-use super::options::{Cuts, Timeouts};
-use super::redaction::{check_error, check_piece};
+use super::options::{Splits, Timeouts};
+use super::redaction::{check_error, check_payload};
 
 pub const AUTHORITY: &str = "proxy.example:8080";
 
@@ -21,15 +21,17 @@ pub const ENTROPY: [u8; 32] = [7; 32];
 
 /// What the application does.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct App {
+pub struct Behaviour {
+    /// Selects how a request is answered.
     pub answer: usize,
-    pub echoes: bool,
-    /// It closes after the first message.
-    pub closes: bool,
-    /// Nothing is written before the end.
-    pub lazy: bool,
-    /// Pings are not answered.
-    pub quiet: bool,
+    /// Sends each message back, and a ping for each pong.
+    pub echo: bool,
+    /// Closes after the first message.
+    pub close: bool,
+    /// Writes no output before the input ends.
+    pub write_at_end: bool,
+    /// Disables automatic pongs, and sends none.
+    pub no_pongs: bool,
     /// With more than that pending only the latest ping is answered.
     pub high_water: usize,
     pub timeouts: Timeouts,
@@ -45,247 +47,257 @@ pub enum Observed {
     Pong(Vec<u8>),
     Skipped(u8, u64),
     Closed(Closed),
+    /// A call returned this error.
     Refused(Refused),
 }
 
-/// All that came of the bytes; the same however they were cut.
+/// What an input results in; the same however the input is split.
 #[derive(Debug, Default, PartialEq)]
 pub struct Transcript {
     pub events: Vec<Observed>,
-    /// Of a message that did not come to its end.
-    pub piece: Vec<u8>,
-    /// Without masks.
+    /// The payload received of an incomplete message.
+    pub incomplete: Vec<u8>,
+    /// The output; a client's frames are unmasked.
     pub sent: Vec<u8>,
-    pub taken: usize,
+    pub consumed: usize,
 }
 
-pub struct Run {
+pub struct Session {
     pub conn: Connection,
-    pub app: App,
-    cuts: Cuts,
+    pub behaviour: Behaviour,
+    splits: Splits,
     pub transcript: Transcript,
     pub request: Option<Request>,
-    /// The fields that a client was shown of the reply.
-    pub reply: Vec<(String, Vec<u8>)>,
-    waiting: bool,
+    /// The header fields of the response that a client reports.
+    pub response_fields: Vec<(String, Vec<u8>)>,
+    /// A request has not been answered yet.
+    awaits_answer: bool,
     pub accepted: bool,
     pub established: bool,
     /// The frames that have to be sent, without masks, and whether a close frame is one of them.
-    pub frames: Vec<u8>,
-    pub closing: bool,
-    /// A ping that is to be answered when there is room.
-    held: Option<Vec<u8>>,
-    /// The opcode of the message that is being sent in parts.
-    partial: Option<u8>,
+    pub expected_frames: Vec<u8>,
+    pub expects_close: bool,
+    /// The payload of a pong that is sent once the output is drained.
+    deferred_pong: Option<Vec<u8>>,
+    /// The opcode of the fragmented message in progress.
+    fragment_opcode: Option<u8>,
     now: Duration,
 }
 
-impl Run {
-    pub fn of(conn: Connection, app: App, cuts: Cuts, bytes: &[u8]) -> Self {
-        let request = conn.transmit().len();
-        let mut run = Self {
+impl Session {
+    pub fn run(conn: Connection, behaviour: Behaviour, splits: Splits, bytes: &[u8]) -> Self {
+        let request_len = conn.transmit().len();
+        let mut session = Self {
             established: conn.dialect().is_some(),
             conn,
-            app,
-            cuts,
+            behaviour,
+            splits,
             transcript: Transcript::default(),
             request: None,
-            reply: Vec::new(),
-            waiting: false,
+            response_fields: Vec::new(),
+            awaits_answer: false,
             accepted: false,
-            frames: Vec::new(),
-            closing: false,
-            held: None,
-            partial: None,
+            expected_frames: Vec::new(),
+            expects_close: false,
+            deferred_pong: None,
+            fragment_opcode: None,
             now: Duration::ZERO,
         };
-        run.turn();
-        steps();
-        let ends = cuts.ends(bytes.len());
+        session.end_turn();
+        take_work();
+        let ends = splits.ends(bytes.len());
         let mut copy = bytes.to_vec();
-        let mut from = 0;
-        for (i, to) in ends.iter().enumerate() {
-            if cuts.eof && cuts.eof_early && i + 1 == ends.len() {
-                run.conn.receive_eof();
+        let mut start = 0;
+        for (i, end) in ends.iter().enumerate() {
+            if splits.eof && splits.eof_early && i + 1 == ends.len() {
+                session.conn.receive_eof();
             }
-            from = to - run.feed(&mut copy[from..*to], &bytes[from..*to]);
-            if run.closed().is_some() {
+            start = end - session.feed(&mut copy[start..*end], &bytes[start..*end]);
+            if session.closed().is_some() {
                 break;
             }
         }
-        if cuts.eof {
-            run.conn.receive_eof();
+        if splits.eof {
+            session.conn.receive_eof();
         }
-        // The answer that is late, then the silence after the end.
+        // The first call gives a late answer, the second finds nothing more to do.
         for _ in 0..2 {
-            from = bytes.len() - run.feed(&mut copy[from..], &bytes[from..]);
+            start = bytes.len() - session.feed(&mut copy[start..], &bytes[start..]);
         }
-        let steps = steps();
-        assert!(steps <= 4 * bytes.len() as u64 + 64, "{steps} steps");
-        run.transcript.taken = from;
-        run.drain();
-        if run.masks() {
-            // The masks are anything, and with time others.
-            let frames = unmask(&run.transcript.sent[request..]);
-            run.transcript.sent.truncate(request);
-            run.transcript.sent.extend(frames);
+        let work = take_work();
+        assert!(
+            work <= 4 * bytes.len() as u64 + 64,
+            "work of {work} for {} bytes",
+            bytes.len()
+        );
+        session.transcript.consumed = start;
+        session.drain();
+        if session.is_masking() {
+            // The masks depend on the order of calls.
+            let frames = unmask(&session.transcript.sent[request_len..]);
+            session.transcript.sent.truncate(request_len);
+            session.transcript.sent.extend(frames);
         }
-        run.check_end();
-        run.outlast();
-        run
+        session.check_end();
+        session.check_timeouts();
+        session
     }
 
-    /// Feeds a copy of `bytes`; how many of them were left.
+    /// Feeds `input`, a copy of `bytes`; returns how many bytes are not consumed.
     fn feed(&mut self, mut input: &mut [u8], bytes: &[u8]) -> usize {
-        if self.waiting {
-            self.answer();
+        if self.awaits_answer {
+            self.answer_request();
         }
         loop {
             let pending = self.conn.transmit().len();
             let Some(event) = self.conn.receive(&mut input) else {
                 break;
             };
-            assert_eq!(self.closed(), None, "{event:?} after the end");
-            self.hear(event, pending);
-            self.turn();
+            assert_eq!(self.closed(), None, "{event:?} after Closed");
+            self.handle_event(event, pending);
+            self.end_turn();
         }
-        self.turn();
-        let left = input.len();
-        assert!(bytes.ends_with(input), "what is left is not as it came");
-        assert!(left == 0 || self.waiting || self.closed().is_some());
-        left
+        self.end_turn();
+        let remaining = input.len();
+        assert!(bytes.ends_with(input), "unconsumed input was modified");
+        assert!(remaining == 0 || self.awaits_answer || self.closed().is_some());
+        remaining
     }
 
-    /// Of an event before which so many bytes were pending.
-    fn hear(&mut self, event: Event<'_>, pending: usize) {
+    /// Records an event; `pending` is the length of the output before it.
+    fn handle_event(&mut self, event: Event<'_>, pending: usize) {
         match event {
             Event::Request(request) => {
                 let resource = request.resource().to_owned();
-                let events = Observed::Request(request.dialect(), resource);
-                self.transcript.events.push(events);
+                let observed = Observed::Request(request.dialect(), resource);
+                self.transcript.events.push(observed);
                 self.request = Some(request);
-                self.waiting = true;
-                if !self.cuts.late {
-                    self.answer();
+                self.awaits_answer = true;
+                if !self.splits.answer_late {
+                    self.answer_request();
                 }
             }
-            Event::Open(open) => {
-                let protocol = open.protocol().map(str::to_owned);
-                for (name, value) in open.headers() {
+            Event::Open(handshake) => {
+                let protocol = handshake.protocol().map(str::to_owned);
+                for (name, value) in handshake.headers() {
                     let is = |(one, _): &(&str, &[u8])| one.eq_ignore_ascii_case(name);
-                    assert_eq!(open.header(name), open.headers().find(is).map(|(_, v)| v));
-                    self.reply.push((name.to_owned(), value.to_owned()));
+                    let first = handshake.headers().find(is).map(|(_, v)| v);
+                    assert_eq!(handshake.header(name), first);
+                    self.response_fields
+                        .push((name.to_owned(), value.to_owned()));
                 }
                 self.transcript
                     .events
-                    .push(Observed::Open(open.dialect(), protocol));
+                    .push(Observed::Open(handshake.dialect(), protocol));
             }
-            Event::Text(text) => {
-                assert!(text.is_final() || !text.as_str().is_empty());
-                check_piece(&text, text.as_str().len());
+            Event::Text(chunk) => {
+                assert!(chunk.is_final() || !chunk.as_str().is_empty());
+                check_payload(&chunk, chunk.as_str().len());
                 self.transcript
-                    .piece
-                    .extend_from_slice(text.as_str().as_bytes());
-                if text.is_final() {
-                    let text = String::from_utf8(std::mem::take(&mut self.transcript.piece));
-                    let text = text.expect("whole pieces make whole text");
-                    self.reply(&text);
+                    .incomplete
+                    .extend_from_slice(chunk.as_str().as_bytes());
+                if chunk.is_final() {
+                    let text = String::from_utf8(std::mem::take(&mut self.transcript.incomplete));
+                    let text = text.expect("chunks are valid UTF-8");
+                    self.handle_text(&text);
                     self.transcript.events.push(Observed::Text(text));
                 }
             }
-            Event::Binary(binary) => {
-                assert!(binary.is_final() || !binary.as_bytes().is_empty());
-                check_piece(&binary, binary.as_bytes().len());
-                self.transcript.piece.extend_from_slice(binary.as_bytes());
-                if binary.is_final() {
-                    let bytes = std::mem::take(&mut self.transcript.piece);
-                    self.reply_binary(&bytes);
+            Event::Binary(chunk) => {
+                assert!(chunk.is_final() || !chunk.as_bytes().is_empty());
+                check_payload(&chunk, chunk.as_bytes().len());
+                self.transcript
+                    .incomplete
+                    .extend_from_slice(chunk.as_bytes());
+                if chunk.is_final() {
+                    let bytes = std::mem::take(&mut self.transcript.incomplete);
+                    self.handle_binary(&bytes);
                     self.transcript.events.push(Observed::Binary(bytes));
                 }
             }
             Event::Ping(payload) => {
-                check_piece(&payload, payload.as_bytes().len());
+                check_payload(&payload, payload.as_bytes().len());
                 let payload = payload.as_bytes().to_vec();
-                if self.app.quiet {
-                    // The application may answer by itself.
-                } else if pending <= self.app.high_water {
-                    self.frames.extend(frame(0x8A, &payload));
+                if self.behaviour.no_pongs {
+                    // No pong is expected.
+                } else if pending <= self.behaviour.high_water {
+                    self.expected_frames.extend(frame(0x8A, &payload));
                 } else {
-                    self.held = Some(payload.clone());
+                    self.deferred_pong = Some(payload.clone());
                 }
                 self.transcript.events.push(Observed::Ping(payload));
             }
             Event::Pong(payload) => {
-                check_piece(&payload, payload.as_bytes().len());
+                check_payload(&payload, payload.as_bytes().len());
                 let payload = payload.as_bytes().to_vec();
-                if self.app.echoes {
-                    let done = self.conn.send_ping(&payload);
-                    self.sent(done, &frame(0x89, &payload));
+                if self.behaviour.echo {
+                    let result = self.conn.send_ping(&payload);
+                    self.expect_frame(result, &frame(0x89, &payload));
                 }
                 self.transcript.events.push(Observed::Pong(payload));
             }
             Event::Skipped(frame) => {
-                let events = Observed::Skipped(frame.frame_type(), frame.payload_len());
-                let is_empty = events == Observed::Skipped(frame.frame_type(), 0);
+                let observed = Observed::Skipped(frame.frame_type(), frame.payload_len());
+                let is_empty = observed == Observed::Skipped(frame.frame_type(), 0);
                 assert_eq!(frame.is_empty(), is_empty);
-                self.transcript.events.push(events);
+                self.transcript.events.push(observed);
             }
-            Event::Closed(why) => {
-                check_error(&why);
-                match &why {
+            Event::Closed(reason) => {
+                check_error(&reason);
+                match &reason {
                     Closed::Clean(close) => {
-                        // HY-8: a code that was not there is not made up.
+                        // HY-8: a close frame without a code is answered with one without a code.
                         let code = close.code().filter(|code| *code != 1005);
-                        self.close_frame(code, "");
+                        self.expect_close_frame(code, "");
                     }
-                    Closed::Protocol(error) => self.close_frame(Some(close_code(error)), ""),
+                    Closed::Protocol(error) => self.expect_close_frame(Some(close_code(error)), ""),
                     _ => {}
                 }
-                self.held = None;
-                self.transcript.events.push(Observed::Closed(why));
+                self.deferred_pong = None;
+                self.transcript.events.push(Observed::Closed(reason));
             }
-            other => panic!("an event that no dialect has: {other:?}"),
+            other => panic!("unknown event: {other:?}"),
         }
     }
 
-    fn reply(&mut self, text: &str) {
-        if self.app.echoes && self.is_hybi() && text.len() % 3 == 2 {
-            let mut half = text.len() / 2;
-            while !text.is_char_boundary(half) {
-                half -= 1;
+    fn handle_text(&mut self, text: &str) {
+        if self.behaviour.echo && self.is_hybi() && text.len() % 3 == 2 {
+            let mut middle = text.len() / 2;
+            while !text.is_char_boundary(middle) {
+                middle -= 1;
             }
-            let (front, back) = text.split_at(half);
-            let done = self.conn.send_text_fragment(front, false);
-            self.sent_part(done, 1, front.as_bytes(), false);
-            let done = self.conn.send_text_fragment(back, true);
-            self.sent_part(done, 1, back.as_bytes(), true);
-        } else if self.app.echoes {
-            let done = self.send(text);
+            let (front, back) = text.split_at(middle);
+            let result = self.conn.send_text_fragment(front, false);
+            self.expect_fragment(result, 1, front.as_bytes(), false);
+            let result = self.conn.send_text_fragment(back, true);
+            self.expect_fragment(result, 1, back.as_bytes(), true);
+        } else if self.behaviour.echo {
+            let result = self.send_text(text);
             let frame = if self.is_hybi() {
                 frame(0x81, text.as_bytes())
             } else {
                 [&[0x00], text.as_bytes(), &[0xFF]].concat()
             };
-            self.sent(done, &frame);
+            self.expect_frame(result, &frame);
         }
-        self.leave();
+        self.after_message();
     }
 
-    fn reply_binary(&mut self, bytes: &[u8]) {
-        if self.app.echoes && bytes.len() % 3 == 2 {
+    fn handle_binary(&mut self, bytes: &[u8]) {
+        if self.behaviour.echo && bytes.len() % 3 == 2 {
             let (front, back) = bytes.split_at(bytes.len() / 2);
-            let done = self.conn.send_binary_fragment(front, false);
-            self.sent_part(done, 2, front, false);
-            let done = self.conn.send_binary_fragment(back, true);
-            self.sent_part(done, 2, back, true);
-        } else if self.app.echoes {
-            let done = self.send_binary(bytes);
-            self.sent(done, &frame(0x82, bytes));
+            let result = self.conn.send_binary_fragment(front, false);
+            self.expect_fragment(result, 2, front, false);
+            let result = self.conn.send_binary_fragment(back, true);
+            self.expect_fragment(result, 2, back, true);
+        } else if self.behaviour.echo {
+            let result = self.send_binary(bytes);
+            self.expect_frame(result, &frame(0x82, bytes));
         }
-        self.leave();
+        self.after_message();
     }
 
-    fn leave(&mut self) {
+    fn after_message(&mut self) {
         if self.conn.is_open() && !self.is_hybi() {
             let dialect = self.conn.dialect().expect("it is open");
             let unsupported = Err(Refused::Unsupported(dialect));
@@ -293,94 +305,104 @@ impl Run {
             assert_eq!(self.conn.send_ping(b"a"), unsupported);
             assert_eq!(self.conn.send_text_fragment("a", true), unsupported);
         }
-        if self.app.closes {
-            let done = self.conn.close(&Close::new(1000, "bye"));
-            if self.note(done) {
-                self.close_frame(Some(1000), "bye");
+        if self.behaviour.close {
+            let result = self.conn.close(&Close::new(1000, "bye"));
+            if self.record_result(result) {
+                self.expect_close_frame(Some(1000), "bye");
             }
         }
     }
 
-    /// A pong that was held back goes before the message.
-    fn sent(&mut self, done: Result<(), Refused>, frame: &[u8]) -> bool {
-        let done = self.note(done);
-        if done {
-            self.free_pong();
-            self.frames.extend_from_slice(frame);
+    /// Expects `frame` in the output if the call succeeded, after a deferred pong.
+    fn expect_frame(&mut self, result: Result<(), Refused>, frame: &[u8]) -> bool {
+        let is_ok = self.record_result(result);
+        if is_ok {
+            self.expect_deferred_pong();
+            self.expected_frames.extend_from_slice(frame);
         }
-        done
+        is_ok
     }
 
-    fn sent_part(&mut self, done: Result<(), Refused>, opcode: u8, payload: &[u8], last: bool) {
-        let first = if self.partial.is_some() { 0 } else { opcode };
-        let first = first | if last { 0x80 } else { 0 };
-        if self.sent(done, &frame(first, payload)) {
-            assert!(self.partial.is_none_or(|partial| partial == opcode));
-            self.partial = (!last).then_some(opcode);
+    fn expect_fragment(
+        &mut self,
+        result: Result<(), Refused>,
+        message_opcode: u8,
+        payload: &[u8],
+        fin: bool,
+    ) {
+        let opcode = match self.fragment_opcode {
+            Some(_) => 0,
+            None => message_opcode,
+        };
+        let first = opcode | if fin { 0x80 } else { 0 };
+        if self.expect_frame(result, &frame(first, payload)) {
+            let in_progress = self.fragment_opcode;
+            assert!(in_progress.is_none_or(|opcode| opcode == message_opcode));
+            self.fragment_opcode = (!fin).then_some(message_opcode);
         }
     }
 
-    fn free_pong(&mut self) {
-        if let Some(payload) = self.held.take() {
-            self.frames.extend(frame(0x8A, &payload));
+    fn expect_deferred_pong(&mut self) {
+        if let Some(payload) = self.deferred_pong.take() {
+            self.expected_frames.extend(frame(0x8A, &payload));
         }
     }
 
-    /// Whether a message is sent without a copy: in one of the two runs that are held against each
-    /// other, where that can be done.
-    fn sends_slices(&self) -> bool {
-        self.cuts.sizes == [0; 4] && !self.masks() && !self.app.lazy
+    /// Whether messages are sent vectored: only with unsplit input, so that the transcripts of the
+    /// two ways to send are compared.
+    fn sends_vectored(&self) -> bool {
+        self.splits.sizes == [0; 4] && !self.is_masking() && !self.behaviour.write_at_end
     }
 
-    fn masks(&self) -> bool {
+    fn is_masking(&self) -> bool {
         self.is_hybi() && self.conn.role() == Role::Client
     }
 
-    fn send(&mut self, text: &str) -> Result<(), Refused> {
-        if !self.sends_slices() {
+    fn send_text(&mut self, text: &str) -> Result<(), Refused> {
+        if !self.sends_vectored() {
             return self.conn.send_text(text);
         }
-        let frame = self.conn.send_text_vectored(text)?;
-        let bytes = frame.slices().concat();
-        let taken = bytes.len() / 2;
-        self.transcript.sent.extend_from_slice(&bytes[..taken]);
-        frame.advance(taken);
+        let message = self.conn.send_text_vectored(text)?;
+        let bytes = message.slices().concat();
+        let written = bytes.len() / 2;
+        self.transcript.sent.extend_from_slice(&bytes[..written]);
+        message.advance(written);
         Ok(())
     }
 
     fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Refused> {
-        if !self.sends_slices() {
+        if !self.sends_vectored() {
             return self.conn.send_binary(bytes);
         }
-        let frame = self.conn.send_binary_vectored(bytes)?;
-        let bytes = frame.slices().concat();
-        let taken = bytes.len() / 2;
-        self.transcript.sent.extend_from_slice(&bytes[..taken]);
-        frame.advance(taken);
+        let message = self.conn.send_binary_vectored(bytes)?;
+        let bytes = message.slices().concat();
+        let written = bytes.len() / 2;
+        self.transcript.sent.extend_from_slice(&bytes[..written]);
+        message.advance(written);
         Ok(())
     }
 
-    /// CL-6, CL-20: one from each side, none in Hixie-75 and none before it is open.
-    fn close_frame(&mut self, code: Option<u16>, reason: &str) {
-        let has_none = self.conn.dialect() == Some(Dialect::Hixie75);
-        if !self.is_open() || has_none || std::mem::replace(&mut self.closing, true) {
+    /// One close frame from each side, none in Hixie-75 and none before the handshake. CL-6, CL-20
+    fn expect_close_frame(&mut self, code: Option<u16>, reason: &str) {
+        let has_close = self.conn.dialect() != Some(Dialect::Hixie75);
+        if !self.was_open() || !has_close || std::mem::replace(&mut self.expects_close, true) {
             return;
         }
         if !self.is_hybi() {
-            self.frames.extend_from_slice(&[0xFF, 0x00]);
+            self.expected_frames.extend_from_slice(&[0xFF, 0x00]);
             return;
         }
         let mut payload = code.map_or(Vec::new(), |code| code.to_be_bytes().to_vec());
         payload.extend_from_slice(reason.as_bytes());
-        self.frames.extend(frame(0x88, &payload));
+        self.expected_frames.extend(frame(0x88, &payload));
     }
 
-    fn answer(&mut self) {
+    fn answer_request(&mut self) {
         let Some(request) = self.request.clone() else {
             return;
         };
         let conn = &mut self.conn;
-        let done = match self.app.answer % 8 {
+        let result = match self.behaviour.answer % 8 {
             1 => {
                 let accept = AcceptOptions::new().authority(AUTHORITY).headers(&[COOKIE]);
                 let protocol = request.protocols().last();
@@ -392,45 +414,45 @@ impl Run {
             5 => conn.close(&Close::EMPTY),
             6 => return,
             7 => {
-                let broken = [("X-A", "a\r\nX-B: b")];
+                let invalid = [("X-A", "a\r\nX-B: b")];
                 let accept = AcceptOptions::new();
-                assert!(conn.accept(&accept.headers(&broken)).is_err());
+                assert!(conn.accept(&accept.headers(&invalid)).is_err());
                 assert!(conn.accept(&accept.protocol("a\r\nX-B: b")).is_err());
                 assert!(conn.respond(&Response::new(101)).is_err());
                 conn.accept(&accept)
             }
             _ => conn.accept(&AcceptOptions::new()),
         };
-        self.waiting = false;
-        self.accepted = done.is_ok() && matches!(self.app.answer % 8, 0 | 1 | 7);
+        self.awaits_answer = false;
+        self.accepted = result.is_ok() && matches!(self.behaviour.answer % 8, 0 | 1 | 7);
         if self.accepted {
-            // H76-4, also where nothing is waited for.
+            // H76-4, also in dialects that wait for no further input.
             assert_eq!(self.conn.send_text("early"), Err(Refused::NotOpen));
         }
-        if !self.note(done) {
-            let instead = self.conn.respond(&Response::new(500));
-            if !self.note(instead) {
-                let end = self.conn.close(&Close::EMPTY);
-                assert!(self.note(end), "a request that nothing answers");
+        if !self.record_result(result) {
+            let result = self.conn.respond(&Response::new(500));
+            if !self.record_result(result) {
+                let result = self.conn.close(&Close::EMPTY);
+                assert!(self.record_result(result), "no answer to the request works");
             }
         }
     }
 
-    /// Whether it was done; the refusal is part of the transcript.
-    fn note(&mut self, done: Result<(), Refused>) -> bool {
-        if let Err(refused) = done {
-            check_error(&refused);
-            self.transcript.events.push(Observed::Refused(refused));
+    /// Records the error of a call, if any; returns whether the call succeeded.
+    fn record_result(&mut self, result: Result<(), Refused>) -> bool {
+        if let Err(error) = result {
+            check_error(&error);
+            self.transcript.events.push(Observed::Refused(error));
         }
-        done.is_ok()
+        result.is_ok()
     }
 
-    /// What a loop does after each event.
-    fn turn(&mut self) {
-        if !self.app.lazy {
+    /// Writes output and updates the clock, as an event loop does after each event.
+    fn end_turn(&mut self) {
+        if !self.behaviour.write_at_end {
             self.drain();
         }
-        // Only where no timeout runs does time go on.
+        // Only while open: in other states a timeout would expire.
         if self.conn.is_open() {
             self.now += Duration::from_millis(600);
         }
@@ -438,28 +460,29 @@ impl Run {
         assert_ne!(wait, Some(Duration::ZERO));
     }
 
-    /// In two steps, as a socket may.
+    /// Writes all output, half of what is pending at a time.
     fn drain(&mut self) {
         while self.conn.wants_write() {
             let pending = self.conn.transmit();
-            let taken = pending.len().div_ceil(2);
-            self.transcript.sent.extend_from_slice(&pending[..taken]);
-            self.conn.advance(taken);
+            let written = pending.len().div_ceil(2);
+            self.transcript.sent.extend_from_slice(&pending[..written]);
+            self.conn.advance(written);
         }
-        self.free_pong();
+        self.expect_deferred_pong();
     }
 
-    /// Nothing is held but for bytes that came or have to go: four for each of a head's, two for
-    /// each that was pending, and what a connection has in any case.
-    pub fn let_go(self, came: usize) {
+    /// Asserts that memory is bounded by the bytes received and sent: four for each byte of a
+    /// head, two for each byte that was pending, and a constant.
+    pub fn check_freed(self, received: usize) {
         const FIXED: usize = 2 * 1024;
-        memory::let_go(self.conn, FIXED + 4 * came + 2 * self.transcript.sent.len());
+        let max = FIXED + 4 * received + 2 * self.transcript.sent.len();
+        memory::check_freed(self.conn, max);
     }
 
-    /// Whether it was ever open.
-    pub fn is_open(&self) -> bool {
-        let opening = |events: &Observed| matches!(events, Observed::Open(..));
-        self.established || self.transcript.events.iter().any(opening)
+    /// Whether the handshake succeeded.
+    pub fn was_open(&self) -> bool {
+        let is_open = |observed: &Observed| matches!(observed, Observed::Open(..));
+        self.established || self.transcript.events.iter().any(is_open)
     }
 
     fn is_hybi(&self) -> bool {
@@ -468,45 +491,48 @@ impl Run {
 
     pub fn closed(&self) -> Option<&Closed> {
         match self.transcript.events.last() {
-            Some(Observed::Closed(why)) => Some(why),
+            Some(Observed::Closed(reason)) => Some(reason),
             _ => None,
         }
     }
 
     fn check_end(&mut self) {
-        let why = self.closed().cloned();
-        let closings = self.transcript.events.iter();
-        let closings = closings.filter(|events| matches!(events, Observed::Closed(_)));
-        assert_eq!(closings.count(), usize::from(why.is_some()));
-        assert_eq!(self.conn.is_done(), why.is_some());
-        assert_eq!(self.conn.closed(), why.as_ref());
-        let is_open = self.is_open() && why.is_none() && !self.closing;
+        let closed = self.closed().cloned();
+        let closed_events = self.transcript.events.iter();
+        let closed_events =
+            closed_events.filter(|observed| matches!(observed, Observed::Closed(_)));
+        assert_eq!(closed_events.count(), usize::from(closed.is_some()));
+        assert_eq!(self.conn.is_done(), closed.is_some());
+        assert_eq!(self.conn.closed(), closed.as_ref());
+        let is_open = self.was_open() && closed.is_none() && !self.expects_close;
         assert_eq!(self.conn.is_open(), is_open);
-        if why.is_some() {
+        if closed.is_some() {
             assert!(!self.conn.wants_read());
             assert_eq!(self.conn.send_text(""), Err(Refused::Closing));
             assert_eq!(self.conn.close(&Close::EMPTY), Err(Refused::Closing));
         } else {
             assert!(
-                !self.cuts.eof || self.waiting,
-                "the end of file is not told"
+                !self.splits.eof || self.awaits_answer,
+                "EOF is not reported"
             );
         }
-        // Text that fails is looked at in the pieces that it comes in, and so are the headers of
-        // HyBi-7 and later.
-        match why {
-            Some(Closed::Protocol(ProtocolError::InvalidUtf8 { .. })) => self.transcript.taken = 0,
-            Some(Closed::Protocol(_)) if self.is_hybi() => self.transcript.taken = 0,
+        // How much input is consumed before these errors depends on how it is split.
+        match closed {
+            Some(Closed::Protocol(ProtocolError::InvalidUtf8 { .. })) => {
+                self.transcript.consumed = 0
+            }
+            Some(Closed::Protocol(_)) if self.is_hybi() => self.transcript.consumed = 0,
             _ => {}
         }
     }
 }
 
-impl Run {
-    /// The peer is silent from here on, and takes nothing: each wait has an end, and no early one.
-    fn outlast(&mut self) {
+impl Session {
+    /// From here on the peer sends and reads nothing: asserts that each timeout expires exactly at
+    /// its deadline.
+    fn check_timeouts(&mut self) {
         if self.conn.is_open() {
-            // No timeout runs, but the connection may come to rest.
+            // No timeout is running, but the connection may still become idle.
             for _ in 0..3 {
                 self.now += self.conn.tick(self.now).unwrap_or_default();
             }
@@ -515,45 +541,45 @@ impl Run {
             assert_eq!(self.conn.close(&Close::EMPTY), Ok(()));
         }
         if self.conn.closed().is_none() {
-            let (phase, timeout) = if self.is_open() {
-                (Phase::Closing, self.app.timeouts.closing)
+            let (phase, timeout) = if self.was_open() {
+                (Phase::Closing, self.behaviour.timeouts.close)
             } else {
-                (Phase::Handshaking, self.app.timeouts.opening)
+                (Phase::Handshaking, self.behaviour.timeouts.handshake)
             };
-            self.wait_for(timeout);
+            self.check_timeout(timeout);
             assert_eq!(self.conn.closed(), Some(&Closed::TimedOut(phase)));
         }
         while let Some(event) = self.conn.receive(&mut &mut [][..]) {
-            let Event::Closed(why) = event else {
-                panic!("an event out of nothing: {event:?}");
+            let Event::Closed(reason) = event else {
+                panic!("an event without input: {event:?}");
             };
-            check_error(&why);
+            check_error(&reason);
         }
         assert_eq!(self.conn.is_done(), !self.conn.wants_write());
         if self.conn.wants_write() {
-            self.wait_for(self.app.timeouts.closing);
+            self.check_timeout(self.behaviour.timeouts.close);
         }
         assert!(self.conn.is_done());
         assert_eq!(self.conn.tick(self.now), None);
     }
 
-    /// Until the timeout that runs is over.
-    fn wait_for(&mut self, timeout: Duration) {
-        const LEAST: Duration = Duration::from_nanos(1);
+    /// Asserts that nothing changes until `timeout` expires, and something does then.
+    fn check_timeout(&mut self, timeout: Duration) {
+        const NANOSECOND: Duration = Duration::from_nanos(1);
         let state = |conn: &Connection| (conn.closed().cloned(), conn.transmit().len());
         let before = state(&self.conn);
         assert_eq!(self.conn.tick(self.now), Some(timeout));
-        self.now += timeout - LEAST;
-        assert_eq!(self.conn.tick(self.now), Some(LEAST));
+        self.now += timeout - NANOSECOND;
+        assert_eq!(self.conn.tick(self.now), Some(NANOSECOND));
         assert_eq!(state(&self.conn), before);
-        self.now += LEAST;
+        self.now += NANOSECOND;
         assert_ne!(self.conn.tick(self.now), Some(Duration::ZERO));
         assert_ne!(state(&self.conn), before);
     }
 }
 
-/// Work done since the last call, where the library counts it.
-fn steps() -> u64 {
+/// The work done since the last call; always 0 unless the library counts it.
+fn take_work() -> u64 {
     #[cfg(fuzzing)]
     return hybi::fuzzing::steps();
     #[cfg(not(fuzzing))]
