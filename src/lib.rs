@@ -216,5 +216,5 @@ struct Readme;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::handshake::challenge::key_part;
-    pub use crate::work::take as steps;
+    pub use crate::work::take as take_work;
 }
