@@ -1,11 +1,11 @@
-//! What goes round a payload on its way out.
+//! Encoding of frames: headers, terminators and messages that are encoded once.
 
 use alloc::vec::Vec;
 
 use crate::config::Dialect;
 use crate::frame::opcode::Opcode;
 
-/// The bytes before a payload, as one number whose first byte goes first.
+/// The bytes before a payload, as a big-endian number: the first byte is the most significant.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameHeader {
     number: u128,
@@ -13,55 +13,60 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Enough for any, and copied in one step.
+    /// The longest header has 14 bytes; 16 bytes are copied at once.
     pub(crate) const MAX_LEN: usize = 16;
 
-    /// Its bytes, and how many they are.
+    /// Returns the bytes of the header, and their number.
     #[inline]
     pub(crate) fn bytes(self) -> ([u8; Self::MAX_LEN], usize) {
         (self.number.to_be_bytes(), usize::from(self.len))
     }
 
-    /// RFC 6455, 5.2, with the shortest form of the length.
+    /// Returns the header of RFC 6455, 5.2, with the shortest form of the length.
     #[inline]
-    pub(crate) fn hybi(opcode: Opcode, last: bool, length: usize, mask: Option<[u8; 4]>) -> Self {
-        let fin = if last { 0x80 } else { 0 };
+    pub(crate) fn hybi(
+        opcode: Opcode,
+        fin: bool,
+        payload_len: usize,
+        mask: Option<[u8; 4]>,
+    ) -> Self {
+        let fin = if fin { 0x80 } else { 0 };
         let masked = if mask.is_some() { 0x80 } else { 0 };
         let front = u128::from(opcode as u8 | fin) << 8 | masked;
         let key = u128::from(mask.map_or(0, u32::from_be_bytes));
-        // The key stands behind the length, whatever room that takes.
-        let number = match length {
-            0..=125 => (front | length as u128) << 112 | key << 80,
-            126..=0xFFFF => (front | 126) << 112 | (length as u128) << 96 | key << 64,
-            _ => (front | 127) << 112 | (length as u128) << 48 | key << 16,
+        // The key follows the length, which takes 0, 2 or 8 bytes of its own.
+        let number = match payload_len {
+            0..=125 => (front | payload_len as u128) << 112 | key << 80,
+            126..=0xFFFF => (front | 126) << 112 | (payload_len as u128) << 96 | key << 64,
+            _ => (front | 127) << 112 | (payload_len as u128) << 48 | key << 16,
         };
-        let len = Self::hybi_len(length, mask.is_some()) as u8;
+        let len = Self::hybi_len(payload_len, mask.is_some()) as u8;
         Self { number, len }
     }
 
-    /// How long a header of HyBi-7 and later is, before a payload of so many bytes.
+    /// Returns the length of a header of HyBi-7 and later.
     #[inline]
-    pub(crate) fn hybi_len(length: usize, masked: bool) -> usize {
-        let front = match length {
+    pub(crate) fn hybi_len(payload_len: usize, masked: bool) -> usize {
+        let len = match payload_len {
             0..=125 => 2,
             126..=0xFFFF => 4,
             _ => 10,
         };
-        front + if masked { 4 } else { 0 }
+        len + if masked { 4 } else { 0 }
     }
 
-    /// Appends it.
+    /// Appends the header to `out`.
     #[inline]
     pub(crate) fn write(self, out: &mut Vec<u8>) {
         let (bytes, len) = self.bytes();
         let end = out.len() + len;
-        // All of the room: a copy of constant length takes no call.
+        // Copy all 16 bytes: a copy of constant length needs no call.
         out.extend_from_slice(&bytes);
         out.truncate(end);
     }
 }
 
-/// What goes round the payload of a whole message, unmasked.
+/// The bytes around the payload of an unfragmented message without a mask.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Framing {
     pub(crate) header: FrameHeader,
@@ -69,37 +74,37 @@ pub(crate) struct Framing {
 }
 
 impl Framing {
-    /// How long the message is.
+    /// Returns the length of the encoded message.
     #[inline]
     pub(crate) fn encoded_len(&self, payload: &[u8]) -> usize {
         usize::from(self.header.len) + payload.len() + usize::from(self.terminator.is_some())
     }
 }
 
-/// FR-11: valid UTF-8 holds no 0xFF, so nothing inside a Hixie text needs an escape.
+/// FR-11: valid UTF-8 contains no 0xFF, so a text needs no escapes.
 pub(crate) const HIXIE_TEXT_FRAMING: Framing = Framing {
     header: FrameHeader { number: 0, len: 1 },
     terminator: Some(0xFF),
 };
 
-/// What goes round a text message.
-pub(crate) fn text_framing(dialect: Dialect, length: usize) -> Framing {
+/// Returns the framing of a text message.
+pub(crate) fn text_framing(dialect: Dialect, payload_len: usize) -> Framing {
     if dialect.is_hixie() {
         return HIXIE_TEXT_FRAMING;
     }
-    hybi_framing(Opcode::Text, length)
+    hybi_framing(Opcode::Text, payload_len)
 }
 
-/// `None` where there are no binary messages (FR-12).
-pub(crate) fn binary_framing(dialect: Dialect, length: usize) -> Option<Framing> {
-    (!dialect.is_hixie()).then(|| hybi_framing(Opcode::Binary, length))
+/// Returns the framing of a binary message; `None` if the dialect has none (FR-12).
+pub(crate) fn binary_framing(dialect: Dialect, payload_len: usize) -> Option<Framing> {
+    (!dialect.is_hixie()).then(|| hybi_framing(Opcode::Binary, payload_len))
 }
 
-/// From HyBi-7 on.
+/// Returns the framing of a message of HyBi-7 and later.
 #[inline]
-pub(crate) fn hybi_framing(opcode: Opcode, length: usize) -> Framing {
+pub(crate) fn hybi_framing(opcode: Opcode, payload_len: usize) -> Framing {
     Framing {
-        header: FrameHeader::hybi(opcode, true, length, None),
+        header: FrameHeader::hybi(opcode, true, payload_len, None),
         terminator: None,
     }
 }
@@ -107,7 +112,7 @@ pub(crate) fn hybi_framing(opcode: Opcode, length: usize) -> Framing {
 /// The close frame of Hixie-76 (CL-1).
 pub(crate) const HIXIE_76_CLOSE: &[u8] = &[0xFF, 0x00];
 
-/// A message encoded once, for any number of connections; see
+/// A message that is encoded once, and sent over any number of connections with
 /// [`Connection::send_prepared`](crate::Connection::send_prepared).
 #[derive(Clone)]
 pub struct PreparedMessage {
@@ -119,27 +124,27 @@ impl PreparedMessage {
     /// Encodes a text message as a server sends it in `dialect`.
     #[must_use]
     pub fn text(dialect: Dialect, text: &str) -> Self {
-        let envelope = self::text_framing(dialect, text.len());
-        Self::new(dialect, &envelope, text.as_bytes())
+        let framing = text_framing(dialect, text.len());
+        Self::new(dialect, &framing, text.as_bytes())
     }
 
-    /// Encodes a binary message as a server sends it in `dialect`; `None` for Hixie-75 and
-    /// Hixie-76, which have none.
+    /// Encodes a binary message as a server sends it in `dialect`. Returns `None` for Hixie-75 and
+    /// Hixie-76, which have no binary messages.
     #[must_use]
     pub fn binary(dialect: Dialect, bytes: &[u8]) -> Option<Self> {
-        let envelope = self::binary_framing(dialect, bytes.len())?;
-        Some(Self::new(dialect, &envelope, bytes))
+        let framing = binary_framing(dialect, bytes.len())?;
+        Some(Self::new(dialect, &framing, bytes))
     }
 
-    fn new(dialect: Dialect, envelope: &Framing, payload: &[u8]) -> Self {
+    fn new(dialect: Dialect, framing: &Framing, payload: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(FrameHeader::MAX_LEN + payload.len());
-        envelope.header.write(&mut bytes);
+        framing.header.write(&mut bytes);
         bytes.extend_from_slice(payload);
-        bytes.extend(envelope.terminator);
+        bytes.extend(framing.terminator);
         Self { dialect, bytes }
     }
 
-    /// The dialect of the connections that it can be sent over.
+    /// Returns the dialect of the connections over which the message can be sent.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.dialect
@@ -150,9 +155,14 @@ impl PreparedMessage {
     }
 }
 
-/// Never shows the payload.
+/// Omits the payload.
 impl core::fmt::Debug for PreparedMessage {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Encoded({}, {} bytes)", self.dialect, self.bytes.len())
+        write!(
+            f,
+            "PreparedMessage({}, {} bytes)",
+            self.dialect,
+            self.bytes.len()
+        )
     }
 }

@@ -1,5 +1,10 @@
-//! The frames of Hixie-75 and Hixie-76: text up to 0xFF, and frames with a length, which are
-//! skipped.
+//! The decoder for the frames of Hixie-75 and Hixie-76: text up to 0xFF, the close frame of
+//! Hixie-76, and frames of other types, which are skipped.
+//!
+//! The slow path does not decode text by itself. It completes a character that the input splits,
+//! and reports a payload beyond the limit; all other text is decoded by the fast path, which
+//! therefore has to be called first. On invalid UTF-8 with `strict_utf8` the fast path consumes the
+//! text, changes the state and, if no valid text comes first, returns [`FastPath::Miss`].
 
 use alloc::boxed::Box;
 
@@ -12,17 +17,17 @@ use crate::event::{Close, SkippedFrame};
 use crate::frame::utf8::{self, Completion, DecodedText, IncompleteChar, InvalidUtf8};
 use crate::work;
 
-/// The end of a text frame and of a frame of an unknown low type.
+/// The last byte of a text frame, and of a skipped frame of type 0x01 to 0x7F.
 const TERMINATOR: u8 = 0xFF;
 
-/// FR-7: so many length bytes hold 63 bits; a further one is none too many for leading 0x80 only.
+/// FR-7: nine length bytes hold 63 bits. A tenth can only follow leading 0x80s, and is an error.
 const MAX_LENGTH_BYTES: u8 = 9;
 
 #[derive(Debug)]
 pub(crate) struct Decoder {
     dialect: Dialect,
     state: State,
-    /// Payload bytes taken of the frame in the making.
+    /// Payload bytes of the current frame that were consumed.
     received: u64,
     incomplete_char: IncompleteChar,
 }
@@ -31,7 +36,7 @@ pub(crate) struct Decoder {
 enum State {
     FrameStart,
     Text,
-    /// A frame of type 0x01 to 0x7F, up to 0xFF.
+    /// A frame of type 0x01 to 0x7F, which ends with 0xFF.
     SkipToTerminator {
         frame_type: u8,
     },
@@ -41,7 +46,7 @@ enum State {
         length: u64,
         bytes: u8,
     },
-    /// Its payload, by count.
+    /// The payload of a frame of type 0x80 to 0xFF.
     SkipCounted {
         frame_type: u8,
         length: u64,
@@ -63,15 +68,15 @@ impl Decoder {
         matches!(self.state, State::FrameStart)
     }
 
-    /// Of text, what stands before the end of the frame or of the input, but for a character that
-    /// the input cuts. Of a frame that is skipped, what does not end it, of which nothing is told.
+    /// Fast path: decodes text up to 0xFF or the end of the input, less an incomplete last
+    /// character, and skips payload that does not complete its frame.
     #[inline]
     pub(crate) fn decode_fast<'i>(
         &mut self,
         config: &Config,
         input: &mut &'i mut [u8],
     ) -> FastPath<'i> {
-        let (begin, before) = match (self.state, input.first()) {
+        let (start, offset) = match (self.state, input.first()) {
             (State::FrameStart, Some(0x00)) => (1, 0),
             (State::Text, Some(_)) if self.incomplete_char.is_empty() => (0, self.received),
             (State::SkipCounted { length, .. }, Some(_))
@@ -83,32 +88,26 @@ impl Decoder {
             (State::Failed(_), _) | (_, Some(_)) => return FastPath::Miss,
             (_, None) => return FastPath::NeedMore,
         };
-        let payload = input.get(begin..).unwrap_or_default();
-        let found = utf8::short_ascii(payload)
-            .inspect(|(length, _)| work::record(*length))
+        let payload = input.get(start..).unwrap_or_default();
+        let text_end = utf8::short_ascii(payload)
+            .inspect(|(len, _)| work::record(*len))
             .unwrap_or_else(|| find_text_end(payload));
-        let (length, ends) = apply_limit(payload, found, config.max_frame_len - before);
-        if length == 0 && !ends {
+        let (len, is_final) = apply_limit(payload, text_end, config.max_frame_len - offset);
+        if len == 0 && !is_final {
             return FastPath::Miss;
         }
-        if !ends {
-            self.received = before + length as u64;
+        if !is_final {
+            self.received = offset + len as u64;
             self.state = State::Text;
-        } else if begin == 0 {
+        } else if start == 0 {
             self.state = State::FrameStart;
         }
-        work::record(length);
-        let run: &'i [u8] = take(input, begin + length + usize::from(ends));
-        match utf8::validate(run.get(begin..begin + length).unwrap_or_default()) {
-            Ok(text) => FastPath::Text {
-                text,
-                is_final: ends,
-            },
-            Err(damaged) => match replace_invalid(config, &damaged, before) {
-                Ok(text) => FastPath::Lossy {
-                    text,
-                    is_final: ends,
-                },
+        work::record(len);
+        let consumed: &'i [u8] = take(input, start + len + usize::from(is_final));
+        match utf8::validate(consumed.get(start..start + len).unwrap_or_default()) {
+            Ok(text) => FastPath::Text { text, is_final },
+            Err(invalid) => match replace_invalid(config, &invalid, offset) {
+                Ok(text) => FastPath::Lossy { text, is_final },
                 Err((valid, error)) => {
                     self.state = State::Failed(error);
                     FastPath::before_failure(valid)
@@ -117,71 +116,73 @@ impl Decoder {
         }
     }
 
+    /// Slow path: consumes bytes from the front of `input`, up to the next event.
     pub(crate) fn decode<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
         loop {
-            let piece = match self.state {
+            let result = match self.state {
                 State::FrameStart => {
                     self.start_frame(take_byte(input)?);
                     continue;
                 }
                 State::Text => self.complete_char(config, input)?,
-                State::SkipToTerminator { frame_type: kind } => {
-                    self.skip_to_terminator(config, kind, input)?
+                State::SkipToTerminator { frame_type } => {
+                    self.skip_to_terminator(config, frame_type, input)?
                 }
                 State::Length {
-                    frame_type: kind,
+                    frame_type,
                     length,
                     bytes,
                 } => {
                     let byte = take_byte(input)?;
-                    if let Err(error) = self.read_length(config, kind, length, bytes, byte) {
+                    if let Err(error) = self.read_length(config, frame_type, length, bytes, byte) {
                         Err(error)
                     } else {
                         continue;
                     }
                 }
-                State::SkipCounted {
-                    frame_type: kind,
-                    length,
-                } => self.skip_counted(config, kind, length, input)?,
+                State::SkipCounted { frame_type, length } => {
+                    self.skip_counted(config, frame_type, length, input)?
+                }
                 State::Failed(error) => Err(error),
             };
-            if let Err(error) = piece {
+            if let Err(error) = result {
                 self.state = State::Failed(error);
             }
-            return Some(piece);
+            return Some(result);
         }
     }
 
-    /// FR-1
-    fn start_frame(&mut self, kind: u8) {
+    /// FR-1: starts a frame of this type.
+    fn start_frame(&mut self, frame_type: u8) {
         self.received = 0;
-        self.state = match kind {
+        self.state = match frame_type {
             0x00 => State::Text,
-            0x01..=0x7F => State::SkipToTerminator { frame_type: kind },
+            0x01..=0x7F => State::SkipToTerminator { frame_type },
             0x80..=0xFF => State::Length {
-                frame_type: kind,
+                frame_type,
                 length: 0,
                 bytes: 0,
             },
         };
     }
 
-    /// What the short way leaves of text: a character that the end of an input cuts, and what passes
-    /// the limit. That and the frame's end are looked for before each byte, so that no cut of the
-    /// input makes a difference.
+    /// Completes a character that the input splits, and reports a payload beyond the limit.
+    ///
+    /// It relies on the fast path having declined the input: an ASCII byte at the front would be
+    /// reported as invalid and not be consumed. The end of the frame and the limit are checked
+    /// before each byte, so that the result does not depend on how the input is split.
     fn complete_char<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
         let front = input.get(..input.len().min(3)).unwrap_or_default();
-        let room = config.max_frame_len - self.received;
-        let payload = memchr(TERMINATOR, front).unwrap_or(front.len());
-        let allowed = usize::try_from(room).map_or(payload, |room| payload.min(room));
-        let (used, mend) = self
+        let remaining = config.max_frame_len - self.received;
+        let payload_len = memchr(TERMINATOR, front).unwrap_or(front.len());
+        let allowed_len = usize::try_from(remaining).map_or(payload_len, |n| n.min(payload_len));
+        let (n, completion) = self
             .incomplete_char
-            .complete(front.get(..allowed).unwrap_or_default());
+            .complete(front.get(..allowed_len).unwrap_or_default());
         work::record(front.len());
-        take(input, used);
-        self.received += used as u64;
-        let chunk = match mend {
+        take(input, n);
+        self.received += n as u64;
+        let chunk = match completion {
             Completion::Char(bytes, len) => DecodedText::Char(bytes, len),
             Completion::Incomplete => match input.first() {
                 None => return None,
@@ -196,44 +197,45 @@ impl Decoder {
                 Err(error) => return Some(Err(error)),
             },
         };
-        let ends = input.first() == Some(&TERMINATOR);
-        if ends {
+        let is_final = input.first() == Some(&TERMINATOR);
+        if is_final {
             take(input, 1);
             self.state = State::FrameStart;
         }
-        Some(Ok(text(chunk, ends)))
+        Some(Ok(text(chunk, is_final)))
     }
 
-    /// The carried bytes can't become a character any more.
+    /// FR-10: discards the buffered bytes, which cannot be completed, and returns U+FFFD; an error
+    /// with `strict_utf8`.
     fn take_invalid<'i>(&mut self, config: &Config) -> Result<DecodedText<'i>, ProtocolError> {
-        let before = self.received - self.incomplete_char.len() as u64;
+        let at = self.received - self.incomplete_char.len() as u64;
         self.incomplete_char.clear();
         if config.strict_utf8 {
-            return Err(ProtocolError::InvalidUtf8 { at: before });
+            return Err(ProtocolError::InvalidUtf8 { at });
         }
         Ok(DecodedText::Borrowed("\u{FFFD}"))
     }
 
-    /// How much of `input` is payload, and whether the frame ends behind it. An error when not one
-    /// byte more is allowed and one has come (FR-14).
+    /// Returns how many bytes of `input` are payload, and whether the frame ends after them. `None`
+    /// if there are none; an error if they exceed the limit (FR-14).
     fn find_terminator(
         &self,
         config: &Config,
         input: &[u8],
     ) -> Option<Result<(usize, bool), ProtocolError>> {
-        let room = config.max_frame_len - self.received;
-        let found = memchr(TERMINATOR, input);
-        let run = found.unwrap_or(input.len());
-        work::record(run);
-        if run as u64 > room {
-            if room == 0 {
+        let remaining = config.max_frame_len - self.received;
+        let terminator = memchr(TERMINATOR, input);
+        let len = terminator.unwrap_or(input.len());
+        work::record(len);
+        if len as u64 > remaining {
+            if remaining == 0 {
                 return Some(Err(self.too_long(config)));
             }
-            return Some(Ok((room as usize, false)));
+            return Some(Ok((remaining as usize, false)));
         }
-        match found {
-            None if run == 0 => None,
-            _ => Some(Ok((run, found.is_some()))),
+        match terminator {
+            None if len == 0 => None,
+            _ => Some(Ok((len, terminator.is_some()))),
         }
     }
 
@@ -244,36 +246,36 @@ impl Decoder {
         }
     }
 
-    /// FR-4
+    /// FR-4: skips a payload that ends with 0xFF.
     fn skip_to_terminator<'i>(
         &mut self,
         config: &Config,
-        kind: u8,
+        frame_type: u8,
         input: &mut &'i mut [u8],
     ) -> Decoded<'i> {
         if config.strict_frames {
-            return Some(Err(ProtocolError::UnknownFrameType { frame_type: kind }));
+            return Some(Err(ProtocolError::UnknownFrameType { frame_type }));
         }
         loop {
-            let (run, ends) = match self.find_terminator(config, input)? {
-                Ok(run) => run,
+            let (len, frame_ended) = match self.find_terminator(config, input)? {
+                Ok(found) => found,
                 Err(error) => return Some(Err(error)),
             };
-            take(input, run);
-            self.received += run as u64;
-            if ends {
+            take(input, len);
+            self.received += len as u64;
+            if frame_ended {
                 take(input, 1);
                 self.state = State::FrameStart;
-                return Some(Ok(skipped(kind, self.received)));
+                return Some(Ok(skipped(frame_type, self.received)));
             }
         }
     }
 
-    /// FR-5, FR-7
+    /// FR-5, FR-7: adds a byte to the length.
     fn read_length(
         &mut self,
         config: &Config,
-        kind: u8,
+        frame_type: u8,
         length: u64,
         bytes: u8,
         byte: u8,
@@ -293,13 +295,10 @@ impl Decoder {
             return Err(ProtocolError::InvalidLength { at });
         }
         self.state = if byte & 0x80 == 0 {
-            State::SkipCounted {
-                frame_type: kind,
-                length,
-            }
+            State::SkipCounted { frame_type, length }
         } else {
             State::Length {
-                frame_type: kind,
+                frame_type,
                 length,
                 bytes,
             }
@@ -307,75 +306,79 @@ impl Decoder {
         Ok(())
     }
 
-    /// FR-6: by count, whatever the bytes are. FR-8, FR-9: of Hixie-76 alone, a frame of type 0xFF
-    /// and no payload closes.
+    /// FR-6: skips a payload of known length, whatever its bytes are.
+    ///
+    /// FR-8, FR-9: in Hixie-76 alone, a frame of type 0xFF with an empty payload is a close frame.
     fn skip_counted<'i>(
         &mut self,
         config: &Config,
-        kind: u8,
+        frame_type: u8,
         length: u64,
         input: &mut &'i mut [u8],
     ) -> Decoded<'i> {
-        if self.dialect == Dialect::Hixie76 && kind == 0xFF && length == 0 {
+        if self.dialect == Dialect::Hixie76 && frame_type == 0xFF && length == 0 {
             self.state = State::FrameStart;
             return Some(Ok(FrameEvent::Close(Close::EMPTY)));
         }
         if config.strict_frames {
-            return Some(Err(ProtocolError::UnknownFrameType { frame_type: kind }));
+            return Some(Err(ProtocolError::UnknownFrameType { frame_type }));
         }
-        let left = length - self.received;
-        let here = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
-        take(input, here);
-        self.received += here as u64;
+        let remaining = length - self.received;
+        let n = usize::try_from(remaining).map_or(input.len(), |n| n.min(input.len()));
+        take(input, n);
+        self.received += n as u64;
         if self.received < length {
             return None;
         }
         self.state = State::FrameStart;
-        Some(Ok(skipped(kind, length)))
+        Some(Ok(skipped(frame_type, length)))
     }
 }
 
-/// FR-2, FR-3: all but 0xFF is payload, and there may be none of it. What stands before the end of
-/// the frame or, without the character that it cuts, of the input.
+/// FR-2, FR-3: the payload of a text frame is everything up to 0xFF, and may be empty.
+///
+/// Returns how many bytes of text come before 0xFF, or before the end of the input less an
+/// incomplete last character, and whether 0xFF is there.
 fn find_text_end(payload: &[u8]) -> (usize, bool) {
-    let found = memchr(TERMINATOR, payload);
-    work::record(found.unwrap_or(payload.len()));
-    match found {
-        Some(length) => (length, true),
+    let terminator = memchr(TERMINATOR, payload);
+    work::record(terminator.unwrap_or(payload.len()));
+    match terminator {
+        Some(len) => (len, true),
         None => (payload.len() - utf8::incomplete_suffix_len(payload), false),
     }
 }
 
-/// FR-14: what of that the limit leaves. A character that is cut counts as soon as it has begun.
-fn apply_limit(payload: &[u8], found: (usize, bool), room: u64) -> (usize, bool) {
-    let (length, ends) = found;
-    let begun = if ends { length } else { payload.len() };
-    if begun as u64 <= room {
-        return found;
+/// FR-14: applies the limit to the result of [`find_text_end`]. Bytes of an incomplete character
+/// count.
+fn apply_limit(payload: &[u8], text_end: (usize, bool), remaining: u64) -> (usize, bool) {
+    let (len, is_final) = text_end;
+    let received = if is_final { len } else { payload.len() };
+    if received as u64 <= remaining {
+        return text_end;
     }
-    let payload = payload.get(..room as usize).unwrap_or(payload);
+    let payload = payload.get(..remaining as usize).unwrap_or(payload);
     (payload.len() - utf8::incomplete_suffix_len(payload), false)
 }
 
-/// FR-10: text with its damage replaced or, where that fails the connection, what is valid before
-/// it. The text stands behind so many bytes of its frame.
+/// FR-10: returns the text with U+FFFD for each invalid sequence or, with `strict_utf8`, an error
+/// and the valid text before it. `offset` bytes of payload come before the text.
 #[cold]
 fn replace_invalid<'i>(
     config: &Config,
-    damaged: &InvalidUtf8<'i>,
-    before: u64,
+    invalid: &InvalidUtf8<'i>,
+    offset: u64,
 ) -> Result<Box<str>, (&'i str, ProtocolError)> {
     if !config.strict_utf8 {
-        return Ok(damaged.to_lossy());
+        return Ok(invalid.to_lossy());
     }
-    let valid = damaged.valid_prefix();
-    let at = before + valid.len() as u64;
+    let valid = invalid.valid_prefix();
+    let at = offset + valid.len() as u64;
     Err((valid, ProtocolError::InvalidUtf8 { at }))
 }
 
-fn skipped<'i>(kind: u8, len: u64) -> FrameEvent<'i> {
+fn skipped<'i>(frame_type: u8, payload_len: u64) -> FrameEvent<'i> {
     FrameEvent::Skipped(SkippedFrame {
-        frame_type: kind,
-        payload_len: len,
+        frame_type,
+        payload_len,
     })
 }

@@ -1,4 +1,8 @@
-//! The frames of HyBi-7, HyBi-8 and RFC 6455: a header, a mask from clients, a payload by count.
+//! The decoder for the frames of HyBi-7, HyBi-8 and RFC 6455 (RFC 6455, 5.2).
+//!
+//! The slow path decodes any input by itself. On invalid UTF-8, and on a chunk that is an
+//! incomplete character, the fast path consumes input, changes the state and returns
+//! [`FastPath::Miss`]; the slow path goes on from that state.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -15,29 +19,29 @@ use crate::work;
 pub(crate) struct Decoder {
     policy: FramePolicy,
     state: State,
-    /// The beginning of a header that the input cut.
+    /// The first `header_len` bytes of an incomplete header.
     header: [u8; MAX_HEADER_LEN],
     header_len: u8,
     message: Option<CurrentMessage>,
-    /// A control frame's payload that the input cut.
+    /// The payload of an incomplete control frame.
     control: Vec<u8>,
 }
 
-/// What a header is held against, for as long as the connection lasts.
+/// The rules for headers, by dialect and role.
 #[derive(Clone, Copy, Debug)]
 struct FramePolicy {
-    /// HY-5: clients mask, servers don't.
+    /// HY-5: clients mask, servers do not.
     masked: bool,
-    /// HY-6: RFC 6455 has one form for each length.
+    /// HY-6: RFC 6455 requires the shortest form of each length.
     minimal_lengths: bool,
 }
 
-/// A message of which a frame has come, and not the last.
+/// A message whose last frame is incomplete or has not arrived.
 #[derive(Debug)]
 struct CurrentMessage {
     opcode: Opcode,
     fragments: u32,
-    /// Payload bytes so far, over all frames.
+    /// Payload bytes received, over all frames.
     received: u64,
     incomplete_char: IncompleteChar,
 }
@@ -50,7 +54,7 @@ enum State {
     Failed(ProtocolError),
 }
 
-/// A frame whose header is whole.
+/// A frame whose header is complete.
 #[derive(Clone, Copy, Debug)]
 struct CurrentFrame {
     fin: bool,
@@ -65,10 +69,10 @@ impl CurrentFrame {
         self.length - self.received
     }
 
-    /// Takes payload off the front of `input`, unmasked.
-    fn take<'i>(&mut self, input: &mut &'i mut [u8], most: usize) -> &'i mut [u8] {
-        let most = usize::try_from(self.remaining()).map_or(most, |left| left.min(most));
-        let payload = take(input, most);
+    /// Consumes up to `max` bytes of payload from the front of `input`, and unmasks them.
+    fn take<'i>(&mut self, input: &mut &'i mut [u8], max: usize) -> &'i mut [u8] {
+        let max = usize::try_from(self.remaining()).map_or(max, |n| n.min(max));
+        let payload = take(input, max);
         if let Some(key) = self.mask {
             mask::apply(payload, key, self.received);
         }
@@ -78,15 +82,15 @@ impl CurrentFrame {
     }
 }
 
-/// Never shows what is held of a payload.
+/// Omits payload bytes.
 impl core::fmt::Debug for Decoder {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Scanner")
-            .field("rules", &self.policy)
+        f.debug_struct("Decoder")
+            .field("policy", &self.policy)
             .field("state", &self.state)
             .field("header_len", &self.header_len)
             .field("message", &self.message)
-            .field("control", &self.control.len())
+            .field("control_len", &self.control.len())
             .finish()
     }
 }
@@ -107,11 +111,11 @@ impl Decoder {
     }
 
     pub(crate) fn at_boundary(&self) -> bool {
-        let header = matches!(self.state, State::Header) && self.header_len == 0;
-        header && self.message.is_none()
+        let at_header = matches!(self.state, State::Header) && self.header_len == 0;
+        at_header && self.message.is_none()
     }
 
-    /// A whole message in one frame, or what more there is of one that was cut.
+    /// Fast path: decodes a complete message in one frame, or more payload of an incomplete frame.
     #[inline]
     pub(crate) fn decode_fast<'i>(
         &mut self,
@@ -155,8 +159,8 @@ impl Decoder {
                 text,
                 is_final: true,
             },
-            Err(damaged) => {
-                let valid = damaged.valid_prefix();
+            Err(invalid) => {
+                let valid = invalid.valid_prefix();
                 let at = valid.len() as u64;
                 self.state = State::Failed(ProtocolError::InvalidUtf8 { at });
                 FastPath::before_failure(valid)
@@ -164,7 +168,7 @@ impl Decoder {
         }
     }
 
-    /// What stands further on in a frame.
+    /// Fast path: decodes more payload of an incomplete frame.
     fn continue_payload_fast<'i>(&mut self, input: &mut &'i mut [u8]) -> FastPath<'i> {
         let (State::Data(frame), Some(message)) = (&mut self.state, &mut self.message) else {
             return FastPath::Miss;
@@ -172,17 +176,14 @@ impl Decoder {
         if !message.incomplete_char.is_empty() {
             return FastPath::Miss;
         }
-        let run: &'i [u8] = frame.take(input, input.len());
-        let ended = frame.remaining() == 0;
-        let last = ended && frame.fin;
-        let before = message.received;
-        message.received += run.len() as u64;
-        let piece = if message.opcode == Opcode::Text {
-            match validate_text(message, before, run, last) {
-                Ok(Some(text)) => FastPath::Text {
-                    text,
-                    is_final: last,
-                },
+        let chunk: &'i [u8] = frame.take(input, input.len());
+        let frame_ended = frame.remaining() == 0;
+        let is_final = frame_ended && frame.fin;
+        let offset = message.received;
+        message.received += chunk.len() as u64;
+        let result = if message.opcode == Opcode::Text {
+            match validate_text(message, offset, chunk, is_final) {
+                Ok(Some(text)) => FastPath::Text { text, is_final },
                 Ok(None) => FastPath::Miss,
                 Err((valid, error)) => {
                     self.state = State::Failed(error);
@@ -191,22 +192,22 @@ impl Decoder {
             }
         } else {
             FastPath::Binary {
-                bytes: run,
-                is_final: last,
+                bytes: chunk,
+                is_final,
             }
         };
-        if ended {
+        if frame_ended {
             self.state = State::Header;
         }
-        if last {
+        if is_final {
             self.message = None;
         }
-        piece
+        result
     }
 
     pub(crate) fn decode<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
         loop {
-            let piece = match self.state {
+            let result = match self.state {
                 State::Header => match self.read_header(input)? {
                     Ok(frame) => match self.start_frame(config, frame) {
                         Ok(()) => continue,
@@ -215,30 +216,31 @@ impl Decoder {
                     Err(error) => Err(error),
                 },
                 State::Data(_) => match self.read_payload(input)? {
-                    Ok(Some(piece)) => Ok(piece),
+                    Ok(Some(event)) => Ok(event),
                     Ok(None) => continue,
                     Err(error) => Err(error),
                 },
                 State::Control(_) => self.read_control(input)?,
                 State::Failed(error) => Err(error),
             };
-            if let Err(error) = piece {
+            if let Err(error) = result {
                 self.state = State::Failed(error);
             }
-            return Some(piece);
+            return Some(result);
         }
     }
 
+    /// Reads a header; `None` if it is incomplete.
     fn read_header(
         &mut self,
         input: &mut &mut [u8],
     ) -> Option<Result<CurrentFrame, ProtocolError>> {
         let in_message = self.message.is_some();
         if self.header_len == 0 && input.len() >= MAX_HEADER_LEN {
-            // It can't be cut, so it is read where it stands.
+            // The header is complete: parse it in place.
             let parsed = parse_header(input, self.policy, in_message).transpose()?;
-            return Some(parsed.map(|(frame, length)| {
-                take(input, length);
+            return Some(parsed.map(|(frame, len)| {
+                take(input, len);
                 frame
             }));
         }
@@ -247,15 +249,15 @@ impl Decoder {
             let len = usize::from(self.header_len);
             *self.header.get_mut(len)? = byte;
             self.header_len += 1;
-            let so_far = self.header.get(..=len)?;
-            if let Some(parsed) = parse_header(so_far, self.policy, in_message).transpose() {
+            let received = self.header.get(..=len)?;
+            if let Some(parsed) = parse_header(received, self.policy, in_message).transpose() {
                 self.header_len = 0;
                 return Some(parsed.map(|(frame, _)| frame));
             }
         }
     }
 
-    /// A header is whole: its payload comes next.
+    /// Starts the payload of a frame whose header is complete.
     fn start_frame(&mut self, config: &Config, frame: CurrentFrame) -> Result<(), ProtocolError> {
         if frame.length > config.max_frame_len {
             return Err(ProtocolError::FrameTooLong {
@@ -274,7 +276,7 @@ impl Decoder {
             received: 0,
             incomplete_char: IncompleteChar::default(),
         });
-        // Counted also when empty: endless fragments would keep a message from ever ending.
+        // Empty fragments count: otherwise a message could have an endless number of them.
         message.fragments = message.fragments.saturating_add(1);
         if message.fragments > config.max_fragments {
             return Err(ProtocolError::TooManyFragments {
@@ -285,7 +287,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// `Ok(None)` when a frame ended without a piece to show.
+    /// Decodes more payload. Returns `Ok(None)` if there is nothing to report yet.
     fn read_payload<'i>(
         &mut self,
         input: &mut &'i mut [u8],
@@ -297,35 +299,36 @@ impl Decoder {
             return None;
         }
         let message = self.message.as_mut()?;
-        // A cut character is mended byte by byte, so that the first impossible one is seen.
-        let mending = !message.incomplete_char.is_empty();
-        let run: &'i [u8] = frame.take(input, if mending { 1 } else { input.len() });
-        let before = message.received;
-        message.received += run.len() as u64;
-        let ended = frame.remaining() == 0;
-        let last = ended && frame.fin;
-        let piece = match message.opcode {
-            Opcode::Text if mending => {
-                complete_char(message, run, last).map_err(|error| ("", error))
+        // Byte by byte, so that the first byte that makes the character invalid is an error at
+        // once.
+        let is_char_incomplete = !message.incomplete_char.is_empty();
+        let chunk: &'i [u8] = frame.take(input, if is_char_incomplete { 1 } else { input.len() });
+        let offset = message.received;
+        message.received += chunk.len() as u64;
+        let frame_ended = frame.remaining() == 0;
+        let is_final = frame_ended && frame.fin;
+        let result = match message.opcode {
+            Opcode::Text if is_char_incomplete => {
+                complete_char(message, chunk, is_final).map_err(|error| ("", error))
             }
             Opcode::Text => {
-                let whole = validate_text(message, before, run, last);
-                whole.map(|whole| whole.map(|whole| text(DecodedText::Borrowed(whole), last)))
+                let valid = validate_text(message, offset, chunk, is_final);
+                valid.map(|valid| valid.map(|valid| text(DecodedText::Borrowed(valid), is_final)))
             }
-            _ if run.is_empty() && !last => Ok(None),
+            _ if chunk.is_empty() && !is_final => Ok(None),
             _ => Ok(Some(FrameEvent::Binary(BinaryChunk {
-                bytes: run,
-                is_final: last,
+                bytes: chunk,
+                is_final,
             }))),
         };
-        if ended {
+        if frame_ended {
             self.state = State::Header;
         }
-        if last {
+        if is_final {
             self.message = None;
         }
-        Some(match piece {
-            Ok(piece) => Ok(piece),
+        Some(match result {
+            Ok(event) => Ok(event),
             Err(("", error)) => Err(error),
             Err((valid, error)) => {
                 self.state = State::Failed(error);
@@ -334,22 +337,22 @@ impl Decoder {
         })
     }
 
-    /// A control frame is handed out whole: it has 125 bytes at most.
+    /// Reads a control frame, which is reported when it is complete: it has at most 125 bytes.
     fn read_control<'i>(&mut self, input: &mut &'i mut [u8]) -> Decoded<'i> {
         let State::Control(frame) = &mut self.state else {
             return None;
         };
-        let (opcode, here) = (frame.opcode, frame.take(input, input.len()));
-        let whole = frame.remaining() == 0;
-        if !whole || !self.control.is_empty() {
-            self.control.extend_from_slice(here);
+        let (opcode, bytes) = (frame.opcode, frame.take(input, input.len()));
+        let is_complete = frame.remaining() == 0;
+        if !is_complete || !self.control.is_empty() {
+            self.control.extend_from_slice(bytes);
         }
-        if !whole {
+        if !is_complete {
             return None;
         }
         self.state = State::Header;
         let payload = if self.control.is_empty() {
-            Payload::borrowed(here)
+            Payload::borrowed(bytes)
         } else {
             Payload::owned(mem::take(&mut self.control))
         };
@@ -361,77 +364,85 @@ impl Decoder {
     }
 }
 
-/// HY-7: checked as it comes, and once. `Ok(None)` when there is nothing to show; what is valid
-/// before an error comes with it.
+/// HY-7: validates a chunk of text that follows `offset` bytes of its message, and buffers an
+/// incomplete last character.
+///
+/// Returns `Ok(None)` if there is nothing to report. An error comes with the valid text before it.
 fn validate_text<'i>(
     message: &mut CurrentMessage,
-    before: u64,
-    run: &'i [u8],
-    last: bool,
+    offset: u64,
+    chunk: &'i [u8],
+    is_final: bool,
 ) -> Result<Option<&'i str>, (&'i str, ProtocolError)> {
-    let cut = if last {
+    let suffix_len = if is_final {
         0
     } else {
-        utf8::incomplete_suffix_len(run)
+        utf8::incomplete_suffix_len(chunk)
     };
-    let (whole, cut) = run.split_at_checked(run.len() - cut).unwrap_or((run, &[]));
-    message.incomplete_char.set(cut);
-    if whole.is_empty() && !last {
+    let (complete, suffix) = chunk
+        .split_at_checked(chunk.len() - suffix_len)
+        .unwrap_or((chunk, &[]));
+    message.incomplete_char.set(suffix);
+    if complete.is_empty() && !is_final {
         return Ok(None);
     }
-    work::record(whole.len());
-    utf8::validate(whole).map(Some).map_err(|damaged| {
-        let valid = damaged.valid_prefix();
-        let at = before + valid.len() as u64;
+    work::record(complete.len());
+    utf8::validate(complete).map(Some).map_err(|invalid| {
+        let valid = invalid.valid_prefix();
+        let at = offset + valid.len() as u64;
         (valid, ProtocolError::InvalidUtf8 { at })
     })
 }
 
-/// One byte more of a character that was cut, or none when a frame is empty.
+/// Adds a byte to an incomplete character, or none if the frame is empty.
 fn complete_char<'i>(
     message: &mut CurrentMessage,
     byte: &[u8],
-    last: bool,
+    is_final: bool,
 ) -> Result<Option<FrameEvent<'i>>, ProtocolError> {
     let at = message.received - (message.incomplete_char.len() + byte.len()) as u64;
     match message.incomplete_char.complete(byte) {
-        (_, Completion::Char(bytes, len)) => Ok(Some(text(DecodedText::Char(bytes, len), last))),
-        (_, Completion::Incomplete) if !last => Ok(None),
+        (_, Completion::Char(bytes, len)) => {
+            Ok(Some(text(DecodedText::Char(bytes, len), is_final)))
+        }
+        (_, Completion::Incomplete) if !is_final => Ok(None),
         _ => Err(ProtocolError::InvalidUtf8 { at }),
     }
 }
 
-/// The header of a message in one frame of up to 64 KiB: opcode, length, and where the payload
-/// begins. `None` for any other, and for what is wrong.
+/// Parses the header of an unfragmented data frame with a payload of up to 65,535 bytes. Returns
+/// the opcode, the length of the payload and its offset; `None` for any other header, valid or not.
 #[inline]
-fn single_frame_header(bytes: &[u8], rules: FramePolicy) -> Option<(Opcode, usize, usize)> {
+fn single_frame_header(bytes: &[u8], policy: FramePolicy) -> Option<(Opcode, usize, usize)> {
     let (opcode, second) = match *bytes {
         [0x81, second, ..] => (Opcode::Text, second),
         [0x82, second, ..] => (Opcode::Binary, second),
         _ => return None,
     };
-    if (second & 0x80 != 0) != rules.masked {
+    if (second & 0x80 != 0) != policy.masked {
         return None;
     }
-    let mask = if rules.masked { 4 } else { 0 };
+    let mask_len = if policy.masked { 4 } else { 0 };
     match second & 0x7F {
         127 => None,
         126 => match *bytes {
             [_, _, high, low, ..] => {
                 let length = usize::from(u16::from_be_bytes([high, low]));
-                (length > 125).then_some((opcode, length, 4 + mask))
+                (length > 125).then_some((opcode, length, 4 + mask_len))
             }
             _ => None,
         },
-        short => Some((opcode, usize::from(short), 2 + mask)),
+        len7 => Some((opcode, usize::from(len7), 2 + mask_len)),
     }
 }
 
-/// Reads a header as far as `bytes` go: `None` when it goes on behind them. Each byte is judged as
-/// soon as it is there, so that no cut of the input makes a difference (HY-5, HY-6).
+/// Parses a header and returns its length with it; `None` if it is incomplete.
+///
+/// Each byte is checked even if the next has not arrived, so that the result does not depend on how
+/// the input is split (HY-5, HY-6).
 fn parse_header(
     bytes: &[u8],
-    rules: FramePolicy,
+    policy: FramePolicy,
     in_message: bool,
 ) -> Result<Option<(CurrentFrame, usize)>, ProtocolError> {
     let Some(&first) = bytes.first() else {
@@ -443,8 +454,8 @@ fn parse_header(
     let number = first & 0x0F;
     let opcode =
         Opcode::from_bits(number).ok_or(ProtocolError::UnknownOpcode { opcode: number })?;
-    let last = first & 0x80 != 0;
-    if opcode.is_control() && !last {
+    let fin = first & 0x80 != 0;
+    if opcode.is_control() && !fin {
         return Err(ProtocolError::Control { opcode: number });
     }
     if !opcode.is_control() && in_message != (opcode == Opcode::Continuation) {
@@ -453,19 +464,19 @@ fn parse_header(
     let Some(&second) = bytes.get(1) else {
         return Ok(None);
     };
-    match (second & 0x80 != 0, rules.masked) {
+    match (second & 0x80 != 0, policy.masked) {
         (false, true) => return Err(ProtocolError::UnmaskedFrameFromClient),
         (true, false) => return Err(ProtocolError::MaskedFrameFromServer),
         _ => {}
     }
-    let short = second & 0x7F;
-    if opcode.is_control() && short > 125 {
+    let len7 = second & 0x7F;
+    if opcode.is_control() && len7 > 125 {
         return Err(ProtocolError::Control { opcode: number });
     }
-    let Some((length, end)) = parse_length(bytes, short, rules)? else {
+    let Some((length, end)) = parse_length(bytes, len7, policy)? else {
         return Ok(None);
     };
-    let mask = if rules.masked {
+    let mask = if policy.masked {
         let Some(&[a, b, c, d]) = bytes.get(end..end + 4) else {
             return Ok(None);
         };
@@ -474,22 +485,23 @@ fn parse_header(
         None
     };
     let frame = CurrentFrame {
-        fin: last,
+        fin,
         opcode,
         mask,
         length,
         received: 0,
     };
-    Ok(Some((frame, end + if rules.masked { 4 } else { 0 })))
+    Ok(Some((frame, end + if policy.masked { 4 } else { 0 })))
 }
 
-/// The length, and where it ends.
+/// Parses the length of the payload. Returns it with the offset after it; `None` if it is
+/// incomplete.
 fn parse_length(
     bytes: &[u8],
-    short: u8,
-    rules: FramePolicy,
+    len7: u8,
+    policy: FramePolicy,
 ) -> Result<Option<(u64, usize)>, ProtocolError> {
-    let (length, end, least) = match short {
+    let (length, end, min) = match len7 {
         126 => match bytes.get(2..4) {
             Some(&[a, b]) => (u64::from(u16::from_be_bytes([a, b])), 4, 126),
             _ => return Ok(None),
@@ -505,15 +517,15 @@ fn parse_length(
                 _ => return Ok(None),
             }
         }
-        _ => (u64::from(short), 2, 0),
+        _ => (u64::from(len7), 2, 0),
     };
-    if rules.minimal_lengths && length < least {
+    if policy.minimal_lengths && length < min {
         return Err(ProtocolError::InvalidLength { at: end as u64 - 1 });
     }
     Ok(Some((length, end)))
 }
 
-/// HY-8
+/// HY-8: parses the payload of a close frame.
 fn parse_close(payload: &[u8]) -> Result<Close, ProtocolError> {
     let (code, reason) = match payload {
         [] => return Ok(Close::without_code()),
@@ -526,8 +538,8 @@ fn parse_close(payload: &[u8]) -> Result<Close, ProtocolError> {
     work::record(reason.len());
     match utf8::validate(reason) {
         Ok(reason) => Ok(Close::new(code, reason)),
-        Err(damaged) => Err(ProtocolError::InvalidUtf8 {
-            at: 2 + damaged.valid_prefix().len() as u64,
+        Err(invalid) => Err(ProtocolError::InvalidUtf8 {
+            at: 2 + invalid.valid_prefix().len() as u64,
         }),
     }
 }

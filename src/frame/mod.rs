@@ -1,5 +1,6 @@
-//! Bytes to pieces of frames. Constant state, each byte looked at as it comes; no header of an
-//! opening is ever seen here.
+//! Incremental frame decoders, one for Hixie-75 and Hixie-76, one for HyBi-7 and later, and the
+//! encoding of frames. The state of a decoder is bounded, whatever the length of a frame or
+//! message.
 
 pub(crate) mod encode;
 mod hixie;
@@ -16,7 +17,7 @@ use crate::error::ProtocolError;
 use crate::event::{BinaryChunk, Close, Payload, SkippedFrame, TextChunk};
 use crate::frame::utf8::DecodedText;
 
-/// What a stretch of input holds.
+/// A decoded frame, or a chunk of a message.
 pub(crate) enum FrameEvent<'i> {
     Text(TextChunk<'i>),
     Binary(BinaryChunk<'i>),
@@ -26,15 +27,20 @@ pub(crate) enum FrameEvent<'i> {
     Close(Close),
 }
 
-/// What a step through the input came to; `None` once all is taken.
+/// The result of [`Decoder::decode`]; `None` once all input is consumed.
 type Decoded<'i> = Option<Result<FrameEvent<'i>, ProtocolError>>;
 
-/// What can be told at once of the most usual inputs; not an event yet, so that this is put together
-/// where it is used.
+/// The result of [`Decoder::decode_fast`].
+///
+/// Not an [`Event`](crate::Event): the caller builds that where it is returned.
 pub(crate) enum FastPath<'i> {
-    /// Anything else, of which nothing was taken.
+    /// Nothing to report: call [`Decoder::decode`], which goes on from the current state.
+    ///
+    /// Nothing was consumed, with two exceptions. Text that starts with invalid UTF-8 was consumed,
+    /// and `decode` returns the error. A chunk that is an incomplete character was consumed and is
+    /// buffered.
     Miss,
-    /// There is no input, and nothing to tell without.
+    /// All input is consumed, and there is nothing to report.
     NeedMore,
     Text {
         text: &'i str,
@@ -51,7 +57,7 @@ pub(crate) enum FastPath<'i> {
 }
 
 impl<'i> FastPath<'i> {
-    /// What is valid of text that fails the connection; that it does is told next.
+    /// Returns the valid text before invalid UTF-8. [`Decoder::decode`] returns the error next.
     fn before_failure(valid: &'i str) -> Self {
         match valid {
             "" => Self::Miss,
@@ -78,16 +84,17 @@ impl Decoder {
         }
     }
 
-    /// Whether neither a frame nor a fragmented message is in the making.
+    /// Returns whether no frame and no fragmented message is incomplete.
     pub(crate) fn at_boundary(&self) -> bool {
         match self {
-            Self::Hixie(scanner) => scanner.at_boundary(),
-            Self::Hybi(scanner) => scanner.at_boundary(),
+            Self::Hixie(decoder) => decoder.at_boundary(),
+            Self::Hybi(decoder) => decoder.at_boundary(),
         }
     }
 
-    /// Takes a frame off the front of `input` that is short, whole and sound, as most are, or a
-    /// piece of one; anything else is left to [`next`](Self::next), which takes it in any pieces.
+    /// Fast path: decodes a complete and valid data frame, or more of the payload of one.
+    ///
+    /// See [`FastPath::Miss`] for what it leaves to [`decode`](Self::decode).
     // Not inlined, so that its caller is.
     #[inline(never)]
     pub(crate) fn decode_fast<'i>(
@@ -96,32 +103,33 @@ impl Decoder {
         input: &mut &'i mut [u8],
     ) -> FastPath<'i> {
         match self {
-            Self::Hixie(scanner) => scanner.decode_fast(config, input),
-            Self::Hybi(scanner) => scanner.decode_fast(config, input),
+            Self::Hixie(decoder) => decoder.decode_fast(config, input),
+            Self::Hybi(decoder) => decoder.decode_fast(config, input),
         }
     }
 
-    /// Takes bytes off the front of `input`, up to the end of the next piece.
+    /// Slow path: consumes bytes from the front of `input`, up to the next event.
+    ///
+    /// Call it only after [`decode_fast`](Self::decode_fast) has returned [`FastPath::Miss`], or
+    /// [`FastPath::NeedMore`] at the end of input. HyBi frames can be decoded by it alone. Hixie
+    /// text cannot: the slow path only handles what the fast path leaves of it.
     pub(crate) fn decode<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
         match self {
-            Self::Hixie(scanner) => scanner.decode(config, input),
-            Self::Hybi(scanner) => scanner.decode(config, input),
+            Self::Hixie(decoder) => decoder.decode(config, input),
+            Self::Hybi(decoder) => decoder.decode(config, input),
         }
     }
 }
 
-fn text(chunk: DecodedText<'_>, last: bool) -> FrameEvent<'_> {
-    FrameEvent::Text(TextChunk {
-        chunk,
-        is_final: last,
-    })
+fn text(chunk: DecodedText<'_>, is_final: bool) -> FrameEvent<'_> {
+    FrameEvent::Text(TextChunk { chunk, is_final })
 }
 
 fn take_byte(input: &mut &mut [u8]) -> Option<u8> {
     take(input, 1).first().copied()
 }
 
-/// Takes `n` bytes off the front, or all if there are fewer.
+/// Removes the first `n` bytes of `input` and returns them, or all bytes if there are fewer.
 #[inline]
 pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
     let n = n.min(input.len());

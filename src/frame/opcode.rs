@@ -1,4 +1,4 @@
-//! The numbers of HyBi-7 and later: opcodes and close codes (RFC 6455, 5.2 and 7.4).
+//! Opcodes, close codes and limits of HyBi-7 and later (RFC 6455, 5.2 and 7.4).
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opcode {
@@ -11,8 +11,8 @@ pub(crate) enum Opcode {
 }
 
 impl Opcode {
-    pub(crate) fn from_bits(number: u8) -> Option<Self> {
-        Some(match number {
+    pub(crate) fn from_bits(bits: u8) -> Option<Self> {
+        Some(match bits {
             0x0 => Self::Continuation,
             0x1 => Self::Text,
             0x2 => Self::Binary,
@@ -28,17 +28,17 @@ impl Opcode {
     }
 }
 
-/// What a close frame without a code is read as, and never sent (RFC 6455, 7.1.5).
+/// The code reported for a close frame without a code. It is never sent (RFC 6455, 7.1.5).
 pub(crate) const NO_STATUS_RECEIVED: u16 = 1005;
 
-/// The longest header: two bytes, a 64-bit length, a mask.
+/// The length of the longest header in bytes: two bytes, a 64-bit length and a mask.
 pub(crate) const MAX_HEADER_LEN: usize = 14;
 
-/// The longest payload of a control frame.
+/// The length of the longest payload of a control frame in bytes.
 pub(crate) const MAX_CONTROL_LEN: usize = 125;
 
-/// Whether a close frame may hold it (HY-8): those that the RFC and its registry name, and the
-/// ranges of libraries and applications.
+/// HY-8: returns whether a close frame may contain this code: those of RFC 6455 and its registry,
+/// and the ranges for libraries and applications.
 pub(crate) fn is_close_code(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

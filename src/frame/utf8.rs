@@ -1,19 +1,19 @@
-//! Text over cuts: what is valid goes out at once, and of a character that the end of the input
-//! cut, at most three bytes wait for the rest.
+//! Incremental validation of UTF-8. Valid text is returned at once; of a character that the input
+//! splits, at most three bytes are buffered.
 
 use alloc::boxed::Box;
 use alloc::string::String;
 
 use ascii::AsAsciiStr;
 
-/// A piece of text as it came off the wire.
+/// The text of a chunk.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum DecodedText<'i> {
-    /// Valid as it stands in the input.
+    /// A slice of the input.
     Borrowed(&'i str),
-    /// A character whose bytes came in more than one input.
+    /// A character whose bytes came from several inputs, and its length in bytes.
     Char([u8; 4], u8),
-    /// A run in which bad sequences were replaced.
+    /// Text in which U+FFFD replaced invalid sequences.
     Lossy(Box<str>),
 }
 
@@ -30,17 +30,17 @@ impl DecodedText<'_> {
     }
 }
 
-/// What a cut character became.
+/// The result of [`IncompleteChar::complete`].
 pub(crate) enum Completion {
-    /// All of the input went into it, and it is still cut.
+    /// All input was consumed, and the character is still incomplete.
     Incomplete,
-    /// It is whole.
+    /// The complete character, and its length in bytes.
     Char([u8; 4], u8),
-    /// It can't become a character; the byte that showed it was not taken.
+    /// The bytes are not a character. The byte that made them invalid was not consumed.
     Invalid,
 }
 
-/// The bytes of a cut character, at most three.
+/// The first bytes of a character, at most three.
 #[derive(Default)]
 pub(crate) struct IncompleteChar {
     bytes: [u8; 4],
@@ -60,17 +60,17 @@ impl IncompleteChar {
         self.len = 0;
     }
 
-    /// Keeps the cut character that ends a run; see [`cut`].
-    pub(crate) fn set(&mut self, tail: &[u8]) {
+    /// Replaces the bytes with an incomplete character; see [`incomplete_suffix_len`].
+    pub(crate) fn set(&mut self, suffix: &[u8]) {
         self.clear();
-        for byte in tail {
+        for byte in suffix {
             self.push(*byte);
         }
     }
 
     fn push(&mut self, byte: u8) {
-        if let Some(free) = self.bytes.get_mut(usize::from(self.len)) {
-            *free = byte;
+        if let Some(slot) = self.bytes.get_mut(usize::from(self.len)) {
+            *slot = byte;
             self.len += 1;
         }
     }
@@ -79,21 +79,22 @@ impl IncompleteChar {
         self.bytes.get(..self.len()).unwrap_or_default()
     }
 
-    /// Completes the character from the front of `input`; says how many bytes it took.
+    /// Completes the character with bytes from the front of `input`. Returns how many bytes were
+    /// consumed.
     pub(crate) fn complete(&mut self, input: &[u8]) -> (usize, Completion) {
-        for (taken, byte) in input.iter().enumerate() {
-            let before = self.len;
+        for (consumed, byte) in input.iter().enumerate() {
+            let len = self.len;
             self.push(*byte);
             match bytes_needed(self.as_bytes()) {
                 Some(0) => {
-                    let whole = Completion::Char(self.bytes, self.len);
+                    let character = Completion::Char(self.bytes, self.len);
                     self.clear();
-                    return (taken + 1, whole);
+                    return (consumed + 1, character);
                 }
                 Some(_) => {}
                 None => {
-                    self.len = before;
-                    return (taken, Completion::Invalid);
+                    self.len = len;
+                    return (consumed, Completion::Invalid);
                 }
             }
         }
@@ -101,33 +102,34 @@ impl IncompleteChar {
     }
 }
 
+/// Omits the bytes.
 impl core::fmt::Debug for IncompleteChar {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Carry({} bytes)", self.len)
+        write!(f, "IncompleteChar({} bytes)", self.len)
     }
 }
 
-/// The length of the cut character at the end of `run`: 0 when it ends with a whole one, or with
-/// bytes that no more input can mend.
+/// Returns the length of the incomplete character at the end of `bytes`. 0 if there is none: if
+/// they end with a complete character or with an invalid sequence.
 #[inline]
-pub(crate) fn incomplete_suffix_len(run: &[u8]) -> usize {
-    if run.last().is_none_or(u8::is_ascii) {
+pub(crate) fn incomplete_suffix_len(bytes: &[u8]) -> usize {
+    if bytes.last().is_none_or(u8::is_ascii) {
         return 0;
     }
-    let last = run.last_chunk::<3>().map_or(run, |three| three);
-    let lead = last.iter().rposition(|byte| *byte >= 0xC0);
-    let tail = lead.and_then(|lead| last.get(lead..)).unwrap_or_default();
-    match bytes_needed(tail) {
-        Some(more) if more > 0 => tail.len(),
+    let end = bytes.last_chunk::<3>().map_or(bytes, |chunk| chunk);
+    let lead = end.iter().rposition(|byte| *byte >= 0xC0);
+    let suffix = lead.and_then(|lead| end.get(lead..)).unwrap_or_default();
+    match bytes_needed(suffix) {
+        Some(needed) if needed > 0 => suffix.len(),
         _ => 0,
     }
 }
 
-/// How many bytes are missing from the character of several bytes that begins with `prefix`; `None`
-/// if no such character does.
+/// Returns how many bytes complete the multi-byte character that starts with `prefix`; `None` if no
+/// such character does.
 fn bytes_needed(prefix: &[u8]) -> Option<usize> {
-    let (lead, rest) = prefix.split_first()?;
-    let (following, second): (usize, _) = match lead {
+    let (lead, continuation) = prefix.split_first()?;
+    let (continuation_len, second): (usize, _) = match lead {
         0xC2..=0xDF => (1, 0x80..=0xBF),
         0xE0 => (2, 0xA0..=0xBF),
         0xE1..=0xEC | 0xEE..=0xEF => (2, 0x80..=0xBF),
@@ -137,76 +139,75 @@ fn bytes_needed(prefix: &[u8]) -> Option<usize> {
         0xF4 => (3, 0x80..=0x8F),
         _ => return None,
     };
-    let good = |(i, byte): (usize, &u8)| {
+    let is_valid = |(i, byte): (usize, &u8)| {
         if i == 0 {
             second.contains(byte)
         } else {
             (0x80..=0xBF).contains(byte)
         }
     };
-    if !rest.iter().enumerate().all(good) {
+    if !continuation.iter().enumerate().all(is_valid) {
         return None;
     }
-    following.checked_sub(rest.len())
+    continuation_len.checked_sub(continuation.len())
 }
 
-/// So far the short way looks for the end of a text; from there on, a search and a check that know
-/// the processor are faster.
+/// [`short_ascii`] searches this many bytes. Above, memchr and simdutf8 are faster.
 const SWAR_LIMIT: usize = 128;
 
-/// How many bytes of ASCII stand before the first 0xFF, and whether that is there or the end of
-/// `bytes` comes first; `None` when anything else comes before it, or it is not near.
+/// Searches short ASCII text for 0xFF. Returns the length of the text, and whether 0xFF ends it or
+/// `bytes` does. `None` if another byte that is not ASCII comes first, or if neither end is within
+/// [`SWAR_LIMIT`] bytes.
 #[inline]
 pub(crate) fn short_ascii(bytes: &[u8]) -> Option<(usize, bool)> {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let high = |word: &[u8]| Some(u64::from_le_bytes(<[u8; 8]>::try_from(word).ok()?) & HIGH);
     let mut rest = bytes.get(..SWAR_LIMIT).unwrap_or(bytes);
-    let mut before = 0;
-    while let Some((block, more)) = rest.split_at_checked(32) {
-        let all = block
+    let mut offset = 0;
+    while let Some((block, tail)) = rest.split_at_checked(32) {
+        let bits = block
             .chunks_exact(8)
-            .try_fold(0, |all, word| Some(all | high(word)?))?;
-        if all != 0 {
+            .try_fold(0, |bits, word| Some(bits | high(word)?))?;
+        if bits != 0 {
             break;
         }
-        (rest, before) = (more, before + 32);
+        (rest, offset) = (tail, offset + 32);
     }
-    while let Some((word, more)) = rest.split_at_checked(8) {
+    while let Some((word, tail)) = rest.split_at_checked(8) {
         let high = high(word)?;
         if high != 0 {
             let first = (high.trailing_zeros() / 8) as usize;
-            return (word.get(first) == Some(&0xFF)).then_some((before + first, true));
+            return (word.get(first) == Some(&0xFF)).then_some((offset + first, true));
         }
-        (rest, before) = (more, before + 8);
+        (rest, offset) = (tail, offset + 8);
     }
     match rest.iter().position(|byte| !byte.is_ascii()) {
-        Some(first) => (rest.get(first) == Some(&0xFF)).then_some((before + first, true)),
+        Some(first) => (rest.get(first) == Some(&0xFF)).then_some((offset + first, true)),
         None => (bytes.len() < SWAR_LIMIT).then_some((bytes.len(), false)),
     }
 }
 
-/// The text of a run that a cut character does not end. This is the one place where text is
-/// checked.
-pub(crate) fn validate(run: &[u8]) -> Result<&str, InvalidUtf8<'_>> {
-    // simdutf8 leaves what is shorter to the standard library, which begins byte by byte.
-    if run.len() < 64 {
-        if let Ok(ascii) = run.as_ascii_str() {
+/// Validates text; an incomplete last character is an error. All text is validated here.
+pub(crate) fn validate(bytes: &[u8]) -> Result<&str, InvalidUtf8<'_>> {
+    // simdutf8 leaves inputs below 64 bytes to the standard library, which starts byte by byte.
+    if bytes.len() < 64 {
+        if let Ok(ascii) = bytes.as_ascii_str() {
             return Ok(ascii.as_str());
         }
     }
-    simdutf8::basic::from_utf8(run).map_err(|_| InvalidUtf8(run))
+    simdutf8::basic::from_utf8(bytes).map_err(|_| InvalidUtf8(bytes))
 }
 
-/// A run that is not UTF-8.
+/// Bytes that are not valid UTF-8.
 pub(crate) struct InvalidUtf8<'i>(&'i [u8]);
 
 impl<'i> InvalidUtf8<'i> {
-    /// Each bad sequence becomes U+FFFD (FR-10).
+    /// Replaces each invalid sequence with U+FFFD (FR-10).
     pub(crate) fn to_lossy(&self) -> Box<str> {
         String::from_utf8_lossy(self.0).into()
     }
 
-    /// What is valid before the first bad byte.
+    /// Returns the valid text before the first invalid sequence.
     pub(crate) fn valid_prefix(&self) -> &'i str {
         self.0
             .utf8_chunks()
@@ -221,25 +222,27 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn fr_1_the_short_way_finds_the_end_of_ascii_and_nothing_else() {
+    fn short_ascii_finds_the_terminator_after_ascii_alone_fr_1() {
+        // FR-1
         for length in (0..2 * SWAR_LIMIT).step_by(if cfg!(miri) { 101 } else { 1 }) {
             let mut bytes = alloc::vec![b'a'; length];
-            let cut = (length < SWAR_LIMIT).then_some((length, false));
-            assert_eq!(short_ascii(&bytes), cut, "{length}");
-            let near = (length < SWAR_LIMIT).then_some((length, true));
-            for more in [&b"\xff"[..], b"\x00more\xff"] {
-                bytes.extend_from_slice(more);
-                assert_eq!(short_ascii(&bytes), near, "{length}");
+            let unterminated = (length < SWAR_LIMIT).then_some((length, false));
+            assert_eq!(short_ascii(&bytes), unterminated, "{length}");
+            let terminated = (length < SWAR_LIMIT).then_some((length, true));
+            for suffix in [&b"\xff"[..], b"\x00more\xff"] {
+                bytes.extend_from_slice(suffix);
+                assert_eq!(short_ascii(&bytes), terminated, "{length}");
             }
             for at in 0..length.min(SWAR_LIMIT) {
-                let before = core::mem::replace(&mut bytes[at], 0xC3);
+                let original = core::mem::replace(&mut bytes[at], 0xC3);
                 assert_eq!(short_ascii(&bytes), None);
-                bytes[at] = before;
+                bytes[at] = original;
             }
         }
     }
 
-    /// All byte strings up to `length` over bytes at every edge of the encoding.
+    /// Returns all byte strings of up to `length` bytes, over the bytes at the boundaries of the
+    /// encoding.
     fn strings(length: usize) -> Vec<Vec<u8>> {
         let edges = [
             0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0,
@@ -258,15 +261,16 @@ mod tests {
     }
 
     #[test]
-    fn fr_10_a_cut_character_is_what_the_standard_library_calls_an_unexpected_end() {
+    fn an_incomplete_suffix_is_what_std_reports_as_unexpected_end_fr_10() {
+        // FR-10
         for bytes in strings(if cfg!(miri) { 2 } else { 4 }) {
             let expected = match core::str::from_utf8(&bytes) {
                 Err(e) if e.error_len().is_none() => bytes.len() - e.valid_up_to(),
                 Err(e) if bytes[e.valid_up_to()..].utf8_chunks().count() > 1 => {
                     let last = bytes.utf8_chunks().last().map_or(&[][..], |c| c.invalid());
-                    let unfinished = core::str::from_utf8(last)
+                    let is_incomplete = core::str::from_utf8(last)
                         .is_err_and(|e| e.error_len().is_none() && e.valid_up_to() == 0);
-                    if unfinished { last.len() } else { 0 }
+                    if is_incomplete { last.len() } else { 0 }
                 }
                 _ => 0,
             };
@@ -275,28 +279,29 @@ mod tests {
     }
 
     #[test]
-    fn fr_10_a_carried_character_becomes_what_it_is_uncut() {
+    fn a_split_character_decodes_as_if_it_were_not_split_fr_10() {
+        // FR-10
         for bytes in strings(if cfg!(miri) { 1 } else { 3 }) {
-            let tail = incomplete_suffix_len(&bytes);
-            if tail == 0 {
+            let suffix_len = incomplete_suffix_len(&bytes);
+            if suffix_len == 0 {
                 continue;
             }
             for next in (0..=0xFF).step_by(if cfg!(miri) { 17 } else { 1 }) {
-                let mut carry = IncompleteChar::default();
-                carry.set(&bytes[bytes.len() - tail..]);
-                let whole = [&bytes[bytes.len() - tail..], &[next]].concat();
-                match carry.complete(&[next]) {
+                let mut incomplete = IncompleteChar::default();
+                incomplete.set(&bytes[bytes.len() - suffix_len..]);
+                let complete = [&bytes[bytes.len() - suffix_len..], &[next]].concat();
+                match incomplete.complete(&[next]) {
                     (1, Completion::Char(bytes, len)) => {
-                        assert_eq!(bytes[..usize::from(len)], whole[..]);
-                        assert!(core::str::from_utf8(&whole).is_ok());
+                        assert_eq!(bytes[..usize::from(len)], complete[..]);
+                        assert!(core::str::from_utf8(&complete).is_ok());
                     }
                     (1, Completion::Incomplete) => {
-                        assert_eq!(incomplete_suffix_len(&whole), tail + 1)
+                        assert_eq!(incomplete_suffix_len(&complete), suffix_len + 1)
                     }
                     (0, Completion::Invalid) => {
-                        let mended = String::from_utf8_lossy(&whole);
-                        let rest = String::from_utf8_lossy(&whole[tail..]);
-                        assert_eq!(mended, alloc::format!("\u{FFFD}{rest}"));
+                        let lossy = String::from_utf8_lossy(&complete);
+                        let rest = String::from_utf8_lossy(&complete[suffix_len..]);
+                        assert_eq!(lossy, alloc::format!("\u{FFFD}{rest}"));
                     }
                     _ => panic!("{bytes:02x?} {next:02x}"),
                 }
