@@ -1,34 +1,36 @@
-//! Bytes on their way to the socket.
+//! The send buffer: bytes that are queued for the socket.
 
 use alloc::vec::Vec;
 
 use crate::frame::encode::{FrameHeader, Framing};
 use crate::frame::mask;
 
-/// Messages that together are no longer than this release the capacity that longer ones needed.
+/// A buffer above [`RETAINED_CAPACITY`] is dropped when it becomes empty, unless more than this was
+/// queued since it was last empty.
 const RETAINED_LEN: usize = 64 * 1024;
 
-/// The capacity retained for messages of [`SMALL`] bytes: `reserve_frame` asks for a whole
-/// `Header::ROOM`, a terminator and a step of the mask besides the frame.
+/// The capacity needed for [`RETAINED_LEN`] bytes: `reserve_frame` adds [`FrameHeader::MAX_LEN`], a
+/// terminator and a [`mask::MASK_BLOCK`].
 const RETAINED_CAPACITY: usize = RETAINED_LEN + 64;
 
-/// Appending in blocks keeps clear of the slow path that some processors have for long copies
-/// between addresses a few bytes apart modulo the page size.
+/// Copies are made in blocks: some processors have a slow path for long copies between addresses a
+/// few bytes apart modulo the page size.
 const BLOCK: usize = 2 * 1024;
 
-/// A payload that is copied and then masked, in its place.
+/// Payloads of up to this many bytes are copied, then masked in place.
 const COPY_THEN_MASK_LIMIT: usize = 512;
 
+/// A byte queue: `bytes[sent..]` is pending. The memory is reused.
 #[derive(Default)]
 pub(crate) struct SendBuffer {
     bytes: Vec<u8>,
     sent: usize,
-    /// Sent bytes that `compact` has removed since nothing was last pending.
+    /// Sent bytes that `compact` has removed since the buffer was last empty.
     compacted: usize,
-    /// How much room is kept once all is sent: some from the first message on, so that the next
-    /// finds it made. Many a connection only listens once its opening is through, and holds nothing.
+    /// The capacity that an empty buffer retains: 0 until the first message is sent, since many
+    /// connections only receive; then [`RETAINED_CAPACITY`].
     retained: usize,
-    /// Whether anything was pushed since [`rest`](Self::rest).
+    /// Anything was pushed since [`take_written`](Self::take_written).
     written_since_idle_check: bool,
 }
 
@@ -48,77 +50,78 @@ impl SendBuffer {
         self.len() == 0
     }
 
+    /// Returns whether `len` more bytes fit within `limit`.
     #[inline]
-    pub(crate) fn has_capacity(&self, more: usize, limit: usize) -> bool {
-        more <= limit.saturating_sub(self.len())
+    pub(crate) fn has_capacity(&self, len: usize, limit: usize) -> bool {
+        len <= limit.saturating_sub(self.len())
     }
 
-    /// Appends a message. Inlined, since a header written to memory in two words is waited for when
-    /// it is copied from there in one.
+    /// Appends a message. Inlined, which avoids a store-forwarding stall on the header.
     #[inline(always)]
-    pub(crate) fn push_framed(&mut self, envelope: Framing, payload: &[u8]) {
+    pub(crate) fn push_framed(&mut self, framing: Framing, payload: &[u8]) {
         self.reserve_frame(payload.len());
-        envelope.header.write(&mut self.bytes);
+        framing.header.write(&mut self.bytes);
         self.push(payload);
-        if let Some(byte) = envelope.terminator {
+        if let Some(byte) = framing.terminator {
             self.bytes.push(byte);
         }
     }
 
-    /// Appends a header, and behind it a payload masked.
+    /// Appends a header and the masked payload.
     #[inline(always)]
     pub(crate) fn push_masked(&mut self, header: FrameHeader, payload: &[u8], key: [u8; 4]) {
         self.reserve_frame(payload.len() + mask::MASK_BLOCK);
         header.write(&mut self.bytes);
-        let begin = self.bytes.len();
+        let start = self.bytes.len();
         if payload.len() > COPY_THEN_MASK_LIMIT {
             return self.push_masked_blocks(payload, key);
         }
         self.bytes.extend_from_slice(payload);
-        // The last step goes beyond the end, so that no byte is left to be masked alone.
+        // Padding to a whole block, so that no byte has to be masked alone.
         self.bytes.extend_from_slice(&[0; mask::MASK_BLOCK]);
-        mask::apply_blocks(self.bytes.get_mut(begin..).unwrap_or_default(), key);
-        self.bytes.truncate(begin + payload.len());
+        mask::apply_blocks(self.bytes.get_mut(start..).unwrap_or_default(), key);
+        self.bytes.truncate(start + payload.len());
     }
 
-    /// Masked as they are copied, which would be slower for short ones.
+    /// Masks while copying, which is slower for short payloads.
     #[inline(never)]
     fn push_masked_blocks(&mut self, payload: &[u8], key: [u8; 4]) {
         for block in payload.chunks(BLOCK) {
-            let begin = self.bytes.len();
-            self.bytes.resize(begin + block.len(), 0);
-            // The key comes round with each block.
-            let to = self.bytes.get_mut(begin..).unwrap_or_default();
-            mask::copy_masked(block, key, to);
+            let start = self.bytes.len();
+            self.bytes.resize(start + block.len(), 0);
+            // `BLOCK` is a multiple of the key length, so each block starts with the first byte of
+            // the key.
+            let target = self.bytes.get_mut(start..).unwrap_or_default();
+            mask::copy_masked(block, key, target);
         }
     }
 
-    /// Appends what is left of a message, or what was encoded before.
-    pub(crate) fn push_all(&mut self, parts: [&[u8]; 3]) {
-        self.reserve_frame(parts.map(<[u8]>::len).iter().sum());
-        for part in parts {
-            self.push(part);
+    /// Appends a message that is already encoded.
+    pub(crate) fn push_all(&mut self, slices: [&[u8]; 3]) {
+        self.reserve_frame(slices.map(<[u8]>::len).iter().sum());
+        for slice in slices {
+            self.push(slice);
         }
     }
 
-    /// For a message with so much payload.
+    /// Reserves capacity for a message with a payload of `payload_len` bytes.
     #[inline]
-    fn reserve_frame(&mut self, payload: usize) {
-        const TAIL: usize = 1;
+    fn reserve_frame(&mut self, payload_len: usize) {
+        const TERMINATOR_LEN: usize = 1;
         self.retained = RETAINED_CAPACITY;
         self.written_since_idle_check = true;
-        let more = FrameHeader::MAX_LEN + payload + TAIL;
-        if more > self.bytes.capacity() - self.bytes.len() {
-            self.grow(more);
+        let additional = FrameHeader::MAX_LEN + payload_len + TERMINATOR_LEN;
+        if additional > self.bytes.capacity() - self.bytes.len() {
+            self.grow(additional);
         }
     }
 
-    /// Doubles the capacity, but not past [`KEPT`] for messages that fit into it: `clear` would drop
-    /// it, and the next messages would have to allocate again.
+    /// Doubles the capacity, but not beyond [`RETAINED_CAPACITY`] for messages that fit into it:
+    /// `clear_large` would drop the buffer, and the next message would allocate again.
     #[cold]
-    fn grow(&mut self, more: usize) {
+    fn grow(&mut self, additional: usize) {
         let len = self.bytes.len();
-        let needed = len.saturating_add(more);
+        let needed = len.saturating_add(additional);
         let doubled = self.bytes.capacity().saturating_mul(2);
         let capacity = if needed <= RETAINED_CAPACITY {
             doubled.clamp(needed, RETAINED_CAPACITY)
@@ -145,7 +148,7 @@ impl SendBuffer {
         }
     }
 
-    /// Appends what was made for this, without a copy when nothing is before it.
+    /// Appends `bytes`; does not copy them if the buffer is empty and retains no capacity.
     pub(crate) fn push_vec(&mut self, bytes: Vec<u8>) {
         if self.bytes.is_empty() && self.retained == 0 {
             self.bytes = bytes;
@@ -155,8 +158,10 @@ impl SendBuffer {
         }
     }
 
+    /// Removes the first `n` pending bytes.
+    ///
     /// # Panics
-    /// When `n` is more than is pending: the one way to misuse the crate that no type can stop.
+    /// Panics if `n` is greater than the number of pending bytes.
     #[inline]
     pub(crate) fn advance(&mut self, n: usize) {
         let pending = self.len();
@@ -169,7 +174,8 @@ impl SendBuffer {
         }
     }
 
-    /// At least as many bytes were sent as are moved here: amortised, each moves once.
+    /// Removes the sent bytes once they are more than half of the buffer: fewer bytes move than
+    /// were sent, so the amortized cost per byte is constant.
     #[inline(never)]
     fn compact(&mut self) {
         if self.sent > self.bytes.len() / 2 {
@@ -179,6 +185,7 @@ impl SendBuffer {
         }
     }
 
+    /// Drops all pending bytes.
     #[inline]
     pub(crate) fn clear(&mut self) {
         if self.bytes.capacity() > self.retained {
@@ -189,8 +196,8 @@ impl SendBuffer {
         self.compacted = 0;
     }
 
-    /// Drops the buffer unless what was queued since nothing was last pending needed it: large
-    /// messages come in series, and to reallocate for each costs more than to write it.
+    /// Releases the memory unless what was queued since the buffer was last empty needed it: large
+    /// messages come in series, and allocating for each costs more than writing it.
     #[cold]
     fn clear_large(&mut self) {
         if self.bytes.len().saturating_add(self.compacted) <= RETAINED_LEN {
@@ -198,25 +205,25 @@ impl SendBuffer {
         }
     }
 
-    /// Whether room is held that nothing is in.
+    /// Returns whether the buffer is empty and has capacity.
     pub(crate) fn is_empty_but_allocated(&self) -> bool {
         self.bytes.is_empty() && self.bytes.capacity() > 0
     }
 
-    /// Whether nothing was pushed since the last call.
-    pub(crate) fn rest(&mut self) -> bool {
-        !core::mem::take(&mut self.written_since_idle_check)
+    /// Returns whether anything was pushed since the last call.
+    pub(crate) fn take_written(&mut self) -> bool {
+        core::mem::take(&mut self.written_since_idle_check)
     }
 
-    /// Drops the buffer; called when nothing is pending.
+    /// Releases the memory. Called when nothing is pending.
     pub(crate) fn release(&mut self) {
         self.bytes = Vec::new();
     }
 }
 
-/// Never shows what is sent.
+/// Omits the bytes.
 impl core::fmt::Debug for SendBuffer {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Outbox({} bytes)", self.len())
+        write!(f, "SendBuffer({} bytes)", self.len())
     }
 }

@@ -336,7 +336,7 @@ fn fr_11_a_frame_of_which_any_part_was_written() {
 }
 
 #[test]
-#[should_panic = "wrote(4) of a frame of 3 bytes"]
+#[should_panic = "advance(4) on a message of 3 bytes"]
 fn more_written_than_there_is() {
     let mut run = Run::open(Dialect::Hixie76, [5; 32], vec![7]);
     let conn = &mut run.pair[Side::Client].conn;

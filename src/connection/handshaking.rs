@@ -1,4 +1,4 @@
-//! The opening handshake, step by step: what the bytes of either side's head bring about.
+//! The state machine of the opening handshake, for both roles.
 
 use alloc::boxed::Box;
 use core::{fmt, mem};
@@ -12,20 +12,21 @@ use crate::http::{Head, Limits, Progress};
 use crate::sniff::{Sniffed, Sniffer};
 
 pub(super) enum HandshakeState {
-    /// Server: the first bytes, which need not be HTTP.
+    /// Server: reading the first bytes, which may not be HTTP.
     Sniff(Sniffer, Limits),
-    /// Server: the head.
+    /// Server: reading the head of the request.
     RequestHead(Head),
-    /// Server: the application is to answer.
+    /// Server: the application has to accept or answer the request.
     AwaitAnswer(Request),
-    /// Server: the reply's head is queued, and the 8 bytes behind the request are awaited.
+    /// Server: the head of the response is queued; reading the 8 bytes after the head of the
+    /// request.
     Key3 {
         key_parts: [u32; 2],
         key3: FixedBuf<8>,
     },
-    /// Client: the head of the reply.
+    /// Client: reading the head of the reply.
     ReplyHead(Box<PendingReply>),
-    /// Client: the 16 bytes behind it.
+    /// Client: reading the 16 bytes after the head of the reply.
     ReplyChallenge {
         reply: Reply,
         expected: [u8; 16],
@@ -33,18 +34,20 @@ pub(super) enum HandshakeState {
     },
 }
 
-/// What a client asked for, and the reply in the making.
+/// The request that a client sent, and its incomplete reply.
 pub(super) struct PendingReply {
     pub(super) head: Head,
     pub(super) request: ClientRequest,
     pub(super) proof: Proof,
 }
 
-/// What came of reading on in the opening handshake.
+/// The result of [`HandshakeState::read`].
 pub(super) enum Outcome {
     NeedMore,
+    /// The state changed, or input is left: call `read` again.
     Continue,
     Request(Request),
+    /// The third key is complete; this is the response to send.
     Key3([u8; 16]),
     Open(Reply),
     FlashPolicy(&'static str),
@@ -53,7 +56,8 @@ pub(super) enum Outcome {
 }
 
 impl HandshakeState {
-    /// Whether an HTTP response may be queued: a server's, before its reply has begun (PX-4).
+    /// PX-4: returns whether an HTTP response can be queued: on a server that has not queued one
+    /// yet.
     pub(super) fn can_respond(&self) -> bool {
         matches!(
             self,
@@ -63,28 +67,28 @@ impl HandshakeState {
         )
     }
 
-    /// See [`Head::read_bit`].
+    /// See [`Head::buffer_fragment`].
     pub(super) fn buffer_fragment(&mut self, input: &mut &mut [u8]) -> bool {
         let head = match self {
             HandshakeState::RequestHead(head) => head,
-            HandshakeState::ReplyHead(asked) => &mut asked.head,
+            HandshakeState::ReplyHead(pending) => &mut pending.head,
             _ => return false,
         };
-        let is_bit = head.buffer_fragment(input);
-        if is_bit {
+        let buffered = head.buffer_fragment(input);
+        if buffered {
             take(input, input.len());
         }
-        is_bit
+        buffered
     }
 
-    /// Takes bytes off the front of `input`.
+    /// Consumes bytes from the front of `input`.
     // Not inlined, so that its caller stays small.
     #[inline(never)]
     pub(super) fn read(&mut self, config: &Config, input: &mut &mut [u8]) -> Outcome {
-        let before: &[u8] = input;
-        let mut rest = before;
-        let step = match self {
-            HandshakeState::Sniff(preface, limits) => match preface.read(&mut rest) {
+        let initial: &[u8] = input;
+        let mut rest = initial;
+        let outcome = match self {
+            HandshakeState::Sniff(sniffer, limits) => match sniffer.read(&mut rest) {
                 Sniffed::NeedMore => Outcome::NeedMore,
                 Sniffed::Other => {
                     *self = HandshakeState::RequestHead(Head::request(*limits));
@@ -112,22 +116,19 @@ impl HandshakeState {
                 progress => head_outcome(progress, rest),
             },
             HandshakeState::AwaitAnswer(_) => Outcome::NeedMore,
-            HandshakeState::Key3 {
-                key_parts: parts,
-                key3,
-            } => match key3.read(&mut rest) {
-                Some(key3) => Outcome::Key3(challenge::answer(*parts, key3)),
+            HandshakeState::Key3 { key_parts, key3 } => match key3.read(&mut rest) {
+                Some(key3) => Outcome::Key3(challenge::answer(*key_parts, key3)),
                 None => Outcome::NeedMore,
             },
-            HandshakeState::ReplyHead(asked) => match asked.head.read(&mut rest) {
-                Ok(Progress::StartLine) if asked.head.status() != 101 => {
-                    Outcome::Rejected(asked.head.status())
+            HandshakeState::ReplyHead(pending) => match pending.head.read(&mut rest) {
+                Ok(Progress::StartLine) if pending.head.status() != 101 => {
+                    Outcome::Rejected(pending.head.status())
                 }
                 Ok(Progress::Complete) => {
-                    let head = mem::replace(&mut asked.head, Head::response(Limits::NONE));
+                    let head = mem::replace(&mut pending.head, Head::response(Limits::NONE));
                     match (
-                        handshake::check_reply(head, &asked.request, &asked.proof),
-                        asked.proof,
+                        handshake::check_reply(head, &pending.request, &pending.proof),
+                        pending.proof,
                     ) {
                         (Ok(reply), Proof::Answer(expected)) => {
                             *self = HandshakeState::ReplyChallenge {
@@ -146,38 +147,36 @@ impl HandshakeState {
             HandshakeState::ReplyChallenge {
                 reply,
                 expected,
-                received: answer,
-            } => match answer.read(&mut rest) {
-                // H76-39: all 16 before anything is said of them.
-                Some(answer) if answer == *expected => Outcome::Open(reply.clone()),
-                Some(answer) => {
-                    let same = answer.iter().zip(&*expected).take_while(|(a, b)| a == b);
-                    let at = same.count() as u32;
+                received,
+            } => match received.read(&mut rest) {
+                // H76-39: nothing is decided before all 16 bytes have arrived.
+                Some(received) if received == *expected => Outcome::Open(reply.clone()),
+                Some(received) => {
+                    let matching = received.iter().zip(&*expected).take_while(|(a, b)| a == b);
+                    let at = matching.count() as u32;
                     Outcome::Failed(ProtocolError::ChallengeMismatch { at })
                 }
                 None => Outcome::NeedMore,
             },
         };
-        let taken = before.len() - rest.len();
-        take(input, taken);
-        step
+        let consumed = initial.len() - rest.len();
+        take(input, consumed);
+        outcome
     }
 }
 
-/// Never shows what keys stand for, nor what has to come of them.
+/// Omits keys and expected responses.
 impl fmt::Debug for HandshakeState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HandshakeState::Sniff(preface, _) => preface.fmt(f),
+            HandshakeState::Sniff(sniffer, _) => sniffer.fmt(f),
             HandshakeState::RequestHead(head) => head.fmt(f),
             HandshakeState::AwaitAnswer(request) => request.fmt(f),
             HandshakeState::Key3 { key3, .. } => key3.fmt(f),
-            HandshakeState::ReplyHead(asked) => (&asked.head, &asked.request).fmt(f),
+            HandshakeState::ReplyHead(pending) => (&pending.head, &pending.request).fmt(f),
             HandshakeState::ReplyChallenge {
-                reply,
-                received: answer,
-                ..
-            } => (reply, answer).fmt(f),
+                reply, received, ..
+            } => (reply, received).fmt(f),
         }
     }
 }
@@ -190,22 +189,23 @@ fn head_outcome(progress: Result<Progress, ProtocolError>, rest: &[u8]) -> Outco
     }
 }
 
-/// Bytes of a fixed count, however they are cut (H76-1).
+/// Collects `N` bytes, however the input is split (H76-1).
 #[derive(Clone, Copy)]
 pub(super) struct FixedBuf<const N: usize> {
     bytes: [u8; N],
-    count: usize,
+    len: usize,
 }
 
 impl<const N: usize> FixedBuf<N> {
+    /// Consumes bytes from the front of `input`; returns all `N` bytes once they are complete.
     fn read(&mut self, input: &mut &[u8]) -> Option<[u8; N]> {
-        let free = self.bytes.get_mut(self.count..).unwrap_or_default();
-        let here = free.len().min(input.len());
-        let (bytes, rest) = input.split_at_checked(here)?;
-        free.get_mut(..here)?.copy_from_slice(bytes);
+        let unfilled = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let n = unfilled.len().min(input.len());
+        let (bytes, rest) = input.split_at_checked(n)?;
+        unfilled.get_mut(..n)?.copy_from_slice(bytes);
         *input = rest;
-        self.count += here;
-        if self.count < N {
+        self.len += n;
+        if self.len < N {
             return None;
         }
         Some(self.bytes)
@@ -216,14 +216,14 @@ impl<const N: usize> Default for FixedBuf<N> {
     fn default() -> Self {
         Self {
             bytes: [0; N],
-            count: 0,
+            len: 0,
         }
     }
 }
 
-/// Never shows the bytes.
+/// Omits the bytes.
 impl<const N: usize> fmt::Debug for FixedBuf<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gather({} of {N} bytes)", self.count)
+        write!(f, "FixedBuf({} of {N} bytes)", self.len)
     }
 }

@@ -1,4 +1,7 @@
-//! The state machine: the one file that holds transitions.
+//! The connection state machine.
+//!
+//! [`State`] changes in this file alone. The states within it change here and in two other places:
+//! [`HandshakeState`] in `handshaking.rs`, [`SendState`] in `send.rs`.
 
 mod handshaking;
 mod send;
@@ -23,12 +26,17 @@ use send::DeferredPong;
 pub use send::VectoredMessage;
 use timers::Timer;
 
-/// One end of a WebSocket connection, as a machine of bytes in and events and bytes out.
+/// One endpoint of a WebSocket connection: a state machine that performs no I/O.
 ///
-/// Four sentences hold of it. `None` from [`receive`](Self::receive) means that the input is
-/// empty, or a request waits for its answer, or it is over. Any split of the same bytes gives the
-/// same events (pieces joined) and the same output. [`Event::Closed`] comes once and last. No
-/// input panics.
+/// [`receive`](Self::receive) consumes bytes from the socket and returns events.
+/// [`transmit`](Self::transmit) returns the bytes to write to it. The following always holds:
+///
+/// - `receive` returns `None` only when all input is consumed, when a request awaits an answer, or
+///   after [`Event::Closed`] was returned.
+/// - The events (with the chunks of each message joined) and the output do not depend on how the
+///   input is split.
+/// - [`Event::Closed`] is returned once, as the last event.
+/// - No input causes a panic.
 ///
 /// ```
 /// use hybi::{AcceptOptions, Config, Connection, Event};
@@ -61,12 +69,12 @@ pub struct Connection {
     role: Role,
     dialect: Option<Dialect>,
     state: State,
-    /// The caller has said that no more input comes.
+    /// `receive_eof` was called.
     eof: bool,
     send_buffer: SendBuffer,
-    /// The latest ping, to be answered once what is pending has gone out.
+    /// The payload of the latest ping that arrived above `high_water`.
     deferred_pong: Option<DeferredPong>,
-    /// Where a client's masks come from, from HyBi-7 on.
+    /// Generates the masks. `Some` only for clients, from HyBi-7 on.
     entropy: Option<Box<Entropy>>,
     timer: Option<Timer>,
 }
@@ -74,7 +82,7 @@ pub struct Connection {
 #[derive(Debug)]
 enum State {
     Handshaking(HandshakeState),
-    /// The handshake is through; whether the application has been told.
+    /// The handshake is complete. `open_reported` is set once [`Event::Open`] was returned.
     Open {
         open_reported: bool,
         decoder: Decoder,
@@ -86,41 +94,45 @@ enum State {
     },
 }
 
-/// What this side may send.
+/// What the application may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SendState {
-    /// Nothing: the application has not been told that it is open.
+    /// Nothing: [`Event::Open`] was not returned yet.
     NotOpen,
+    /// Any message.
     Ready,
-    /// The rest of a message of this kind, which it sends in parts.
+    /// Control frames and the remaining fragments of a message of this type.
     InFragments(Opcode),
-    /// Nothing: it has sent its close frame.
+    /// Nothing: the close frame was queued.
     Closed,
 }
 
 impl Connection {
-    /// A server's side of a TCP connection just accepted.
+    /// Creates the server side of a connection on a newly accepted stream.
     #[must_use]
     pub fn server(config: &Config) -> Self {
-        let preface = HandshakeState::Sniff(Sniffer::default(), Limits::of(config));
-        Self::new(config, Role::Server, State::Handshaking(preface))
+        let state = HandshakeState::Sniff(Sniffer::default(), Limits::of(config));
+        Self::new(config, Role::Server, State::Handshaking(state))
     }
 
-    /// A client's side of a TCP connection just opened; [`transmit`](Self::transmit) holds the
-    /// request. The keys are made from `entropy`, 32 bytes that nobody else can know.
+    /// Creates the client side of a connection on a newly connected stream, and queues the request.
+    ///
+    /// `entropy` is the seed of the handshake keys and, from HyBi-7 on, of the frame masks. It has
+    /// to come from a cryptographically secure random number generator, and be used for this
+    /// connection alone.
     #[must_use]
-    pub fn client(config: &Config, target: &ClientRequest, entropy: [u8; 32]) -> Self {
+    pub fn client(config: &Config, request: &ClientRequest, entropy: [u8; 32]) -> Self {
         let mut entropy = Entropy::new(entropy);
-        let (request, proof) = target.request(&mut entropy);
+        let (bytes, proof) = request.request(&mut entropy);
         entropy.rekey();
-        let reply = HandshakeState::ReplyHead(Box::new(PendingReply {
+        let state = HandshakeState::ReplyHead(Box::new(PendingReply {
             head: Head::response(Limits::of(config)),
-            request: target.clone(),
+            request: request.clone(),
             proof,
         }));
-        let mut conn = Self::new(config, Role::Client, State::Handshaking(reply));
-        conn.send_buffer.push_vec(request);
-        conn.entropy = (!target.dialect().is_hixie()).then(|| Box::new(entropy));
+        let mut conn = Self::new(config, Role::Client, State::Handshaking(state));
+        conn.send_buffer.push_vec(bytes);
+        conn.entropy = (!request.dialect().is_hixie()).then(|| Box::new(entropy));
         conn
     }
 
@@ -138,19 +150,26 @@ impl Connection {
         }
     }
 
-    /// A server's side of a request that an HTTP library has read, and the head of the reply for
-    /// that library to write. What it read behind the request's head is to be given to
-    /// [`receive`](Self::receive): with Hixie-76 the 8 key bytes come first of it.
+    /// Creates the server side of a connection whose request was read by an HTTP library, and
+    /// returns the head of the response for that library to write.
+    ///
+    /// Pass the bytes that the library read after the head of the request to
+    /// [`receive`](Self::receive). With Hixie-76 they start with the 8 bytes of the third key.
+    /// [`Event::Open`] follows.
     ///
     /// # Errors
-    /// [`Refused::NoRequest`] for plain HTTP, [`Refused::Unsupported`] for a dialect that is not
-    /// among [`dialects`](Config::dialects), and those of [`accept`](Self::accept).
+    /// - [`Refused::NoRequest`] if the request is plain HTTP.
+    /// - [`Refused::Unsupported`] if the dialect of the request is not enabled in
+    ///   [`Config::dialects`].
+    /// - [`Refused::ProtocolNotOffered`] and [`Refused::InvalidHeader`] as in
+    ///   [`accept`](Self::accept).
     ///
     /// ```
     /// # use hybi::{AcceptOptions, Config, Connection, Event, Refused, Request};
     /// # fn upgrade(request: Request) -> Result<(), Refused> {
-    /// let (mut conn, reply) = Connection::upgrade(&Config::new(), &request, &AcceptOptions::new())?;
-    /// for (name, value) in reply.headers() {
+    /// let options = AcceptOptions::new();
+    /// let (mut conn, response) = Connection::upgrade(&Config::new(), &request, &options)?;
+    /// for (name, value) in response.headers() {
     ///     println!("{name}: {value}");
     /// }
     /// let mut leftover = *b"^n:ds[4U";
@@ -162,97 +181,93 @@ impl Connection {
     pub fn upgrade(
         config: &Config,
         request: &Request,
-        accept: &AcceptOptions<'_>,
+        options: &AcceptOptions<'_>,
     ) -> Result<(Self, UpgradeResponse), Refused> {
         let dialect = request.dialect().ok_or(Refused::NoRequest)?;
         if !config.dialects.contains(dialect) {
             return Err(Refused::Unsupported(dialect));
         }
-        let head = handshake::accept(config, request, accept)?;
+        let head = handshake::accept(config, request, options)?;
         let state = State::Handshaking(HandshakeState::AwaitAnswer(request.clone()));
         let mut conn = Self::new(config, Role::Server, state);
         conn.start_accepted(dialect, request.key_parts());
         Ok((conn, UpgradeResponse::new(head)))
     }
 
-    /// Either side of a handshake made elsewhere. It is open at once, without an [`Event::Open`].
-    /// From HyBi-7 on a client draws its masks from `entropy`, 32 bytes that nobody else can know.
+    /// Creates either side of a connection whose opening handshake was performed elsewhere.
+    ///
+    /// The connection is open at once: no [`Event::Open`] is returned. `entropy` is the seed of the
+    /// masks of a client from HyBi-7 on, and has to come from a cryptographically secure random
+    /// number generator. It is ignored for other connections.
     #[must_use]
     pub fn established(config: &Config, role: Role, dialect: Dialect, entropy: [u8; 32]) -> Self {
         let mut conn = Self::new(config, role, State::open(dialect, role, true));
         conn.dialect = Some(dialect);
-        let masks = role == Role::Client && !dialect.is_hixie();
-        conn.entropy = masks.then(|| Box::new(Entropy::new(entropy)));
+        let is_masking = role == Role::Client && !dialect.is_hixie();
+        conn.entropy = is_masking.then(|| Box::new(Entropy::new(entropy)));
         conn
     }
 
-    /// Takes bytes off the front of `input` and returns what they meant; `None` once it needs
-    /// more, or an answer, or it is over. Call it until it says `None`, also with an empty input,
-    /// since [`receive_eof`](Self::receive_eof) and [`tick`](Self::tick) speak through it.
+    /// Consumes bytes from the front of `input` and returns the next event.
     ///
-    /// Every byte taken is done with; what is not taken is still the caller's. An event borrows
-    /// from the input and not from the connection, which may be called while the event is held.
+    /// Returns `None` if more input is needed, if a request awaits an answer, or if the connection
+    /// has ended. Call it until it returns `None`, also with empty input: the end of input
+    /// ([`receive_eof`](Self::receive_eof)) and expired timeouts ([`tick`](Self::tick)) are
+    /// reported here.
+    ///
+    /// `input` is advanced past the bytes that were consumed; the caller keeps the others for a
+    /// later call. Masked payloads are unmasked in place. An event borrows from the input and not
+    /// from the connection, so the connection can be used while the event exists.
     #[inline]
     pub fn receive<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
         if let State::Open {
             open_reported: true,
-            decoder: scanner,
+            decoder,
             ..
         } = &mut self.state
         {
-            match scanner.decode_fast(&self.config, input) {
+            match decoder.decode_fast(&self.config, input) {
                 FastPath::Miss => {}
                 FastPath::NeedMore if self.eof => {}
                 FastPath::NeedMore => return None,
-                FastPath::Text {
-                    text,
-                    is_final: last,
-                } => return Some(Event::Text(TextChunk::run(text, last))),
-                FastPath::Lossy {
-                    text,
-                    is_final: last,
-                } => {
-                    return Some(Event::Text(TextChunk::mended(text, last)));
+                FastPath::Text { text, is_final } => {
+                    return Some(Event::Text(TextChunk::run(text, is_final)));
                 }
-                FastPath::Binary {
-                    bytes,
-                    is_final: last,
-                } => {
-                    return Some(Event::Binary(BinaryChunk {
-                        bytes,
-                        is_final: last,
-                    }));
+                FastPath::Lossy { text, is_final } => {
+                    return Some(Event::Text(TextChunk::mended(text, is_final)));
+                }
+                FastPath::Binary { bytes, is_final } => {
+                    return Some(Event::Binary(BinaryChunk { bytes, is_final }));
                 }
             }
         }
-        // Moved, not passed on: what comes from above then never lies in memory, where it would be
-        // read in other widths than it was written, which processors wait for.
+        // Rebuild the value: forwarding the callee's return slot causes a store-forwarding stall.
         let event = self.receive_slow(input)?;
         Some(event)
     }
 
-    /// Takes all of `input` if it is a bit of an opening's head, and nothing comes of it; whether it
-    /// was.
-    // Asked for out of reach of `receive`, which callers inline: what is open would pay for it there.
+    /// Consumes all of `input` if it is a short part of a header line; returns whether it did.
+    // Not inlined, so that `receive` stays small for open connections.
     #[inline(never)]
     fn buffer_fragment(&mut self, input: &mut &mut [u8]) -> bool {
         match &mut self.state {
-            State::Handshaking(step) if !self.eof => step.buffer_fragment(input),
+            State::Handshaking(handshake) if !self.eof => handshake.buffer_fragment(input),
             _ => false,
         }
     }
 
+    /// [`receive`](Self::receive) without the fast path.
     fn receive_slow<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
         if self.buffer_fragment(input) {
             return None;
         }
         loop {
             match &mut self.state {
-                State::Handshaking(step) => {
-                    if matches!(step, HandshakeState::AwaitAnswer(_)) {
+                State::Handshaking(handshake) => {
+                    if matches!(handshake, HandshakeState::AwaitAnswer(_)) {
                         return None;
                     }
-                    match step.read(&self.config, input) {
+                    match handshake.read(&self.config, input) {
                         Outcome::NeedMore if self.eof && input.is_empty() => {
                             self.finish(Closed::Eof(Phase::Handshaking)); // H76-19
                         }
@@ -260,13 +275,13 @@ impl Connection {
                         Outcome::Continue => {}
                         Outcome::Request(request) => match request.check_enabled(&self.config) {
                             Ok(()) => {
-                                *step = HandshakeState::AwaitAnswer(request.clone());
+                                *handshake = HandshakeState::AwaitAnswer(request.clone());
                                 return Some(Event::Request(request));
                             }
                             Err(error) => self.fail(error),
                         },
-                        Outcome::Key3(answer) => {
-                            self.send_buffer.push(&answer); // H76-4: before Open
+                        Outcome::Key3(response) => {
+                            self.send_buffer.push(&response); // H76-4: before Open
                             self.state = State::open(Dialect::Hixie76, self.role, false);
                         }
                         Outcome::Open(reply) => {
@@ -287,22 +302,22 @@ impl Connection {
                     }
                 }
                 State::Open {
-                    open_reported: told,
-                    decoder: scanner,
-                    send_state: sending,
+                    open_reported,
+                    decoder,
+                    send_state,
                 } => {
                     let dialect = self.dialect?;
-                    if !*told {
-                        *told = true;
-                        if *sending == SendState::NotOpen {
-                            *sending = SendState::Ready;
+                    if !*open_reported {
+                        *open_reported = true;
+                        if *send_state == SendState::NotOpen {
+                            *send_state = SendState::Ready;
                         }
                         self.timer = None;
                         let reply = None;
                         return Some(Event::Open(Handshake { dialect, reply }));
                     }
-                    let piece = match scanner.decode(&self.config, input) {
-                        Some(Ok(piece)) => piece,
+                    let event = match decoder.decode(&self.config, input) {
+                        Some(Ok(event)) => event,
                         Some(Err(error)) => {
                             self.fail(error);
                             continue;
@@ -313,7 +328,7 @@ impl Connection {
                         }
                         None => return None,
                     };
-                    match piece {
+                    match event {
                         FrameEvent::Text(text) => return Some(Event::Text(text)),
                         FrameEvent::Binary(binary) => return Some(Event::Binary(binary)),
                         FrameEvent::Ping(payload) => {
@@ -332,17 +347,19 @@ impl Connection {
                     ..
                 } => return None,
                 State::Closed {
-                    close_reported: told,
-                    reason: why,
+                    close_reported,
+                    reason,
                 } => {
-                    *told = true;
-                    return Some(Event::Closed(why.clone()));
+                    *close_reported = true;
+                    return Some(Event::Closed(reason.clone()));
                 }
             }
         }
     }
 
-    /// CL-2, CL-5, CL-6: one close frame from each side, never a second. HY-8: the code comes back.
+    /// Sends a close frame unless one was sent before, and ends the connection.
+    ///
+    /// CL-2, CL-5, CL-6: one close frame from each side. HY-8: the code is echoed.
     fn answer_close(&mut self, close: Close) {
         if !self.is_closing() {
             self.queue_close(close.code(), "");
@@ -350,7 +367,7 @@ impl Connection {
         self.finish(Closed::Clean(close));
     }
 
-    /// Queues a close frame, where the dialect has one (CL-1, CL-20).
+    /// Queues a close frame if the dialect has one (CL-1, CL-20).
     fn queue_close(&mut self, code: Option<u16>, reason: &str) {
         match self.dialect {
             Some(Dialect::Hixie75) | None => {}
@@ -363,12 +380,11 @@ impl Connection {
         }
     }
 
-    /// CL-8, CL-10: a frame that was not whole is never delivered as if it were.
+    /// CL-8, CL-10: ends the connection at the end of input. An incomplete message is not delivered
+    /// as complete.
     fn finish_at_eof(&mut self) {
         let phase = match &self.state {
-            State::Open {
-                decoder: scanner, ..
-            } if !scanner.at_boundary() => Phase::InMessage,
+            State::Open { decoder, .. } if !decoder.at_boundary() => Phase::InMessage,
             State::Open { .. } if self.is_closing() => Phase::Closing,
             State::Open { .. } => Phase::Open,
             _ => Phase::Handshaking,
@@ -376,10 +392,11 @@ impl Connection {
         self.finish(Closed::Eof(phase));
     }
 
-    /// The peer broke the protocol; it is told so in the way that is still open.
+    /// Ends the connection with a protocol error, after an HTTP error or a close frame if one can
+    /// be sent.
     fn fail(&mut self, error: ProtocolError) {
         match &self.state {
-            State::Handshaking(step) if step.can_respond() => {
+            State::Handshaking(handshake) if handshake.can_respond() => {
                 if let Some(response) = handshake::error_response(&error, self.config.dialects) {
                     self.send_buffer.push_vec(response);
                 }
@@ -387,66 +404,75 @@ impl Connection {
             State::Open { .. } if !self.is_closing() => {
                 self.queue_close(Some(error.close_code()), "");
             }
-            // PX-4: a reply or a close frame has gone out before.
+            // PX-4: a response or a close frame was sent before.
             _ => {}
         }
         self.finish(Closed::Protocol(error));
     }
 
-    fn finish(&mut self, why: Closed) {
+    /// Ends the connection; [`Event::Closed`] is returned next.
+    fn finish(&mut self, reason: Closed) {
         self.timer = None;
         self.deferred_pong = None;
         self.state = State::Closed {
-            reason: why,
+            reason,
             close_reported: false,
         };
     }
 
-    /// The peer's end of file, which [`receive`](Self::receive) tells of once all input is taken
-    /// and no request waits. Calling it again does no harm (CL-11).
+    /// Records that the peer has closed its sending side.
+    ///
+    /// [`receive`](Self::receive) reports it as [`Closed::Eof`] once all input is consumed and no
+    /// request awaits an answer. Further calls have no effect (CL-11).
     pub fn receive_eof(&mut self) {
         self.eof = true;
     }
 
-    /// Opens the connection as the last [`Event::Request`] asked. The head of the reply is queued
-    /// at once: with Hixie-76 a proxy may hold the 8 key bytes back until it has seen that
-    /// (H76-3), and [`Event::Open`] follows when they have come.
+    /// Accepts the last [`Event::Request`] and queues the head of the response.
+    ///
+    /// With Hixie-76 the head is queued before the 8 bytes of the third key have arrived, since a
+    /// proxy may withhold them until it has seen the head (H76-3). [`Event::Open`] follows once
+    /// they have arrived; in the other dialects it is the next event.
     ///
     /// # Errors
-    /// [`Refused::NoRequest`] when none waits, or it is for a plain page; [`Refused::ProtocolNotOffered`]
-    /// for a subprotocol that the client did not offer; [`Refused::InvalidHeader`] for a field that
-    /// would break the head, or that the crate writes itself; [`Refused::BufferFull`] for a head larger
-    /// than [`max_send_buffer`](Config::max_send_buffer).
-    pub fn accept(&mut self, answer: &AcceptOptions<'_>) -> Result<(), Refused> {
+    /// - [`Refused::NoRequest`] if no request awaits an answer, or if the request is plain HTTP.
+    /// - [`Refused::ProtocolNotOffered`] if the client did not offer the subprotocol.
+    /// - [`Refused::InvalidHeader`] if the authority or a header field is invalid, or if a field is
+    ///   one that the crate writes itself.
+    /// - [`Refused::BufferFull`] if the head would bring the pending output above
+    ///   [`max_send_buffer`](Config::max_send_buffer) bytes.
+    pub fn accept(&mut self, options: &AcceptOptions<'_>) -> Result<(), Refused> {
         let request = self.pending_request()?;
         let dialect = request.dialect().ok_or(Refused::NoRequest)?;
-        let head = handshake::accept(&self.config, request, answer)?;
-        let parts = request.key_parts();
+        let head = handshake::accept(&self.config, request, options)?;
+        let key_parts = request.key_parts();
         self.check_capacity(head.len())?;
         self.send_buffer.push_vec(head);
-        self.start_accepted(dialect, parts);
+        self.start_accepted(dialect, key_parts);
         Ok(())
     }
 
-    fn start_accepted(&mut self, dialect: Dialect, parts: [u32; 2]) {
+    /// Enters the state that follows the queued head of the response.
+    fn start_accepted(&mut self, dialect: Dialect, key_parts: [u32; 2]) {
         self.dialect = Some(dialect);
         self.state = if dialect == Dialect::Hixie76 {
             let key3 = FixedBuf::default();
-            State::Handshaking(HandshakeState::Key3 {
-                key_parts: parts,
-                key3,
-            })
+            State::Handshaking(HandshakeState::Key3 { key_parts, key3 })
         } else {
             State::open(dialect, self.role, false) // H75-5
         };
     }
 
-    /// Answers the last [`Event::Request`] with any other status, fields and body, and closes.
+    /// Answers the last [`Event::Request`] with an HTTP response instead of accepting it, and ends
+    /// the connection with [`Closed::Rejected`].
     ///
     /// # Errors
-    /// [`Refused::NoRequest`] when none waits; [`Refused::InvalidStatus`] outside 200 to 599;
-    /// [`Refused::InvalidHeader`] as in [`accept`](Self::accept); [`Refused::BufferFull`] for a response
-    /// larger than [`max_send_buffer`](Config::max_send_buffer).
+    /// - [`Refused::NoRequest`] if no request awaits an answer.
+    /// - [`Refused::InvalidStatus`] if the status is not in 200 to 599.
+    /// - [`Refused::InvalidHeader`] if a header field is invalid, or one that the crate writes
+    ///   itself.
+    /// - [`Refused::BufferFull`] if the response would bring the pending output above
+    ///   [`max_send_buffer`](Config::max_send_buffer) bytes.
     pub fn respond(&mut self, response: &Response<'_>) -> Result<(), Refused> {
         self.pending_request()?;
         let bytes = handshake::respond(response)?;
@@ -463,20 +489,30 @@ impl Connection {
         }
     }
 
-    /// Starts the closing handshake; messages still come until the peer answers (CL-3). Hixie-75
-    /// has none: what is pending is flushed, and it is over (CL-20). Before the opening handshake
-    /// is through it ends the connection; a server that has not begun its reply queues a 503
-    /// (CL-13).
+    /// Starts the closing handshake by queueing a close frame.
+    ///
+    /// Messages of the peer are still reported until its close frame arrives (CL-3). Then
+    /// [`Event::Closed`] with [`Closed::Clean`] follows.
+    ///
+    /// In two cases the connection ends at once, with [`Closed::LocallyClosed`]:
+    ///
+    /// - In Hixie-75, which has no closing handshake (CL-20).
+    /// - Before the opening handshake is complete. A server that has not started its response
+    ///   queues one with status 503 (CL-13).
+    ///
+    /// Hixie-76 has no codes and reasons: those of `close` are not sent (CL-8). From HyBi-7 on,
+    /// code 1005 is sent as a close frame without a code.
     ///
     /// # Errors
-    /// [`Refused::Closing`] when it has been called before, or it is over; from HyBi-7 on
-    /// [`Refused::InvalidClose`] for a code that can't be sent (other than 1000 to 1003, 1007 to 1014
-    /// and 3000 to 4999), a reason without a code, or one of more than 123 bytes.
+    /// - [`Refused::Closing`] if the connection has ended, or if `close` was called before.
+    /// - [`Refused::InvalidClose`], from HyBi-7 on, if the code is not in 1000 to 1003, 1005, 1007
+    ///   to 1014 or 3000 to 4999, if there is a reason without a code, or if the reason is longer
+    ///   than 123 bytes.
     pub fn close(&mut self, close: &Close) -> Result<(), Refused> {
         match &mut self.state {
-            State::Handshaking(step) => {
-                if step.can_respond() {
-                    // A constant status and no fields: nothing to refuse.
+            State::Handshaking(handshake) => {
+                if handshake.can_respond() {
+                    // Cannot fail: the status is valid and there are no header fields.
                     let response = handshake::respond(&Response::new(503)).unwrap_or_default();
                     self.send_buffer.push_vec(response);
                 }
@@ -490,32 +526,30 @@ impl Connection {
             State::Open { .. } if self.dialect == Some(Dialect::Hixie75) => {
                 self.finish(Closed::LocallyClosed);
             }
-            State::Open {
-                send_state: sending,
-                ..
-            } => {
-                // CL-8: Hixie-76 has no place for what it says.
+            State::Open { send_state, .. } => {
+                // CL-8: Hixie-76 sends neither code nor reason.
                 if self.dialect != Some(Dialect::Hixie76) && !is_sendable(close) {
                     return Err(Refused::InvalidClose);
                 }
-                *sending = SendState::Closed;
+                *send_state = SendState::Closed;
                 self.queue_close(close.code(), close.reason());
             }
         }
         Ok(())
     }
 
-    /// Bytes for the socket, all of them, in order.
+    /// Returns all pending output, in order: the bytes to write to the socket next.
     #[must_use]
     #[inline]
     pub fn transmit(&self) -> &[u8] {
         self.send_buffer.pending()
     }
 
-    /// The socket took the first `n` bytes of [`transmit`](Self::transmit).
+    /// Removes the first `n` bytes of [`transmit`](Self::transmit), which were written to the
+    /// socket.
     ///
     /// # Panics
-    /// When `n` is more than there are.
+    /// Panics if `n` is greater than the number of pending bytes.
     #[inline]
     pub fn advance(&mut self, n: usize) {
         self.send_buffer.advance(n);
@@ -524,29 +558,34 @@ impl Connection {
         }
     }
 
-    /// Whether input is of use now: not after its end, not when it is over, not while a request
-    /// waits for its answer, and not while more than [`high_water`](Config::high_water) bytes are
-    /// pending.
+    /// Returns whether to read from the socket.
+    ///
+    /// False after the end of input, after the connection has ended, while a request awaits an
+    /// answer, and while more than [`high_water`](Config::high_water) bytes are pending.
     #[must_use]
     #[inline]
     pub fn wants_read(&self) -> bool {
-        let over = matches!(self.state, State::Closed { .. });
-        let waiting = self.pending_request().is_ok();
-        !self.eof && !over && !waiting && self.send_buffer.len() <= self.config.high_water
+        let is_closed = matches!(self.state, State::Closed { .. });
+        let is_awaiting_answer = self.pending_request().is_ok();
+        !self.eof
+            && !is_closed
+            && !is_awaiting_answer
+            && self.send_buffer.len() <= self.config.high_water
     }
 
-    /// Whether [`transmit`](Self::transmit) holds anything.
+    /// Returns whether any output is pending: whether [`transmit`](Self::transmit) is not empty.
     #[must_use]
     #[inline]
     pub fn wants_write(&self) -> bool {
         !self.send_buffer.is_empty()
     }
 
-    /// Whether it is over, [`Event::Closed`] was taken and all is flushed: drop the socket.
+    /// Returns whether the connection has ended, [`Event::Closed`] was returned, and no output is
+    /// pending: drop the socket.
     ///
-    /// Dropping a socket with unread input can make the system reset the connection, and the
-    /// peer lose our last bytes. An adapter that minds shuts down its writing side first, and
-    /// reads, for a bounded time, to the end.
+    /// If a socket with unread input is dropped, the system may reset the connection, and the peer
+    /// may lose the last bytes sent. To avoid that, shut down the writing side first, then read
+    /// until the end of input, for a bounded time.
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(
@@ -558,16 +597,16 @@ impl Connection {
         ) && self.send_buffer.is_empty()
     }
 
-    /// Why it is over, once it is.
+    /// Returns why the connection has ended, or `None` if it has not.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         match &self.state {
-            State::Closed { reason: why, .. } => Some(why),
+            State::Closed { reason, .. } => Some(reason),
             _ => None,
         }
     }
 
-    /// Whether a message can be sent: from [`Event::Open`] on, and until [`close`](Self::close) or
+    /// Returns whether messages can be sent: from [`Event::Open`] until [`close`](Self::close) or
     /// [`Event::Closed`].
     #[must_use]
     #[inline]
@@ -591,14 +630,14 @@ impl Connection {
         )
     }
 
-    /// Which end this is.
+    /// Returns which endpoint this is.
     #[must_use]
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// The dialect spoken, once it is known: a server's from [`accept`](Self::accept) on, a
-    /// client's from [`Event::Open`].
+    /// Returns the dialect of the connection, or `None` if it is not known yet: on a server until
+    /// [`accept`](Self::accept), on a client until [`Event::Open`].
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
         self.dialect
@@ -606,11 +645,11 @@ impl Connection {
 }
 
 impl State {
-    fn open(dialect: Dialect, role: Role, told: bool) -> Self {
+    fn open(dialect: Dialect, role: Role, open_reported: bool) -> Self {
         State::Open {
-            open_reported: told,
+            open_reported,
             decoder: Decoder::new(dialect, role),
-            send_state: if told {
+            send_state: if open_reported {
                 SendState::Ready
             } else {
                 SendState::NotOpen
@@ -619,7 +658,7 @@ impl State {
     }
 }
 
-/// Whether HyBi-7 and later can say it (HY-8).
+/// Returns whether HyBi-7 and later can send this code and reason (HY-8).
 fn is_sendable(close: &Close) -> bool {
     match close.code() {
         None | Some(NO_STATUS_RECEIVED) => close.reason().is_empty(),

@@ -1,4 +1,4 @@
-//! What the application sends.
+//! Sending: messages, control frames and deferred pongs.
 
 use alloc::boxed::Box;
 
@@ -13,26 +13,27 @@ use super::{Connection, SendState, State};
 /// The payload of a ping that is not answered yet.
 pub(super) struct DeferredPong(Box<[u8]>);
 
-/// Never shows the bytes.
+/// Omits the bytes.
 impl core::fmt::Debug for DeferredPong {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Held({} bytes)", self.0.len())
+        write!(f, "DeferredPong({} bytes)", self.0.len())
     }
 }
 
 impl Connection {
-    /// Queues a whole text message.
+    /// Queues a complete text message.
     ///
     /// # Errors
-    /// [`Refused::NotOpen`] before [`Event::Open`](crate::Event::Open), [`Refused::Closing`] after
-    /// [`close`](Self::close) or [`Event::Closed`](crate::Event::Closed), [`Refused::FragmentInProgress`]
-    /// within a message of [`send_text_fragment`](Self::send_text_fragment), [`Refused::BufferFull`] when it
-    /// would bring the pending output over [`max_send_buffer`](crate::Config::max_send_buffer).
+    /// - [`Refused::NotOpen`] before [`Event::Open`](crate::Event::Open).
+    /// - [`Refused::Closing`] after [`close`](Self::close), and after the connection has ended.
+    /// - [`Refused::FragmentInProgress`] until the last fragment of a fragmented message was sent.
+    /// - [`Refused::BufferFull`] if the message would bring the pending output above
+    ///   [`max_send_buffer`](crate::Config::max_send_buffer) bytes.
     #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), Refused> {
         let dialect = self.message_dialect()?;
         let payload = text.as_bytes();
-        // Apart, since what is constant of each costs nothing then.
+        // Separate branches, so that the opcode is a constant in each.
         if dialect.is_hixie() {
             self.send_framed(encode::HIXIE_TEXT_FRAMING, payload)
         } else if self.masks(dialect) {
@@ -42,10 +43,11 @@ impl Connection {
         }
     }
 
-    /// Queues a whole binary message, where the dialect has them: from HyBi-7 on.
+    /// Queues a complete binary message. Hixie-75 and Hixie-76 have no binary messages.
     ///
     /// # Errors
-    /// [`Refused::Unsupported`] where it has not, otherwise as [`send_text`](Self::send_text).
+    /// - [`Refused::Unsupported`] in Hixie-75 and Hixie-76.
+    /// - Otherwise as [`send_text`](Self::send_text).
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         let dialect = self.message_dialect()?;
         if dialect.is_hixie() {
@@ -58,19 +60,21 @@ impl Connection {
     }
 
     #[inline(always)]
-    fn send_framed(&mut self, envelope: Framing, payload: &[u8]) -> Result<(), Refused> {
-        self.reserve(envelope.encoded_len(payload))?;
-        self.send_buffer.push_framed(envelope, payload);
+    fn send_framed(&mut self, framing: Framing, payload: &[u8]) -> Result<(), Refused> {
+        self.reserve(framing.encoded_len(payload))?;
+        self.send_buffer.push_framed(framing, payload);
         Ok(())
     }
 
-    /// Queues a part of a text message, as a frame of its own, so that a long message needs not
-    /// be there as a whole; `last` ends it. Until then no other message can be sent.
+    /// Queues one fragment of a text message as a frame of its own, so that a long message need not
+    /// be in memory as a whole. `fin` marks the last fragment. Until it is sent, no other message
+    /// can be.
     ///
     /// # Errors
-    /// [`Refused::Unsupported`] in Hixie-75 and Hixie-76, which have no fragments;
-    /// [`Refused::FragmentInProgress`] within a binary message; otherwise as
-    /// [`send_text`](Self::send_text).
+    /// - [`Refused::Unsupported`] in Hixie-75 and Hixie-76, which have no fragments.
+    /// - [`Refused::FragmentInProgress`] if a binary message is being sent in fragments.
+    /// - [`Refused::NotOpen`], [`Refused::Closing`] and [`Refused::BufferFull`] as
+    ///   [`send_text`](Self::send_text).
     ///
     /// ```
     /// # use hybi::{Config, Connection, Dialect, Role};
@@ -81,62 +85,62 @@ impl Connection {
     /// assert_eq!(conn.transmit(), b"\x01\x03Hel\x80\x02lo");
     /// # Ok::<(), hybi::Refused>(())
     /// ```
-    pub fn send_text_fragment(&mut self, text: &str, last: bool) -> Result<(), Refused> {
-        self.send_fragment(Opcode::Text, text.as_bytes(), last)
+    pub fn send_text_fragment(&mut self, text: &str, fin: bool) -> Result<(), Refused> {
+        self.send_fragment(Opcode::Text, text.as_bytes(), fin)
     }
 
-    /// As [`send_text_fragment`](Self::send_text_fragment), of a binary message.
+    /// Queues one fragment of a binary message; see
+    /// [`send_text_fragment`](Self::send_text_fragment).
     ///
     /// # Errors
-    /// As [`send_text_fragment`](Self::send_text_fragment).
-    pub fn send_binary_fragment(&mut self, bytes: &[u8], last: bool) -> Result<(), Refused> {
-        self.send_fragment(Opcode::Binary, bytes, last)
+    /// As [`send_text_fragment`](Self::send_text_fragment); [`Refused::FragmentInProgress`] if a
+    /// text message is being sent in fragments.
+    pub fn send_binary_fragment(&mut self, bytes: &[u8], fin: bool) -> Result<(), Refused> {
+        self.send_fragment(Opcode::Binary, bytes, fin)
     }
 
     fn send_fragment(
         &mut self,
-        message: Opcode,
+        message_type: Opcode,
         payload: &[u8],
-        last: bool,
+        fin: bool,
     ) -> Result<(), Refused> {
         self.check_has_opcodes()?;
         let opcode = match &self.state {
             State::Open {
-                send_state: SendState::InFragments(begun),
+                send_state: SendState::InFragments(current),
                 ..
-            } if *begun == message => Opcode::Continuation,
+            } if *current == message_type => Opcode::Continuation,
             State::Open {
                 send_state: SendState::InFragments(_),
                 ..
             } => return Err(Refused::FragmentInProgress),
-            _ => message,
+            _ => message_type,
         };
-        self.send_frame(opcode, last, payload)?;
-        if let State::Open {
-            send_state: sending,
-            ..
-        } = &mut self.state
-        {
-            *sending = if last {
+        self.send_frame(opcode, fin, payload)?;
+        if let State::Open { send_state, .. } = &mut self.state {
+            *send_state = if fin {
                 SendState::Ready
             } else {
-                SendState::InFragments(message)
+                SendState::InFragments(message_type)
             };
         }
         Ok(())
     }
 
-    /// Queues a ping, also within a message in parts.
+    /// Queues a ping. It may be sent between the fragments of a message.
     ///
     /// # Errors
-    /// [`Refused::Unsupported`] in Hixie-75 and Hixie-76, which have none; [`Refused::ControlTooLong`]
-    /// above 125 bytes; otherwise as [`send_text`](Self::send_text).
+    /// - [`Refused::Unsupported`] in Hixie-75 and Hixie-76, which have no pings.
+    /// - [`Refused::ControlTooLong`] if the payload is longer than 125 bytes.
+    /// - [`Refused::NotOpen`], [`Refused::Closing`] and [`Refused::BufferFull`] as
+    ///   [`send_text`](Self::send_text).
     pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), Refused> {
         self.send_control(Opcode::Ping, payload)
     }
 
-    /// Queues a pong: unasked, or in answer to a ping where
-    /// [`auto_pong`](crate::Config::auto_pong) is off.
+    /// Queues a pong, in answer to a ping if [`auto_pong`](crate::Config::auto_pong) is off, or
+    /// unsolicited.
     ///
     /// # Errors
     /// As [`send_ping`](Self::send_ping).
@@ -152,11 +156,13 @@ impl Connection {
         self.send_frame(opcode, true, payload)
     }
 
-    /// Queues a message that was encoded before, so that what goes to many is encoded once.
+    /// Queues a message that was encoded before, so that a message to many connections is encoded
+    /// once.
     ///
     /// # Errors
-    /// [`Refused::Unsupported`] when the connection speaks another dialect than the message, or is
-    /// a client's that masks each frame anew; otherwise as [`send_text`](Self::send_text).
+    /// - [`Refused::Unsupported`] if the message was encoded for another dialect, or if this is a
+    ///   client from HyBi-7 on, which has to mask each frame with a new key.
+    /// - Otherwise as [`send_text`](Self::send_text).
     ///
     /// ```
     /// # use hybi::{Config, Connection, Dialect, PreparedMessage, Role};
@@ -181,13 +187,18 @@ impl Connection {
         Ok(())
     }
 
-    /// A text message to write without copying it first: hand [`VectoredMessage::slices`] to a vectored
-    /// write, and say with [`VectoredMessage::advance`] how much of it was taken; the rest is queued.
+    /// Returns a text message to write without copying it to the send buffer first.
+    ///
+    /// Pass [`VectoredMessage::slices`] to a vectored write, and the number of bytes written to
+    /// [`VectoredMessage::advance`]. The bytes that were not written are queued.
     ///
     /// # Errors
-    /// [`Refused::BufferFull`] while bytes are pending, or when the message is larger than
-    /// [`max_send_buffer`](crate::Config::max_send_buffer); [`Refused::Unsupported`] from a client that
-    /// has to mask, and so to copy; otherwise as [`send_text`](Self::send_text).
+    /// - [`Refused::BufferFull`] if output is pending, or if the message is larger than
+    ///   [`max_send_buffer`](crate::Config::max_send_buffer) bytes.
+    /// - [`Refused::Unsupported`] on a client from HyBi-7 on, which has to mask the payload and
+    ///   therefore to copy it.
+    /// - [`Refused::NotOpen`], [`Refused::Closing`] and [`Refused::FragmentInProgress`] as
+    ///   [`send_text`](Self::send_text).
     ///
     /// ```
     /// # use hybi::{Config, Connection, Dialect, Role};
@@ -195,10 +206,10 @@ impl Connection {
     /// # let mut socket = Vec::new();
     /// # let config = Config::new();
     /// # let mut conn = Connection::established(&config, Role::Server, Dialect::Hixie76, [0; 32]);
-    /// let frame = conn.send_text_vectored("a large one")?;
-    /// let n = socket.write_vectored(&frame.slices().map(IoSlice::new))?;
-    /// frame.advance(n);
-    /// # assert_eq!(socket, b"\x00a large one\xff");
+    /// let message = conn.send_text_vectored("a large message")?;
+    /// let n = socket.write_vectored(&message.slices().map(IoSlice::new))?;
+    /// message.advance(n);
+    /// # assert_eq!(socket, b"\x00a large message\xff");
     /// # assert!(!conn.wants_write());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -214,20 +225,21 @@ impl Connection {
         )
     }
 
-    /// As [`send_text_vectored`](Self::send_text_vectored), of a binary message.
+    /// Returns a binary message to write without copying it to the send buffer first; see
+    /// [`send_text_vectored`](Self::send_text_vectored).
     ///
     /// # Errors
-    /// [`Refused::Unsupported`] in Hixie-75 and Hixie-76, otherwise as
-    /// [`send_text_vectored`](Self::send_text_vectored).
+    /// - [`Refused::Unsupported`] in Hixie-75 and Hixie-76, which have no binary messages.
+    /// - Otherwise as [`send_text_vectored`](Self::send_text_vectored).
     pub fn send_binary_vectored<'c, 'p>(
         &'c mut self,
         bytes: &'p [u8],
     ) -> Result<VectoredMessage<'c, 'p>, Refused> {
         let dialect = self.message_dialect()?;
-        let envelope = encode::binary_framing(dialect, bytes.len());
+        let framing = encode::binary_framing(dialect, bytes.len());
         self.vectored(
             dialect,
-            envelope.ok_or(Refused::Unsupported(dialect))?,
+            framing.ok_or(Refused::Unsupported(dialect))?,
             bytes,
         )
     }
@@ -235,7 +247,7 @@ impl Connection {
     fn vectored<'c, 'p>(
         &'c mut self,
         dialect: Dialect,
-        envelope: Framing,
+        framing: Framing,
         payload: &'p [u8],
     ) -> Result<VectoredMessage<'c, 'p>, Refused> {
         if self.masks(dialect) {
@@ -245,72 +257,69 @@ impl Connection {
         if self.wants_write() {
             return Err(Refused::BufferFull { limit });
         }
-        self.check_capacity(envelope.encoded_len(payload))?;
+        self.check_capacity(framing.encoded_len(payload))?;
         Ok(VectoredMessage {
             send_buffer: &mut self.send_buffer,
             frame: FrameSlices {
-                header: envelope.header.bytes(),
+                header: framing.header.bytes(),
                 payload,
-                terminator: envelope.terminator,
+                terminator: framing.terminator,
             },
             written: 0,
         })
     }
 
-    /// A frame of HyBi-7 and later, masked if this is a client's.
+    /// Queues a frame of HyBi-7 and later, masked if this is a client.
     #[inline]
-    fn send_frame(&mut self, opcode: Opcode, last: bool, payload: &[u8]) -> Result<(), Refused> {
+    fn send_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) -> Result<(), Refused> {
         self.reserve(self.frame_len(payload.len()))?;
-        self.queue_frame(opcode, last, payload);
+        self.queue_frame(opcode, fin, payload);
         Ok(())
     }
 
-    /// Queues without a limit; for what the machine sends by itself, which is bounded.
+    /// Queues a frame without checking `max_send_buffer`: for frames that the connection sends by
+    /// itself, whose size is bounded.
     #[inline]
-    pub(super) fn queue_frame(&mut self, opcode: Opcode, last: bool, payload: &[u8]) {
-        // HY-5: a fresh one for each frame.
+    pub(super) fn queue_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        // HY-5: a new key for each frame.
         let mask = self.entropy.as_mut().map(|entropy| entropy.mask());
-        let header = FrameHeader::hybi(opcode, last, payload.len(), mask);
+        let header = FrameHeader::hybi(opcode, fin, payload.len(), mask);
         match mask {
             Some(key) => self.send_buffer.push_masked(header, payload, key),
             None => {
-                let tail = None;
-                self.send_buffer.push_framed(
-                    Framing {
-                        header,
-                        terminator: tail,
-                    },
-                    payload,
-                );
+                let terminator = None;
+                self.send_buffer
+                    .push_framed(Framing { header, terminator }, payload);
             }
         }
     }
 
-    /// How long a frame of HyBi-7 and later is.
+    /// Returns the length in bytes of a frame of HyBi-7 and later.
     #[inline]
-    fn frame_len(&self, payload: usize) -> usize {
-        FrameHeader::hybi_len(payload, self.entropy.is_some()) + payload
+    fn frame_len(&self, payload_len: usize) -> usize {
+        FrameHeader::hybi_len(payload_len, self.entropy.is_some()) + payload_len
     }
 
-    /// A pong that waited goes first, so that no stream of messages holds it back for ever; it has
-    /// to fit as well.
+    /// Checks that `len` more bytes fit. Queues a deferred pong first, so that messages cannot
+    /// starve it; both have to fit.
     #[inline]
-    fn reserve(&mut self, more: usize) -> Result<(), Refused> {
+    fn reserve(&mut self, len: usize) -> Result<(), Refused> {
         match &self.deferred_pong {
-            None => self.check_capacity(more),
-            Some(pong) => self.reserve_after_pong(pong.0.len(), more),
+            None => self.check_capacity(len),
+            Some(pong) => self.reserve_after_pong(pong.0.len(), len),
         }
     }
 
     #[cold]
-    fn reserve_after_pong(&mut self, pong: usize, more: usize) -> Result<(), Refused> {
-        self.check_capacity(more.saturating_add(self.frame_len(pong)))?;
+    fn reserve_after_pong(&mut self, pong_len: usize, len: usize) -> Result<(), Refused> {
+        self.check_capacity(len.saturating_add(self.frame_len(pong_len)))?;
         self.queue_pong();
         Ok(())
     }
 
-    /// Answers a ping: at once, but while more than `high_water` bytes stand, only the latest, and
-    /// when they have gone out (RFC 6455, 5.5.3); so pings alone can't make the output grow.
+    /// Answers a ping. While more than `high_water` bytes are pending, the pong is deferred until
+    /// they are sent, and only the latest ping is answered (RFC 6455, 5.5.3): pings cannot make the
+    /// buffer grow.
     pub(super) fn answer_ping(&mut self, payload: &[u8]) {
         if self.send_buffer.len() <= self.config.high_water {
             self.queue_frame(Opcode::Pong, true, payload);
@@ -319,36 +328,36 @@ impl Connection {
         }
     }
 
+    /// Queues the deferred pong, if any.
     pub(super) fn queue_pong(&mut self) {
         if let Some(DeferredPong(payload)) = self.deferred_pong.take() {
             self.queue_frame(Opcode::Pong, true, &payload);
         }
     }
 
+    /// Returns an error if `len` more bytes would exceed `max_send_buffer`.
     #[inline]
-    pub(super) fn check_capacity(&self, more: usize) -> Result<(), Refused> {
+    pub(super) fn check_capacity(&self, len: usize) -> Result<(), Refused> {
         let limit = self.config.max_send_buffer;
-        if self.send_buffer.has_capacity(more, limit) {
+        if self.send_buffer.has_capacity(len, limit) {
             Ok(())
         } else {
             Err(Refused::BufferFull { limit })
         }
     }
 
+    /// Returns whether this endpoint masks its frames (HY-5).
     #[inline]
     fn masks(&self, dialect: Dialect) -> bool {
         self.role == Role::Client && !dialect.is_hixie()
     }
 
-    /// The dialect to send anything in.
+    /// Returns the dialect, or the reason why nothing can be sent.
     fn open_dialect(&self) -> Result<Dialect, Refused> {
         match &self.state {
             State::Handshaking(_) => Err(Refused::NotOpen),
             State::Closed { .. } => Err(Refused::Closing),
-            State::Open {
-                send_state: sending,
-                ..
-            } => match sending {
+            State::Open { send_state, .. } => match send_state {
                 SendState::NotOpen => Err(Refused::NotOpen),
                 SendState::Closed => Err(Refused::Closing),
                 SendState::Ready | SendState::InFragments(_) => {
@@ -358,7 +367,7 @@ impl Connection {
         }
     }
 
-    /// The dialect to send a whole message in.
+    /// Returns the dialect, or the reason why no complete message can be sent.
     #[inline]
     fn message_dialect(&self) -> Result<Dialect, Refused> {
         match (&self.state, self.dialect) {
@@ -376,7 +385,7 @@ impl Connection {
         }
     }
 
-    /// FR-12: what Hixie-75 and Hixie-76 have not.
+    /// FR-12: fragments and control frames are not supported in Hixie-75 and Hixie-76.
     fn check_has_opcodes(&self) -> Result<(), Refused> {
         let dialect = self.open_dialect()?;
         if dialect.is_hixie() {
@@ -386,9 +395,11 @@ impl Connection {
     }
 }
 
-/// A message on its way out that is not copied; see [`Connection::send_text_vectored`]. Dropped, it queues
-/// whatever was not written.
-#[must_use = "dropped, it queues the whole message"]
+/// A message that is written without being copied, created by [`Connection::send_text_vectored`] or
+/// [`Connection::send_binary_vectored`].
+///
+/// When dropped, it queues the bytes that were not written.
+#[must_use = "if dropped, the whole message is queued"]
 pub struct VectoredMessage<'c, 'p> {
     send_buffer: &'c mut SendBuffer,
     frame: FrameSlices<'p>,
@@ -396,7 +407,7 @@ pub struct VectoredMessage<'c, 'p> {
 }
 
 struct FrameSlices<'p> {
-    /// The header's bytes, and how many they are.
+    /// The bytes of the header, and their number.
     header: ([u8; FrameHeader::MAX_LEN], usize),
     payload: &'p [u8],
     terminator: Option<u8>,
@@ -411,19 +422,19 @@ impl FrameSlices<'_> {
 }
 
 impl VectoredMessage<'_, '_> {
-    /// What to write, in this order; some may be empty.
+    /// Returns the slices to write, in order. Some may be empty.
     #[must_use]
     pub fn slices(&self) -> [&[u8]; 3] {
         self.frame.slices()
     }
 
-    /// The socket took the first `n` bytes of the slices.
+    /// Records that the first `n` bytes of the slices were written, and queues the others.
     ///
     /// # Panics
-    /// When `n` is more than there are.
+    /// Panics if `n` is greater than the total length of the slices.
     pub fn advance(mut self, n: usize) {
-        let length: usize = self.slices().map(<[u8]>::len).iter().sum();
-        assert!(n <= length, "wrote({n}) of a frame of {length} bytes");
+        let len: usize = self.slices().map(<[u8]>::len).iter().sum();
+        assert!(n <= len, "advance({n}) on a message of {len} bytes");
         self.written = n;
     }
 }
@@ -431,22 +442,22 @@ impl VectoredMessage<'_, '_> {
 impl Drop for VectoredMessage<'_, '_> {
     fn drop(&mut self) {
         let mut skip = self.written;
-        let rest = self.frame.slices().map(|part| {
-            let here = skip.min(part.len());
-            skip -= here;
-            part.get(here..).unwrap_or_default()
+        let remaining = self.frame.slices().map(|slice| {
+            let n = skip.min(slice.len());
+            skip -= n;
+            slice.get(n..).unwrap_or_default()
         });
-        if rest.iter().any(|part| !part.is_empty()) {
-            self.send_buffer.push_all(rest);
+        if remaining.iter().any(|slice| !slice.is_empty()) {
+            self.send_buffer.push_all(remaining);
         }
     }
 }
 
-/// Never shows the payload.
+/// Omits the payload.
 impl core::fmt::Debug for VectoredMessage<'_, '_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Frame")
-            .field("payload", &self.frame.payload.len())
+        f.debug_struct("VectoredMessage")
+            .field("payload_len", &self.frame.payload.len())
             .finish_non_exhaustive()
     }
 }

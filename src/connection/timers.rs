@@ -1,11 +1,11 @@
-//! How long a connection may take over what it waits for.
+//! Timeouts of the handshakes and of the last output, and the release of idle send buffers.
 
 use core::time::Duration;
 
 use super::{Connection, State};
 use crate::event::{Closed, Phase};
 
-/// A moment by which a phase has to be over.
+/// A running timeout.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timer {
     kind: TimerKind,
@@ -16,58 +16,67 @@ pub(super) struct Timer {
 pub(super) enum TimerKind {
     Handshaking,
     Closing,
-    /// It is over, and the peer has not taken the last bytes.
+    /// The connection has ended, and output is still pending.
     Flushing,
-    /// Open, with room in hand for output and none to fill it.
+    /// Open, with an empty send buffer whose memory is allocated.
     Idle,
 }
 
-/// A connection that sends nothing for this long releases its output buffer.
+/// Memory of the send buffer is released after this long without sends.
 const IDLE_RELEASE: Duration = Duration::from_secs(1);
 
-/// What a caller may wait while an event is ready: the least that every kind of socket takes for
-/// a timeout.
+/// The wait returned while an event is ready: the shortest timeout that every socket API accepts.
 const MIN_WAIT: Duration = Duration::from_millis(1);
 
 impl Connection {
-    /// Moves the clock to `now`, counted from any moment the caller likes; returns how long it may
-    /// wait before the next call, never zero, `None` for as long as it likes.
+    /// Sets the current time and returns how long to wait, at most, before the next call.
     ///
-    /// Each timeout begins with the first call in its phase: the opening handshake
-    /// ([`handshake_timeout`](crate::Config::handshake_timeout)), the peer's answer to a close, and
-    /// the peer's taking of the last bytes once it is over
-    /// ([`close_timeout`](crate::Config::close_timeout)); bytes not taken by then are dropped, so
-    /// that [`is_done`](Self::is_done) comes true. A connection that has sent nothing for a second
-    /// releases the buffer of its output. A caller that never calls it has none of this.
+    /// `now` is the time since a fixed moment of the caller's choice. The returned wait is never
+    /// zero; it is at most one millisecond while [`receive`](Self::receive) has an event to return
+    /// without further input. `None` means that no timeout is running and no event is ready.
     ///
-    /// A timeout is told of by the next [`receive`](Self::receive). Whatever is received, called or
-    /// written may begin a phase, so the wait to sleep on is that of a call after all of it.
+    /// Each timeout starts with the first call of `tick` in its phase:
+    ///
+    /// - The opening handshake has to be complete within
+    ///   [`handshake_timeout`](crate::Config::handshake_timeout).
+    /// - After [`close`](Self::close), the peer has to answer within
+    ///   [`close_timeout`](crate::Config::close_timeout).
+    /// - After the connection has ended, pending output has to be written within
+    ///   [`close_timeout`](crate::Config::close_timeout). Then it is dropped, so that
+    ///   [`is_done`](Self::is_done) can become true.
+    /// - An open connection that sends nothing for one second releases the memory of its send
+    ///   buffer.
+    ///
+    /// The next `receive` reports the first two as [`Closed::TimedOut`]. Call `tick` last before
+    /// waiting, since any other call may start a timeout. If `tick` is never called, no timeout
+    /// expires and no memory is released.
     pub fn tick(&mut self, now: Duration) -> Option<Duration> {
-        let Some((phase, timeout)) = self.active_timeout() else {
+        let Some((kind, timeout)) = self.active_timeout() else {
             self.timer = None;
             return self.has_pending_event().then_some(MIN_WAIT);
         };
-        let rested = phase == TimerKind::Idle && self.send_buffer.rest();
+        let is_idle = kind == TimerKind::Idle && !self.send_buffer.take_written();
         let timer = match self.timer {
-            Some(timer) if timer.kind == phase && (rested || phase != TimerKind::Idle) => timer,
+            Some(timer) if timer.kind == kind && (is_idle || kind != TimerKind::Idle) => timer,
             _ => Timer {
-                kind: phase,
+                kind,
                 deadline: now.saturating_add(timeout),
             },
         };
         self.timer = Some(timer);
         match timer.deadline.checked_sub(now) {
-            Some(left) if !left.is_zero() => {
-                let news = self.has_pending_event().then_some(MIN_WAIT);
-                Some(news.map_or(left, |soon| soon.min(left)))
+            Some(remaining) if !remaining.is_zero() => {
+                let min_wait = self.has_pending_event().then_some(MIN_WAIT);
+                Some(min_wait.map_or(remaining, |wait| wait.min(remaining)))
             }
             _ => {
-                self.expire(phase);
+                self.expire(kind);
                 self.tick(now)
             }
         }
     }
 
+    /// Returns the timeout of the current phase.
     fn active_timeout(&self) -> Option<(TimerKind, Duration)> {
         match &self.state {
             State::Handshaking(_) => Some((TimerKind::Handshaking, self.config.handshake_timeout)),
@@ -85,8 +94,8 @@ impl Connection {
         }
     }
 
-    fn expire(&mut self, phase: TimerKind) {
-        match phase {
+    fn expire(&mut self, kind: TimerKind) {
+        match kind {
             TimerKind::Handshaking => self.finish(Closed::TimedOut(Phase::Handshaking)),
             TimerKind::Closing => self.finish(Closed::TimedOut(Phase::Closing)),
             TimerKind::Flushing => self.send_buffer.clear(),
@@ -99,18 +108,12 @@ impl Connection {
         }
     }
 
-    /// Whether `receive` has an event for an empty input.
+    /// Returns whether `receive` returns an event for empty input.
     fn has_pending_event(&self) -> bool {
         match &self.state {
             State::Handshaking(_) => self.eof && self.pending_request().is_err(),
-            State::Open {
-                open_reported: told,
-                ..
-            } => !told || self.eof,
-            State::Closed {
-                close_reported: told,
-                ..
-            } => !told,
+            State::Open { open_reported, .. } => !open_reported || self.eof,
+            State::Closed { close_reported, .. } => !close_reported,
         }
     }
 }
