@@ -1,30 +1,30 @@
-//! Pieces to whole messages: the application's own, with the limit and the only payload buffer.
+//! Assembles messages from chunks, up to a limit.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::event::{BinaryChunk, TextChunk};
 
-/// What is kept from one message to the next, unless that takes more: messages that large follow each
-/// other, and to give their room back and ask for it again costs more than to fill it.
+/// Capacity above this is kept only while messages need it: large messages come in series, and
+/// reallocating for each costs more than filling the buffer.
 const RETAINED_CAPACITY: usize = 64 * 1024;
 
-/// Puts the pieces of messages together, up to a limit in bytes.
+/// Assembles messages from their chunks, up to a limit in bytes.
 ///
-/// A message that came in one piece is lent as it stands in the input; one that came in several
-/// is gathered in a buffer. Of that, what exceeds 64 KiB is given back with the next message that
-/// takes no more: an application with many silent connections may drop the assembler between
-/// messages, since a new one costs nothing.
+/// A message that arrives in one chunk is returned without a copy. The chunks of any other message
+/// are collected in a buffer; text and binary messages have one each. Capacity of a buffer above 64
+/// KiB is released by the next message of its type that needs at most 64 KiB of it. An application
+/// with many idle connections can drop the assembler between messages: a new one does not allocate.
 ///
 /// ```
 /// # use hybi::{Config, Connection, Dialect, Event, MessageAssembler, Role};
 /// # let mut conn = Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32]);
-/// let mut message = MessageAssembler::new(64 * 1024);
+/// let mut assembler = MessageAssembler::new(64 * 1024);
 /// let mut texts = Vec::new();
 /// for mut read in [b"\x00Hel".to_vec(), b"lo\xff\x00you\xff".to_vec()] {
 ///     let mut input = &mut read[..];
-///     while let Some(Event::Text(piece)) = conn.receive(&mut input) {
-///         if let Some(text) = message.push_text(&piece)? {
+///     while let Some(Event::Text(chunk)) = conn.receive(&mut input) {
+///         if let Some(text) = assembler.push_text(&chunk)? {
 ///             texts.push(text.to_owned());
 ///         }
 ///     }
@@ -42,24 +42,24 @@ pub struct MessageAssembler {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AssemblerState {
-    /// The next piece begins a message.
+    /// The next chunk starts a message.
     AtBoundary,
-    /// The buffer holds the pieces before.
+    /// The buffer contains the chunks so far.
     Assembling,
-    /// The message is too long and was reported.
+    /// The message exceeds the limit, which was reported. Its remaining chunks are discarded.
     Discarding,
 }
 
-/// A message is longer than the [`MessageAssembler`]'s limit.
+/// The error for a message that is longer than the limit of the [`MessageAssembler`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a message of more than {limit} bytes")]
+#[error("the message is longer than {limit} bytes")]
 pub struct MessageTooLong {
     /// The limit in bytes.
     pub limit: usize,
 }
 
 impl MessageAssembler {
-    /// An assembler for messages of at most `limit` bytes. It allocates nothing yet.
+    /// Creates an assembler for messages of at most `limit` bytes. It does not allocate.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
         Self {
@@ -70,34 +70,47 @@ impl MessageAssembler {
         }
     }
 
-    /// Adds a piece; the message once it is whole.
+    /// Adds a chunk. Returns the message if it is complete, and `None` if more chunks follow.
     ///
     /// # Errors
-    /// [`MessageTooLong`] once for a message over the limit, with the piece that passes it; the rest of
-    /// that message is dropped, and the next begins anew.
+    /// [`MessageTooLong`] if the chunk brings the message above the limit. The error is returned
+    /// once per message: its remaining chunks are discarded, and the next message can be assembled
+    /// again.
     #[inline]
     pub fn push_text<'a>(
         &'a mut self,
-        piece: &'a TextChunk<'_>,
+        chunk: &'a TextChunk<'_>,
     ) -> Result<Option<&'a str>, MessageTooLong> {
-        let (text, last) = (piece.as_str(), piece.is_final());
-        if is_borrowable(self.state, self.limit, self.text.len(), text.len(), last) {
+        let (text, is_final) = (chunk.as_str(), chunk.is_final());
+        if is_borrowable(
+            self.state,
+            self.limit,
+            self.text.len(),
+            text.len(),
+            is_final,
+        ) {
             return Ok(Some(text));
         }
-        self.append_text(text, last)
+        self.append_text(text, is_final)
     }
 
     fn append_text<'a>(
         &'a mut self,
         text: &'a str,
-        last: bool,
+        is_final: bool,
     ) -> Result<Option<&'a str>, MessageTooLong> {
         let buffer = &mut self.text;
         if self.state == AssemblerState::AtBoundary {
             buffer.clear();
         }
-        let step = next_action(&mut self.state, self.limit, buffer.len(), text.len(), last);
-        Ok(match step {
+        let action = next_action(
+            &mut self.state,
+            self.limit,
+            buffer.len(),
+            text.len(),
+            is_final,
+        );
+        Ok(match action {
             Action::Borrow => {
                 buffer.shrink_to(RETAINED_CAPACITY);
                 Some(text)
@@ -107,43 +120,55 @@ impl MessageAssembler {
                 return Err(MessageTooLong { limit: self.limit });
             }
             Action::Discard => None,
-            Action::Append { whole } => {
+            Action::Append { is_final } => {
                 buffer.push_str(text);
-                if whole && buffer.len() <= RETAINED_CAPACITY {
+                if is_final && buffer.len() <= RETAINED_CAPACITY {
                     buffer.shrink_to(RETAINED_CAPACITY);
                 }
-                whole.then_some(buffer.as_str())
+                is_final.then_some(buffer.as_str())
             }
         })
     }
 
-    /// As [`push_text`](Self::push_text), for binary messages.
+    /// Adds a chunk of a binary message; see [`push_text`](Self::push_text).
     ///
     /// # Errors
     /// As [`push_text`](Self::push_text).
     #[inline]
     pub fn push_binary<'a>(
         &'a mut self,
-        piece: &'a BinaryChunk<'_>,
+        chunk: &'a BinaryChunk<'_>,
     ) -> Result<Option<&'a [u8]>, MessageTooLong> {
-        let (bytes, last) = (piece.as_bytes(), piece.is_final());
-        if is_borrowable(self.state, self.limit, self.binary.len(), bytes.len(), last) {
+        let (bytes, is_final) = (chunk.as_bytes(), chunk.is_final());
+        if is_borrowable(
+            self.state,
+            self.limit,
+            self.binary.len(),
+            bytes.len(),
+            is_final,
+        ) {
             return Ok(Some(bytes));
         }
-        self.append_binary(bytes, last)
+        self.append_binary(bytes, is_final)
     }
 
     fn append_binary<'a>(
         &'a mut self,
         bytes: &'a [u8],
-        last: bool,
+        is_final: bool,
     ) -> Result<Option<&'a [u8]>, MessageTooLong> {
         let buffer = &mut self.binary;
         if self.state == AssemblerState::AtBoundary {
             buffer.clear();
         }
-        let step = next_action(&mut self.state, self.limit, buffer.len(), bytes.len(), last);
-        Ok(match step {
+        let action = next_action(
+            &mut self.state,
+            self.limit,
+            buffer.len(),
+            bytes.len(),
+            is_final,
+        );
+        Ok(match action {
             Action::Borrow => {
                 buffer.shrink_to(RETAINED_CAPACITY);
                 Some(bytes)
@@ -153,72 +178,76 @@ impl MessageAssembler {
                 return Err(MessageTooLong { limit: self.limit });
             }
             Action::Discard => None,
-            Action::Append { whole } => {
+            Action::Append { is_final } => {
                 buffer.extend_from_slice(bytes);
-                if whole && buffer.len() <= RETAINED_CAPACITY {
+                if is_final && buffer.len() <= RETAINED_CAPACITY {
                     buffer.shrink_to(RETAINED_CAPACITY);
                 }
-                whole.then_some(buffer.as_slice())
+                is_final.then_some(buffer.as_slice())
             }
         })
     }
 }
 
-/// Whether a piece is a whole message, and no buffer is to be given back first.
+/// Returns whether a chunk is a complete message, and the buffer has nothing to release.
 fn is_borrowable(
-    progress: AssemblerState,
+    state: AssemblerState,
     limit: usize,
-    held: usize,
-    piece: usize,
-    last: bool,
+    buffered: usize,
+    chunk_len: usize,
+    is_final: bool,
 ) -> bool {
-    last && progress == AssemblerState::AtBoundary && held == 0 && piece <= limit
+    is_final && state == AssemblerState::AtBoundary && buffered == 0 && chunk_len <= limit
 }
 
-/// What to do with a piece.
+/// What to do with a chunk.
 enum Action {
     Borrow,
-    Append { whole: bool },
+    Append { is_final: bool },
     Reject,
     Discard,
 }
 
+/// Returns what to do with a chunk of `chunk_len` bytes, and updates the state.
 fn next_action(
-    progress: &mut AssemblerState,
+    state: &mut AssemblerState,
     limit: usize,
-    held: usize,
-    more: usize,
-    last: bool,
+    buffered: usize,
+    chunk_len: usize,
+    is_final: bool,
 ) -> Action {
-    let before = *progress;
-    *progress = match (before, last) {
+    let previous = *state;
+    *state = match (previous, is_final) {
         (_, true) => AssemblerState::AtBoundary,
         (AssemblerState::Discarding, false) => AssemblerState::Discarding,
         (_, false) => AssemblerState::Assembling,
     };
-    match before {
+    match previous {
         AssemblerState::Discarding => return Action::Discard,
         AssemblerState::AtBoundary | AssemblerState::Assembling => {}
     }
-    if held.checked_add(more).is_none_or(|whole| whole > limit) {
-        if !last {
-            *progress = AssemblerState::Discarding;
+    if buffered
+        .checked_add(chunk_len)
+        .is_none_or(|len| len > limit)
+    {
+        if !is_final {
+            *state = AssemblerState::Discarding;
         }
         return Action::Reject;
     }
-    match (before, last) {
+    match (previous, is_final) {
         (AssemblerState::AtBoundary, true) => Action::Borrow,
-        _ => Action::Append { whole: last },
+        _ => Action::Append { is_final },
     }
 }
 
-/// Never shows what is gathered.
+/// Omits the content of the buffers.
 impl core::fmt::Debug for MessageAssembler {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Message")
+        f.debug_struct("MessageAssembler")
             .field("limit", &self.limit)
-            .field("progress", &self.state)
-            .field("held", &(self.text.len() + self.binary.len()))
+            .field("state", &self.state)
+            .field("buffered", &(self.text.len() + self.binary.len()))
             .finish()
     }
 }
