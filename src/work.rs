@@ -1,21 +1,21 @@
-//! How much work the machine does, counted in bytes looked at. Tests and fuzz targets hold it
-//! against the bytes fed; elsewhere it compiles to nothing.
+//! Counts the work done by the crate, in bytes examined. Tests and fuzz targets compare it with the
+//! number of bytes received. Other builds compile it to nothing.
 
 #[cfg(all(feature = "std", any(test, fuzzing)))]
 mod counter {
     use core::cell::Cell;
 
     std::thread_local! {
-        static STEPS: Cell<u64> = const { Cell::new(0) };
+        static WORK: Cell<u64> = const { Cell::new(0) };
     }
 
     pub(crate) fn record(bytes: usize) {
-        STEPS.set(STEPS.get() + bytes as u64);
+        WORK.set(WORK.get() + bytes as u64);
     }
 
-    /// The steps of this thread since the last call.
+    /// Returns the work done by this thread since the last call.
     pub fn take() -> u64 {
-        STEPS.take()
+        WORK.take()
     }
 }
 
@@ -35,12 +35,11 @@ mod tests {
     use crate::{AcceptOptions, Config, Connection, Dialect, Event, Role};
     use alloc::vec::Vec;
 
-    /// Feeds `bytes` in pieces of `size`, and says how many steps that took.
-    fn steps(conn: &mut Connection, bytes: &[u8], size: usize) -> u64 {
+    /// Returns the work done to receive `bytes` in chunks of `size`.
+    fn work(conn: &mut Connection, bytes: &[u8], size: usize) -> u64 {
         take();
         let mut bytes = bytes.to_vec();
-        for piece in bytes.chunks_mut(size) {
-            let mut input = piece;
+        for mut input in bytes.chunks_mut(size) {
             while let Some(event) = conn.receive(&mut input) {
                 if let Event::Request(_) = event {
                     conn.accept(&AcceptOptions::new()).unwrap();
@@ -56,32 +55,34 @@ mod tests {
 
     fn assert_linear(bytes: &[u8], config: &Config) {
         for size in [1, 2, 3, 7, 1024, bytes.len()] {
-            let steps = steps(&mut established(config), bytes, size);
+            let work = work(&mut established(config), bytes, size);
             let bound = 4 * bytes.len() as u64 + 64;
-            assert!(steps <= bound, "{steps} steps for {} bytes", bytes.len());
+            assert!(work <= bound, "work of {work} for {} bytes", bytes.len());
         }
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "counts work in megabytes")]
-    fn fr_15_a_message_costs_the_same_per_byte_however_long_and_however_cut() {
+    #[cfg_attr(miri, ignore = "processes megabytes")]
+    fn work_per_byte_of_a_message_depends_on_neither_length_nor_split_fr_15() {
+        // FR-15
         let message =
             |mib: usize| [&[0][..], &"a".repeat(mib << 20).into_bytes(), &[0xFF]].concat();
         let cost = |mib: usize| {
             let bytes = message(mib);
-            steps(&mut established(&Config::new()), &bytes, 1) as f64 / bytes.len() as f64
+            work(&mut established(&Config::new()), &bytes, 1) as f64 / bytes.len() as f64
         };
         let (one, sixteen) = (cost(1), cost(16));
         assert!(
             (sixteen / one - 1.0).abs() < 0.01,
-            "{one} against {sixteen}"
+            "{one} at 1 MiB, {sixteen} at 16 MiB"
         );
         assert!(sixteen <= 4.0);
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "counts work in megabytes")]
-    fn hy_6_masked_messages_cost_the_same_per_byte_however_long_and_however_cut() {
+    #[cfg_attr(miri, ignore = "processes megabytes")]
+    fn work_per_byte_of_a_masked_message_depends_on_neither_length_nor_split_hy_6() {
+        // HY-6
         let message = |mib: usize, fragments: usize| {
             let payload = "a".repeat((mib << 20) / fragments).into_bytes();
             let frame = |at: usize| {
@@ -96,23 +97,27 @@ mod tests {
             let bytes = message(mib, fragments);
             let mut conn =
                 Connection::established(&config, Role::Server, Dialect::Rfc6455, [0; 32]);
-            let steps = steps(&mut conn, &bytes, size) as f64;
+            let work = work(&mut conn, &bytes, size) as f64;
             assert!(conn.closed().is_none());
-            steps / bytes.len() as f64
+            work / bytes.len() as f64
         };
         for fragments in [1, 8] {
             let (one, eight) = (cost(1, fragments, 1), cost(8, fragments, 1));
-            assert!((eight / one - 1.0).abs() < 0.01, "{one} against {eight}");
+            assert!(
+                (eight / one - 1.0).abs() < 0.01,
+                "{one} at 1 MiB, {eight} at 8 MiB"
+            );
             assert!(eight <= 4.0 && cost(1, fragments, 1000) <= 4.0);
         }
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "counts work in megabytes")]
-    fn fr_15_damaged_text_and_skipped_frames_cost_no_more() {
+    #[cfg_attr(miri, ignore = "processes megabytes")]
+    fn work_is_linear_for_invalid_utf8_and_skipped_frames_fr_15() {
+        // FR-15
         let config = Config::new();
-        let damaged: Vec<u8> = (0..20_000).map(|i| [0xE2, 0x82, b'a'][i % 3]).collect();
-        assert_linear(&[&[0][..], &damaged, &[0xFF]].concat(), &config);
+        let invalid: Vec<u8> = (0..20_000).map(|i| [0xE2, 0x82, b'a'][i % 3]).collect();
+        assert_linear(&[&[0][..], &invalid, &[0xFF]].concat(), &config);
         assert_linear(&[&[0][..], &[0x80; 20_000], &[0xFF]].concat(), &config);
         assert_linear(&[&[0x01][..], &[0x00; 20_000], &[0xFF]].concat(), &config);
         assert_linear(
@@ -124,8 +129,9 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "counts work in megabytes")]
-    fn rq_19_a_head_costs_the_same_per_byte_however_long_and_however_cut() {
+    #[cfg_attr(miri, ignore = "processes megabytes")]
+    fn work_per_byte_of_a_head_depends_on_neither_length_nor_split_rq_19() {
+        // RQ-19
         let config = Config::new()
             .max_head_len(1 << 20)
             .max_header_line_len(1 << 20)
@@ -138,16 +144,16 @@ mod tests {
         for size in [1, 2, 1024, 1 << 20] {
             for fields in [20, 200, 2_000] {
                 let bytes = head(fields);
-                let steps = steps(&mut Connection::server(&config), &bytes, size);
+                let work = work(&mut Connection::server(&config), &bytes, size);
                 assert!(
-                    steps <= 4 * bytes.len() as u64 + 64,
-                    "{steps} for {}",
+                    work <= 4 * bytes.len() as u64 + 64,
+                    "work of {work} for {} bytes",
                     bytes.len()
                 );
             }
         }
         let long = [&b"GET /"[..], &[b'a'; 60_000]].concat();
-        let steps = steps(&mut Connection::server(&config), &long, 1);
-        assert!(steps <= 4 * long.len() as u64);
+        let work = work(&mut Connection::server(&config), &long, 1);
+        assert!(work <= 4 * long.len() as u64);
     }
 }
