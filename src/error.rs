@@ -1,179 +1,228 @@
-//! What can go wrong, by whose fault: the peer's ([`ProtocolError`]) or the application's
-//! ([`Refused`]).
+//! Errors of the peer ([`ProtocolError`]) and of the application ([`Refused`]).
+
+use core::fmt;
 
 use crate::config::Dialect;
 
-/// What the peer did wrong. Offsets count bytes from the first of the head, or of the frame.
+/// A violation of the protocol by the peer.
 ///
-/// Arrives in [`Closed::Protocol`](crate::Closed::Protocol). A server that has not begun its
-/// reply queues the HTTP status of [`status`](Self::status) by itself. Inputs that bring each of
-/// them about, and the bytes that answer them, are in `docs/bad-inputs.md`.
+/// It is reported in [`Closed::Protocol`](crate::Closed::Protocol). A server that has not started
+/// its reply queues an HTTP response with the status of [`status`](Self::status); an open
+/// connection from HyBi-7 on queues a close frame with the code of
+/// [`close_code`](Self::close_code). `docs/bad-inputs.md` lists inputs for each variant and the
+/// bytes that are written in response.
+///
+/// Offsets are in bytes and start at 0, at the first byte of the head or of the frame unless the
+/// field's documentation says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// The head is longer than [`max_head_len`](crate::Config::max_head_len).
-    #[error("the head is longer than {limit} bytes")]
+    /// The head is longer than [`max_head_len`](crate::Config::max_head_len) (RQ-19).
+    #[error("the HTTP head is longer than the limit of {limit} bytes")]
     HeadTooLong {
         /// The limit in bytes.
         limit: u32,
     },
-    /// A line of the head is longer than [`max_header_line_len`](crate::Config::max_header_line_len), or the first
-    /// line of a reply longer than 1024 bytes.
-    #[error("the line at byte {at} of the head is longer than {limit} bytes")]
+    /// A line of the head is longer than
+    /// [`max_header_line_len`](crate::Config::max_header_line_len), or the status line of a
+    /// response is longer than 1024 bytes (RQ-19, H76-34).
+    #[error("the line at byte {at} of the HTTP head is longer than the limit of {limit} bytes")]
     LineTooLong {
-        /// Where the line begins.
+        /// The offset of the line in the head.
         at: u32,
         /// The limit in bytes.
         limit: u32,
     },
-    /// More fields than [`max_headers`](crate::Config::max_headers).
-    #[error("the head has more than {limit} header fields")]
+    /// The head has more header fields than [`max_headers`](crate::Config::max_headers) (RQ-19).
+    #[error("the HTTP head has more header fields than the limit of {limit}")]
     TooManyHeaders {
-        /// The limit.
+        /// The limit in header fields.
         limit: u32,
     },
-    /// The method is not `GET`.
-    #[error("the method of the request is not GET")]
+    /// The request method is not `GET` (RQ-1).
+    #[error("the request method is not GET")]
     UnsupportedMethod,
-    /// The version is not `HTTP/1.1`.
-    #[error("the version of the request, at byte {at} of the head, is not HTTP/1.1")]
+    /// The HTTP version of the request is not `HTTP/1.1` (RQ-3).
+    #[error("the HTTP version of the request is not HTTP/1.1 (byte {at} of the head)")]
     UnsupportedHttpVersion {
-        /// Where the version begins.
+        /// The offset of the version in the head.
         at: u32,
     },
-    /// The first line of the head is malformed.
-    #[error("the first line is malformed at byte {at}")]
+    /// The request line or status line is malformed (RQ-1, RQ-2, H76-34).
+    #[error("the first line of the HTTP head is malformed at byte {at}")]
     InvalidStartLine {
-        /// The first byte that cannot stand there.
+        /// The offset of the first invalid byte.
         at: u32,
     },
     /// A line of the head is malformed.
-    #[error("{kind} at byte {at} of the head")]
+    #[error("{kind} at byte {at} of the HTTP head")]
     InvalidLine {
-        /// The byte that cannot stand there.
+        /// The offset of the first invalid byte in the head.
         at: u32,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         kind: LineErrorKind,
     },
-    /// A header field that the opening depends on is absent, doubled or wrong.
-    #[error("header {name}, at byte {at} of the head, {kind}")]
+    /// A header field of the handshake is missing, repeated or invalid.
+    #[error("the {name} header {kind}{}", HeaderPosition { kind: *.kind, at: *.at })]
     InvalidHeader {
-        /// The field's name.
+        /// The name of the header field.
         name: &'static str,
-        /// Where the field's line begins; the head's length when the field is absent.
+        /// The offset of the header field's line in the head, or the length of the head if the
+        /// header field is missing.
         at: u32,
-        /// What is wrong with it.
+        /// What is wrong with the header field.
         kind: HeaderErrorKind,
     },
-    /// A key number of Hixie-76 is malformed.
-    #[error("key number {name}: {kind}")]
+    /// A key number of Hixie-76 is invalid.
+    #[error("the {name} header {kind}")]
     InvalidKeyNumber {
-        /// The field's name.
+        /// The name of the header field: `Sec-WebSocket-Key1` or `Sec-WebSocket-Key2`.
         name: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the key.
         kind: KeyErrorKind,
     },
-    /// A request without `Upgrade`, where [`plain_http`](crate::Config::plain_http) is off.
-    #[error("a plain HTTP request, without Upgrade")]
+    /// The request has no `Upgrade` header field, and either
+    /// [`plain_http`](crate::Config::plain_http) is off or the request has other header fields of
+    /// a WebSocket handshake.
+    #[error("the request is not a WebSocket handshake: it has no Upgrade header")]
     NotWebSocket,
-    /// A request for a dialect that is not among [`dialects`](crate::Config::dialects).
-    #[error("{0} is switched off")]
+    /// The client requested a dialect that is not in [`dialects`](crate::Config::dialects) (HY-9).
+    #[error("the client requested {0}, which is not enabled")]
     DialectNotEnabled(Dialect),
-    /// A TLS hello on a plain port.
-    #[error("a TLS hello on a plain port")]
+    /// The first byte is that of a TLS ClientHello; the connection expects plaintext.
+    #[error("received a TLS ClientHello where plaintext HTTP is expected")]
     TlsClientHello,
-    /// A Flash policy request, where [`flash_policy`](crate::Config::flash_policy) is not set.
-    #[error("a Flash policy request, and no policy is set")]
+    /// The client sent a Flash policy request, and [`flash_policy`](crate::Config::flash_policy)
+    /// is not set (PX-1).
+    #[error("received a Flash policy request, but no Flash policy is configured")]
     FlashPolicyRequest,
-    /// The frame's first byte has a reserved bit set; no extension is ever agreed on.
-    #[error("a frame with a reserved bit set: {byte:#04x}")]
+    /// The first byte of a frame has a reserved bit set, although no extension was negotiated
+    /// (RFC 6455, section 5.2; HY-6).
+    #[error("the first byte of the frame, {byte:#04x}, has a reserved bit set")]
     ReservedBits {
-        /// The frame's first byte.
+        /// The first byte of the frame.
         byte: u8,
     },
-    /// A frame of an opcode that has no meaning.
-    #[error("a frame of unknown opcode {opcode:#x}")]
+    /// The opcode of a frame is not defined (RFC 6455, section 5.2; HY-6).
+    #[error("the frame has the unknown opcode {opcode:#x}")]
     UnknownOpcode {
         /// The opcode.
         opcode: u8,
     },
-    /// A client's frame without a mask.
-    #[error("a client's frame without a mask")]
+    /// A client sent a frame that is not masked (RFC 6455, section 5.1; HY-5).
+    #[error("the client sent an unmasked frame")]
     UnmaskedFrameFromClient,
-    /// A server's frame with a mask.
-    #[error("a server's frame with a mask")]
+    /// A server sent a masked frame (RFC 6455, section 5.1; HY-5).
+    #[error("the server sent a masked frame")]
     MaskedFrameFromServer,
-    /// A control frame that is fragmented, or longer than 125 bytes.
-    #[error("a control frame of opcode {opcode:#x} that is fragmented or too long")]
+    /// A control frame is fragmented, or its payload is longer than 125 bytes (RFC 6455,
+    /// section 5.5; HY-6).
+    #[error("the control frame with opcode {opcode:#x} is fragmented or longer than 125 bytes")]
     Control {
         /// The opcode.
         opcode: u8,
     },
-    /// A continuation without a message before it, or a message within another.
-    #[error("a frame of opcode {opcode:#x} out of turn")]
+    /// A continuation frame arrived outside a fragmented message, or a new message started within
+    /// one (RFC 6455, section 5.4; HY-7).
+    #[error("{}", OutOfTurnMessage { opcode: *.opcode })]
     OutOfTurn {
-        /// The opcode.
+        /// The opcode: 0 for a continuation frame, otherwise that of the new message.
         opcode: u8,
     },
-    /// A message in more frames than [`max_fragments`](crate::Config::max_fragments).
-    #[error("a message of more than {limit} frames")]
+    /// A message has more frames than [`max_fragments`](crate::Config::max_fragments).
+    #[error("the message has more frames than the limit of {limit}")]
     TooManyFragments {
-        /// The limit.
+        /// The limit in frames.
         limit: u32,
     },
-    /// A close frame with half a code.
-    #[error("a close frame with a payload of one byte")]
+    /// The payload of a close frame is one byte; a close code takes two (RFC 6455,
+    /// section 5.5.1; HY-8).
+    #[error("the close frame has a payload of one byte, but a close code takes two")]
     InvalidCloseLength,
-    /// A close frame with a code that can't be sent.
-    #[error("a close frame with code {code}")]
+    /// The code of a close frame is not allowed in a close frame (RFC 6455, section 7.4; HY-8).
+    #[error("the close frame has the invalid code {code}")]
     InvalidCloseCode {
-        /// The code.
+        /// The close code.
         code: u16,
     },
-    /// The 16 bytes that end a Hixie-76 opening are not the answer to the challenge.
-    #[error("the answer to the challenge is wrong from byte {at} on")]
+    /// The server's 16-byte answer to the challenge of Hixie-76 is not the expected one (H76-39).
+    #[error("the server's answer to the Hixie-76 challenge is wrong at byte {at}")]
     ChallengeMismatch {
-        /// The first of the 16 bytes that differs.
+        /// The index of the first of the 16 bytes that differs.
         at: u32,
     },
-    /// A frame's length takes more bytes than the format has, or than it needs, or its top bit is
-    /// set.
-    #[error("the length of the frame is malformed at its byte {at}")]
+    /// The length of a frame has more bytes than the format allows, is not in its shortest form,
+    /// or has its top bit set (FR-7; RFC 6455, section 5.2; HY-6).
+    #[error("the length of the frame is malformed at byte {at} of the frame")]
     InvalidLength {
-        /// The byte that showed it.
+        /// The offset in the frame of the byte at which the error was detected.
         at: u64,
     },
-    /// A frame's payload is longer than [`max_frame_len`](crate::Config::max_frame_len).
-    #[error("the payload of the frame is longer than {limit} bytes, seen at its byte {at}")]
+    /// The payload of a frame is longer than [`max_frame_len`](crate::Config::max_frame_len)
+    /// (FR-7, FR-14).
+    #[error("the frame payload is longer than the limit of {limit} bytes (byte {at} of the frame)")]
     FrameTooLong {
-        /// The byte that showed it: of the length, or of the payload.
+        /// The offset in the frame of the byte at which the error was detected: a byte of the
+        /// length or of the payload.
         at: u64,
         /// The limit in bytes.
         limit: u64,
     },
-    /// A frame of a type that the dialect skips, with
-    /// [`strict_frames`](crate::Config::strict_frames).
-    #[error("a frame of unknown type {frame_type:#04x}")]
+    /// A frame has a type that the dialect skips, and
+    /// [`strict_frames`](crate::Config::strict_frames) is on (FR-4).
+    #[error("the frame has the unknown type {frame_type:#04x}")]
     UnknownFrameType {
-        /// The frame's first byte.
+        /// The first byte of the frame.
         frame_type: u8,
     },
-    /// Text that is not UTF-8; in Hixie-75 and Hixie-76 with
-    /// [`strict_utf8`](crate::Config::strict_utf8).
-    #[error("the text is not UTF-8 at byte {at} of the payload")]
+    /// A text message or close reason is not valid UTF-8 (HY-7, HY-8). Hixie-75 and Hixie-76 report
+    /// this only if [`strict_utf8`](crate::Config::strict_utf8) is on (FR-10).
+    #[error("invalid UTF-8 at byte {at} of the payload")]
     InvalidUtf8 {
-        /// Where, in the message's payload or the close reason, the sequence begins that is not a
-        /// character.
+        /// The offset of the first invalid sequence in the payload of the message or close frame.
         at: u64,
     },
 }
 
+/// The part of an `InvalidHeader` message that says where the header field is.
+struct HeaderPosition {
+    kind: HeaderErrorKind,
+    at: u32,
+}
+
+impl fmt::Display for HeaderPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            HeaderErrorKind::Missing => Ok(()),
+            _ => write!(f, " (byte {} of the head)", self.at),
+        }
+    }
+}
+
+/// The message of `OutOfTurn`, which covers two rules.
+struct OutOfTurnMessage {
+    opcode: u8,
+}
+
+impl fmt::Display for OutOfTurnMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.opcode {
+            0 => f.write_str("received a continuation frame outside a fragmented message"),
+            opcode => write!(
+                f,
+                "received a frame with opcode {opcode:#x} before the end of a fragmented message"
+            ),
+        }
+    }
+}
+
 impl ProtocolError {
-    /// The HTTP status that a server answers it with before its reply has begun; `None` for what
-    /// is no HTTP at all, or comes later than that.
+    /// Returns the HTTP status with which a server responds if it has not started its reply.
+    ///
+    /// Returns `None` for errors that occur after the handshake and for input that is not HTTP
+    /// (PX-3).
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
-        // PX-3
         match self {
             Self::HeadTooLong { .. } | Self::LineTooLong { .. } | Self::TooManyHeaders { .. } => {
                 Some(431)
@@ -206,7 +255,8 @@ impl ProtocolError {
 }
 
 impl ProtocolError {
-    /// The close code that it is answered with, from HyBi-7 on, once the connection is open.
+    /// Returns the close code with which an open connection responds, from HyBi-7 on (RFC 6455,
+    /// section 7.4.1).
     #[must_use]
     pub const fn close_code(&self) -> u16 {
         match self {
@@ -231,20 +281,21 @@ const fn header_status(name: &str, kind: HeaderErrorKind) -> u16 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineErrorKind {
-    /// A line feed without a carriage return before it.
-    #[error("a lone LF")]
+    /// A line feed does not follow a carriage return (RQ-5).
+    #[error("line feed without a carriage return")]
     BareLf,
-    /// A carriage return without a line feed behind it.
-    #[error("a lone CR")]
+    /// A carriage return is not followed by a line feed (RQ-5).
+    #[error("carriage return without a line feed")]
     BareCr,
-    /// A line that goes on with the one before it.
-    #[error("a continuation line")]
+    /// A header field continues on a second line (RQ-10; obsolete line folding in RFC 9112,
+    /// section 5.2).
+    #[error("obsolete line folding of a header field")]
     ObsFold,
-    /// A field name that is empty, or a byte in it that no name has.
-    #[error("a malformed header name")]
+    /// A header field name is empty or contains a byte that is not allowed in a token (RQ-7).
+    #[error("invalid header field name")]
     Name,
-    /// A control character in a field value.
-    #[error("a control character in a header value")]
+    /// A header field value contains a control character (RQ-11).
+    #[error("control character in a header field value")]
     Value,
 }
 
@@ -252,92 +303,106 @@ pub enum LineErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderErrorKind {
-    /// It has to be there and is not.
+    /// The header field is required and missing.
     #[error("is missing")]
     Missing,
-    /// It may stand once only.
-    #[error("is there a second time")]
+    /// The header field occurs more than once and must not (RQ-12).
+    #[error("occurs more than once")]
     Duplicate,
-    /// Its value is none that it can have here.
-    #[error("has a value that it can't have")]
+    /// The value is not valid in this place.
+    #[error("has an invalid value")]
     Invalid,
-    /// It was not asked for.
-    #[error("was not asked for")]
+    /// The server sent a header field for something that the client did not request (HY-4).
+    #[error("was not requested by the client")]
     NotRequested,
-    /// The server's value differs from what the request asked for.
-    #[error("differs from what was asked for")]
+    /// The server's value does not match the client's request.
+    #[error("does not match the request")]
     Mismatch,
 }
 
-/// What is wrong with a key number.
+/// What is wrong with a key number of Hixie-76.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyErrorKind {
-    /// No space to divide by (KEY-3).
-    #[error("no space in it")]
+    /// The key contains no space (KEY-3).
+    #[error("contains no space")]
     NoSpaces,
-    /// No digit (KEY-6).
-    #[error("no digit in it")]
+    /// The key contains no digit (KEY-6).
+    #[error("contains no digit")]
     NoDigits,
-    /// The number is above 2^32 - 1 (KEY-5).
-    #[error("its number is above 4294967295")]
+    /// The number is greater than 2^32 - 1 (KEY-5).
+    #[error("contains a number greater than 4294967295")]
     TooBig,
-    /// The number can't be divided by the spaces (KEY-4).
-    #[error("{number} is not a multiple of its {spaces} spaces")]
+    /// The number is not a multiple of the number of spaces (KEY-4).
+    #[error("contains the number {number}, which is not a multiple of its {spaces} spaces")]
     NotMultiple {
-        /// The digits' number.
+        /// The number that the digits of the key form.
         number: u32,
-        /// How many spaces there are.
+        /// The number of spaces in the key.
         spaces: u32,
     },
 }
 
-/// Why a call of the application was refused. The connection is as it was before.
+/// The reason why a call of the application was rejected. The call changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// It would bring the pending output over [`max_send_buffer`](crate::Config::max_send_buffer), or
-    /// nothing may be pending for this call.
-    #[error("the output pending would be more than {limit} bytes")]
+    /// The pending output would exceed [`max_send_buffer`](crate::Config::max_send_buffer), or
+    /// output is pending and the call requires an empty send buffer.
+    #[error("the output does not fit into the send buffer (limit: {limit} bytes)")]
     BufferFull {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The opening handshake is not through.
-    #[error("the opening handshake is not through")]
+    /// The opening handshake is not complete.
+    #[error("the opening handshake is not complete")]
     NotOpen,
     /// The connection is closing or closed.
     #[error("the connection is closing or closed")]
     Closing,
-    /// No request waits for an answer, or it is one for a plain page, which `accept` can't answer.
-    #[error("no request waits for this answer")]
+    /// No request awaits a response, or the request is plain HTTP and cannot be accepted.
+    #[error("no request awaits this response")]
     NoRequest,
-    /// The dialect has no such thing, or is not among [`dialects`](crate::Config::dialects).
-    #[error("{0} does not have it, or is switched off")]
+    /// The dialect does not support the operation, or is not in
+    /// [`dialects`](crate::Config::dialects).
+    #[error("{0} does not support this operation or is not enabled")]
     Unsupported(Dialect),
-    /// A header field that would break the head, that the crate itself writes, or that means
-    /// something else in this place.
-    #[error("a header field that can't be sent")]
+    /// A header field has an invalid name or value, or is one that the caller must not set.
+    #[error("a header field is invalid or must not be set by the application")]
     InvalidHeader,
-    /// A status that can't end a request: only 200 to 599 can.
-    #[error("{0} can't be the status of a response")]
+    /// The status is not one that ends a request: 200 to 599.
+    #[error("the HTTP status {0} is not in the range 200 to 599")]
     InvalidStatus(u16),
-    /// A subprotocol that the client did not offer.
+    /// The client did not offer the subprotocol.
     #[error("the client did not offer this subprotocol")]
     ProtocolNotOffered,
-    /// A close code that can't be sent, or a reason of more than 123 bytes.
-    #[error("a close code or reason that can't be sent")]
+    /// The close code must not be sent, or the close reason is longer than 123 bytes (HY-8).
+    #[error("the close code is invalid or the close reason is longer than 123 bytes")]
     InvalidClose,
-    /// The payload of a ping or pong is longer than 125 bytes.
-    #[error("a ping or pong of more than 125 bytes")]
+    /// The payload of a ping or pong is longer than 125 bytes (RFC 6455, section 5.5).
+    #[error("the payload of a ping or pong is longer than 125 bytes")]
     ControlTooLong,
-    /// A message is being sent in fragments, and this is none of them.
-    #[error("a message in fragments is being sent")]
+    /// A fragmented message is not complete, and the call does not continue it.
+    #[error("a fragmented message has not been completed")]
     FragmentInProgress,
-    /// A URL that names no WebSocket server.
-    #[error("the URL is malformed at byte {at}")]
+    /// The URL is not a valid `ws://` or `wss://` URL.
+    #[error("{}", UrlMessage { at: *.at })]
     InvalidUrl {
-        /// The first byte that cannot stand there.
+        /// The offset in bytes of the first invalid byte; 0 if the scheme is not `ws` or `wss`.
         at: usize,
     },
+}
+
+/// The message of `InvalidUrl`, whose offset is 0 only if the scheme is wrong.
+struct UrlMessage {
+    at: usize,
+}
+
+impl fmt::Display for UrlMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            0 => f.write_str("not a ws:// or wss:// URL"),
+            at => write!(f, "the URL is invalid at byte {at}"),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What a connection says to its application.
+//! The events that a connection returns to its application.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -11,34 +11,37 @@ use crate::frame::opcode::NO_STATUS_RECEIVED;
 use crate::frame::utf8::DecodedText;
 use crate::handshake::{Reply, Request};
 
-/// What the bytes taken by [`Connection::receive`](crate::Connection::receive) meant. It borrows
-/// from the caller's input and from nothing else.
+/// An event returned by [`Connection::receive`](crate::Connection::receive).
+///
+/// Its lifetime is that of the input passed to `receive`; the connection is not borrowed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<'i> {
-    /// Server: the head of a request has come. Answer it, now or later, with
-    /// [`accept`](crate::Connection::accept) or [`respond`](crate::Connection::respond); until
-    /// then `receive` takes nothing more.
+    /// A server received the head of a request.
+    ///
+    /// Answer it, now or later, with [`accept`](crate::Connection::accept) or
+    /// [`respond`](crate::Connection::respond). Until then `receive` consumes no input.
     Request(Request),
-    /// The opening handshake is through.
+    /// The opening handshake is complete.
     Open(Handshake),
-    /// A piece of a text message.
+    /// A chunk of a text message.
     Text(TextChunk<'i>),
-    /// A piece of a binary message; neither Hixie-75 nor Hixie-76 has them.
+    /// A chunk of a binary message. Hixie-75 and Hixie-76 have no binary messages (FR-12).
     Binary(BinaryChunk<'i>),
-    /// A ping, from HyBi-7 on. The machine answers it by itself, as
-    /// [`auto_pong`](crate::Config::auto_pong) says.
+    /// A ping, from HyBi-7 on. The connection queues the pong itself unless
+    /// [`auto_pong`](crate::Config::auto_pong) is off.
     Ping(Payload<'i>),
-    /// A pong, asked for or not, from HyBi-7 on.
+    /// A pong, solicited or not, from HyBi-7 on.
     Pong(Payload<'i>),
-    /// A frame of a type that Hixie-75 or Hixie-76 skips has come to its end.
+    /// The end of a frame whose type Hixie-75 or Hixie-76 skips (FR-4, FR-6).
     Skipped(SkippedFrame),
-    /// It is over; the last event. What is still in [`transmit`](crate::Connection::transmit) is
-    /// for the peer, then the socket is to be dropped.
+    /// The connection has ended. This is the last event.
+    ///
+    /// Write what is left in [`transmit`](crate::Connection::transmit), then drop the socket.
     Closed(Closed),
 }
 
-/// The opening handshake's outcome.
+/// The result of the opening handshake.
 #[derive(Clone, Debug)]
 pub struct Handshake {
     pub(crate) dialect: Dialect,
@@ -46,33 +49,37 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// The dialect that both sides speak from here on.
+    /// Returns the dialect of the connection.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// Client: the subprotocol that the server chose.
+    /// Returns the subprotocol that the server selected; always `None` on a server.
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.reply.as_ref()?.protocol()
     }
 
-    /// Client: the first field of the server's reply with this name, in any case.
+    /// Returns the value of the first header field of the server's reply with this name, without
+    /// surrounding white space; always `None` on a server.
+    ///
+    /// The name is compared without regard to case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.reply.as_ref()?.header(name)
     }
 
-    /// Client: all fields of the server's reply in their order.
+    /// Returns the name and value of each header field of the server's reply, in order; none on a
+    /// server.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.reply.iter().flat_map(|reply| reply.headers())
     }
 }
 
-/// A piece of a text message: always valid UTF-8, never cut within a character.
+/// A chunk of a text message: valid UTF-8, never split within a character.
 ///
-/// [`MessageAssembler`](crate::MessageAssembler) puts the pieces of a message together.
+/// [`MessageAssembler`](crate::MessageAssembler) assembles the chunks of a message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TextChunk<'i> {
     pub(crate) chunk: DecodedText<'i>,
@@ -80,46 +87,40 @@ pub struct TextChunk<'i> {
 }
 
 impl<'i> TextChunk<'i> {
-    /// A piece that is valid as it stands in the input.
+    /// Creates a chunk of text that is borrowed from the input.
     #[inline]
-    pub(crate) fn run(text: &'i str, last: bool) -> Self {
+    pub(crate) fn run(text: &'i str, is_final: bool) -> Self {
         let chunk = DecodedText::Borrowed(text);
-        Self {
-            chunk,
-            is_final: last,
-        }
+        Self { chunk, is_final }
     }
 
-    /// A piece in which bad sequences were replaced.
-    pub(crate) fn mended(text: Box<str>, last: bool) -> Self {
+    /// Creates a chunk of text in which invalid sequences were replaced.
+    pub(crate) fn mended(text: Box<str>, is_final: bool) -> Self {
         let chunk = DecodedText::Lossy(text);
-        Self {
-            chunk,
-            is_final: last,
-        }
+        Self { chunk, is_final }
     }
 
-    /// The text of this piece; it may be empty when it is the last one.
+    /// Returns the text of this chunk. Only the final chunk of a message may be empty.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.chunk.as_str()
     }
 
-    /// Whether the message ends with this piece.
+    /// Returns `true` if this is the last chunk of the message.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.is_final
     }
 }
 
-/// Never shows the text.
+/// Omits the text.
 impl fmt::Debug for TextChunk<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        payload(f, "Text", self.as_str().len(), self.is_final)
+        fmt_chunk(f, "TextChunk", self.as_str().len(), self.is_final)
     }
 }
 
-/// A piece of a binary message.
+/// A chunk of a binary message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BinaryChunk<'i> {
     pub(crate) bytes: &'i [u8],
@@ -127,27 +128,27 @@ pub struct BinaryChunk<'i> {
 }
 
 impl BinaryChunk<'_> {
-    /// The bytes of this piece; it may be empty when it is the last one.
+    /// Returns the bytes of this chunk. Only the final chunk of a message may be empty.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes
     }
 
-    /// Whether the message ends with this piece.
+    /// Returns `true` if this is the last chunk of the message.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.is_final
     }
 }
 
-/// Never shows the bytes.
+/// Omits the bytes.
 impl fmt::Debug for BinaryChunk<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        payload(f, "Binary", self.bytes.len(), self.is_final)
+        fmt_chunk(f, "BinaryChunk", self.bytes.len(), self.is_final)
     }
 }
 
-/// The payload of a ping or pong: at most 125 bytes.
+/// The payload of a ping or pong: at most 125 bytes (RFC 6455, section 5.5).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload<'i>(Cow<'i, [u8]>);
 
@@ -160,28 +161,28 @@ impl<'i> Payload<'i> {
         Self(Cow::Owned(bytes))
     }
 
-    /// The bytes.
+    /// Returns the bytes of the payload.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// Never shows the bytes.
+/// Omits the bytes.
 impl fmt::Debug for Payload<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Payload({} bytes)", self.0.len())
     }
 }
 
-fn payload(f: &mut fmt::Formatter<'_>, name: &str, len: usize, last: bool) -> fmt::Result {
+fn fmt_chunk(f: &mut fmt::Formatter<'_>, name: &str, len: usize, is_final: bool) -> fmt::Result {
     f.debug_struct(name)
         .field("len", &len)
-        .field("last", &last)
+        .field("is_final", &is_final)
         .finish()
 }
 
-/// A frame that Hixie-75 or Hixie-76 reads over (FR-4, FR-6).
+/// A frame whose type Hixie-75 or Hixie-76 skips (FR-4, FR-6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkippedFrame {
     pub(crate) frame_type: u8,
@@ -189,27 +190,29 @@ pub struct SkippedFrame {
 }
 
 impl SkippedFrame {
-    /// The frame's first byte: its type.
+    /// Returns the type of the frame: its first byte.
     #[must_use]
     pub fn frame_type(&self) -> u8 {
         self.frame_type
     }
 
-    /// How many bytes of payload were skipped.
+    /// Returns the length of the skipped payload in bytes.
     #[must_use]
     pub fn payload_len(&self) -> u64 {
         self.payload_len
     }
 
-    /// Whether there was no payload at all.
+    /// Returns `true` if the frame had no payload.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.payload_len == 0
     }
 }
 
-/// What a closing handshake says: from HyBi-7 on a code and a reason, both optional; nothing in
-/// Hixie-75 and Hixie-76, where what the caller gives is not sent (CL-8).
+/// The code and reason of a closing handshake.
+///
+/// From HyBi-7 on, both are optional (RFC 6455, section 5.5.1). Hixie-75 and Hixie-76 have neither:
+/// a code or reason passed to [`close`](crate::Connection::close) is not sent (CL-8).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Close {
     code: Option<u16>,
@@ -217,13 +220,17 @@ pub struct Close {
 }
 
 impl Close {
-    /// No code and no reason.
+    /// A close without a code and reason.
     pub const EMPTY: Self = Self {
         code: None,
         reason: None,
     };
 
-    /// A code, 1000 for a normal close, and a reason of at most 123 bytes.
+    /// Creates a close with a code and a reason.
+    ///
+    /// 1000 is a normal close. `reason` may be empty. Both are checked by
+    /// [`Connection::close`](crate::Connection::close): the reason must be at most 123 bytes long,
+    /// and the code must be one that an endpoint may send (RFC 6455, section 7.4; HY-8).
     #[must_use]
     pub fn new(code: u16, reason: &str) -> Self {
         Self {
@@ -232,66 +239,72 @@ impl Close {
         }
     }
 
+    /// Creates the close that is reported for a close frame without a code (HY-8).
     pub(crate) fn without_code() -> Self {
         Self::new(NO_STATUS_RECEIVED, "")
     }
 
-    /// The close code; 1005 when the peer's close frame had none (HY-8).
+    /// Returns the close code; 1005 if the peer's close frame had none (HY-8).
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         self.code
     }
 
-    /// The reason, empty when there is none.
+    /// Returns the reason, which is empty if there is none.
     #[must_use]
     pub fn reason(&self) -> &str {
         self.reason.as_deref().unwrap_or_default()
     }
 }
 
-/// How far a connection has come.
+/// The phase in which a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// In the opening handshake.
+    /// During the opening handshake.
     Handshaking,
-    /// Open, between two frames.
+    /// Open, between two messages.
     Open,
-    /// Open, in the middle of a frame, or of a message in several frames.
+    /// Open, in the middle of a frame or of a fragmented message.
     InMessage,
-    /// This side has begun the closing handshake, and the peer has not answered it.
+    /// Closing: this side started the closing handshake and the peer has not completed it.
     Closing,
 }
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Phase::Handshaking => "in the opening handshake",
-            Phase::Open => "between two frames",
+            Phase::Handshaking => "during the opening handshake",
+            Phase::Open => "between two messages",
             Phase::InMessage => "in the middle of a frame or message",
-            Phase::Closing => "in the closing handshake",
+            Phase::Closing => "during the closing handshake",
         })
     }
 }
 
-/// Why a connection is over.
+/// The reason why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Closed {
-    /// Both sides sent their close frame (CL-8).
+    /// Both sides sent a close frame (CL-8). Contains the peer's code and reason.
     Clean(Close),
-    /// This side closed where nothing tells that the peer knows: in Hixie-75, which has no
-    /// closing handshake (CL-20), or before the opening handshake was through (CL-13).
+    /// This side closed the connection without a closing handshake: in Hixie-75, which has none
+    /// (CL-20), or before the opening handshake was complete (CL-13).
     LocallyClosed,
-    /// The request was answered with this HTTP status and no WebSocket came of it.
+    /// The request was answered with this HTTP status, so no WebSocket connection was established.
+    ///
+    /// On a server this is the status passed to [`respond`](crate::Connection::respond).
     Rejected(u16),
-    /// The peer's end of file without a close frame.
+    /// The peer closed the connection without a close frame, in this phase (CL-8).
     Eof(Phase),
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     Protocol(ProtocolError),
-    /// The peer took too long.
+    /// The peer did not complete this phase within
+    /// [`handshake_timeout`](crate::Config::handshake_timeout) or
+    /// [`close_timeout`](crate::Config::close_timeout).
     TimedOut(Phase),
-    /// A Flash policy request was answered with [`flash_policy`](crate::Config::flash_policy).
+    /// A Flash policy request was answered with [`flash_policy`](crate::Config::flash_policy)
+    /// (PX-1).
     FlashPolicy,
 }
 
@@ -308,12 +321,17 @@ impl fmt::Display for Closed {
                 }
                 Ok(())
             }
-            Closed::LocallyClosed => f.write_str("closed by this side"),
-            Closed::Rejected(status) => write!(f, "answered with HTTP status {status}"),
-            Closed::Eof(phase) => write!(f, "the peer's end of file {phase}"),
+            Closed::LocallyClosed => f.write_str("closed by this side without a closing handshake"),
+            Closed::Rejected(status) => {
+                write!(f, "the request was answered with HTTP status {status}")
+            }
+            Closed::Eof(phase) => write!(
+                f,
+                "the peer closed the connection without a close frame {phase}"
+            ),
             Closed::Protocol(error) => write!(f, "protocol error: {error}"),
             Closed::TimedOut(phase) => write!(f, "timed out {phase}"),
-            Closed::FlashPolicy => f.write_str("policy file sent"),
+            Closed::FlashPolicy => f.write_str("answered a Flash policy request"),
         }
     }
 }

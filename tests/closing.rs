@@ -910,15 +910,15 @@ fn a_second_of_rest_begins_anew_with_what_is_sent() {
 fn what_closed_displays_and_its_source() {
     use std::error::Error;
     for (phase, words) in [
-        (Phase::Handshaking, "in the opening handshake"),
-        (Phase::Open, "between two frames"),
+        (Phase::Handshaking, "during the opening handshake"),
+        (Phase::Open, "between two messages"),
         (Phase::InMessage, "in the middle of a frame or message"),
-        (Phase::Closing, "in the closing handshake"),
+        (Phase::Closing, "during the closing handshake"),
     ] {
         let closed = Closed::Eof(phase);
         assert_eq!(
             closed.to_string(),
-            format!("the peer's end of file {words}")
+            format!("the peer closed the connection without a close frame {words}")
         );
         assert!(closed.source().is_none());
         let closed = Closed::TimedOut(phase);

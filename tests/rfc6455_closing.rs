@@ -766,6 +766,6 @@ fn hy_8_what_closed_displays() {
     );
     assert_eq!(
         displayed(b"\x88\x02\x03\xed"),
-        "protocol error: a close frame with code 1005"
+        "protocol error: the close frame has the invalid code 1005"
     );
 }

@@ -223,14 +223,20 @@ fn prints_who_comes_and_goes(name: &str) {
     drop(first.closed());
     server.prints("1: closed; 3 messages in, 3 out");
     drop(second);
-    server.prints("2: the peer's end of file between two frames; 0 messages in, 1 out");
+    server.prints(
+        "2: the peer closed the connection without a close frame between two messages; \
+         0 messages in, 1 out",
+    );
 
     let mut third = Peer::connect(server.address()).sent(GET_PAGE);
     third.rest();
     drop(third);
-    server.prints("3: answered with HTTP status 200; 0 messages in, 0 out");
+    server.prints("3: the request was answered with HTTP status 200; 0 messages in, 0 out");
     drop(Peer::connect(server.address()));
-    server.prints("4: the peer's end of file in the opening handshake; 0 messages in, 0 out");
+    server.prints(
+        "4: the peer closed the connection without a close frame during the opening handshake; \
+         0 messages in, 0 out",
+    );
     let mut fifth = Peer::connect(server.address()).sent("BREW / HTTP/1.1\r\n\r\n");
     let response = String::from_utf8(fifth.rest()).unwrap();
     assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
@@ -334,7 +340,10 @@ fn answers_a_flood_to_the_last(name: &str) {
     drop(flooder);
     assert_eq!(
         server.end_of(2),
-        format!("the peer's end of file between two frames; {pokes} messages in, {pokes} out")
+        format!(
+            "the peer closed the connection without a close frame between two messages; \
+             {pokes} messages in, {pokes} out"
+        )
     );
     witness.is_alone(&server);
 }
@@ -460,7 +469,7 @@ fn cuts_who_is_too_slow_to_open(name: &str) {
     for number in 2..5 {
         assert_eq!(
             server.end_of(number),
-            "timed out in the opening handshake; 0 messages in, 0 out"
+            "timed out during the opening handshake; 0 messages in, 0 out"
         );
     }
     witness.is_alone(&server);
@@ -481,7 +490,7 @@ fn cuts_whose_output_passes_the_cap(name: &str) {
         other.hear(&large);
     }
     let end = server.end_of(2);
-    assert!(end.starts_with("the output pending would be more"), "{end}");
+    assert!(end.starts_with("the output does not fit into"), "{end}");
     assert!(end.ends_with("; 0 messages in, 2 out"), "{end}");
     server.end_of(3);
     drop((stuck, flooder, other.closed()));
@@ -658,7 +667,7 @@ fn closes_all_on_interrupt(name: &str) {
     }
     assert_eq!(
         server.end_of(101),
-        "closed by this side; 0 messages in, 0 out"
+        "closed by this side without a closing handshake; 0 messages in, 0 out"
     );
 }
 
@@ -698,7 +707,7 @@ fn leaves_in_time_when_nobody_answers(name: &str) {
     assert!(server.end_of(1).starts_with("closed; "));
     for number in [5, 6] {
         let end = server.end_of(number);
-        assert!(end.starts_with("timed out in the closing"), "{end}");
+        assert!(end.starts_with("timed out during the closing"), "{end}");
     }
     drop((stuck, flooder));
 }
