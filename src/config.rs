@@ -1,22 +1,23 @@
-//! What a caller sets once and shares between connections.
+//! The configuration of connections.
 
 use core::time::Duration;
 
-/// Which end of the connection this is.
+/// The role of an endpoint in a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// The end that sent the request.
+    /// The endpoint that sends the request.
     Client,
-    /// The end that answers it.
+    /// The endpoint that answers the request.
     Server,
 }
 
-/// A version of the protocol.
+/// A version of the WebSocket protocol.
 ///
-/// [`Hixie75`](Self::Hixie75) and [`Hixie76`](Self::Hixie76) were withdrawn: their frames carry
-/// bytes of a page's choice unmasked, with which Huang, Chen, Barth, Rescorla and Jackson
-/// (*Talking to Yourself for Fun and Profit*, W2SP 2011) poisoned the caches of transparent
-/// proxies. Speak them over TLS, or on networks without such proxies.
+/// [`Hixie75`](Self::Hixie75) and [`Hixie76`](Self::Hixie76) were withdrawn because their frames
+/// are not masked: a web page chooses bytes that appear unchanged on the wire. Huang, Chen, Barth,
+/// Rescorla and Jackson (*Talking to Yourself for Fun and Profit*, W2SP 2011) poisoned the caches
+/// of transparent proxies that way. Use these two dialects over TLS, or on networks without such
+/// proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
@@ -25,17 +26,18 @@ pub enum Dialect {
     /// draft-hixie-thewebsocketprotocol-76, May 2010, which became
     /// draft-ietf-hybi-thewebsocketprotocol-00: two key numbers and an MD5 challenge.
     Hixie76,
-    /// draft-ietf-hybi-thewebsocketprotocol-07, April 2011: masked frames, `Sec-WebSocket-Version`
-    /// 7.
+    /// draft-ietf-hybi-thewebsocketprotocol-07, April 2011: masked frames,
+    /// `Sec-WebSocket-Version: 7`.
     HyBi7,
-    /// draft-ietf-hybi-thewebsocketprotocol-08 to 12, June to August 2011: version 8.
+    /// draft-ietf-hybi-thewebsocketprotocol-08 to -12, June to August 2011:
+    /// `Sec-WebSocket-Version: 8`.
     HyBi8,
-    /// RFC 6455, December 2011, and the drafts 13 to 17 before it: version 13.
+    /// RFC 6455, December 2011, and the drafts -13 to -17: `Sec-WebSocket-Version: 13`.
     Rfc6455,
 }
 
 impl Dialect {
-    /// All of them, the oldest first.
+    /// All dialects, oldest first.
     const ALL: [Self; 5] = [
         Self::Hixie75,
         Self::Hixie76,
@@ -54,7 +56,7 @@ impl Dialect {
         }
     }
 
-    /// The number in `Sec-WebSocket-Version` (HY-1); the dialects before it had none.
+    /// Returns the value of `Sec-WebSocket-Version` (HY-1), which the Hixie dialects do not have.
     pub(crate) const fn version(self) -> Option<&'static str> {
         match self {
             Dialect::Hixie75 | Dialect::Hixie76 => None,
@@ -64,15 +66,15 @@ impl Dialect {
         }
     }
 
-    /// Whether frames are those of Hixie-75 and Hixie-76, and not those of RFC 6455.
+    /// Returns `true` for Hixie-75 and Hixie-76, whose frames are not those of RFC 6455.
     pub(crate) const fn is_hixie(self) -> bool {
         self.version().is_none()
     }
 
-    /// The dialect of a `Sec-WebSocket-Version`.
+    /// Returns the dialect with this value of `Sec-WebSocket-Version`.
     pub(crate) fn from_version(version: &[u8]) -> Option<Self> {
-        let is = |one: &Self| one.version().is_some_and(|v| v.as_bytes() == version);
-        Self::ALL.into_iter().find(is)
+        let matches = |dialect: &Self| dialect.version().is_some_and(|v| v.as_bytes() == version);
+        Self::ALL.into_iter().find(matches)
     }
 }
 
@@ -88,9 +90,10 @@ impl core::fmt::Display for Dialect {
     }
 }
 
-/// A set of [`Dialect`]s: those that a server answers. Read at [`Dialect`] what the two drafts
-/// before HyBi-7 do to proxies, and leave them out where that may happen:
-/// `Dialects::default().without(Dialect::Hixie76)`.
+/// A set of [`Dialect`]s, used for those that a server accepts.
+///
+/// [`Dialect`] describes why Hixie-75 and Hixie-76 are unsafe in front of transparent proxies. To
+/// disable both, use `Dialects::default().without(Dialect::Hixie76)`.
 ///
 /// ```
 /// use hybi::{Dialect, Dialects};
@@ -101,10 +104,10 @@ impl core::fmt::Display for Dialect {
 pub struct Dialects(u8);
 
 impl Dialects {
-    /// No dialect.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// Every dialect that this version of the crate speaks.
+    /// Every dialect that this version of the crate supports.
     pub const ALL: Self = Self::NONE
         .with(Dialect::Hixie75)
         .with(Dialect::Hixie76)
@@ -112,34 +115,36 @@ impl Dialects {
         .with(Dialect::HyBi8)
         .with(Dialect::Rfc6455);
 
-    /// This set and `dialect`.
+    /// Returns this set with `dialect` added.
     #[must_use]
     pub const fn with(self, dialect: Dialect) -> Self {
         Self(self.0 | dialect.bit())
     }
 
-    /// This set but for `dialect`.
+    /// Returns this set with `dialect` removed.
     #[must_use]
     pub const fn without(self, dialect: Dialect) -> Self {
         Self(self.0 & !dialect.bit())
     }
 
-    /// Whether `dialect` is in the set.
+    /// Returns `true` if the set contains `dialect`.
     #[must_use]
     pub const fn contains(self, dialect: Dialect) -> bool {
         self.0 & dialect.bit() != 0
     }
 
-    /// Those in the set, the newest first.
+    /// Returns the dialects in the set, newest first.
     pub(crate) fn newest_first(self) -> impl Iterator<Item = Dialect> {
-        let all = Dialect::ALL.into_iter().rev();
-        all.filter(move |dialect| self.contains(*dialect))
+        let newest_first = Dialect::ALL.into_iter().rev();
+        newest_first.filter(move |dialect| self.contains(*dialect))
     }
 }
 
 impl Default for Dialects {
-    /// All but Hixie-75: any request that lost its `Sec-` fields on the way looks like one, so it
-    /// is asked for by name.
+    /// Returns all dialects except Hixie-75.
+    ///
+    /// A request whose `Sec-` header fields were removed by an intermediary looks like a Hixie-75
+    /// request, so Hixie-75 has to be enabled explicitly.
     fn default() -> Self {
         Self::DEFAULT
     }
@@ -155,8 +160,10 @@ impl core::fmt::Debug for Dialects {
     }
 }
 
-/// Limits, switches and timeouts. Cheap to copy; every setter takes and returns it by value, so a
-/// `Config` can be a constant.
+/// The limits, options and timeouts of a connection.
+///
+/// A `Config` is cheap to copy. Every setter takes it by value, returns it and is a `const fn`, so
+/// a `Config` can be a constant.
 ///
 /// ```
 /// use hybi::{Config, Dialects};
@@ -182,11 +189,11 @@ pub struct Config {
     pub(crate) close_timeout: Duration,
 }
 
-/// The largest length that a frame can declare (FR-7): 63 bits.
+/// The largest payload length that a frame can declare: 63 bits (FR-7, HY-6).
 pub(crate) const MAX_LENGTH: u64 = i64::MAX as u64;
 
 impl Config {
-    /// The defaults, as each setter names them.
+    /// Creates a configuration with the default of each setter.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -209,78 +216,85 @@ impl Config {
         }
     }
 
-    /// The dialects that a server answers; a client's is its [`ClientRequest`](crate::ClientRequest)'s.
-    /// Default: all but Hixie-75 ([`Dialects::default`]), so Hixie-76 is among them: see
-    /// [`Dialect`] before you put it on the open net without TLS.
+    /// Sets the dialects that a server accepts.
+    ///
+    /// Default: all except Hixie-75 ([`Dialects::default`]). This includes Hixie-76; read
+    /// [`Dialect`] before exposing a server to the internet without TLS. A client uses the dialect
+    /// of its [`ClientRequest`](crate::ClientRequest) instead.
     #[must_use]
     pub const fn dialects(self, dialects: Dialects) -> Self {
         Self { dialects, ..self }
     }
 
-    /// Whether the client reached this server over TLS, also when a proxy in front took the TLS
-    /// off: the location in the reply is then `wss://` (H76-7). Default: no. A client takes this
-    /// from its [`ClientRequest`](crate::ClientRequest).
+    /// Sets whether clients reach this server over TLS, which may end at a reverse proxy.
+    ///
+    /// Default: `false`. If `true`, the location in the reply of Hixie-75 and Hixie-76 starts with
+    /// `wss://` instead of `ws://` (H76-7). A client uses the scheme of its
+    /// [`ClientRequest`](crate::ClientRequest) instead.
     #[must_use]
-    pub const fn tls(self, secure: bool) -> Self {
+    pub const fn tls(self, tls: bool) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Sets whether invalid UTF-8 in a text message fails a connection of Hixie-75 or Hixie-76.
+    ///
+    /// Default: `false`; each invalid sequence is replaced by U+FFFD, as the drafts require
+    /// (FR-10). From HyBi-7 on, invalid UTF-8 always fails the connection (HY-7).
+    #[must_use]
+    pub const fn strict_utf8(self, strict_utf8: bool) -> Self {
         Self {
-            tls: secure,
+            strict_utf8,
             ..self
         }
     }
 
-    /// Whether text that is not UTF-8 fails a connection of Hixie-75 or Hixie-76. Default: no; each
-    /// bad sequence becomes U+FFFD, as the drafts ask (FR-10). From HyBi-7 on it always fails.
+    /// Sets whether a frame whose type Hixie-75 or Hixie-76 skips fails the connection.
+    ///
+    /// Default: `false`; the frame is skipped and reported as
+    /// [`Event::Skipped`](crate::Event::Skipped). The drafts allow a server to do either (FR-4).
     #[must_use]
-    pub const fn strict_utf8(self, strict: bool) -> Self {
+    pub const fn strict_frames(self, strict_frames: bool) -> Self {
         Self {
-            strict_utf8: strict,
+            strict_frames,
             ..self
         }
     }
 
-    /// Whether a frame of a type that Hixie-75 or Hixie-76 skips fails the connection, as these
-    /// drafts let a server do (FR-4). Default: no; such a frame is reported as
-    /// [`Event::Skipped`](crate::Event::Skipped).
+    /// Sets whether a `GET` request without `Upgrade` is reported to the application.
+    ///
+    /// Default: `false`; the request is rejected with status 426. If `true`, it is reported as a
+    /// [`Request`](crate::Request) without a dialect, which the application answers with
+    /// [`respond`](crate::Connection::respond).
     #[must_use]
-    pub const fn strict_frames(self, strict: bool) -> Self {
+    pub const fn plain_http(self, plain_http: bool) -> Self {
+        Self { plain_http, ..self }
+    }
+
+    /// Sets whether the connection answers pings itself.
+    ///
+    /// Default: `true`. While more than [`high_water`](Self::high_water) bytes of output are
+    /// pending, only the latest ping is answered (RFC 6455, section 5.5.3).
+    #[must_use]
+    pub const fn auto_pong(self, auto_pong: bool) -> Self {
+        Self { auto_pong, ..self }
+    }
+
+    /// Sets the cross-domain policy with which a server answers a Flash policy request (PX-1).
+    ///
+    /// Default: none; a policy request fails the connection. The policy ends at its first NUL, if
+    /// it has one.
+    #[must_use]
+    pub const fn flash_policy(self, flash_policy: &'static str) -> Self {
         Self {
-            strict_frames: strict,
+            flash_policy: Some(flash_policy),
             ..self
         }
     }
 
-    /// Whether a `GET` without `Upgrade` is handed to the application as a
-    /// [`Request`](crate::Request) without a dialect, to be answered with
-    /// [`respond`](crate::Connection::respond). Default: no; it is refused with 426.
-    #[must_use]
-    pub const fn plain_http(self, allowed: bool) -> Self {
-        Self {
-            plain_http: allowed,
-            ..self
-        }
-    }
-
-    /// Whether a ping is answered by the machine itself. Default: yes; while more than
-    /// [`high_water`](Self::high_water) bytes are pending, only the latest ping is.
-    #[must_use]
-    pub const fn auto_pong(self, answer: bool) -> Self {
-        Self {
-            auto_pong: answer,
-            ..self
-        }
-    }
-
-    /// The cross-domain policy that a Flash socket asks for before it connects (PX-1); what
-    /// stands behind a NUL in it is not sent. Default: none, and such a request is refused.
-    #[must_use]
-    pub const fn flash_policy(self, policy: &'static str) -> Self {
-        Self {
-            flash_policy: Some(policy),
-            ..self
-        }
-    }
-
-    /// The largest head in bytes, from the first byte to its blank line. Default: 8 KiB.
+    /// Sets the maximum length of a request or response head in bytes, including the blank line
+    /// (RQ-19).
+    ///
+    /// Default: 8 KiB. Values above `u32::MAX` are reduced to `u32::MAX`.
     #[must_use]
     pub const fn max_head_len(self, bytes: usize) -> Self {
         Self {
@@ -289,7 +303,10 @@ impl Config {
         }
     }
 
-    /// The longest line of a head in bytes, its CR LF counted. Default: 4 KiB.
+    /// Sets the maximum length of a line of a head in bytes, including its CRLF (RQ-19).
+    ///
+    /// Default: 4 KiB. Values above `u32::MAX` are reduced to `u32::MAX`. The status line of a
+    /// response is limited to 1024 bytes as well (H76-34).
     #[must_use]
     pub const fn max_header_line_len(self, bytes: usize) -> Self {
         Self {
@@ -298,7 +315,9 @@ impl Config {
         }
     }
 
-    /// The most header fields in a head. Default: 100.
+    /// Sets the maximum number of header fields in a head (RQ-19).
+    ///
+    /// Default: 100. Values above `u32::MAX` are reduced to `u32::MAX`.
     #[must_use]
     pub const fn max_headers(self, count: usize) -> Self {
         Self {
@@ -307,9 +326,11 @@ impl Config {
         }
     }
 
-    /// The largest payload of one frame in bytes, counted as it streams, also in frames that are
-    /// skipped. Default: no limit but the format's own of 2^63 - 1, since the connection keeps
-    /// none of it; [`MessageAssembler`](crate::MessageAssembler) has the limit for what is kept.
+    /// Sets the maximum length of the payload of a received frame in bytes (FR-7, FR-14).
+    ///
+    /// Default: 2^63 - 1, the limit of the wire format; larger values are reduced to it. Skipped
+    /// frames count as well. The connection does not buffer payloads;
+    /// [`MessageAssembler`](crate::MessageAssembler) has a limit for messages that are buffered.
     #[must_use]
     pub const fn max_frame_len(self, bytes: u64) -> Self {
         Self {
@@ -322,8 +343,9 @@ impl Config {
         }
     }
 
-    /// The most frames that a message may come in, from HyBi-7 on; empty ones count as well.
-    /// Default: 65,536.
+    /// Sets the maximum number of frames of a received message, from HyBi-7 on.
+    ///
+    /// Default: 65,536. Empty frames count as well.
     #[must_use]
     pub const fn max_fragments(self, frames: u32) -> Self {
         Self {
@@ -332,9 +354,10 @@ impl Config {
         }
     }
 
-    /// Above this many bytes of pending output
-    /// [`wants_read`](crate::Connection::wants_read) is false, so that TCP slows the peer down.
-    /// Default: 64 KiB.
+    /// Sets the number of pending output bytes above which
+    /// [`wants_read`](crate::Connection::wants_read) returns `false`.
+    ///
+    /// Default: 64 KiB. An application that then stops reading lets TCP slow the peer down.
     #[must_use]
     pub const fn high_water(self, bytes: usize) -> Self {
         Self {
@@ -343,9 +366,11 @@ impl Config {
         }
     }
 
-    /// The most bytes of output that calls of the application may have pending; past it they are
-    /// [`Refused::BufferFull`](crate::Refused::BufferFull), so it is also the limit of one message sent.
-    /// Default: 1 MiB.
+    /// Sets the maximum number of output bytes that calls of the application may leave pending.
+    ///
+    /// Default: 1 MiB. A call that would exceed it returns
+    /// [`Refused::BufferFull`](crate::Refused::BufferFull), so it also limits the length of a
+    /// message that is sent.
     #[must_use]
     pub const fn max_send_buffer(self, bytes: usize) -> Self {
         Self {
@@ -354,8 +379,9 @@ impl Config {
         }
     }
 
-    /// How long the whole opening may take, from the first
-    /// [`tick`](crate::Connection::tick) on. Default: 10 s.
+    /// Sets the timeout of the opening handshake.
+    ///
+    /// Default: 10 seconds, counted from the first call of [`tick`](crate::Connection::tick).
     #[must_use]
     pub const fn handshake_timeout(self, timeout: Duration) -> Self {
         Self {
@@ -364,8 +390,10 @@ impl Config {
         }
     }
 
-    /// How long the peer may take to answer the closing handshake, and then again to take the
-    /// last bytes off us, each from the first [`tick`](crate::Connection::tick) on. Default: 5 s.
+    /// Sets the timeout of the closing handshake, and that of writing the last bytes after it.
+    ///
+    /// Default: 5 seconds each, counted from the first call of
+    /// [`tick`](crate::Connection::tick) in each phase.
     #[must_use]
     pub const fn close_timeout(self, timeout: Duration) -> Self {
         Self {
@@ -381,7 +409,7 @@ impl Default for Config {
     }
 }
 
-/// Sizes of heads are kept in 32 bits; more than that is never meant.
+/// Converts to `u32`, the type of offsets in a head.
 const fn saturate(n: usize) -> u32 {
     if n > u32::MAX as usize {
         u32::MAX

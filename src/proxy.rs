@@ -1,4 +1,4 @@
-//! A client's way through an HTTP proxy, before its opening handshake (PX-2).
+//! Tunnels through HTTP proxies with `CONNECT` (PX-2).
 
 use alloc::string::String;
 use core::fmt::Write;
@@ -10,13 +10,15 @@ use crate::handshake::ClientRequest;
 use crate::http::{Head, Limits, Progress, is_control};
 use crate::send_buffer::SendBuffer;
 
-/// Asks an HTTP proxy for a tunnel to a [`ClientRequest`]. Once it stands, TLS (for `wss`) and then a
-/// [`Connection::client`](crate::Connection::client) go on over the same socket.
+/// A client's tunnel through an HTTP proxy, established with `CONNECT` (PX-2).
+///
+/// Once the tunnel is established, use the same socket for TLS, if the URL is `wss`, and then for
+/// [`Connection::client`](crate::Connection::client).
 ///
 /// ```
 /// use hybi::{Config, ClientRequest, ProxyTunnel};
-/// let target = ClientRequest::new("ws://example.com/demo")?;
-/// let mut tunnel = ProxyTunnel::new(&Config::new(), &target, None)?;
+/// let request = ClientRequest::new("ws://example.com/demo")?;
+/// let mut tunnel = ProxyTunnel::new(&Config::new(), &request, None)?;
 /// assert!(tunnel.transmit().starts_with(b"CONNECT example.com:80 HTTP/1.1\r\n"));
 /// tunnel.advance(tunnel.transmit().len());
 /// let mut input = &b"HTTP/1.1 200 Connection established\r\n\r\n"[..];
@@ -31,58 +33,64 @@ pub struct ProxyTunnel {
 }
 
 impl ProxyTunnel {
-    /// A tunnel to ask for; `transmit` holds the request. `authorization` is the value of
-    /// `Proxy-Authorization`.
+    /// Creates a tunnel to the host and port of `request` and queues the `CONNECT` request.
+    ///
+    /// `authorization` is the value of `Proxy-Authorization`, which is omitted if `None`. The limits
+    /// of `config` for heads apply to the response of the proxy.
     ///
     /// # Errors
-    /// [`Refused::InvalidHeader`] when `authorization` holds a control character.
+    /// [`Refused::InvalidHeader`] if `authorization` contains a control character other than a tab.
     pub fn new(
         config: &Config,
-        target: &ClientRequest,
+        request: &ClientRequest,
         authorization: Option<&str>,
     ) -> Result<Self, Refused> {
-        let authority = target.authority_with_port();
-        let mut request = String::new();
-        // Writing to a String can't fail.
+        let authority = request.authority_with_port();
+        let mut head = String::new();
+        // Writing to a String cannot fail.
         let _ = write!(
-            request,
+            head,
             "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n"
         );
         if let Some(value) = authorization {
             if value.bytes().any(is_control) {
                 return Err(Refused::InvalidHeader);
             }
-            let _ = write!(request, "Proxy-Authorization: {value}\r\n");
+            let _ = write!(head, "Proxy-Authorization: {value}\r\n");
         }
-        request.push_str("\r\n");
-        let mut outbox = SendBuffer::default();
-        outbox.push(request.as_bytes());
+        head.push_str("\r\n");
+        let mut send_buffer = SendBuffer::default();
+        send_buffer.push(head.as_bytes());
         Ok(Self {
             head: Head::response(Limits::of(config)),
-            send_buffer: outbox,
+            send_buffer,
             outcome: None,
         })
     }
 
-    /// Bytes for the socket.
+    /// Returns the bytes to write to the socket.
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
         self.send_buffer.pending()
     }
 
-    /// The socket took the first `n` bytes of `transmit`.
+    /// Removes the first `n` bytes of [`transmit`](Self::transmit), which the socket has accepted.
     ///
     /// # Panics
-    /// When `n` is more than there are.
+    /// Panics if `n` is greater than the length of `transmit`.
     pub fn advance(&mut self, n: usize) {
         self.send_buffer.advance(n);
     }
 
-    /// Takes bytes off the front of `input`: `None` while more is needed, then whether the tunnel
-    /// stands. What follows the proxy's head is left in `input`: it is the server's.
+    /// Consumes bytes from `input` and returns the result, or `None` if more input is needed.
     ///
-    /// The error is [`Closed::Rejected`] with the proxy's status (407 asks for authorization, to
-    /// be tried on a new connection), or [`Closed::Protocol`].
+    /// `Ok` means that the tunnel is established. The bytes after the head of the proxy's response
+    /// are from the server and are left in `input`. After the result, further calls return it again
+    /// and consume nothing.
+    ///
+    /// The error is [`Closed::Rejected`] with the proxy's status if it is not 200 (407 requests
+    /// authorization, on a new connection), [`Closed::Protocol`] if the response is malformed, or
+    /// that of [`receive_eof`](Self::receive_eof).
     pub fn receive(&mut self, input: &mut &[u8]) -> Option<Result<(), Closed>> {
         while self.outcome.is_none() {
             match self.head.read(input) {
@@ -98,7 +106,9 @@ impl ProxyTunnel {
         self.outcome.clone()
     }
 
-    /// The proxy's end of file: what it meant.
+    /// Reports that the proxy closed the connection, and returns the result.
+    ///
+    /// The result is that of [`receive`](Self::receive), or [`Closed::Eof`] if there was none.
     pub fn receive_eof(&mut self) -> Result<(), Closed> {
         let eof = Err(Closed::Eof(Phase::Handshaking));
         self.outcome.get_or_insert(eof).clone()

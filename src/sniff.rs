@@ -1,29 +1,28 @@
-//! What comes to a WebSocket port and is no HTTP: a TLS hello, a Flash policy request.
+//! Detection of protocols other than HTTP: a TLS ClientHello or a Flash policy request.
 
-/// PX-1; optional spaces stand before the `/`.
+/// PX-1; the `/` may follow spaces.
 const POLICY_REQUEST: &[u8] = b"<policy-file-request/>\0";
-const SLASH: usize = POLICY_REQUEST.len() - 3;
+const SLASH_AT: usize = POLICY_REQUEST.len() - 3;
 
-/// So many spaces are skipped at most.
+/// The maximum number of spaces before the `/`.
 const MAX_SPACES: u8 = 16;
 
-/// What the first bytes are.
+/// The result of [`Sniffer::read`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sniffed {
-    /// All input is taken, and it may still be a policy request.
+    /// All input was consumed and may be the start of a policy request.
     NeedMore,
-    /// HTTP, or nothing that is known; not one byte was taken.
+    /// HTTP or an unknown protocol. No byte was consumed.
     Other,
-    /// The first byte is that of a TLS hello, or of an SSLv2 hello (as Safari once sent).
+    /// The first byte is that of a TLS ClientHello or of an SSLv2 one, which Safari once sent.
     TlsClientHello,
+    /// A complete policy request.
     FlashPolicyRequest,
-    /// It began like a policy request and differs at this byte.
-    Malformed {
-        at: u32,
-    },
+    /// The input starts like a policy request and differs at this offset.
+    Malformed { at: u32 },
 }
 
-/// Reads a policy request, however it is cut.
+/// An incremental parser for policy requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sniffer {
     matched: u8,
@@ -31,22 +30,22 @@ pub(crate) struct Sniffer {
 }
 
 impl Sniffer {
-    /// Takes bytes off the front of `input`.
+    /// Consumes bytes from `input` until the protocol is known.
     pub(crate) fn read(&mut self, input: &mut &[u8]) -> Sniffed {
-        while let Some((byte, rest)) = input.split_first() {
+        while let Some((byte, remaining)) = input.split_first() {
             let matched = usize::from(self.matched);
             match (matched, byte) {
                 (0, b'<') => self.matched += 1,
                 (0, 0x16 | 0x80) => return Sniffed::TlsClientHello,
                 (0, _) => return Sniffed::Other,
-                (SLASH, b' ') if self.spaces < MAX_SPACES => self.spaces += 1,
+                (SLASH_AT, b' ') if self.spaces < MAX_SPACES => self.spaces += 1,
                 (_, byte) if POLICY_REQUEST.get(matched) == Some(byte) => self.matched += 1,
                 _ => {
                     let at = u32::from(self.matched) + u32::from(self.spaces);
                     return Sniffed::Malformed { at };
                 }
             }
-            *input = rest;
+            *input = remaining;
             if usize::from(self.matched) == POLICY_REQUEST.len() {
                 return Sniffed::FlashPolicyRequest;
             }
@@ -60,37 +59,38 @@ mod tests {
     use super::*;
 
     fn read(mut bytes: &[u8]) -> (Sniffed, usize) {
-        let before = bytes.len();
-        let found = Sniffer::default().read(&mut bytes);
-        (found, before - bytes.len())
+        let len = bytes.len();
+        let sniffed = Sniffer::default().read(&mut bytes);
+        (sniffed, len - bytes.len())
     }
 
+    /// PX-1
     #[test]
-    fn px_1_a_policy_request_with_and_without_spaces() {
-        assert_eq!(POLICY_REQUEST[SLASH], b'/');
+    fn a_policy_request_is_recognized_with_and_without_spaces() {
+        assert_eq!(POLICY_REQUEST[SLASH_AT], b'/');
         let request = b"<policy-file-request/>\0and more";
         assert_eq!(read(request), (Sniffed::FlashPolicyRequest, 23));
         let spaced = b"<policy-file-request   />\0";
         assert_eq!(read(spaced), (Sniffed::FlashPolicyRequest, 26));
-        for cut in 0..23 {
-            let mut preface = Sniffer::default();
-            assert_eq!(preface.read(&mut &request[..cut]), Sniffed::NeedMore);
+        for split in 0..23 {
+            let mut sniffer = Sniffer::default();
+            assert_eq!(sniffer.read(&mut &request[..split]), Sniffed::NeedMore);
             assert_eq!(
-                preface.read(&mut &request[cut..]),
+                sniffer.read(&mut &request[split..]),
                 Sniffed::FlashPolicyRequest
             );
         }
     }
 
     #[test]
-    fn what_is_no_policy_request_says_where() {
+    fn other_input_is_reported_with_the_offset_of_the_first_difference() {
         assert_eq!(read(b"<html>"), (Sniffed::Malformed { at: 1 }, 1));
         assert_eq!(
             read(b"<policy-file-request/>\n").0,
             Sniffed::Malformed { at: 22 }
         );
-        let many = [&b"<policy-file-request"[..], &[b' '; 17]].concat();
-        assert_eq!(read(&many).0, Sniffed::Malformed { at: 36 });
+        let too_many_spaces = [&b"<policy-file-request"[..], &[b' '; 17]].concat();
+        assert_eq!(read(&too_many_spaces).0, Sniffed::Malformed { at: 36 });
         assert_eq!(read(b"GET /"), (Sniffed::Other, 0));
         assert_eq!(read(b"\x16\x03\x01").0, Sniffed::TlsClientHello);
         assert_eq!(read(b"\x80\x2e\x01").0, Sniffed::TlsClientHello);
