@@ -1,5 +1,4 @@
-//! The head of an HTTP message: a first line, header fields, a blank line. Resumable, each byte
-//! looked at once; knows HTTP and nothing of WebSocket.
+//! An incremental parser for the head of an HTTP message, linear in the input however it is split.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -15,86 +14,90 @@ use super::line::{self, invalid_line, trim};
 /// The limits of a head (RQ-19).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    pub(crate) head: u32,
-    pub(crate) line: u32,
-    pub(crate) headers: u32,
+    /// In bytes.
+    max_head_len: u32,
+    /// In bytes, including the line's CRLF.
+    max_line_len: u32,
+    max_headers: u32,
 }
 
 impl Limits {
-    /// For what somebody else has read and limited.
+    /// No limits, for heads that an HTTP library has parsed.
     pub(crate) const NONE: Self = Self {
-        head: u32::MAX,
-        line: u32::MAX,
-        headers: u32::MAX,
+        max_head_len: u32::MAX,
+        max_line_len: u32::MAX,
+        max_headers: u32::MAX,
     };
 
     pub(crate) fn of(config: &Config) -> Self {
         Self {
-            head: config.max_head_len,
-            line: config.max_header_line_len,
-            headers: config.max_headers,
+            max_head_len: config.max_head_len,
+            max_line_len: config.max_header_line_len,
+            max_headers: config.max_headers,
         }
     }
 }
 
-/// H76-34: the longest first line of a response, as WebKit had it.
-const MAX_STATUS_LINE: u32 = 1024;
+/// The maximum length of a status line, that of WebKit (H76-34).
+const MAX_STATUS_LINE_LEN: u32 = 1024;
 
-/// Room for what browsers send, so that a head seldom has to grow.
-const TYPICAL_HEAD: usize = 512;
+/// Initial capacities: enough for the requests of browsers.
+const TYPICAL_HEAD_LEN: usize = 512;
 const TYPICAL_FIELDS: usize = 12;
 
-/// What the first line is.
+/// The kind of the start line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HeadKind {
     Request,
     Response,
 }
 
-/// How far [`Head::read`] has come.
+/// The result of [`Head::read`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// All input is taken and the head goes on.
+    /// All input was consumed and the head is incomplete.
     NeedMore,
-    /// The first line has come to its end.
+    /// The start line is complete.
     StartLine,
-    /// The blank line has come; what follows it was not taken.
+    /// The head is complete. The bytes after the blank line were not consumed.
     Complete,
 }
 
+/// The offsets in the head at which the parts of a header field start.
 #[derive(Clone, Copy)]
 struct FieldOffsets {
     name: u32,
     colon: u32,
-    /// Behind the value, at the CR.
+    /// The CR after the value.
     end: u32,
 }
 
-/// A header field within its head.
+/// A header field of a head.
 #[derive(Clone, Copy)]
 pub(crate) struct Header<'h> {
     pub(crate) name: &'h [u8],
-    /// RQ-8: less one space after the colon, otherwise as it came.
+    /// The bytes after the colon, less one leading space (RQ-8).
     pub(crate) value: &'h [u8],
-    /// Where the field's line begins.
+    /// The offset of the header field in the head.
     pub(crate) at: u32,
 }
 
 impl<'h> Header<'h> {
-    /// RQ-9: the value without the white space round it.
+    /// Returns the value without surrounding white space (RQ-9).
     pub(crate) fn trimmed(&self) -> &'h [u8] {
         trim(self.value)
     }
 }
 
+/// A head, complete or incomplete.
 pub(crate) struct Head {
     kind: HeadKind,
     limits: Limits,
     bytes: Vec<u8>,
-    /// Where the line in the making begins.
+    /// The offset of the first incomplete line.
     line_start: usize,
     fields: Vec<FieldOffsets>,
-    /// Request: the target. Response: the status. Within `bytes`.
+    /// The range of the target of a request or of the status of a response.
     target_or_status: Range<usize>,
 }
 
@@ -107,9 +110,9 @@ impl Head {
         Self::new(HeadKind::Response, limits)
     }
 
-    fn new(start: HeadKind, limits: Limits) -> Self {
+    fn new(kind: HeadKind, limits: Limits) -> Self {
         Self {
-            kind: start,
+            kind,
             limits,
             bytes: Vec::new(),
             line_start: 0,
@@ -118,7 +121,8 @@ impl Head {
         }
     }
 
-    /// A request that somebody else has read, to be filled with [`push`](Self::push).
+    /// Creates the head of a request that an HTTP library has parsed. [`push`](Self::push) adds the
+    /// header fields.
     pub(crate) fn from_target(target: &[u8]) -> Result<Self, ProtocolError> {
         if target.len() > (u32::MAX / 2) as usize {
             return Err(ProtocolError::HeadTooLong { limit: u32::MAX });
@@ -129,46 +133,46 @@ impl Head {
         Ok(head)
     }
 
-    /// Adds a field to a head from [`from_target`](Self::from_target).
+    /// Adds a header field to a head from [`from_target`](Self::from_target).
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), ProtocolError> {
-        let parts = [name, b": ", value, b"\r\n"];
-        // Behind it a blank line. Places within a head are kept in 32 bits.
-        let whole = parts.iter().fold(self.bytes.len() + 2, |sum, part| {
-            sum.saturating_add(part.len())
+        let slices = [name, b": ", value, b"\r\n"];
+        // Offsets are u32. 2 bytes are reserved for the blank line.
+        let len = slices.iter().fold(self.bytes.len() + 2, |sum, slice| {
+            sum.saturating_add(slice.len())
         });
-        if whole > u32::MAX as usize {
+        if len > u32::MAX as usize {
             return Err(ProtocolError::HeadTooLong { limit: u32::MAX });
         }
-        for part in parts {
-            self.bytes.extend_from_slice(part);
+        for slice in slices {
+            self.bytes.extend_from_slice(slice);
         }
         self.end_line().map(drop)
     }
 
-    /// Ends a head from [`from_target`](Self::from_target).
+    /// Appends the blank line to a head from [`from_target`](Self::from_target).
     pub(crate) fn finish(&mut self) {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
-    /// Takes all of `input` if it is but a bit of the line in the making and does not end it, as
-    /// with most of a head that comes in bits; whether it was.
+    /// Fast path: appends `input` to the incomplete line if it is under 8 bytes without LF. Returns
+    /// `true` if it did.
     pub(crate) fn buffer_fragment(&mut self, input: &[u8]) -> bool {
-        const BIT: usize = 8;
-        let is_bit = self.line_start < self.bytes.len() && input.len() < BIT;
-        let goes_on = is_bit && input.len() <= self.line_capacity() && !input.contains(&b'\n');
-        if goes_on {
+        const SHORT: usize = 8;
+        let is_short = self.line_start < self.bytes.len() && input.len() < SHORT;
+        let appends = is_short && input.len() <= self.line_capacity() && !input.contains(&b'\n');
+        if appends {
             work::record(input.len());
             self.bytes.extend_from_slice(input);
         }
-        goes_on
+        appends
     }
 
-    /// Takes bytes off the front of `input`, up to the end of the first line or of the head.
-    // Not inlined, so that its caller is.
+    /// Consumes bytes from `input` up to the end of the start line or of the head.
+    // Not inlined, so that the caller can be.
     #[inline(never)]
     pub(crate) fn read(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
         if self.bytes.capacity() == 0 {
-            self.bytes = Vec::with_capacity(TYPICAL_HEAD);
+            self.bytes = Vec::with_capacity(TYPICAL_HEAD_LEN);
             self.fields = Vec::with_capacity(TYPICAL_FIELDS);
         }
         while !input.is_empty() {
@@ -177,117 +181,124 @@ impl Head {
             }
             match self.read_line(input)? {
                 Progress::NeedMore => {}
-                end => return Ok(end),
+                progress => return Ok(progress),
             }
         }
         Ok(Progress::NeedMore)
     }
 
-    /// Takes the lines that lie whole in `input` and have nothing wrong with them, as most do;
-    /// whether the blank line is among them. What is left to [`read_line`](Self::read_line) is
-    /// looked at once more, but never more than one line.
+    /// Fast path: consumes complete valid lines. Returns `true` if the head is complete.
+    ///
+    /// It stops at a line that needs [`read_line`](Self::read_line), so at most one line is scanned
+    /// twice.
     fn read_lines_fast(&mut self, input: &mut &[u8]) -> bool {
         if self.line_start < self.bytes.len() {
             return false;
         }
-        let within = input.get(..self.head_capacity()).unwrap_or(input);
-        let fits = |length: usize| length <= self.limits.line as usize;
-        let mut taken = 0;
+        let allowed = input.get(..self.head_capacity()).unwrap_or(input);
+        let is_allowed = |line_len: usize| line_len <= self.limits.max_line_len as usize;
+        let mut consumed = 0;
         let mut complete = false;
         if self.line_start == 0 {
-            let request =
-                (self.kind == HeadKind::Request).then(|| line::parse_request_line_fast(within));
-            match request.flatten() {
-                Some((target, length)) if fits(length) => {
+            let request_line =
+                (self.kind == HeadKind::Request).then(|| line::parse_request_line_fast(allowed));
+            match request_line.flatten() {
+                Some((target, line_len)) if is_allowed(line_len) => {
                     self.target_or_status = target;
-                    taken = length;
+                    consumed = line_len;
                 }
                 _ => return false,
             }
         }
-        while self.fields.len() < self.limits.headers as usize {
-            let rest = within.get(taken..).unwrap_or_default();
-            let Some((colon, length)) = line::parse_field_fast(rest).filter(|field| fits(field.1))
+        while self.fields.len() < self.limits.max_headers as usize {
+            let remaining = allowed.get(consumed..).unwrap_or_default();
+            let Some((colon, line_len)) =
+                line::parse_field_fast(remaining).filter(|field| is_allowed(field.1))
             else {
-                complete = rest.starts_with(b"\r\n") && fits(2);
+                complete = remaining.starts_with(b"\r\n") && is_allowed(2);
                 break;
             };
-            let begin = self.line_start + taken;
+            let start = self.line_start + consumed;
             self.fields.push(FieldOffsets {
-                name: begin as u32,
-                colon: (begin + colon) as u32,
-                end: (begin + length - 2) as u32,
+                name: start as u32,
+                colon: (start + colon) as u32,
+                end: (start + line_len - 2) as u32,
             });
-            taken += length;
+            consumed += line_len;
         }
         if complete {
-            taken += 2;
+            consumed += 2;
         }
-        let (lines, rest) = input.split_at_checked(taken).unwrap_or((input, &[]));
+        let (lines, remaining) = input.split_at_checked(consumed).unwrap_or((input, &[]));
         self.bytes.extend_from_slice(lines);
         self.line_start = self.bytes.len();
-        *input = rest;
+        *input = remaining;
         complete
     }
 
+    /// Slow path: consumes bytes up to the end of the line.
     fn read_line(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
-        let room = self.line_capacity();
-        let within = input.get(..room).unwrap_or(input);
-        let found = memchr(b'\n', within);
-        let here = found.map_or(within.len(), |lf| lf + 1);
-        work::record(here);
-        let (line, rest) = input.split_at_checked(here).unwrap_or((input, &[]));
+        let allowed = input.get(..self.line_capacity()).unwrap_or(input);
+        let lf = memchr(b'\n', allowed);
+        let len = lf.map_or(allowed.len(), |lf| lf + 1);
+        work::record(len);
+        let (line, remaining) = input.split_at_checked(len).unwrap_or((input, &[]));
         self.bytes.extend_from_slice(line);
-        *input = rest;
-        if found.is_some() {
+        *input = remaining;
+        if lf.is_some() {
             return self.end_line();
         }
-        if rest.is_empty() {
+        if remaining.is_empty() {
             return Ok(Progress::NeedMore);
         }
         Err(self.too_long())
     }
 
-    /// How many bytes more this line may have.
+    /// Returns the number of bytes by which the incomplete line may grow.
     fn line_capacity(&self) -> usize {
-        let line = (self.max_line() as usize).saturating_sub(self.bytes.len() - self.line_start);
-        self.head_capacity().min(line)
+        let line_len = self.bytes.len() - self.line_start;
+        let line_capacity = (self.max_line_len() as usize).saturating_sub(line_len);
+        self.head_capacity().min(line_capacity)
     }
 
+    /// Returns the number of bytes by which the head may grow.
     fn head_capacity(&self) -> usize {
-        (self.limits.head as usize).saturating_sub(self.bytes.len())
+        (self.limits.max_head_len as usize).saturating_sub(self.bytes.len())
     }
 
-    fn max_line(&self) -> u32 {
+    fn max_line_len(&self) -> u32 {
         match self.kind {
-            HeadKind::Response if self.line_start == 0 => self.limits.line.min(MAX_STATUS_LINE),
-            _ => self.limits.line,
+            HeadKind::Response if self.line_start == 0 => {
+                self.limits.max_line_len.min(MAX_STATUS_LINE_LEN)
+            }
+            _ => self.limits.max_line_len,
         }
     }
 
+    /// Returns the error for the limit that was exceeded.
     fn too_long(&self) -> ProtocolError {
-        if self.bytes.len() >= self.limits.head as usize {
+        if self.bytes.len() >= self.limits.max_head_len as usize {
             return ProtocolError::HeadTooLong {
-                limit: self.limits.head,
+                limit: self.limits.max_head_len,
             };
         }
         ProtocolError::LineTooLong {
             at: self.line_start as u32,
-            limit: self.max_line(),
+            limit: self.max_line_len(),
         }
     }
 
-    /// The line in the making has come to its LF.
+    /// Parses the line that ends `bytes`.
     fn end_line(&mut self) -> Result<Progress, ProtocolError> {
-        let begin = self.line_start;
-        let line = self.bytes.get(begin..).unwrap_or_default();
+        let start = self.line_start;
+        let line = self.bytes.get(start..).unwrap_or_default();
         work::record(line.len());
         let Some(line) = line.strip_suffix(b"\r\n") else {
             // RQ-5
             return Err(invalid_line(self.bytes.len() - 1, LineErrorKind::BareLf));
         };
         self.line_start = self.bytes.len();
-        if begin == 0 {
+        if start == 0 {
             self.target_or_status = match self.kind {
                 HeadKind::Request => line::parse_request_line(line)?,
                 HeadKind::Response => line::parse_status_line(line)?,
@@ -297,26 +308,26 @@ impl Head {
         if line.is_empty() {
             return Ok(Progress::Complete);
         }
-        if self.fields.len() >= self.limits.headers as usize {
+        if self.fields.len() >= self.limits.max_headers as usize {
             return Err(ProtocolError::TooManyHeaders {
-                limit: self.limits.headers,
+                limit: self.limits.max_headers,
             });
         }
-        let colon = line::parse_field(begin, line)?;
+        let colon = line::parse_field(start, line)?;
         self.fields.push(FieldOffsets {
-            name: begin as u32,
-            colon: (begin + colon) as u32,
-            end: (begin + line.len()) as u32,
+            name: start as u32,
+            colon: (start + colon) as u32,
+            end: (start + line.len()) as u32,
         });
         Ok(Progress::NeedMore)
     }
 
-    /// All bytes so far.
+    /// Returns the bytes received so far.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Request: the target, bytes 0x21 to 0x7E, as it came.
+    /// Returns the target of a request, unchanged: bytes 0x21 to 0x7E.
     pub(crate) fn target(&self) -> &str {
         core::str::from_utf8(self.target_bytes()).unwrap_or_default()
     }
@@ -327,63 +338,63 @@ impl Head {
             .unwrap_or_default()
     }
 
-    /// Response: the status, three digits.
+    /// Returns the status of a response: three digits.
     pub(crate) fn status(&self) -> u16 {
         let digits = self
             .bytes
             .get(self.target_or_status.clone())
             .unwrap_or_default();
-        let digit = |sum: u16, byte: &u8| sum * 10 + u16::from(byte.wrapping_sub(b'0'));
-        digits.iter().fold(0, digit)
+        let append = |status: u16, digit: &u8| status * 10 + u16::from(digit.wrapping_sub(b'0'));
+        digits.iter().fold(0, append)
     }
 
-    /// The fields in their order.
+    /// Returns the header fields in order.
     pub(crate) fn headers(&self) -> impl Iterator<Item = Header<'_>> {
         self.fields.iter().map(|field| self.header_at(*field))
     }
 
-    /// At most so many of them, from this number on.
+    /// Returns at most `count` header fields, from index `start` on.
     pub(crate) fn headers_from(
         &self,
-        number: usize,
-        most: usize,
+        start: usize,
+        count: usize,
     ) -> impl Iterator<Item = Header<'_>> {
-        let fields = self.fields.get(number..).unwrap_or_default();
-        let fields = fields.get(..most).unwrap_or(fields);
+        let fields = self.fields.get(start..).unwrap_or_default();
+        let fields = fields.get(..count).unwrap_or(fields);
         fields.iter().map(|field| self.header_at(*field))
     }
 
-    /// One of them, by its number.
-    pub(crate) fn nth(&self, number: usize) -> Option<Header<'_>> {
-        self.fields.get(number).map(|field| self.header_at(*field))
+    /// Returns the header field with this index.
+    pub(crate) fn nth(&self, index: usize) -> Option<Header<'_>> {
+        self.fields.get(index).map(|field| self.header_at(*field))
     }
 
-    /// The fields of this name, in any case.
+    /// Returns the header fields with this name, in any case.
     pub(crate) fn named<'h>(&'h self, name: &str) -> impl Iterator<Item = Header<'h>> {
-        let is_it = move |header: &Header<'_>| header.name.eq_ignore_ascii_case(name.as_bytes());
-        self.headers().filter(is_it)
+        let matches = move |header: &Header<'_>| header.name.eq_ignore_ascii_case(name.as_bytes());
+        self.headers().filter(matches)
     }
 
-    /// The first field of this name, in any case.
+    /// Returns the first header field with this name, in any case.
     pub(crate) fn header(&self, name: &str) -> Option<Header<'_>> {
         self.named(name).next()
     }
 
-    fn header_at(&self, field: FieldOffsets) -> Header<'_> {
-        let part = |from: u32, to: u32| {
-            let range = from as usize..to as usize;
+    fn header_at(&self, offsets: FieldOffsets) -> Header<'_> {
+        let bytes = |start: u32, end: u32| {
+            let range = start as usize..end as usize;
             self.bytes.get(range).unwrap_or_default()
         };
-        let value = part(field.colon + 1, field.end);
+        let value = bytes(offsets.colon + 1, offsets.end);
         Header {
-            name: part(field.name, field.colon),
+            name: bytes(offsets.name, offsets.colon),
             value: value.strip_prefix(b" ").unwrap_or(value),
-            at: field.name,
+            at: offsets.name,
         }
     }
 }
 
-/// Never shows the bytes: there are cookies among them.
+/// Omits the bytes, which may contain cookies.
 impl core::fmt::Debug for Head {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Head({} bytes)", self.bytes.len())

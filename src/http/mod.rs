@@ -1,4 +1,5 @@
-//! Heads of HTTP/1.1: a first line, header fields, a blank line. Knows nothing of WebSocket.
+//! Parsing of HTTP/1.1 heads: a start line, header fields and a blank line. Independent of
+//! WebSocket.
 
 mod head;
 mod line;

@@ -1,147 +1,158 @@
-//! Runs of bytes of one kind, as the lines of a head are made of.
+//! Lengths of prefixes of bytes of one class, found 8 bytes at a time (SIMD within a register).
 
-/// How many bytes of a token stand at the front.
+/// Returns the length of the token at the start of `bytes`.
 pub(super) fn token_len(bytes: &[u8]) -> usize {
-    let usual = common_token_len(bytes);
-    let rest = bytes.get(usual..).unwrap_or_default().iter();
-    usual + rest.take_while(|byte| is_token(**byte)).count()
+    let common_len = common_token_len(bytes);
+    let remaining = bytes.get(common_len..).unwrap_or_default().iter();
+    common_len + remaining.take_while(|byte| is_token(**byte)).count()
 }
 
-/// As [`token_len`], but what most names have none of may end it: another mark than a hyphen.
+/// Like [`token_len`], but may stop early at token punctuation other than `-`.
 pub(super) fn common_token_len(bytes: &[u8]) -> usize {
     span(bytes, not_common_name, is_token)
 }
 
-/// How many bytes stand before the first that is below 0x20, or 0x7F.
+/// Returns the number of bytes before the first control character, 0x00 to 0x1F and 0x7F.
 pub(super) fn text_len(bytes: &[u8]) -> usize {
     span(bytes, controls, |byte| !byte.is_ascii_control())
 }
 
-/// How many bytes stand before the first that is not visible ASCII: 0x21 to 0x7E.
+/// Returns the number of bytes before the first that is not visible ASCII, 0x21 to 0x7E.
 pub(crate) fn visible_len(bytes: &[u8]) -> usize {
     span(bytes, not_visible, |byte| byte.is_ascii_graphic())
 }
 
-/// How many bytes of a request's target stand at the front (RQ-2).
+/// Returns the length of the request target at the start of `bytes` (RQ-2).
 pub(super) fn target_len(bytes: &[u8]) -> usize {
-    let but_in_targets = |eight| not_visible(eight) | equal(eight, b'#');
-    let goes_on = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-    span(bytes, but_in_targets, goes_on)
+    let not_target = |word| not_visible(word) | equal(word, b'#');
+    let accept = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    span(bytes, not_target, accept)
 }
 
-/// How many bytes stand before the first that does not go on. Of eight at once, that is the first
-/// that `ends` marks by its high bit; the last few are looked at one by one.
+/// Returns the number of bytes before the first rejected one.
+///
+/// `reject` sets the high bit of each rejected byte of a little-endian word; bytes after the first
+/// rejected one may be marked wrongly. `accept` is applied to the last bytes, fewer than 8.
 #[inline(always)]
-fn span(bytes: &[u8], ends: impl Fn(u64) -> u64, goes_on: impl Fn(u8) -> bool) -> usize {
-    let mut length = 0;
-    let mut rest = bytes;
-    while let Some((eight, more)) = rest.split_first_chunk::<8>() {
-        let ends = ends(u64::from_le_bytes(*eight));
-        if ends != 0 {
-            return length + ends.trailing_zeros() as usize / 8;
+fn span(bytes: &[u8], reject: impl Fn(u64) -> u64, accept: impl Fn(u8) -> bool) -> usize {
+    let mut len = 0;
+    let mut remaining = bytes;
+    while let Some((word, after)) = remaining.split_first_chunk::<8>() {
+        let rejected = reject(u64::from_le_bytes(*word));
+        if rejected != 0 {
+            return len + rejected.trailing_zeros() as usize / 8;
         }
-        (length, rest) = (length + 8, more);
+        (len, remaining) = (len + 8, after);
     }
-    length + rest.iter().take_while(|byte| goes_on(**byte)).count()
+    len + remaining.iter().take_while(|byte| accept(**byte)).count()
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = ONES << 7;
 
-/// Marks the bytes that are less than `least`, of ASCII: a subtraction sets their high bit. Behind
-/// the first of them, what was borrowed can mark others too.
-fn below(eight: u64, least: u8) -> u64 {
-    eight.wrapping_sub(ONES * u64::from(least)) & !eight & HIGH
+/// Marks the ASCII bytes less than `min`.
+///
+/// The subtraction sets their high bit. Its borrow may mark bytes after the first marked one
+/// wrongly, which [`span`] allows.
+fn below(word: u64, min: u8) -> u64 {
+    word.wrapping_sub(ONES * u64::from(min)) & !word & HIGH
 }
 
-/// Marks the bytes that are `byte`, of ASCII, and as [`below`] perhaps others behind the first.
-fn equal(eight: u64, byte: u8) -> u64 {
-    below(eight ^ (ONES * u64::from(byte)), 1)
+/// Marks the bytes equal to `byte`, which is ASCII, with the same inaccuracy as [`below`].
+fn equal(word: u64, byte: u8) -> u64 {
+    below(word ^ (ONES * u64::from(byte)), 1)
 }
 
-fn controls(eight: u64) -> u64 {
-    below(eight, 0x20) | equal(eight, 0x7F)
+/// Marks control characters.
+fn controls(word: u64) -> u64 {
+    below(word, 0x20) | equal(word, 0x7F)
 }
 
-fn not_visible(eight: u64) -> u64 {
-    below(eight, 0x21) | equal(eight, 0x7F) | eight & HIGH
+/// Marks bytes that are not visible ASCII.
+fn not_visible(word: u64) -> u64 {
+    below(word, 0x21) | equal(word, 0x7F) | word & HIGH
 }
 
-/// Marks what is neither a letter, a digit nor a hyphen. No sum of two bytes carries into the next.
-fn not_common_name(eight: u64) -> u64 {
-    const fn all(byte: u8) -> u64 {
+/// Marks bytes other than letters, digits and hyphens, exactly: no addition carries into the next
+/// byte.
+fn not_common_name(word: u64) -> u64 {
+    const fn repeat(byte: u8) -> u64 {
         ONES * byte as u64
     }
-    let low = eight & !HIGH;
-    let lower = low | all(0x20);
-    let letter = (lower + all(0x80 - b'a')) & !(lower + all(0x7F - b'z'));
-    let digit = (low + all(0x80 - b'0')) & !(low + all(0x7F - b'9'));
-    let but_hyphen = (low ^ all(b'-')) + all(0x7F);
-    ((!(letter | digit) & but_hyphen) | eight) & HIGH
+    let low = word & !HIGH;
+    let lower = low | repeat(0x20);
+    let letter = (lower + repeat(0x80 - b'a')) & !(lower + repeat(0x7F - b'z'));
+    let digit = (low + repeat(0x80 - b'0')) & !(low + repeat(0x7F - b'9'));
+    let not_hyphen = (low ^ repeat(b'-')) + repeat(0x7F);
+    ((!(letter | digit) & not_hyphen) | word) & HIGH
 }
 
-/// No field value holds it. A tab is none of them.
+/// Returns `true` for control characters other than a tab, which no field value may contain.
 pub(crate) fn is_control(byte: u8) -> bool {
     matches!(byte, 0x00..=0x08 | 0x0A..=0x1F | 0x7F)
 }
 
-/// RFC 7230, 3.2.6
+/// Returns `true` for the bytes of a token (RFC 7230, section 3.2.6).
 pub(crate) fn is_token(byte: u8) -> bool {
-    static TOKEN: [bool; 256] = tokens();
+    static TOKEN: [bool; 256] = token_table();
     TOKEN.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
-// Run by the compiler, which would not build a wrong index.
+// Const-evaluated: an index out of range fails to compile.
 #[allow(clippy::indexing_slicing)]
-const fn tokens() -> [bool; 256] {
-    let marks = b"!#$%&'*+-.^_`|~";
-    let mut tokens = [false; 256];
+const fn token_table() -> [bool; 256] {
+    let punctuation = b"!#$%&'*+-.^_`|~";
+    let mut table = [false; 256];
     let mut byte = 0;
-    while byte < tokens.len() {
-        tokens[byte] = (byte as u8).is_ascii_alphanumeric();
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
         byte += 1;
     }
     let mut i = 0;
-    while i < marks.len() {
-        tokens[marks[i] as usize] = true;
+    while i < punctuation.len() {
+        table[punctuation[i] as usize] = true;
         i += 1;
     }
-    tokens
+    table
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Each byte at each place, whatever stands round it.
+    /// RQ-2, RQ-7, RQ-11. Every byte at every index, surrounded by bytes of several classes.
     #[test]
-    fn rq_2_rq_7_rq_11_eight_at_once_stop_where_one_by_one_does() {
+    fn eight_bytes_at_a_time_stop_where_single_bytes_do() {
         let step = if cfg!(miri) { 31 } else { 1 };
-        let places = (0..=17).flat_map(|length| (0..length).map(move |at| (length, at)));
-        let round_it = |round: &u8| {
-            let round = *round;
-            (0..=0xFF).map(move |byte| (round, byte))
+        let positions = (0..=17).flat_map(|len| (0..len).map(move |at| (len, at)));
+        let pair_with_every_byte = |filler: &u8| {
+            let filler = *filler;
+            (0..=0xFF).map(move |byte| (filler, byte))
         };
-        for (length, at) in places.step_by(step) {
-            for (round, byte) in b"aZ-zA09".iter().flat_map(round_it).step_by(step) {
-                let mut bytes = alloc::vec![round; length];
+        for (len, at) in positions.step_by(step) {
+            for (filler, byte) in b"aZ-zA09"
+                .iter()
+                .flat_map(pair_with_every_byte)
+                .step_by(step)
+            {
+                let mut bytes = alloc::vec![filler; len];
                 bytes[at] = byte;
-                let so_far = |goes_on: bool| if goes_on { length } else { at };
-                assert_eq!(token_len(&bytes), so_far(is_token(byte)), "{bytes:?}");
-                let among_eight = at < length / 8 * 8;
-                let usual = matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-');
-                let usual = usual || !among_eight && is_token(byte);
-                assert_eq!(common_token_len(&bytes), so_far(usual), "{bytes:?}");
+                let expected = |accepted: bool| if accepted { len } else { at };
+                assert_eq!(token_len(&bytes), expected(is_token(byte)), "{bytes:?}");
+                let is_in_word = at < len / 8 * 8;
+                let is_common = matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-');
+                let is_common = is_common || !is_in_word && is_token(byte);
+                assert_eq!(common_token_len(&bytes), expected(is_common), "{bytes:?}");
                 assert_eq!(
                     text_len(&bytes),
-                    so_far(!byte.is_ascii_control()),
+                    expected(!byte.is_ascii_control()),
                     "{bytes:?}"
                 );
-                let visible = matches!(byte, 0x21..=0x7E);
-                assert_eq!(visible_len(&bytes), so_far(visible), "{bytes:?}");
+                let is_visible = matches!(byte, 0x21..=0x7E);
+                assert_eq!(visible_len(&bytes), expected(is_visible), "{bytes:?}");
                 assert_eq!(
                     target_len(&bytes),
-                    so_far(visible && byte != b'#'),
+                    expected(is_visible && byte != b'#'),
                     "{bytes:?}"
                 );
             }
