@@ -1,5 +1,5 @@
-//! What shows that a server understood the opening: the key numbers of Hixie-76 and the answer to
-//! them, the key of later dialects and its accept value. Pure functions.
+//! The keys of a request and the proof that the server received them: the challenge of Hixie-76 and
+//! the `Sec-WebSocket-Accept` value from HyBi-7 on. Pure functions.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,31 +11,29 @@ use sha1::Sha1;
 use crate::entropy::Entropy;
 use crate::error::KeyErrorKind;
 
-/// The quotient that a key stands for. Public for fuzz targets only.
+/// Returns the number in a Hixie-76 key divided by its spaces. Public for fuzz targets only.
 pub fn key_part(key: &[u8]) -> Result<u32, KeyErrorKind> {
     let mut number = 0_u64;
-    // All numbers on the way there, so that one past 32 bits is seen whatever comes of it.
-    let mut numbers = 0;
-    let mut digits = false;
+    // The bits of all intermediate numbers: an overflow of 32 bits stays visible after wrapping.
+    let mut all_bits = 0;
+    let mut has_digits = false;
     let mut spaces = 0_u32;
-    // Without branches: what comes next can't be foretold. A head has fewer than 2^32 bytes.
+    // Branchless: the bytes are random, so branches are mispredicted. A head is shorter than 2^32.
     for byte in key {
-        // KEY-1: leading zeros are fine, the value counts.
         let digit = byte.wrapping_sub(b'0');
-        let longer = number.wrapping_mul(10).wrapping_add(u64::from(digit));
-        number = if digit < 10 { longer } else { number };
-        numbers |= number;
-        digits |= digit < 10;
-        // KEY-2: 0x20 alone counts.
-        spaces += u32::from(*byte == b' ');
+        let appended = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        number = if digit < 10 { appended } else { number }; // KEY-1
+        all_bits |= number;
+        has_digits |= digit < 10;
+        spaces += u32::from(*byte == b' '); // KEY-2
     }
     if spaces == 0 {
         return Err(KeyErrorKind::NoSpaces); // KEY-3
     }
-    if !digits {
+    if !has_digits {
         return Err(KeyErrorKind::NoDigits); // KEY-6
     }
-    if numbers > u64::from(u32::MAX) {
+    if all_bits > u64::from(u32::MAX) {
         return Err(KeyErrorKind::TooBig); // KEY-5
     }
     let number = number as u32;
@@ -45,54 +43,54 @@ pub fn key_part(key: &[u8]) -> Result<u32, KeyErrorKind> {
     Ok(number / spaces) // KEY-7
 }
 
-/// The 16 bytes that show that the server understood the opening (KEY-8).
-pub(crate) fn answer(parts: [u32; 2], key3: [u8; 8]) -> [u8; 16] {
-    let [first, second] = parts.map(u128::from);
-    let third = u128::from(u64::from_be_bytes(key3));
-    let challenge = first << 96 | second << 64 | third;
+/// Returns the server's answer to a Hixie-76 challenge (KEY-8).
+pub(crate) fn answer(key_parts: [u32; 2], key3: [u8; 8]) -> [u8; 16] {
+    let [part1, part2] = key_parts.map(u128::from);
+    let key3 = u128::from(u64::from_be_bytes(key3));
+    let challenge = part1 << 96 | part2 << 64 | key3;
     Md5::digest(challenge.to_be_bytes()).into()
 }
 
-/// A key to send, and the number that it stands for (KEY-9).
+/// Returns a random Hixie-76 key and its [`key_part`] (KEY-9).
 pub(crate) fn make_key(entropy: &mut Entropy) -> (String, u32) {
     let spaces = 1 + entropy.uniform(11);
     let part = entropy.uniform(u32::MAX / spaces);
     let mut key: Vec<u8> = alloc::format!("{}", u64::from(part) * u64::from(spaces)).into_bytes();
     for _ in 0..1 + entropy.uniform(11) {
         let at = entropy.uniform(key.len() as u32);
-        key.insert(at as usize, noise(entropy));
+        key.insert(at as usize, noise_byte(entropy));
     }
     for _ in 0..spaces {
-        // KEY-10: a digit and a noise character are there, so the range 1..=len-1 is not empty.
+        // KEY-10: the key has a digit and a noise byte, so that 1..=len-1 is not empty.
         let at = 1 + entropy.uniform(key.len() as u32 - 2);
         key.insert(at as usize, b' ');
     }
     (key.into_iter().map(char::from).collect(), part)
 }
 
-/// 0x21 to 0x2F or 0x3A to 0x7E: neither a space nor a digit.
-fn noise(entropy: &mut Entropy) -> u8 {
+/// Returns a byte from 0x21 to 0x2F or 0x3A to 0x7E: neither a space nor a digit.
+fn noise_byte(entropy: &mut Entropy) -> u8 {
     match entropy.uniform(83) as u8 {
         low @ 0..=14 => 0x21 + low,
         high => 0x3A + high - 15,
     }
 }
 
-/// What shows a client that the server understood its request.
+/// The proof that a client expects that the server received its request.
 #[derive(Clone, Copy)]
 pub(crate) enum Proof {
-    /// Hixie-75 asks for none.
+    /// Hixie-75 has none.
     None,
-    /// Hixie-76: the bytes behind the head.
+    /// Hixie-76: the 16 bytes after the head of the reply.
     Answer([u8; 16]),
-    /// From HyBi-7 on: a field of the head.
+    /// From HyBi-7 on: the value of `Sec-WebSocket-Accept`.
     Accept(AcceptValue),
 }
 
-/// What is hashed behind a key (HY-2).
+/// Appended to a key before it is hashed (HY-2).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// An accept value, or a key: base64 of a hash, or of 16 bytes.
+/// `N` characters of base64: a key or an accept value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Base64<const N: usize>([u8; N]);
 
@@ -117,14 +115,15 @@ impl<const N: usize> Base64<N> {
     }
 }
 
-/// Whether a key is base64 of 16 bytes, with no other spelling than its own (HY-2).
+/// Returns `true` for the canonical base64 encoding of 16 bytes (HY-2).
 pub(crate) fn is_key(key: &[u8]) -> bool {
     let mut bytes = [0; 18];
-    // To the decoder, padding may stand within; 16 bytes that end in `==` leave no room for it.
+    // The decoder accepts padding within the input, but 24 bytes that end in `==` and decode to 16
+    // bytes have none.
     key.len() == 24 && key.ends_with(b"==") && BASE64.decode_mut(key, &mut bytes) == Ok(16)
 }
 
-/// The accept value of a key (HY-2).
+/// Returns the `Sec-WebSocket-Accept` value for a key (HY-2).
 pub(crate) fn accept_value(key: &[u8]) -> AcceptValue {
     let mut hash = Sha1::new();
     hash.update(key);
@@ -132,7 +131,7 @@ pub(crate) fn accept_value(key: &[u8]) -> AcceptValue {
     Base64::encode(&hash.finalize())
 }
 
-/// A key of 16 bytes that nobody can foretell.
+/// Returns a random `Sec-WebSocket-Key`.
 pub(crate) fn make_nonce(entropy: &mut Entropy) -> Key {
     Base64::encode(&entropy.bytes::<16>())
 }
@@ -142,8 +141,9 @@ mod tests {
     use super::*;
     use alloc::collections::BTreeSet;
 
+    /// KEY-1, KEY-2, KEY-7
     #[test]
-    fn key_1_2_7_digits_in_order_divided_by_spaces() {
+    fn the_key_part_is_the_digits_divided_by_the_spaces() {
         assert_eq!(key_part(b"4 @1  46546xW%0l 1 5"), Ok(829_309_203));
         assert_eq!(key_part(b"12998 5 Y3 1  .P00"), Ok(259_970_620));
         assert_eq!(key_part(b"0 0"), Ok(0));
@@ -151,8 +151,9 @@ mod tests {
         assert_eq!(key_part(b"4294967295 "), Ok(u32::MAX));
     }
 
+    /// KEY-1, KEY-2
     #[test]
-    fn key_1_2_only_ascii_digits_and_only_0x20() {
+    fn only_ascii_digits_and_only_0x20_count() {
         assert_eq!(key_part("\u{661}2 ".as_bytes()), Ok(2));
         assert_eq!(key_part("12\u{a0}\t ".as_bytes()), Ok(12));
         assert_eq!(key_part(b"12\t"), Err(KeyErrorKind::NoSpaces));
@@ -160,8 +161,9 @@ mod tests {
         assert_eq!(key_part(b":/ "), Err(KeyErrorKind::NoDigits));
     }
 
+    /// KEY-3, KEY-4, KEY-5, KEY-6
     #[test]
-    fn key_3_4_5_6_refusals_of_the_drafts_and_of_peers() {
+    fn invalid_keys_of_the_drafts_and_of_peers_are_rejected() {
         let not_multiple = |number, spaces| Err(KeyErrorKind::NotMultiple { number, spaces });
         assert_eq!(
             key_part(b"2 L785 8o% s9Sy9@V. 4<1P5"),
@@ -195,18 +197,19 @@ mod tests {
         assert_eq!(key_part(b""), Err(KeyErrorKind::NoSpaces));
     }
 
+    /// KEY-9, KEY-10
     #[test]
-    fn key_9_10_a_made_key_has_the_form_the_draft_gives_it() {
+    fn generated_keys_have_the_form_that_the_draft_requires() {
         let mut seen_spaces = [0_u32; 13];
         let mut seen_noise = BTreeSet::new();
         let mut largest = 0;
-        let (mut space_second, mut space_last_but_one) = (false, false);
-        let last = if cfg!(miri) { 5 } else { 255 };
-        for seed in 0..=last {
-            let (key, number) = make_key(&mut Entropy::new([seed; 32]));
-            assert_eq!(key_part(key.as_bytes()), Ok(number), "{key:?}");
+        let (mut space_at_second, mut space_at_second_to_last) = (false, false);
+        let max_seed = if cfg!(miri) { 5 } else { 255 };
+        for seed in 0..=max_seed {
+            let (key, part) = make_key(&mut Entropy::new([seed; 32]));
+            assert_eq!(key_part(key.as_bytes()), Ok(part), "{key:?}");
             assert!(!key.starts_with(' ') && !key.ends_with(' '), "{key:?}");
-            let count = |like: fn(&u8) -> bool| key.bytes().filter(like).count();
+            let count = |matches: fn(&u8) -> bool| key.bytes().filter(matches).count();
             let spaces = count(|b| *b == b' ');
             let noise = count(|b| matches!(b, 0x21..=0x2f | 0x3a..=0x7e));
             assert!(
@@ -216,9 +219,9 @@ mod tests {
             assert_eq!(spaces + noise + count(u8::is_ascii_digit), key.len());
             seen_spaces[spaces] += 1;
             seen_noise.extend(key.bytes().filter(|b| *b != b' ' && !b.is_ascii_digit()));
-            largest = largest.max(number * spaces as u32);
-            space_second |= key.as_bytes()[1] == b' ';
-            space_last_but_one |= key.as_bytes()[key.len() - 2] == b' ';
+            largest = largest.max(part * spaces as u32);
+            space_at_second |= key.as_bytes()[1] == b' ';
+            space_at_second_to_last |= key.as_bytes()[key.len() - 2] == b' ';
         }
         if cfg!(miri) {
             return;
@@ -226,32 +229,34 @@ mod tests {
         assert!(seen_spaces[1..].iter().all(|n| *n > 0), "{seen_spaces:?}");
         assert!(seen_noise.into_iter().eq((0x21..=0x2f).chain(0x3a..=0x7e)));
         assert!(largest > u32::MAX / 2, "{largest}");
-        assert!(space_second && space_last_but_one);
+        assert!(space_at_second && space_at_second_to_last);
     }
 
+    /// HY-2
     #[test]
-    fn hy_2_the_accept_values_of_the_rfc_and_of_a_browser() {
-        for (key, accept) in [
+    fn accept_values_match_those_of_the_rfc_and_of_a_browser() {
+        for (key, expected) in [
             ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
             ("x3JJHMbDL1EzLkh9GBhXDw==", "HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
         ] {
             assert!(is_key(key.as_bytes()));
-            assert_eq!(accept_value(key.as_bytes()).as_str(), accept);
+            assert_eq!(accept_value(key.as_bytes()).as_str(), expected);
         }
     }
 
-    /// Found by fuzzing `head`: 14 bytes and 2 more, 4 bytes and 12 more.
+    /// HY-2. Found by the fuzz target `head`: 14 and 2 bytes, 4 and 12 bytes.
     #[test]
-    fn hy_2_no_padding_within_a_key() {
+    fn padding_within_a_key_is_rejected() {
         assert!(!is_key(b"dGhlIHNhbXBsZSBuj24=bZQ="));
         assert!(!is_key(b"dGhlIA==IHNhbXBsZSBub25j"));
     }
 
+    /// HY-2
     #[test]
-    fn hy_2_a_key_is_16_bytes_in_their_one_spelling() {
-        let made = make_nonce(&mut Entropy::new([3; 32]));
-        assert!(is_key(made.as_str().as_bytes()));
-        for bad in [
+    fn a_key_is_16_bytes_in_canonical_base64() {
+        let key = make_nonce(&mut Entropy::new([3; 32]));
+        assert!(is_key(key.as_str().as_bytes()));
+        for invalid in [
             "",
             "dGhlIHNhbXBsZSBub25jZQ",
             "dGhlIHNhbXBsZSBub25jZQ=",
@@ -262,7 +267,7 @@ mod tests {
             "dGhlIHNhbXBsZSBub25j ZQ=",
             "dGhlIHNhbXBsZSBub25jZQ==dGhlIHNhbXBsZSBub25jZQ==",
         ] {
-            assert!(!is_key(bad.as_bytes()), "{bad:?}");
+            assert!(!is_key(invalid.as_bytes()), "{invalid:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a client asks for, and the request that says so.
+//! A client's request: its configuration and its bytes.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -14,16 +14,18 @@ use crate::error::Refused;
 use crate::handshake::challenge::{self, Proof};
 use crate::http::is_token;
 
-/// Where a client connects to, and as whom. Everything is checked as it is set.
+/// The request of a client: the URL, dialect, origin, subprotocols and header fields.
+///
+/// Each method checks its arguments, so a `ClientRequest` is always valid.
 ///
 /// ```
 /// use hybi::{Dialect, ClientRequest};
-/// let target = ClientRequest::new("ws://example.com/demo?a=1")?
+/// let request = ClientRequest::new("ws://example.com/demo?a=1")?
 ///     .with_dialect(Dialect::Hixie76)
 ///     .with_origin("http://example.com")?
 ///     .with_protocol("sample")?;
-/// assert_eq!(target.host(), "example.com");
-/// assert_eq!(target.port(), 80);
+/// assert_eq!(request.host(), "example.com");
+/// assert_eq!(request.port(), 80);
 /// # Ok::<(), hybi::Refused>(())
 /// ```
 #[derive(Clone)]
@@ -39,29 +41,34 @@ pub struct ClientRequest {
 }
 
 impl ClientRequest {
-    /// A `ws://` or `wss://` URL; the host is lower-cased. The dialect is RFC 6455.
+    /// Creates a request for a `ws://` or `wss://` URL (RFC 6455, section 3).
+    ///
+    /// The host is converted to lower case. The dialect is RFC 6455 until
+    /// [`with_dialect`](Self::with_dialect) changes it.
     ///
     /// # Errors
-    /// [`Refused::InvalidUrl`] with the offset of what can't stand there: another scheme, a user
-    /// name, a fragment, a space or a byte beyond ASCII, a port outside 1 to 65535.
+    /// [`Refused::InvalidUrl`] with the offset of the first invalid byte: if the scheme is not `ws`
+    /// or `wss`, the host is missing or not a host name or IPv6 address, the port is not in 1 to
+    /// 65535, or the URL contains a user name, a fragment, white space, a control character or a
+    /// non-ASCII byte.
     pub fn new(url: &str) -> Result<Self, Refused> {
         let scheme_end = url.find("://").ok_or(Refused::InvalidUrl { at: 0 })?;
         let (scheme, rest) = url.split_at(scheme_end);
-        let secure = scheme.eq_ignore_ascii_case("wss");
-        if !secure && !scheme.eq_ignore_ascii_case("ws") {
+        let tls = scheme.eq_ignore_ascii_case("wss");
+        if !tls && !scheme.eq_ignore_ascii_case("ws") {
             return Err(Refused::InvalidUrl { at: 0 });
         }
         let rest = rest.get(3..).unwrap_or_default();
         let authority_at = scheme_end + 3;
-        let length = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, resource) = rest.split_at(length);
-        if let Some(wrong) = invalid_authority_at(authority.as_bytes()) {
-            let at = authority_at + wrong;
+        let authority_len = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, resource) = rest.split_at(authority_len);
+        if let Some(offset) = invalid_authority_at(authority.as_bytes()) {
+            let at = authority_at + offset;
             return Err(Refused::InvalidUrl { at });
         }
-        let in_resource = |byte: u8| matches!(byte, 0x21..=0x7E) && byte != b'#';
-        if let Some(bad) = resource.bytes().position(|byte| !in_resource(byte)) {
-            let at = authority_at + length + bad;
+        let is_resource_byte = |byte: u8| matches!(byte, 0x21..=0x7E) && byte != b'#';
+        if let Some(offset) = resource.bytes().position(|byte| !is_resource_byte(byte)) {
+            let at = authority_at + authority_len + offset;
             return Err(Refused::InvalidUrl { at });
         }
         let (host, port) = match authority.rsplit_once(':') {
@@ -70,9 +77,9 @@ impl ClientRequest {
         };
         Ok(Self {
             dialect: Dialect::Rfc6455,
-            tls: secure,
+            tls,
             host: host.to_ascii_lowercase(),
-            port: port.unwrap_or(if secure { 443 } else { 80 }),
+            port: port.unwrap_or(if tls { 443 } else { 80 }),
             // H76-30
             resource: match resource.as_bytes().first() {
                 Some(b'/') => resource.to_owned(),
@@ -84,17 +91,19 @@ impl ClientRequest {
         })
     }
 
-    /// The dialect to speak. Default: RFC 6455.
+    /// Sets the dialect of the connection. Default: RFC 6455.
     #[must_use]
     pub fn with_dialect(self, dialect: Dialect) -> Self {
         Self { dialect, ..self }
     }
 
-    /// The origin to name, which is lower-cased (H76-32). Default: in Hixie-75 and Hixie-76, which
-    /// demand one, that of a page of the same host; later none, as of a client that is no browser.
+    /// Sets the origin, which is converted to lower case (H76-32).
+    ///
+    /// Default: in Hixie-75 and Hixie-76, which require an origin, that of the requested server;
+    /// from HyBi-7 on none, since the client is not a browser (RFC 6455, section 4.1).
     ///
     /// # Errors
-    /// [`Refused::InvalidHeader`] when it is empty or holds anything but visible ASCII.
+    /// [`Refused::InvalidHeader`] if `origin` is empty or contains a byte outside 0x21 to 0x7E.
     pub fn with_origin(self, origin: &str) -> Result<Self, Refused> {
         if !is_visible(origin.as_bytes()) {
             return Err(Refused::InvalidHeader);
@@ -105,51 +114,57 @@ impl ClientRequest {
         })
     }
 
-    /// A subprotocol to ask for. Call it once for each, the best first; in Hixie-75 and Hixie-76
-    /// only the first is asked for, and the server has to answer with it. Default: none.
+    /// Adds a subprotocol to request, after those added before, in order of preference.
+    ///
+    /// Default: none. Hixie-75 and Hixie-76 request the first one only, and the server has to
+    /// select it (H75-6, H76-38).
     ///
     /// # Errors
-    /// [`Refused::InvalidHeader`] when it is no token (RFC 7230, 3.2.6), or was given before.
+    /// [`Refused::InvalidHeader`] if `name` is not a token (RFC 7230, section 3.2.6) or was added
+    /// before.
     pub fn with_protocol(mut self, name: &str) -> Result<Self, Refused> {
-        let is_name = !name.is_empty() && name.bytes().all(is_token);
-        if !is_name || self.protocols.iter().any(|one| one == name) {
+        let is_valid = !name.is_empty() && name.bytes().all(is_token);
+        if !is_valid || self.protocols.iter().any(|protocol| protocol == name) {
             return Err(Refused::InvalidHeader);
         }
         self.protocols.push(name.to_owned());
         Ok(self)
     }
 
-    /// A field to add, such as `Cookie`.
+    /// Adds a header field, such as `Cookie`.
     ///
     /// # Errors
-    /// [`Refused::InvalidHeader`] when it would break the head, or is one that the crate writes.
+    /// [`Refused::InvalidHeader`] if `name` is not a token (RFC 7230, section 3.2.6), `value`
+    /// contains a control character other than a tab, or the name is reserved: `Host`, `Origin`,
+    /// `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` and all names that start with
+    /// `Sec-WebSocket-` or `WebSocket-`.
     pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, Refused> {
-        let ours = |name: &str| {
-            let lower = name.to_ascii_lowercase();
-            let named = HeaderName::from_bytes(name.as_bytes());
-            matches!(named, Some(HeaderName::Host | HeaderName::Origin))
+        let is_reserved = |name: &str| {
+            let lowercase = name.to_ascii_lowercase();
+            let known = HeaderName::from_bytes(name.as_bytes());
+            matches!(known, Some(HeaderName::Host | HeaderName::Origin))
                 || is_connection_or_framing(name)
-                || lower.starts_with("sec-websocket-")
-                || lower.starts_with("websocket-")
+                || lowercase.starts_with("sec-websocket-")
+                || lowercase.starts_with("websocket-")
         };
-        check_headers(&[(name, value)], ours)?;
+        check_headers(&[(name, value)], is_reserved)?;
         self.headers.push((name.to_owned(), value.to_owned()));
         Ok(self)
     }
 
-    /// The host to connect to, lower-cased; an IPv6 address in its brackets.
+    /// Returns the host to connect to, in lower case; an IPv6 address is in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port to connect to: the URL's, or 80 for `ws` and 443 for `wss`.
+    /// Returns the port to connect to: that of the URL, or 80 for `ws` and 443 for `wss`.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Whether the URL's scheme is `wss`: the caller then connects over TLS.
+    /// Returns `true` if the scheme of the URL is `wss`: the caller has to connect over TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.tls
@@ -159,7 +174,7 @@ impl ClientRequest {
         self.dialect
     }
 
-    /// H76-32: with the port only when it is not the scheme's own.
+    /// Returns `host`, or `host:port` if the port is not the default of the scheme (H76-32).
     fn authority(&self) -> String {
         if self.port == self.default_port() {
             return self.host.clone();
@@ -175,63 +190,65 @@ impl ClientRequest {
         if self.tls { 443 } else { 80 }
     }
 
-    /// The origin that the request names, if any.
+    /// Returns the origin of the request, which a Hixie server echoes.
     pub(super) fn expected_origin(&self) -> String {
         let scheme = if self.tls { "https://" } else { "http://" };
-        let own = || [scheme, &self.authority()].concat();
-        self.origin.clone().unwrap_or_else(own)
+        let same_origin = || [scheme, &self.authority()].concat();
+        self.origin.clone().unwrap_or_else(same_origin)
     }
 
     pub(super) fn requested_protocols(&self) -> impl Iterator<Item = &str> {
-        let most = if self.dialect.is_hixie() {
+        let count = if self.dialect.is_hixie() {
             1
         } else {
             usize::MAX
         };
-        self.protocols.iter().map(String::as_str).take(most)
+        self.protocols.iter().map(String::as_str).take(count)
     }
 
-    /// H75-6, H76-38: exactly ours; in Hixie-76 also with the scheme's own port written out, as
-    /// Firefox 4 had it.
+    /// Returns `true` if `location` is the requested URL (H75-6, H76-38).
+    ///
+    /// Hixie-76 also allows the default port to be present, as Firefox 4 did.
     pub(super) fn is_location(&self, location: &[u8]) -> bool {
         let scheme = if self.tls { "wss://" } else { "ws://" };
-        let is = |authority: String| {
+        let matches = |authority: String| {
             [scheme, &authority, &self.resource].concat().as_bytes() == location
         };
-        is(self.authority()) || self.dialect == Dialect::Hixie76 && is(self.authority_with_port())
+        matches(self.authority())
+            || self.dialect == Dialect::Hixie76 && matches(self.authority_with_port())
     }
 
-    /// The request, and what has to come of it.
+    /// Returns the bytes of the request and the proof that the server has to send.
     pub(crate) fn request(&self, entropy: &mut Entropy) -> (Vec<u8>, Proof) {
         let mut head = String::new();
-        // Writing to a String can't fail. H75-1: the order of Hixie-75 is fixed.
+        // Writing to a String cannot fail. H75-1: the order of Hixie-75 is fixed.
         let _ = write!(head, "GET {} HTTP/1.1\r\n", self.resource);
-        let mut field = |name: &str, value: &str| {
+        let mut push_header = |name: &str, value: &str| {
             let _ = write!(head, "{name}: {value}\r\n");
         };
-        let hixie = self.dialect.is_hixie();
-        field(
+        let is_hixie = self.dialect.is_hixie();
+        push_header(
             HeaderName::Upgrade.as_str(),
-            if hixie { "WebSocket" } else { "websocket" },
+            if is_hixie { "WebSocket" } else { "websocket" },
         );
-        field(HeaderName::Connection.as_str(), "Upgrade");
-        field(HeaderName::Host.as_str(), &self.authority());
-        let origin = match self.dialect {
+        push_header(HeaderName::Connection.as_str(), "Upgrade");
+        push_header(HeaderName::Host.as_str(), &self.authority());
+        let origin_name = match self.dialect {
             Dialect::HyBi7 | Dialect::HyBi8 => HeaderName::HybiOrigin, // HY-3
             Dialect::Hixie75 | Dialect::Hixie76 | Dialect::Rfc6455 => HeaderName::Origin,
         };
-        if hixie || self.origin.is_some() {
-            field(origin.as_str(), &self.expected_origin());
+        if is_hixie || self.origin.is_some() {
+            push_header(origin_name.as_str(), &self.expected_origin());
         }
         let protocols: Vec<&str> = self.requested_protocols().collect();
         if !protocols.is_empty() {
-            field(
+            push_header(
                 HeaderName::protocol(self.dialect).as_str(),
                 &protocols.join(", "),
             );
         }
         for (name, value) in &self.headers {
-            field(name, value);
+            push_header(name, value);
         }
         let mut key3: Option<[u8; 8]> = None;
         let proof = match self.dialect {
@@ -239,35 +256,35 @@ impl ClientRequest {
             Dialect::Hixie76 => {
                 let (key1, part1) = challenge::make_key(entropy);
                 let (key2, part2) = challenge::make_key(entropy);
-                field(HeaderName::Key1.as_str(), &key1);
-                field(HeaderName::Key2.as_str(), &key2);
-                let bytes = *key3.insert(entropy.bytes());
-                Proof::Answer(challenge::answer([part1, part2], bytes))
+                push_header(HeaderName::Key1.as_str(), &key1);
+                push_header(HeaderName::Key2.as_str(), &key2);
+                let key3 = *key3.insert(entropy.bytes());
+                Proof::Answer(challenge::answer([part1, part2], key3))
             }
             Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
                 let key = challenge::make_nonce(entropy);
-                field(
+                push_header(
                     HeaderName::Version.as_str(),
                     self.dialect.version().unwrap_or_default(),
                 );
-                field(HeaderName::Key.as_str(), key.as_str());
+                push_header(HeaderName::Key.as_str(), key.as_str());
                 Proof::Accept(challenge::accept_value(key.as_str().as_bytes()))
             }
         };
         head.push_str("\r\n");
-        // H76-31: one buffer, so that one write takes all of it.
+        // H76-31: one buffer, so that the head and key3 go out in one write.
         let mut request = head.into_bytes();
-        request.extend_from_slice(key3.as_ref().map_or(&[], |bytes| &bytes[..]));
+        request.extend_from_slice(key3.as_ref().map_or(&[], |key3| &key3[..]));
         (request, proof)
     }
 }
 
-/// Never shows the fields added: there may be cookies among them.
+/// Omits the added header fields, which may contain cookies.
 impl core::fmt::Debug for ClientRequest {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Target")
+        f.debug_struct("ClientRequest")
             .field("dialect", &self.dialect)
-            .field("secure", &self.tls)
+            .field("tls", &self.tls)
             .field("host", &self.host)
             .field("port", &self.port)
             .field("resource", &self.resource)

@@ -1,10 +1,10 @@
-//! The fields that an opening turns on: their names, and where in a head they stand.
+//! The header fields of the handshake and an index of them for a parsed head.
 
 use crate::config::Dialect;
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::http::{Head, Header};
 
-/// The name of a field that an opening turns on.
+/// The name of a header field of the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HeaderName {
     Host,
@@ -21,7 +21,7 @@ pub(super) enum HeaderName {
     Accept,
     Extensions,
     Protocol,
-    /// Of a reply in Hixie-76, and of a request in HyBi-7 and HyBi-8.
+    /// Used in replies of Hixie-76 and in requests of HyBi-7 and HyBi-8.
     HybiOrigin,
     Location,
     Hixie75Origin,
@@ -76,7 +76,9 @@ impl HeaderName {
         }
     }
 
-    /// The one that these bytes spell, in any case. Length and last letter leave one to compare.
+    /// Returns the name that equals `bytes` in any case.
+    ///
+    /// Length and last letter select the only candidate.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match (bytes.len(), bytes.last()?.to_ascii_lowercase()) {
             (4, _) => Self::Host.if_eq(bytes),
@@ -104,12 +106,12 @@ impl HeaderName {
 
     #[inline(always)]
     fn if_eq(self, bytes: &[u8]) -> Option<Self> {
-        let text = self.as_str().as_bytes();
-        // Most write it as it is written here.
-        (bytes == text || bytes.eq_ignore_ascii_case(text)).then_some(self)
+        let name = self.as_str().as_bytes();
+        // Most peers use this exact case, which is cheaper to compare.
+        (bytes == name || bytes.eq_ignore_ascii_case(name)).then_some(self)
     }
 
-    /// Where clients and servers of a dialect name subprotocols.
+    /// Returns the name of the header field for subprotocols.
     pub(super) const fn protocol(dialect: Dialect) -> Self {
         match dialect {
             Dialect::Hixie75 => Self::Hixie75Protocol,
@@ -122,14 +124,15 @@ impl HeaderName {
     }
 }
 
-/// A whole head, and where in it the fields stand that an opening turns on.
+/// A complete head with an index of the header fields of the handshake.
 #[derive(Debug)]
 pub(super) struct HeaderIndex {
     head: Head,
-    /// The number of the first field of each name that is there.
+    /// The index of the first header field with each name; 0 if the name is not present.
     first: [u32; HeaderName::ALL.len()],
+    /// A bit for each name that occurs.
     present: u32,
-    /// Those there more than once.
+    /// A bit for each name that occurs more than once.
     repeated: u32,
 }
 
@@ -138,7 +141,7 @@ impl HeaderIndex {
         let mut first = [0; HeaderName::ALL.len()];
         let mut present = 0;
         let mut repeated = 0;
-        for (number, header) in head.headers().enumerate() {
+        for (index, header) in head.headers().enumerate() {
             let Some(name) = HeaderName::from_bytes(header.name) else {
                 continue;
             };
@@ -147,7 +150,7 @@ impl HeaderIndex {
                 .get_mut(name as usize)
                 .filter(|_| present & name.bit() == 0)
             {
-                *first = number as u32;
+                *first = index as u32;
             }
             present |= name.bit();
         }
@@ -167,33 +170,32 @@ impl HeaderIndex {
         self.present & name.bit() != 0
     }
 
-    /// The first field of this name.
+    /// Returns the first header field with this name.
     #[inline]
     pub(super) fn first(&self, name: HeaderName) -> Option<Header<'_>> {
         if !self.has(name) {
             return None;
         }
-        let number = *self.first.get(name as usize)?;
-        self.head.nth(number as usize)
+        let index = *self.first.get(name as usize)?;
+        self.head.nth(index as usize)
     }
 
-    /// All fields of this name.
+    /// Returns all header fields with this name.
     pub(super) fn all(&self, name: HeaderName) -> impl Iterator<Item = Header<'_>> {
         let first = match self.first.get(name as usize) {
-            Some(number) if self.has(name) => *number as usize,
+            Some(index) if self.has(name) => *index as usize,
             _ => usize::MAX,
         };
-        // Behind the only one there is none to look for.
-        let most = if self.repeated & name.bit() != 0 {
+        let count = if self.repeated & name.bit() != 0 {
             usize::MAX
         } else {
             1
         };
-        let is_it = move |header: &Header<'_>| HeaderName::from_bytes(header.name) == Some(name);
-        self.head.headers_from(first, most).filter(is_it)
+        let matches = move |header: &Header<'_>| HeaderName::from_bytes(header.name) == Some(name);
+        self.head.headers_from(first, count).filter(matches)
     }
 
-    /// A field that may stand once (RQ-12).
+    /// Returns the header field with this name, or an error if there is more than one (RQ-12).
     #[inline]
     pub(super) fn at_most_one(
         &self,
@@ -215,6 +217,7 @@ impl HeaderIndex {
         )
     }
 
+    /// Returns an error for `header`, whose name is `name`.
     pub(super) fn error(
         &self,
         name: HeaderName,
@@ -241,10 +244,11 @@ impl HeaderIndex {
 mod tests {
     use super::*;
 
+    /// RQ-7
     #[test]
-    fn rq_7_each_name_is_found_in_any_case_and_no_other_is() {
-        for (number, name) in HeaderName::ALL.into_iter().enumerate() {
-            assert_eq!(name as usize, number);
+    fn known_names_are_recognized_in_any_case_and_no_others() {
+        for (index, name) in HeaderName::ALL.into_iter().enumerate() {
+            assert_eq!(name as usize, index);
             let text = name.as_str();
             assert_eq!(HeaderName::from_bytes(text.as_bytes()), Some(name));
             assert_eq!(

@@ -1,5 +1,4 @@
-//! The opening handshake: from heads to what they mean, and from what the caller wants to heads.
-//! No frame is ever seen here.
+//! The opening handshake: parsing and writing of requests and replies. Independent of frames.
 
 pub(crate) mod challenge;
 mod client;
@@ -22,12 +21,13 @@ use crate::http::{Header, is_token, trim, visible_len};
 
 use headers::{HeaderIndex, HeaderName};
 
-/// The fields with which a reply of Hixie-75 and Hixie-76 repeats the request's.
+/// The header fields in which a Hixie reply echoes the request's origin and URL.
 struct EchoedHeaders {
     origin: HeaderName,
     location: HeaderName,
 }
 
+/// Returns the header fields that a reply echoes, or `None` from HyBi-7 on.
 fn echoed_headers(dialect: Dialect) -> Option<EchoedHeaders> {
     match dialect {
         Dialect::Hixie75 => Some(EchoedHeaders {
@@ -42,7 +42,7 @@ fn echoed_headers(dialect: Dialect) -> Option<EchoedHeaders> {
     }
 }
 
-/// How a reply begins; browsers compare these bytes (H75-2, H76-5, H76-6).
+/// Returns the first bytes of a reply, which browsers compare (H75-2, H76-5, H76-6).
 fn reply_prefix(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Hixie75 => {
@@ -63,62 +63,65 @@ fn reply_prefix(dialect: Dialect) -> &'static str {
     }
 }
 
-/// The members of a comma list.
+/// Returns the non-empty members of a comma-separated list.
 fn list_members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|byte| *byte == b',')
         .map(<[u8]>::trim_ascii)
         .filter(|member| !member.is_empty())
 }
 
-/// RQ-16: host or host:port, an IPv6 address in brackets.
+/// Returns `true` for `host` or `host:port`, an IPv6 address in brackets (RQ-16).
 fn is_authority(value: &[u8]) -> bool {
     invalid_authority_at(value).is_none()
 }
 
-/// Where an authority goes wrong.
+/// Returns the offset of the first invalid byte of an authority.
 fn invalid_authority_at(value: &[u8]) -> Option<usize> {
-    let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    let in_address = |b: &u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
-    let host = match value {
+    let is_host_byte =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let is_ipv6_byte = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+    let host_len = match value {
         [b'[', rest @ ..] => {
-            let length = rest.iter().take_while(|byte| in_address(byte)).count();
+            let len = rest.iter().take_while(|byte| is_ipv6_byte(byte)).count();
             let address = rest
-                .get(..length)
-                .and_then(|a| core::str::from_utf8(a).ok());
-            if rest.get(length) != Some(&b']') {
-                return Some(1 + length);
+                .get(..len)
+                .and_then(|address| core::str::from_utf8(address).ok());
+            if rest.get(len) != Some(&b']') {
+                return Some(1 + len);
             }
             if address.is_none_or(|address| address.parse::<Ipv6Addr>().is_err()) {
                 return Some(1);
             }
-            length + 2
+            len + 2
         }
-        _ => value.iter().take_while(|byte| in_name(byte)).count(),
+        _ => value.iter().take_while(|byte| is_host_byte(byte)).count(),
     };
-    match value.get(host..) {
-        Some([]) if host > 0 => None,
-        Some([b':', port @ ..]) if host > 0 && parse_port(port).is_none() => {
+    match value.get(host_len..) {
+        Some([]) if host_len > 0 => None,
+        Some([b':', port @ ..]) if host_len > 0 && parse_port(port).is_none() => {
             let digits = port.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let wrong = if digits < port.len() { digits } else { 0 };
-            Some(host + 1 + wrong)
+            let invalid = if digits < port.len() { digits } else { 0 };
+            Some(host_len + 1 + invalid)
         }
-        Some([b':', ..]) if host > 0 => None,
-        _ => Some(host),
+        Some([b':', ..]) if host_len > 0 => None,
+        _ => Some(host_len),
     }
 }
 
+/// Parses a port from 1 to 65535; `str::parse` alone would accept a sign.
 fn parse_port(digits: &[u8]) -> Option<u16> {
     let all_digits = digits.iter().all(u8::is_ascii_digit);
     let port: u16 = core::str::from_utf8(digits).ok()?.parse().ok()?;
     (all_digits && port > 0).then_some(port)
 }
 
-/// What stands in our own output: no white space, no control, no byte above ASCII.
+/// Returns `true` for non-empty visible ASCII, 0x21 to 0x7E, which is safe to echo in a reply.
 fn is_visible(value: &[u8]) -> bool {
     !value.is_empty() && visible_len(value) == value.len()
 }
 
-/// One string in Hixie-75 and Hixie-76 (H75-9, H76-14), a list of tokens later (HY-4).
+/// Returns `true` for a valid subprotocol header field: one string in Hixie-75 and Hixie-76 (H75-9,
+/// H76-14), a list of tokens from HyBi-7 on (HY-4).
 fn is_protocol_value(dialect: Dialect, value: &[u8]) -> bool {
     if dialect.is_hixie() {
         return !value.is_empty() && value.iter().all(|byte| matches!(byte, 0x20..=0x7E));
@@ -127,39 +130,40 @@ fn is_protocol_value(dialect: Dialect, value: &[u8]) -> bool {
     value.split(|byte| *byte == b',').map(trim).all(is_member)
 }
 
-/// RFC 6455, 9.1: `name; parameter; parameter=value, name`, all of them tokens, a value perhaps in
-/// quotes.
+/// Returns `true` for `name; parameter; parameter=value, name`: tokens, except that a value may be
+/// quoted (RFC 6455, section 9.1).
 fn is_extension_list(value: &[u8]) -> bool {
-    let is_token = |part: &[u8]| !part.is_empty() && part.iter().copied().all(is_token);
-    let is_value = |part: &[u8]| {
-        let quoted = part
+    let is_token = |token: &[u8]| !token.is_empty() && token.iter().copied().all(is_token);
+    let is_value = |value: &[u8]| {
+        let quoted = value
             .strip_prefix(b"\"")
-            .map(|part| part.strip_suffix(b"\""));
-        is_token(quoted.unwrap_or(Some(part)).unwrap_or_default())
+            .map(|value| value.strip_suffix(b"\""));
+        is_token(quoted.unwrap_or(Some(value)).unwrap_or_default())
     };
-    let is_parameter = |part: &[u8]| match part.iter().position(|byte| *byte == b'=') {
-        None => is_token(trim(part)),
+    let is_parameter = |parameter: &[u8]| match parameter.iter().position(|byte| *byte == b'=') {
+        None => is_token(trim(parameter)),
         Some(at) => {
-            let (name, value) = part.split_at_checked(at).unwrap_or((part, &[]));
+            let (name, value) = parameter.split_at_checked(at).unwrap_or((parameter, &[]));
             let value = value.get(1..).unwrap_or_default();
             is_token(trim(name)) && is_value(trim(value))
         }
     };
-    let is_extension = |one: &[u8]| {
-        let mut parts = one.split(|byte| *byte == b';');
-        parts.next().is_some_and(|name| is_token(trim(name))) && parts.all(is_parameter)
+    let is_extension = |extension: &[u8]| {
+        let mut segments = extension.split(|byte| *byte == b';');
+        segments.next().is_some_and(|name| is_token(trim(name))) && segments.all(is_parameter)
     };
     value.split(|byte| *byte == b',').all(is_extension)
 }
 
-/// RQ-15, and RFC 6455, 4.1: `Connection` is a list in which `Upgrade` is one member, in any case.
-fn check_connection(fields: &HeaderIndex, otherwise: HeaderErrorKind) -> Result<(), ProtocolError> {
+/// Checks that `Connection` is a list with the member `Upgrade`, in any case (RQ-15; RFC 6455,
+/// section 4.1). `kind` is the error if it is not.
+fn check_connection(headers: &HeaderIndex, kind: HeaderErrorKind) -> Result<(), ProtocolError> {
     let name = HeaderName::Connection;
-    let first = fields.first(name).ok_or_else(|| fields.missing(name))?;
+    let first = headers.first(name).ok_or_else(|| headers.missing(name))?;
     let is_upgrade = |member: &[u8]| member.eq_ignore_ascii_case(b"upgrade");
-    let upgrades = |header: Header<'_>| list_members(header.value).any(is_upgrade);
-    if fields.all(name).any(upgrades) {
+    let has_upgrade = |header: Header<'_>| list_members(header.value).any(is_upgrade);
+    if headers.all(name).any(has_upgrade) {
         return Ok(());
     }
-    Err(fields.error(name, &first, otherwise))
+    Err(headers.error(name, &first, kind))
 }

@@ -1,4 +1,4 @@
-//! A server's reply, as a client checks it.
+//! Checks of a server's reply by a client.
 
 use alloc::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge::Proof;
 use crate::http::{Head, Header};
 
-/// A reply that holds all that the request asked for.
+/// A reply that matches the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     headers: Arc<HeaderIndex>,
@@ -36,139 +36,142 @@ impl Reply {
     }
 }
 
-/// Checks a reply with status 101.
+/// Checks a reply with status 101 against the request.
 pub(crate) fn check_reply(
     head: Head,
-    target: &ClientRequest,
+    request: &ClientRequest,
     proof: &Proof,
 ) -> Result<Reply, ProtocolError> {
-    let fields = HeaderIndex::new(head);
-    let dialect = target.dialect();
+    let headers = HeaderIndex::new(head);
+    let dialect = request.dialect();
     match dialect {
-        Dialect::Hixie75 => check_prefix(&fields, reply_prefix(dialect).as_bytes())?,
+        Dialect::Hixie75 => check_prefix(&headers, reply_prefix(dialect).as_bytes())?,
         Dialect::Hixie76 => {
-            expect_header(&fields, HeaderName::Upgrade, |header| {
+            expect_header(&headers, HeaderName::Upgrade, |header| {
                 header.value == b"WebSocket"
             })?;
             let is_upgrade = |header: &Header<'_>| header.value.eq_ignore_ascii_case(b"Upgrade");
-            expect_header(&fields, HeaderName::Connection, is_upgrade)?;
+            expect_header(&headers, HeaderName::Connection, is_upgrade)?;
         }
         Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
-            check_version(&fields)?;
+            check_version(&headers)?;
             let is_websocket =
                 |header: &Header<'_>| header.trimmed().eq_ignore_ascii_case(b"websocket");
-            expect_header(&fields, HeaderName::Upgrade, is_websocket)?;
-            check_connection(&fields, HeaderErrorKind::Mismatch)?;
+            expect_header(&headers, HeaderName::Upgrade, is_websocket)?;
+            check_connection(&headers, HeaderErrorKind::Mismatch)?;
         }
     }
     if let Some(echoed) = echoed_headers(dialect) {
-        let origin = target.expected_origin();
-        expect_header(&fields, echoed.origin, |header| {
+        let origin = request.expected_origin();
+        expect_header(&headers, echoed.origin, |header| {
             header.value == origin.as_bytes()
         })?;
-        expect_header(&fields, echoed.location, |header| {
-            target.is_location(header.value)
+        expect_header(&headers, echoed.location, |header| {
+            request.is_location(header.value)
         })?;
     }
-    if let Proof::Accept(value) = proof {
-        let value = value.as_str().as_bytes();
-        expect_header(&fields, HeaderName::Accept, |header| {
-            header.trimmed() == value
+    if let Proof::Accept(expected) = proof {
+        let expected = expected.as_str().as_bytes();
+        expect_header(&headers, HeaderName::Accept, |header| {
+            header.trimmed() == expected
         })?;
     }
-    if let Some(header) = fields
+    if let Some(header) = headers
         .first(HeaderName::Extensions)
         .filter(|_| !dialect.is_hixie())
     {
-        return Err(fields.error(
+        return Err(headers.error(
             HeaderName::Extensions,
             &header,
             HeaderErrorKind::NotRequested,
         )); // HY-4
     }
-    check_protocol(&fields, target)?;
+    check_protocol(&headers, request)?;
     Ok(Reply {
-        headers: Arc::new(fields),
+        headers: Arc::new(headers),
         dialect,
     })
 }
 
-/// H75-2, H75-6: WebKit compared the first three lines byte by byte.
-fn check_prefix(fields: &HeaderIndex, expected: &[u8]) -> Result<(), ProtocolError> {
-    let same = fields
+/// Checks the first three lines byte by byte, as WebKit did (H75-2, H75-6).
+fn check_prefix(headers: &HeaderIndex, expected: &[u8]) -> Result<(), ProtocolError> {
+    let matching = headers
         .head()
         .bytes()
         .iter()
         .zip(expected)
         .take_while(|(a, b)| a == b);
-    let at = same.count();
+    let at = matching.count();
     if at < expected.len() {
         let lines = expected.iter().take(at).filter(|byte| **byte == b'\n');
-        let (number, name) = match lines.count() {
+        let (index, name) = match lines.count() {
             0 => return Err(ProtocolError::InvalidStartLine { at: at as u32 }),
             1 => (0, HeaderName::Upgrade),
             _ => (1, HeaderName::Connection),
         };
-        let anywhere = fields.first(name).ok_or_else(|| fields.missing(name))?;
-        let header = fields.head().headers().nth(number).unwrap_or(anywhere);
-        return Err(fields.error(name, &header, HeaderErrorKind::Mismatch));
+        let named = headers.first(name).ok_or_else(|| headers.missing(name))?;
+        let header = headers.head().headers().nth(index).unwrap_or(named);
+        return Err(headers.error(name, &header, HeaderErrorKind::Mismatch));
     }
-    fields.at_most_one(HeaderName::Upgrade)?;
-    fields.at_most_one(HeaderName::Connection).map(drop)
+    headers.at_most_one(HeaderName::Upgrade)?;
+    headers.at_most_one(HeaderName::Connection).map(drop)
 }
 
-/// No other version of HTTP knows of an upgrade.
-fn check_version(fields: &HeaderIndex) -> Result<(), ProtocolError> {
+/// Checks that the version is HTTP/1.1 (RFC 6455, section 4.1).
+fn check_version(headers: &HeaderIndex) -> Result<(), ProtocolError> {
     let expected = b"HTTP/1.1 ";
-    let same = fields
+    let matching = headers
         .head()
         .bytes()
         .iter()
         .zip(expected)
         .take_while(|(a, b)| a == b);
-    match same.count() {
-        all if all == expected.len() => Ok(()),
+    match matching.count() {
+        count if count == expected.len() => Ok(()),
         at => Err(ProtocolError::InvalidStartLine { at: at as u32 }),
     }
 }
 
-/// Hixie: exactly what was asked for (H75-6, H76-38). Later: one of those, or none (HY-4).
-fn check_protocol(fields: &HeaderIndex, target: &ClientRequest) -> Result<(), ProtocolError> {
-    let dialect = target.dialect();
+/// Checks the subprotocol: the requested one in Hixie-75 and Hixie-76 (H75-6, H76-38), one of the
+/// requested ones or none from HyBi-7 on (HY-4).
+fn check_protocol(headers: &HeaderIndex, request: &ClientRequest) -> Result<(), ProtocolError> {
+    let dialect = request.dialect();
     let name = HeaderName::protocol(dialect);
-    let is_asked = |header: &Header<'_>| {
+    let is_requested = |header: &Header<'_>| {
         let value = if dialect.is_hixie() {
             header.value
         } else {
             header.trimmed()
         };
-        let asked = |one: &str| one.as_bytes() == value;
-        target.requested_protocols().any(asked)
+        request
+            .requested_protocols()
+            .any(|name| name.as_bytes() == value)
     };
-    match fields.at_most_one(name)? {
-        Some(header) if target.requested_protocols().next().is_none() => {
-            Err(fields.error(name, &header, HeaderErrorKind::NotRequested))
+    match headers.at_most_one(name)? {
+        Some(header) if request.requested_protocols().next().is_none() => {
+            Err(headers.error(name, &header, HeaderErrorKind::NotRequested))
         }
-        Some(header) if !is_asked(&header) => {
-            Err(fields.error(name, &header, HeaderErrorKind::Mismatch))
+        Some(header) if !is_requested(&header) => {
+            Err(headers.error(name, &header, HeaderErrorKind::Mismatch))
         }
-        None if dialect.is_hixie() && target.requested_protocols().next().is_some() => {
-            Err(fields.missing(name))
+        None if dialect.is_hixie() && request.requested_protocols().next().is_some() => {
+            Err(headers.missing(name))
         }
         _ => Ok(()),
     }
 }
 
+/// Checks that the header field occurs exactly once and that its value is valid.
 fn expect_header(
-    fields: &HeaderIndex,
+    headers: &HeaderIndex,
     name: HeaderName,
-    is_right: impl Fn(&Header<'_>) -> bool,
+    is_valid: impl Fn(&Header<'_>) -> bool,
 ) -> Result<(), ProtocolError> {
-    let header = fields
+    let header = headers
         .at_most_one(name)?
-        .ok_or_else(|| fields.missing(name))?;
-    if !is_right(&header) {
-        return Err(fields.error(name, &header, HeaderErrorKind::Mismatch));
+        .ok_or_else(|| headers.missing(name))?;
+    if !is_valid(&header) {
+        return Err(headers.error(name, &header, HeaderErrorKind::Mismatch));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A client's request, as a server reads it.
+//! A request that a server received, and its checks.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -10,10 +10,11 @@ use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge;
 use crate::http::{Head, Header};
 
-/// A request whose head is whole and whose every field that matters was checked.
+/// A complete request whose header fields were checked.
 ///
-/// Owned, and cheap to clone: keep it as long as you like, on any thread, and answer the
-/// connection that it came from when you are ready.
+/// A `Request` owns its data, is cheap to clone, and can be sent to other threads. Its connection
+/// waits until [`accept`](crate::Connection::accept) or [`respond`](crate::Connection::respond) is
+/// called.
 #[derive(Clone)]
 pub struct Request(Arc<CheckedRequest>);
 
@@ -22,24 +23,27 @@ struct CheckedRequest {
     upgrade: Option<UpgradeRequest>,
 }
 
-/// What makes a request one for a WebSocket.
+/// The result of the checks of a WebSocket request.
 #[derive(Clone, Copy)]
 struct UpgradeRequest {
     dialect: Dialect,
-    /// The numbers of both keys; zero but for Hixie-76, which has them.
+    /// Hixie-76: the numbers of both keys, divided by their spaces; 0 in other dialects.
     key_parts: [u32; 2],
 }
 
 impl Request {
-    /// A request that an HTTP library has read, for [`Connection::upgrade`](crate::Connection::upgrade): the target as
-    /// it stood in the first line, and the fields.
+    /// Creates a request from the parts that an HTTP library has parsed, for
+    /// [`Connection::upgrade`](crate::Connection::upgrade).
     ///
-    /// The library must leave the values of `Sec-WebSocket-Key1` and `Key2` as they came, less
-    /// one space after the colon: their spaces count (KEY-2).
+    /// `resource` is the target of the request line, `headers` the header fields in order. The
+    /// method must have been `GET`. The limits of [`Config`](crate::Config) do not apply.
+    ///
+    /// The library must not change the values of `Sec-WebSocket-Key1` and `Sec-WebSocket-Key2`,
+    /// except for removing one space after the colon, because the spaces in a value count (KEY-2).
     ///
     /// # Errors
-    /// What the same head, read by a [`Connection`](crate::Connection), would have met with;
-    /// offsets are those in a head written with the given fields, `name: value`, in their order.
+    /// The same [`ProtocolError`]s as for a head that a [`Connection`](crate::Connection) receives.
+    /// Offsets refer to a head of the given header fields in order, each written as `name: value`.
     ///
     /// ```
     /// use hybi::{Dialect, Request};
@@ -73,16 +77,14 @@ impl Request {
         Self::check(head)
     }
 
+    /// Checks a head and determines its dialect.
     pub(crate) fn check(head: Head) -> Result<Self, ProtocolError> {
-        let fields = HeaderIndex::new(head);
-        let opening = check_upgrade(&fields)?;
-        Ok(Self(Arc::new(CheckedRequest {
-            headers: fields,
-            upgrade: opening,
-        })))
+        let headers = HeaderIndex::new(head);
+        let upgrade = check_upgrade(&headers)?;
+        Ok(Self(Arc::new(CheckedRequest { headers, upgrade })))
     }
 
-    /// Whether a server with this configuration answers such a request at all.
+    /// Checks that the configuration enables requests of this kind.
     pub(crate) fn check_enabled(&self, config: &Config) -> Result<(), ProtocolError> {
         match self.dialect() {
             None if !config.plain_http || self.has_handshake_header() => {
@@ -95,12 +97,12 @@ impl Request {
         }
     }
 
-    /// The value of `Host`, as it goes into the reply.
+    /// Returns the value of `Host`, which the reply of a Hixie server echoes.
     pub(crate) fn host_bytes(&self) -> &[u8] {
         self.value(HeaderName::Host).unwrap_or_default()
     }
 
-    /// Hixie: the value of `Origin`, as it goes into the reply.
+    /// Returns the value of `Origin`, which the reply of a Hixie server echoes.
     pub(crate) fn origin_bytes(&self) -> &[u8] {
         self.value(HeaderName::Origin).unwrap_or_default()
     }
@@ -109,61 +111,70 @@ impl Request {
         self.0.headers.head().target_bytes()
     }
 
-    /// Whether it would be for a WebSocket, but that a field got lost on the way.
+    /// Returns `true` for a WebSocket request, even if an intermediary removed `Upgrade`.
     fn has_handshake_header(&self) -> bool {
-        let asks = [
+        let names = [
             HeaderName::Key,
             HeaderName::Key1,
             HeaderName::Key2,
             HeaderName::Version,
             HeaderName::Draft,
         ];
-        asks.into_iter().any(|name| self.0.headers.has(name))
+        names.into_iter().any(|name| self.0.headers.has(name))
     }
 
-    /// From HyBi-7 on: the key.
+    /// From HyBi-7 on: returns the value of `Sec-WebSocket-Key`.
     pub(crate) fn key(&self) -> &[u8] {
         self.value(HeaderName::Key).unwrap_or_default()
     }
 
-    /// Hixie-76: the numbers of both keys.
+    /// Hixie-76: returns the numbers of both keys, divided by their spaces.
     pub(crate) fn key_parts(&self) -> [u32; 2] {
-        self.0.upgrade.map_or([0; 2], |opening| opening.key_parts)
+        self.0.upgrade.map_or([0; 2], |upgrade| upgrade.key_parts)
     }
 
-    /// The dialect that the client asks for; `None` for a plain HTTP request, with
-    /// [`plain_http`](crate::Config::plain_http).
+    /// Returns the dialect that the client requests, or `None` for a plain HTTP request, which is
+    /// reported only if [`plain_http`](crate::Config::plain_http) is on.
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
-        self.0.upgrade.map(|opening| opening.dialect)
+        self.0.upgrade.map(|upgrade| upgrade.dialect)
     }
 
-    /// The target of the request line, path and query, byte for byte: it begins with `/`, and
-    /// holds visible ASCII only.
+    /// Returns the target of the request line, path and query, unchanged.
+    ///
+    /// It starts with `/` and contains only visible ASCII except `#` (RQ-2).
     #[must_use]
     pub fn resource(&self) -> &str {
         self.0.headers.head().target()
     }
 
-    /// The value of `Host`: `host` or `host:port`.
+    /// Returns the value of `Host`: `host` or `host:port` (RQ-16).
     #[must_use]
     pub fn host(&self) -> &str {
-        self.visible(HeaderName::Host).unwrap_or_default()
+        self.value_str(HeaderName::Host).unwrap_or_default()
     }
 
-    /// The value of `Origin`, or of `Sec-WebSocket-Origin` in HyBi-7 and HyBi-8 (HY-3), visible
-    /// ASCII. Hixie-75 and Hixie-76 always have it; later, browsers send it and others need not.
+    /// Returns the value of `Origin`, which is visible ASCII.
     ///
-    /// Whom to let in is the application's to decide: a browser sends the origin of the page that
-    /// opens the connection, and anybody else sends what they like.
+    /// In HyBi-7 and HyBi-8, `Sec-WebSocket-Origin` has precedence (HY-3). Hixie-75 and Hixie-76
+    /// requests always have an origin. From HyBi-7 on, browsers send one and other clients may
+    /// omit it (RFC 6455, section 4.1).
+    ///
+    /// The crate does not check origins; the application decides which ones to accept. A browser
+    /// sends the origin of the page that opens the connection; other clients can send any value.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        let hybi = matches!(self.dialect(), Some(Dialect::HyBi7 | Dialect::HyBi8));
-        let drafted = hybi.then(|| self.visible(HeaderName::HybiOrigin)).flatten();
-        drafted.or_else(|| self.visible(HeaderName::Origin))
+        let is_hybi = matches!(self.dialect(), Some(Dialect::HyBi7 | Dialect::HyBi8));
+        let hybi_origin = is_hybi
+            .then(|| self.value_str(HeaderName::HybiOrigin))
+            .flatten();
+        hybi_origin.or_else(|| self.value_str(HeaderName::Origin))
     }
 
-    /// Whether [`origin`](Self::origin) is one of `allowed`, in any case (H76-12).
+    /// Returns `true` if [`origin`](Self::origin) equals one of `allowed`, ignoring ASCII case
+    /// (H76-12).
+    ///
+    /// Returns `false` if the request has no origin.
     ///
     /// ```
     /// # use hybi::{Connection, Refused, Request, Response};
@@ -176,40 +187,45 @@ impl Request {
     /// ```
     #[must_use]
     pub fn origin_among(&self, allowed: &[&str]) -> bool {
-        let is = |origin: &str| allowed.iter().any(|one| one.eq_ignore_ascii_case(origin));
-        self.origin().is_some_and(is)
+        let is_allowed = |origin: &str| allowed.iter().any(|a| a.eq_ignore_ascii_case(origin));
+        self.origin().is_some_and(is_allowed)
     }
 
-    /// The subprotocols that the client offers, in its order of preference. Hixie-75 and Hixie-76
-    /// have one string, which later browsers and Flash filled with a list, divided by commas or
-    /// spaces (H76-13).
+    /// Returns the subprotocols that the client offers, in its order of preference.
+    ///
+    /// Hixie-75 and Hixie-76 define a single string; later browsers and Flash sent a list in it,
+    /// which is split at commas, spaces and tabs (H76-13).
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.protocol_lines()
             .flat_map(|line| line.split([',', ' ', '\t']))
             .filter(|name| !name.is_empty())
     }
 
-    /// The values of the subprotocol field as they came, white space round them aside.
+    /// Returns the values of the subprotocol header fields, without surrounding white space.
     pub(crate) fn protocol_values(&self) -> impl Iterator<Item = &[u8]> {
         let dialect = self.dialect();
         let name = dialect.map_or(HeaderName::Protocol, HeaderName::protocol);
-        let fields = self.0.headers.all(name);
-        fields.filter_map(move |header| dialect.map(|_| header.trimmed()))
+        let headers = self.0.headers.all(name);
+        headers.filter_map(move |header| dialect.map(|_| header.trimmed()))
     }
 
-    /// As [`protocol_values`](Self::protocol_values); they are ASCII.
+    /// Returns [`protocol_values`](Self::protocol_values) as strings; they are ASCII.
     pub(crate) fn protocol_lines(&self) -> impl Iterator<Item = &str> {
         self.protocol_values()
             .filter_map(|value| core::str::from_utf8(value).ok())
     }
 
-    /// The first field with this name, in any case, without the white space round its value.
+    /// Returns the value of the first header field with this name, without surrounding white space.
+    ///
+    /// The name is compared without regard to case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         Some(self.0.headers.head().header(name)?.trimmed())
     }
 
-    /// All fields in their order, names as they came, values without the white space round them.
+    /// Returns the name and value of each header field, in order.
+    ///
+    /// Names have the case in which they were received. Values have no surrounding white space.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         name_value(self.0.headers.head())
     }
@@ -218,12 +234,12 @@ impl Request {
         Some(self.0.headers.first(name)?.trimmed())
     }
 
-    fn visible(&self, name: HeaderName) -> Option<&str> {
+    fn value_str(&self, name: HeaderName) -> Option<&str> {
         core::str::from_utf8(self.value(name)?).ok()
     }
 }
 
-/// Never shows cookies or keys.
+/// Omits the other header fields, which may contain cookies and keys.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -235,6 +251,7 @@ impl fmt::Debug for Request {
     }
 }
 
+/// Returns the name and trimmed value of each header field.
 pub(super) fn name_value(head: &Head) -> impl Iterator<Item = (&str, &[u8])> {
     head.headers().map(|header| {
         let name = core::str::from_utf8(header.name).unwrap_or_default();
@@ -242,139 +259,139 @@ pub(super) fn name_value(head: &Head) -> impl Iterator<Item = (&str, &[u8])> {
     })
 }
 
-/// Which dialect a request is in, and all that has to hold before anything is written (H76-2).
-/// `None` for plain HTTP.
-fn check_upgrade(fields: &HeaderIndex) -> Result<Option<UpgradeRequest>, ProtocolError> {
-    if let Some(header) = fields.first(HeaderName::TransferEncoding) {
-        return Err(fields.error(
+/// Checks everything that has to be valid before a reply is written (H76-2) and determines the
+/// dialect. Returns `None` for plain HTTP.
+fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, ProtocolError> {
+    if let Some(header) = headers.first(HeaderName::TransferEncoding) {
+        return Err(headers.error(
             HeaderName::TransferEncoding,
             &header,
             HeaderErrorKind::Invalid,
         )); // RQ-18
     }
-    required(fields, HeaderName::Host, is_authority)?; // RQ-16
-    let Some(upgrade) = fields.at_most_one(HeaderName::Upgrade)? else {
-        optional(fields, HeaderName::Origin, is_visible)?;
-        check_content_length(fields, b"0")?;
+    required(headers, HeaderName::Host, is_authority)?; // RQ-16
+    let Some(upgrade) = headers.at_most_one(HeaderName::Upgrade)? else {
+        optional(headers, HeaderName::Origin, is_visible)?;
+        check_content_length(headers, b"0")?;
         return Ok(None);
     };
     if !upgrade.trimmed().eq_ignore_ascii_case(b"WebSocket") {
-        return Err(fields.error(HeaderName::Upgrade, &upgrade, HeaderErrorKind::Invalid)); // RQ-14
+        return Err(headers.error(HeaderName::Upgrade, &upgrade, HeaderErrorKind::Invalid)); // RQ-14
     }
-    check_connection(fields, HeaderErrorKind::Invalid)?;
-    let dialect = select_dialect(fields)?;
+    check_connection(headers, HeaderErrorKind::Invalid)?;
+    let dialect = select_dialect(headers)?;
     if dialect.is_hixie() {
-        required(fields, HeaderName::Origin, is_visible)?; // H75-4, H76-11
+        required(headers, HeaderName::Origin, is_visible)?; // H75-4, H76-11
     } else {
-        optional(fields, HeaderName::Origin, is_visible)?;
-        optional(fields, HeaderName::HybiOrigin, is_visible)?;
+        optional(headers, HeaderName::Origin, is_visible)?;
+        optional(headers, HeaderName::HybiOrigin, is_visible)?;
     }
-    check_protocol(fields, dialect)?;
-    let parts = match dialect {
+    check_protocol(headers, dialect)?;
+    let key_parts = match dialect {
         Dialect::Hixie75 => [0; 2],
         Dialect::Hixie76 => {
-            check_content_length(fields, b"8")?;
+            check_content_length(headers, b"8")?;
             [
-                check_key(fields, HeaderName::Key1)?,
-                check_key(fields, HeaderName::Key2)?,
+                check_key(headers, HeaderName::Key1)?,
+                check_key(headers, HeaderName::Key2)?,
             ]
         }
         Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
-            check_content_length(fields, b"0")?;
-            required(fields, HeaderName::Key, challenge::is_key)?; // HY-2
-            check_extensions(fields)?;
+            check_content_length(headers, b"0")?;
+            required(headers, HeaderName::Key, challenge::is_key)?; // HY-2
+            check_extensions(headers)?;
             [0; 2]
         }
     };
-    Ok(Some(UpgradeRequest {
-        dialect,
-        key_parts: parts,
-    }))
+    Ok(Some(UpgradeRequest { dialect, key_parts }))
 }
 
+/// Checks that the header field occurs exactly once and has a valid value.
 fn required(
-    fields: &HeaderIndex,
+    headers: &HeaderIndex,
     name: HeaderName,
     is_valid: fn(&[u8]) -> bool,
 ) -> Result<(), ProtocolError> {
-    match fields.at_most_one(name)? {
+    match headers.at_most_one(name)? {
         Some(header) if is_valid(header.trimmed()) => Ok(()),
-        Some(header) => Err(fields.error(name, &header, HeaderErrorKind::Invalid)),
-        None => Err(fields.missing(name)),
+        Some(header) => Err(headers.error(name, &header, HeaderErrorKind::Invalid)),
+        None => Err(headers.missing(name)),
     }
 }
 
+/// Checks that the header field occurs at most once and has a valid value.
 fn optional(
-    fields: &HeaderIndex,
+    headers: &HeaderIndex,
     name: HeaderName,
     is_valid: fn(&[u8]) -> bool,
 ) -> Result<(), ProtocolError> {
-    match fields.at_most_one(name)? {
+    match headers.at_most_one(name)? {
         Some(header) if !is_valid(header.trimmed()) => {
-            Err(fields.error(name, &header, HeaderErrorKind::Invalid))
+            Err(headers.error(name, &header, HeaderErrorKind::Invalid))
         }
         _ => Ok(()),
     }
 }
 
-fn check_protocol(fields: &HeaderIndex, dialect: Dialect) -> Result<(), ProtocolError> {
+fn check_protocol(headers: &HeaderIndex, dialect: Dialect) -> Result<(), ProtocolError> {
     let name = HeaderName::protocol(dialect);
-    let is_wrong = |header: &Header<'_>| !is_protocol_value(dialect, header.trimmed());
-    match fields.all(name).find(is_wrong) {
-        Some(header) => Err(fields.error(name, &header, HeaderErrorKind::Invalid)),
+    let is_invalid = |header: &Header<'_>| !is_protocol_value(dialect, header.trimmed());
+    match headers.all(name).find(is_invalid) {
+        Some(header) => Err(headers.error(name, &header, HeaderErrorKind::Invalid)),
         None => Ok(()),
     }
 }
 
-/// Declined all of them, but in their own grammar.
-fn check_extensions(fields: &HeaderIndex) -> Result<(), ProtocolError> {
-    let is_wrong = |header: &Header<'_>| !is_extension_list(header.trimmed());
-    match fields.all(HeaderName::Extensions).find(is_wrong) {
+/// Checks the grammar of extensions, which are all declined (HY-4).
+fn check_extensions(headers: &HeaderIndex) -> Result<(), ProtocolError> {
+    let is_invalid = |header: &Header<'_>| !is_extension_list(header.trimmed());
+    match headers.all(HeaderName::Extensions).find(is_invalid) {
         Some(header) => {
-            Err(fields.error(HeaderName::Extensions, &header, HeaderErrorKind::Invalid))
+            Err(headers.error(HeaderName::Extensions, &header, HeaderErrorKind::Invalid))
         }
         None => Ok(()),
     }
 }
 
-/// Section 2 of the rules: the first that fits.
-fn select_dialect(fields: &HeaderIndex) -> Result<Dialect, ProtocolError> {
-    if let Some(version) = fields.at_most_one(HeaderName::Version)? {
+/// Determines the dialect, newest first (section 2 of docs/wire.md).
+fn select_dialect(headers: &HeaderIndex) -> Result<Dialect, ProtocolError> {
+    if let Some(version) = headers.at_most_one(HeaderName::Version)? {
         return Dialect::from_version(version.trimmed()) // HY-1
-            .ok_or_else(|| fields.error(HeaderName::Version, &version, HeaderErrorKind::Invalid)); // HY-9
+            .ok_or_else(|| headers.error(HeaderName::Version, &version, HeaderErrorKind::Invalid)); // HY-9
     }
-    if fields.at_most_one(HeaderName::Key)?.is_some() {
-        return Err(fields.missing(HeaderName::Version));
+    if headers.at_most_one(HeaderName::Key)?.is_some() {
+        return Err(headers.missing(HeaderName::Version));
     }
-    let draft = fields.at_most_one(HeaderName::Draft)?;
+    let draft = headers.at_most_one(HeaderName::Draft)?;
     if let Some(draft) = draft.filter(|draft| draft.trimmed() != b"0") {
-        return Err(fields.error(HeaderName::Draft, &draft, HeaderErrorKind::Invalid));
+        return Err(headers.error(HeaderName::Draft, &draft, HeaderErrorKind::Invalid));
     }
     match (
-        fields.at_most_one(HeaderName::Key1)?,
-        fields.at_most_one(HeaderName::Key2)?,
+        headers.at_most_one(HeaderName::Key1)?,
+        headers.at_most_one(HeaderName::Key2)?,
     ) {
         (Some(_), Some(_)) => Ok(Dialect::Hixie76),
-        (None, Some(_)) => Err(fields.missing(HeaderName::Key1)),
-        (Some(_), None) => Err(fields.missing(HeaderName::Key2)),
-        (None, None) if draft.is_some() => Err(fields.missing(HeaderName::Key1)),
+        (None, Some(_)) => Err(headers.missing(HeaderName::Key1)),
+        (Some(_), None) => Err(headers.missing(HeaderName::Key2)),
+        (None, None) if draft.is_some() => Err(headers.missing(HeaderName::Key1)),
         (None, None) => Ok(Dialect::Hixie75),
     }
 }
 
-/// RQ-18: some real clients announce the 8 bytes behind a Hixie-76 head; other requests have no
-/// body, but for Hixie-75, which doesn't look.
-fn check_content_length(fields: &HeaderIndex, bytes: &[u8]) -> Result<(), ProtocolError> {
-    match fields.at_most_one(HeaderName::ContentLength)? {
-        Some(length) if length.trimmed() != bytes => {
-            Err(fields.error(HeaderName::ContentLength, &length, HeaderErrorKind::Invalid))
+/// Checks that `Content-Length` has the value `expected` if it is present (RQ-18).
+///
+/// Some Hixie-76 clients declare the 8 bytes after the head. Hixie-75 ignores the header field.
+fn check_content_length(headers: &HeaderIndex, expected: &[u8]) -> Result<(), ProtocolError> {
+    match headers.at_most_one(HeaderName::ContentLength)? {
+        Some(header) if header.trimmed() != expected => {
+            Err(headers.error(HeaderName::ContentLength, &header, HeaderErrorKind::Invalid))
         }
         _ => Ok(()),
     }
 }
 
-fn check_key(fields: &HeaderIndex, name: HeaderName) -> Result<u32, ProtocolError> {
-    let key = fields.first(name).ok_or_else(|| fields.missing(name))?;
+fn check_key(headers: &HeaderIndex, name: HeaderName) -> Result<u32, ProtocolError> {
+    let key = headers.first(name).ok_or_else(|| headers.missing(name))?;
     challenge::key_part(key.value).map_err(|kind| {
         let name = name.as_str();
         ProtocolError::InvalidKeyNumber { name, kind }

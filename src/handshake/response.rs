@@ -1,4 +1,4 @@
-//! What a server answers a request with.
+//! A server's replies and HTTP responses.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,10 +10,11 @@ use crate::error::{ProtocolError, Refused};
 use crate::handshake::challenge;
 use crate::http::{is_control, is_token};
 
-/// A field that a caller adds.
+/// The name and value of a header field.
 type HeaderPair<'a> = (&'a str, &'a str);
 
-/// How a request is to be accepted.
+/// Options of [`Connection::accept`](crate::Connection::accept) and
+/// [`Connection::upgrade`](crate::Connection::upgrade).
 ///
 /// ```
 /// use hybi::AcceptOptions;
@@ -30,11 +31,12 @@ pub struct AcceptOptions<'a> {
 }
 
 impl<'a> AcceptOptions<'a> {
-    /// As the client asked, with no subprotocol.
+    /// Accepts the request without selecting a subprotocol.
     ///
-    /// But a client of Hixie-75 or Hixie-76 that asked for a subprotocol refuses a reply without it,
-    /// so what it asked for is then repeated, byte for byte (H76-13). Choose with
-    /// [`protocol`](Self::protocol), or refuse with [`respond`](crate::Connection::respond).
+    /// Clients of Hixie-75 and Hixie-76 that request a subprotocol reject a reply without it, so
+    /// the reply then repeats the requested value unchanged (H76-13). To select one, call
+    /// [`protocol`](Self::protocol); to reject the request, call
+    /// [`respond`](crate::Connection::respond) instead of `accept`.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -44,8 +46,9 @@ impl<'a> AcceptOptions<'a> {
         }
     }
 
-    /// The subprotocol to speak, one of [`Request::protocols`]; `accept` refuses any other with
-    /// [`Refused::ProtocolNotOffered`].
+    /// Selects a subprotocol, which must be one of [`Request::protocols`]. Default: none.
+    ///
+    /// For any other name, `accept` and `upgrade` return [`Refused::ProtocolNotOffered`].
     #[must_use]
     pub const fn protocol(self, name: &'a str) -> Self {
         Self {
@@ -54,8 +57,10 @@ impl<'a> AcceptOptions<'a> {
         }
     }
 
-    /// The `host` or `host:port` of the location in the reply, where a proxy in front changed the
-    /// request's `Host` (H76-8). Default: the `Host` received.
+    /// Sets the `host` or `host:port` of the location in a Hixie reply (H76-8).
+    ///
+    /// Default: the `Host` of the request. Set it if a reverse proxy changes `Host`. If it is not a
+    /// valid authority, `accept` and `upgrade` return [`Refused::InvalidHeader`].
     #[must_use]
     pub const fn authority(self, authority: &'a str) -> Self {
         Self {
@@ -64,15 +69,20 @@ impl<'a> AcceptOptions<'a> {
         }
     }
 
-    /// Fields to add, such as `Set-Cookie` (H76-15).
+    /// Sets additional header fields, such as `Set-Cookie` (H76-15). Default: none.
+    ///
+    /// `accept` and `upgrade` return [`Refused::InvalidHeader`] if a name is not a token, a value
+    /// contains a control character other than a tab, or a name is reserved: `Upgrade`,
+    /// `Connection`, `Content-Length`, `Transfer-Encoding` and all names that start with
+    /// `Sec-WebSocket-` or `WebSocket-`.
     #[must_use]
     pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
         Self { headers, ..self }
     }
 }
 
-/// Any other answer to a request than [`AcceptOptions`]: a status, fields, a body. The connection ends
-/// with it.
+/// An HTTP response for [`Connection::respond`](crate::Connection::respond), after which the
+/// connection is closed.
 ///
 /// ```
 /// use hybi::Response;
@@ -89,7 +99,10 @@ pub struct Response<'a> {
 }
 
 impl<'a> Response<'a> {
-    /// An answer with this status, 200 to 599, and a line of text that names it.
+    /// Creates a response whose body is a line of text with the status and its reason phrase.
+    ///
+    /// [`respond`](crate::Connection::respond) returns [`Refused::InvalidStatus`] if `status` is not
+    /// in 200 to 599.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self {
@@ -99,14 +112,21 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// Fields to add. `Connection` and `Content-Length` are written by the crate, and
-    /// `Content-Type: text/plain` unless it is among these.
+    /// Sets additional header fields. Default: none.
+    ///
+    /// The response always has `Connection: close`. Except for the statuses 204 and 304, it also has
+    /// `Content-Length` and, unless `headers` contains a `Content-Type`, `Content-Type: text/plain`.
+    ///
+    /// [`respond`](crate::Connection::respond) returns [`Refused::InvalidHeader`] if a name is not a
+    /// token, a value contains a control character other than a tab, or a name is `Upgrade`,
+    /// `Connection`, `Content-Length` or `Transfer-Encoding`.
     #[must_use]
     pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
         Self { headers, ..self }
     }
 
-    /// The body in place of that line. A status that has no body (204, 205, 304) goes without.
+    /// Sets the body, which replaces the default one. Ignored for a status without a body: 204, 205
+    /// and 304.
     #[must_use]
     pub const fn body(self, body: &'a [u8]) -> Self {
         Self {
@@ -120,8 +140,9 @@ impl<'a> Response<'a> {
     }
 }
 
-/// The head of the reply to a request that an HTTP library has read, for it to write; see
-/// [`Connection::upgrade`](crate::Connection::upgrade).
+/// The head of a 101 reply, for an HTTP library to write.
+///
+/// It is returned by [`Connection::upgrade`](crate::Connection::upgrade).
 #[derive(Clone)]
 pub struct UpgradeResponse(Vec<u8>);
 
@@ -130,31 +151,32 @@ impl UpgradeResponse {
         Self(head)
     }
 
-    /// The whole head, from the status line to the blank line. Clients of Hixie-75 compare its
-    /// first bytes, so a library that can't keep the phrase or the case of names is of no use to
-    /// them.
+    /// Returns the complete head, from the status line to the blank line.
+    ///
+    /// Clients of Hixie-75 compare its first bytes (H75-2), so a library that changes the reason
+    /// phrase or the case of names cannot serve them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The status: 101.
+    /// Returns the status, which is always 101.
     #[must_use]
     pub fn status(&self) -> u16 {
         101
     }
 
-    /// The phrase behind the status.
+    /// Returns the reason phrase.
     #[must_use]
     pub fn reason(&self) -> &str {
         let line = self.lines().next().unwrap_or_default();
         line.splitn(3, ' ').nth(2).unwrap_or_default()
     }
 
-    /// The fields, in the order in which they have to be written.
+    /// Returns the name and value of each header field, in the order in which to write them.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        let lines = self.lines().skip(1);
-        lines.filter_map(|line| line.split_once(": "))
+        let header_lines = self.lines().skip(1);
+        header_lines.filter_map(|line| line.split_once(": "))
     }
 
     fn lines(&self) -> impl Iterator<Item = &str> {
@@ -162,10 +184,10 @@ impl UpgradeResponse {
     }
 }
 
-/// Never shows the fields added: there may be cookies among them.
+/// Omits the added header fields, which may contain cookies.
 impl fmt::Debug for AcceptOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Accept")
+        f.debug_struct("AcceptOptions")
             .field("protocol", &self.protocol)
             .field("authority", &self.authority)
             .field("headers", &self.headers.len())
@@ -173,7 +195,7 @@ impl fmt::Debug for AcceptOptions<'_> {
     }
 }
 
-/// Never shows the fields added or the body.
+/// Omits the added header fields and the body.
 impl fmt::Debug for Response<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
@@ -184,41 +206,41 @@ impl fmt::Debug for Response<'_> {
     }
 }
 
-/// Never shows the fields.
+/// Omits the header fields, which may contain cookies.
 impl fmt::Debug for UpgradeResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Upgrade({} bytes)", self.0.len())
+        write!(f, "UpgradeResponse({} bytes)", self.0.len())
     }
 }
 
-/// Room for a reply as most are, and for the 16 bytes behind it.
+/// The initial capacity for a reply: enough for most, including the 16-byte answer of Hixie-76.
 const TYPICAL_HEAD: usize = 384;
 
-/// The head that accepts a request.
+/// Returns the head of the reply that accepts a request.
 pub(crate) fn accept(
     config: &Config,
     request: &Request,
-    accept: &AcceptOptions<'_>,
+    options: &AcceptOptions<'_>,
 ) -> Result<Vec<u8>, Refused> {
     let dialect = request.dialect().ok_or(Refused::NoRequest)?;
-    let authority = match accept.authority.map(str::as_bytes) {
+    let authority = match options.authority.map(str::as_bytes) {
         Some(authority) if !is_authority(authority) => return Err(Refused::InvalidHeader),
         Some(authority) => authority,
         None => request.host_bytes(),
     };
-    let ours = |name: &str| {
-        let starts = |prefix: &str| {
-            let front = name.as_bytes().get(..prefix.len());
-            front.is_some_and(|front| front.eq_ignore_ascii_case(prefix.as_bytes()))
+    let is_reserved = |name: &str| {
+        let has_prefix = |prefix: &str| {
+            let start = name.as_bytes().get(..prefix.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
         };
-        // H76-16: a length in a 101 breaks clients and proxies.
-        starts("Sec-WebSocket-") || starts("WebSocket-") || is_connection_or_framing(name)
+        // H76-16: Content-Length in a 101 breaks clients and proxies.
+        has_prefix("Sec-WebSocket-") || has_prefix("WebSocket-") || is_connection_or_framing(name)
     };
-    check_headers(accept.headers, ours)?;
+    check_headers(options.headers, is_reserved)?;
 
     let mut head = Vec::with_capacity(TYPICAL_HEAD);
     head.extend_from_slice(reply_prefix(dialect).as_bytes());
-    // H76-9: one space after each colon, never more.
+    // H76-9: exactly one space after each colon.
     match echoed_headers(dialect) {
         Some(echoed) => {
             push_header(&mut head, echoed.origin.as_str(), &[request.origin_bytes()]); // H76-10
@@ -231,40 +253,41 @@ pub(crate) fn accept(
             push_header(&mut head, HeaderName::Accept.as_str(), &[value.as_bytes()]);
         }
     }
-    let protocol = HeaderName::protocol(dialect);
-    match accept.protocol {
+    let protocol_name = HeaderName::protocol(dialect);
+    match options.protocol {
         Some(name) => {
-            let whole = request.protocol_lines().filter(|_| dialect.is_hixie());
-            let mut offered = request.protocols().chain(whole);
-            if !offered.any(|one| one == name) {
+            // In the Hixie dialects a name may itself contain commas and spaces.
+            let values = request.protocol_lines().filter(|_| dialect.is_hixie());
+            let mut offered = request.protocols().chain(values);
+            if !offered.any(|protocol| protocol == name) {
                 return Err(Refused::ProtocolNotOffered);
             }
-            push_header(&mut head, protocol.as_str(), &[name.as_bytes()]);
+            push_header(&mut head, protocol_name.as_str(), &[name.as_bytes()]);
         }
         None if dialect.is_hixie() => {
-            // RQ-12: in one field, however many there were.
-            let mut before = [protocol.as_str(), ": "];
-            let mut after = "";
+            // RQ-12: repeated header fields are joined.
+            let mut separator = [protocol_name.as_str(), ": "];
+            let mut line_end = "";
             for value in request.protocol_values() {
-                for part in before.map(str::as_bytes) {
-                    head.extend_from_slice(part);
+                for bytes in separator.map(str::as_bytes) {
+                    head.extend_from_slice(bytes);
                 }
                 head.extend_from_slice(value);
-                before = ["", ", "];
-                after = "\r\n";
+                separator = ["", ", "];
+                line_end = "\r\n";
             }
-            head.extend_from_slice(after.as_bytes());
+            head.extend_from_slice(line_end.as_bytes());
         }
         None => {}
     }
-    for (name, value) in accept.headers {
+    for (name, value) in options.headers {
         push_header(&mut head, name, &[value.as_bytes()]);
     }
     head.extend_from_slice(b"\r\n"); // H76-17
     Ok(head)
 }
 
-/// A whole response.
+/// Returns the bytes of a response.
 pub(crate) fn respond(response: &Response<'_>) -> Result<Vec<u8>, Refused> {
     if !(200..=599).contains(&response.status) {
         return Err(Refused::InvalidStatus(response.status));
@@ -273,13 +296,12 @@ pub(crate) fn respond(response: &Response<'_>) -> Result<Vec<u8>, Refused> {
     Ok(render_response(response))
 }
 
-/// The response that a bad request gets from the machine itself (PX-3): nothing of the request is
-/// in it.
-pub(crate) fn error_response(error: &ProtocolError, spoken: Dialects) -> Option<Vec<u8>> {
+/// Returns the response to an invalid request; it contains nothing of the request (PX-3).
+pub(crate) fn error_response(error: &ProtocolError, dialects: Dialects) -> Option<Vec<u8>> {
     let status = error.status()?;
-    let versions: Vec<&str> = spoken
+    let versions: Vec<&str> = dialects
         .newest_first()
-        .filter_map(|one| one.version())
+        .filter_map(|dialect| dialect.version())
         .collect();
     let versions = versions.join(", ");
     let upgrade = [
@@ -297,21 +319,23 @@ pub(crate) fn error_response(error: &ProtocolError, spoken: Dialects) -> Option<
 
 fn render_response(response: &Response<'_>) -> Vec<u8> {
     let (status, reason) = (response.status, reason(response.status));
-    let named = alloc::format!("{status} {reason}\n");
-    let bodiless = matches!(status, 204 | 304);
+    let default_body = alloc::format!("{status} {reason}\n");
+    // RFC 7230, section 3.3; a 205 has an empty body and a Content-Length (RFC 7231, section 6.3.6).
+    let has_no_body = matches!(status, 204 | 304);
     let body = match response.body {
-        _ if bodiless || status == 205 => &[],
+        _ if has_no_body || status == 205 => &[],
         Some(body) => body,
-        None => named.as_bytes(),
+        None => default_body.as_bytes(),
     };
     let mut bytes = alloc::format!("HTTP/1.1 {status} {reason}\r\n").into_bytes();
     push_header(&mut bytes, HeaderName::Connection.as_str(), &[b"close"]);
     for (name, value) in response.headers {
         push_header(&mut bytes, name, &[value.as_bytes()]);
     }
-    if !bodiless {
-        let typed = |(name, _): &HeaderPair<'_>| name.eq_ignore_ascii_case("Content-Type");
-        if !response.headers.iter().any(typed) {
+    if !has_no_body {
+        let is_content_type =
+            |(name, _): &HeaderPair<'_>| name.eq_ignore_ascii_case("Content-Type");
+        if !response.headers.iter().any(is_content_type) {
             push_header(&mut bytes, "Content-Type", &[b"text/plain"]);
         }
         let length = alloc::format!("{}", body.len());
@@ -326,16 +350,17 @@ fn render_response(response: &Response<'_>) -> Vec<u8> {
     bytes
 }
 
+/// Appends a header field; its value is the concatenation of `value`.
 fn push_header(head: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
     head.extend_from_slice(name.as_bytes());
     head.extend_from_slice(b": ");
-    for part in value {
-        head.extend_from_slice(part);
+    for bytes in value {
+        head.extend_from_slice(bytes);
     }
     head.extend_from_slice(b"\r\n");
 }
 
-/// Whether a field decides where a message ends, or what becomes of the connection.
+/// Returns `true` for header fields that control the connection or the length of the body.
 pub(super) fn is_connection_or_framing(name: &str) -> bool {
     use HeaderName::{Connection, ContentLength, TransferEncoding, Upgrade};
     matches!(
@@ -344,13 +369,13 @@ pub(super) fn is_connection_or_framing(name: &str) -> bool {
     )
 }
 
-/// Nothing that a caller passes can break a line, or take the place of what the crate writes.
+/// Checks the header fields that a caller adds: valid, and not among those that the crate writes.
 pub(super) fn check_headers(
-    fields: &[HeaderPair<'_>],
-    ours: impl Fn(&str) -> bool,
+    headers: &[HeaderPair<'_>],
+    is_reserved: impl Fn(&str) -> bool,
 ) -> Result<(), Refused> {
-    for (name, value) in fields {
-        if !is_valid_header(name, value) || ours(name) {
+    for (name, value) in headers {
+        if !is_valid_header(name, value) || is_reserved(name) {
             return Err(Refused::InvalidHeader);
         }
     }
