@@ -390,7 +390,8 @@ impl Config {
         }
     }
 
-    /// Sets the timeout of the closing handshake, and that of writing the last bytes after it.
+    /// Sets the timeout of the closing handshake, and that of writing the last bytes once the
+    /// connection has ended.
     ///
     /// Default: 5 seconds each, counted from the first call of
     /// [`tick`](crate::Connection::tick) in each phase.

@@ -184,7 +184,7 @@ pub enum ProtocolError {
     },
 }
 
-/// The part of an `InvalidHeader` message that says where the header field is.
+/// The position at the end of an `InvalidHeader` message; a missing header field has none.
 struct HeaderPosition {
     kind: HeaderErrorKind,
     at: u32,

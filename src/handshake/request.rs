@@ -36,7 +36,7 @@ impl Request {
     /// [`Connection::upgrade`](crate::Connection::upgrade).
     ///
     /// `resource` is the target of the request line, `headers` the header fields in order. The
-    /// method must have been `GET`. The limits of [`Config`](crate::Config) do not apply.
+    /// method must have been `GET`. The limits of [`Config`] do not apply.
     ///
     /// The library must not change the values of `Sec-WebSocket-Key1` and `Sec-WebSocket-Key2`,
     /// except for removing one space after the colon, because the spaces in a value count (KEY-2).

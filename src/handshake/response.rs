@@ -214,7 +214,7 @@ impl fmt::Debug for UpgradeResponse {
 }
 
 /// The initial capacity for a reply: enough for most, including the 16-byte answer of Hixie-76.
-const TYPICAL_HEAD: usize = 384;
+const TYPICAL_REPLY_LEN: usize = 384;
 
 /// Returns the head of the reply that accepts a request.
 pub(crate) fn accept(
@@ -238,7 +238,7 @@ pub(crate) fn accept(
     };
     check_headers(options.headers, is_reserved)?;
 
-    let mut head = Vec::with_capacity(TYPICAL_HEAD);
+    let mut head = Vec::with_capacity(TYPICAL_REPLY_LEN);
     head.extend_from_slice(reply_prefix(dialect).as_bytes());
     // H76-9: exactly one space after each colon.
     match echoed_headers(dialect) {
