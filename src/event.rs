@@ -89,13 +89,13 @@ pub struct TextChunk<'i> {
 impl<'i> TextChunk<'i> {
     /// Creates a chunk of text that is borrowed from the input.
     #[inline]
-    pub(crate) fn run(text: &'i str, is_final: bool) -> Self {
+    pub(crate) fn borrowed(text: &'i str, is_final: bool) -> Self {
         let chunk = DecodedText::Borrowed(text);
         Self { chunk, is_final }
     }
 
     /// Creates a chunk of text in which invalid sequences were replaced.
-    pub(crate) fn mended(text: Box<str>, is_final: bool) -> Self {
+    pub(crate) fn lossy(text: Box<str>, is_final: bool) -> Self {
         let chunk = DecodedText::Lossy(text);
         Self { chunk, is_final }
     }
@@ -228,9 +228,9 @@ impl Close {
 
     /// Creates a close with a code and a reason.
     ///
-    /// 1000 is a normal close. `reason` may be empty. Both are checked by
-    /// [`Connection::close`](crate::Connection::close): the reason must be at most 123 bytes long,
-    /// and the code must be one that an endpoint may send (RFC 6455, section 7.4; HY-8).
+    /// 1000 is a normal close. `reason` may be empty. From HyBi-7 on,
+    /// [`Connection::close`](crate::Connection::close) checks both: the reason must be at most 123
+    /// bytes long, and the code must be one that an endpoint may send (RFC 6455, section 7.4; HY-8).
     #[must_use]
     pub fn new(code: u16, reason: &str) -> Self {
         Self {

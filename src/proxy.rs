@@ -62,7 +62,7 @@ impl ProxyTunnel {
         let mut send_buffer = SendBuffer::default();
         send_buffer.push(head.as_bytes());
         Ok(Self {
-            head: Head::response(Limits::of(config)),
+            head: Head::response(Limits::from_config(config)),
             send_buffer,
             outcome: None,
         })

@@ -111,7 +111,7 @@ impl Connection {
     /// Creates the server side of a connection on a newly accepted stream.
     #[must_use]
     pub fn server(config: &Config) -> Self {
-        let state = HandshakeState::Sniff(Sniffer::default(), Limits::of(config));
+        let state = HandshakeState::Sniff(Sniffer::default(), Limits::from_config(config));
         Self::new(config, Role::Server, State::Handshaking(state))
     }
 
@@ -126,7 +126,7 @@ impl Connection {
         let (bytes, proof) = request.request(&mut entropy);
         entropy.rekey();
         let state = HandshakeState::ReplyHead(Box::new(PendingReply {
-            head: Head::response(Limits::of(config)),
+            head: Head::response(Limits::from_config(config)),
             request: request.clone(),
             proof,
         }));
@@ -231,10 +231,10 @@ impl Connection {
                 FastPath::NeedMore if self.eof => {}
                 FastPath::NeedMore => return None,
                 FastPath::Text { text, is_final } => {
-                    return Some(Event::Text(TextChunk::run(text, is_final)));
+                    return Some(Event::Text(TextChunk::borrowed(text, is_final)));
                 }
                 FastPath::Lossy { text, is_final } => {
-                    return Some(Event::Text(TextChunk::mended(text, is_final)));
+                    return Some(Event::Text(TextChunk::lossy(text, is_final)));
                 }
                 FastPath::Binary { bytes, is_final } => {
                     return Some(Event::Binary(BinaryChunk { bytes, is_final }));

@@ -29,7 +29,7 @@ impl Limits {
         max_headers: u32::MAX,
     };
 
-    pub(crate) fn of(config: &Config) -> Self {
+    pub(crate) fn from_config(config: &Config) -> Self {
         Self {
             max_head_len: config.max_head_len,
             max_line_len: config.max_header_line_len,
@@ -63,12 +63,12 @@ pub(crate) enum Progress {
     Complete,
 }
 
-/// The offsets in the head at which the parts of a header field start.
+/// The offsets of a header field in the head.
 #[derive(Clone, Copy)]
 struct FieldOffsets {
     name: u32,
     colon: u32,
-    /// The CR after the value.
+    /// At the CR after the value.
     end: u32,
 }
 
