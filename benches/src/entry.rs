@@ -1,4 +1,4 @@
-//! A subject at its work, ready to be timed, its results found right.
+//! An implementation at its work, ready to be timed, its results found right.
 
 use crate::frames::Frames;
 use crate::sink::{Comparison, Sink, Tally};

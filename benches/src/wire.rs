@@ -1,4 +1,4 @@
-//! The socket of every subject: input without end from memory, output that is thrown away.
+//! The socket of every implementation: input without end from memory, output that is thrown away.
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -32,7 +32,7 @@ impl Wire {
         }
     }
 
-    /// For a subject that only writes.
+    /// For an implementation that only writes.
     pub fn silent() -> Self {
         Self::new(&Arc::new(Aligned::zeroed(1)), 1)
     }

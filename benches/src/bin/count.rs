@@ -1,6 +1,6 @@
 //! Counts instructions, which no load of the machine changes: `count` runs hybi's entries under
 //! callgrind, compares with `instructions.tsv`, and fails when a row has grown by more than a tenth.
-//! `count --write` writes the table anew; `count ROW ENTRY` counts any entry of any row of `gate`.
+//! `count --write` writes the table anew; `count ROW ENTRY` counts any entry of any row of `regress`.
 //!
 //! Numbers are per message or opening, the difference of a short and a long run. They depend on
 //! the compiler and on the processor's vectors, by less than the tenth where that is x86-64 with
@@ -11,8 +11,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use hybi_bench::goals::{HYBI, groups};
 use hybi_bench::memory;
+use hybi_bench::targets::{HYBI, groups};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -65,27 +65,27 @@ fn compare(table: &Path) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let committed = std::fs::read_to_string(table)?;
-    println!("| row | instructions | committed | goal | verdict |");
+    println!("| row | instructions | committed | target | verdict |");
     println!("| --- | ---: | ---: | ---: | --- |");
     let mut code = ExitCode::SUCCESS;
-    for (row, goal) in ROWS {
+    for (row, target) in ROWS {
         let is_row = |line: &&str| line.split('\t').next() == Some(row);
         let line = committed.lines().find(is_row);
         let number = line.and_then(|line| line.split('\t').nth(1));
         let before: u64 = number.ok_or(format!("no {row} in the table"))?.parse()?;
         let now = count(row, HYBI)?;
         let grown = now as f64 / before as f64;
-        let verdict = match goal {
+        let verdict = match target {
             _ if grown > SLACK => {
                 code = ExitCode::FAILURE;
                 "GROWN"
             }
             _ if grown < 1.0 / SLACK => "less: count --write",
-            Some(goal) if now <= goal => "goal reached",
+            Some(target) if now <= target => "target reached",
             _ => "same",
         };
-        let goal = goal.map_or(String::new(), |goal| goal.to_string());
-        println!("| {row} | {now} | {before} | {goal} | {verdict} |");
+        let target = target.map_or(String::new(), |target| target.to_string());
+        println!("| {row} | {now} | {before} | {target} | {verdict} |");
     }
     Ok(code)
 }

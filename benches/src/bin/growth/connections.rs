@@ -6,8 +6,8 @@ use hybi::{Connection, Dialect, Message, Role};
 use hybi_bench::corpus::Kind::Text;
 use hybi_bench::entry::{Entry, Receive};
 use hybi_bench::frames::Frames;
+use hybi_bench::impls::ours;
 use hybi_bench::sink::{Sink, Tally};
-use hybi_bench::subject::ours;
 use hybi_bench::wire::Wire;
 use tungstenite::protocol::{self, WebSocketContext};
 

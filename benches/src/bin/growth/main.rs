@@ -8,9 +8,9 @@ use hybi::Dialect;
 use hybi_bench::corpus::Kind::Text;
 use hybi_bench::entry::{Entry, Receive};
 use hybi_bench::frames::Frames;
+use hybi_bench::impls::{ours, tungstenite};
 use hybi_bench::memory;
 use hybi_bench::rounds::Times;
-use hybi_bench::subject::{ours, tungstenite};
 use hybi_bench::wire::Wire;
 
 const READ: usize = 16 * 1024;

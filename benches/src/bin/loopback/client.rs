@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hybi_bench::corpus::{Kind, Random, payload};
 use hybi_bench::frames;
-use hybi_bench::subject::openings;
+use hybi_bench::impls::openings;
 
 pub const SIZE: usize = 64;
 

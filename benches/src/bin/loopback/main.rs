@@ -1,5 +1,5 @@
 //! Echoes over the loopback device, in messages a second of wall time: what is left of the
-//! differences once a system is in between. For the record; nothing is held against a goal.
+//! differences once a system is in between. For the record; nothing is compared with a target.
 
 mod client;
 mod peers;

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use fastwebsockets::{Frame, OpCode, Role, WebSocket};
-use hybi_bench::subject::openings;
+use hybi_bench::impls::openings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A thread for each connection, a flush for each message.

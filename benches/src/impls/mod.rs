@@ -1,6 +1,6 @@
 //! Those whose time is taken.
 
-pub mod limits;
+pub mod floors;
 pub mod nexus;
 pub mod openings;
 pub mod ours;

@@ -7,17 +7,17 @@ use memchr::memchr;
 use super::Group;
 use crate::corpus::{Kind, Random, payload};
 use crate::entry::Entry;
-use crate::subject::limits::xor;
+use crate::impls::floors::xor;
 
 pub(super) fn groups() -> Vec<Group> {
     let sizes = [16, 125, 1024, 65_536, 1 << 20];
-    let ascii = sizes.map(|size| limits("ascii", Kind::Text, size));
-    let multi = [1024, 65_536].map(|size| limits("multi", Kind::Multi, size));
+    let ascii = sizes.map(|size| floors("ascii", Kind::Text, size));
+    let multi = [1024, 65_536].map(|size| floors("multi", Kind::Multi, size));
     ascii.into_iter().chain(multi).collect()
 }
 
-fn limits(name: &str, kind: Kind, size: usize) -> Group {
-    Group::new(format!("limits/{name}/{size}"), move || {
+fn floors(name: &str, kind: Kind, size: usize) -> Group {
+    Group::new(format!("floors/{name}/{size}"), move || {
         let text = payload(kind, size, &mut Random::default());
         let mut copy = text.clone();
         let mut masked = text.clone();

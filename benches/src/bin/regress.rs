@@ -1,17 +1,17 @@
-//! Holds hybi against its goals: `gate [FILTER]` measures the rows whose name contains FILTER,
-//! prints a table, and fails when a row stays below its hard goal three times.
+//! Holds hybi against its targets: `regress [FILTER]` measures the rows whose name contains FILTER,
+//! prints a table, and fails when a row stays below its hard target three times.
 //!
-//! `GATE_SLACK` multiplies the goals: 0.8 forgives a fifth.
+//! `REGRESS_SLACK` multiplies the targets: 0.8 forgives a fifth.
 
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use hybi_bench::goals::{Base, Goal, Group, groups};
 use hybi_bench::memory;
 use hybi_bench::rounds::Times;
+use hybi_bench::targets::{Base, Group, Target, groups};
 
-/// How often a row below its hard goal is measured again.
+/// How often a row below its hard target is measured again.
 const RETRIES: usize = 2;
 
 /// So far from where a buffer was it comes to lie at each retry; no whole number of lines of the
@@ -26,7 +26,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     memory::tuned()?;
     memory::settle();
     let filter = std::env::args().nth(1).unwrap_or_default();
-    let slack = match std::env::var("GATE_SLACK") {
+    let slack = match std::env::var("REGRESS_SLACK") {
         Ok(slack) => slack.parse()?,
         Err(_) => 1.0,
     };
@@ -41,10 +41,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         failed.extend(rows.into_iter().filter(Row::fails));
     }
     if failed.is_empty() {
-        println!("\nEvery hard goal is met.");
+        println!("\nEvery hard target is met.");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("\n{} below the hard goal:\n\n{HEAD}", failed.len());
+    println!("\n{} below the hard target:\n\n{HEAD}", failed.len());
     failed.iter().for_each(|row| println!("{row}"));
     Ok(ExitCode::FAILURE)
 }
@@ -65,7 +65,7 @@ fn patiently(group: &Group, slack: f64) -> Vec<Row> {
     rows
 }
 
-/// A row for each goal, and one for each entry that no goal names.
+/// A row for each target, and one for each entry that no target names.
 fn measure(group: &Group, slack: f64) -> Vec<Row> {
     let mut entries = (group.build)();
     let times = Times::take(&mut entries);
@@ -79,12 +79,12 @@ fn measure(group: &Group, slack: f64) -> Vec<Row> {
     };
     let mut rows = Vec::new();
     let mut named = Vec::new();
-    for Goal {
+    for Target {
         entry,
         base,
         hard,
         stretch,
-    } in &group.goals
+    } in &group.targets
     {
         let entry = find(*entry);
         named.push(entry);
@@ -118,7 +118,7 @@ struct Row {
     against: Option<Against>,
 }
 
-/// A goal, and how near it is.
+/// A target, and how near it is.
 struct Against {
     name: &'static str,
     nanos: f64,
@@ -156,15 +156,16 @@ impl fmt::Display for Row {
             (Some(_), _) => "passes",
             (None, _) => "not yet",
         };
-        let goal = |goal: Option<f64>| goal.map_or(String::new(), |goal| format!("{goal:.2}"));
+        let target =
+            |target: Option<f64>| target.map_or(String::new(), |target| format!("{target:.2}"));
         write!(
             f,
             "| {} | {} | {:.2} | {} | {} | {verdict} |",
             against.name,
             nanos(against.nanos),
             against.ratio,
-            goal(against.hard),
-            goal(against.stretch),
+            target(against.hard),
+            target(against.stretch),
         )
     }
 }

@@ -6,9 +6,9 @@ use super::{Base, Group, HYBI, TUNGSTENITE};
 use crate::corpus::Kind::{self, Multi, Text};
 use crate::entry::Entry;
 use crate::frames::Frames;
+use crate::impls::floors::{CopyOnly, Fused, Hixie, TwoPasses};
+use crate::impls::{ours, tungstenite};
 use crate::sink::{Sink, Tally};
-use crate::subject::limits::{CopyOnly, Fused, Hixie, TwoPasses};
-use crate::subject::{ours, tungstenite};
 use crate::wire::Wire;
 
 const READ: usize = 16 * 1024;
@@ -55,14 +55,14 @@ fn text(name: &str, kind: Kind, size: usize, hard: [f64; 2], stretch: [Option<f6
             Entry::messages(FUSED, fused, &frames),
         ]
     });
-    let group = group.goal(TUNGSTENITE, hard[0], None).goal_of(
+    let group = group.target(TUNGSTENITE, hard[0], None).target_of(
         PIECES,
         Base::Entry(RAW),
         hard[1],
         stretch[0],
     );
     match stretch[1] {
-        Some(stretch) => group.goal_of(PIECES, Base::Entry(FUSED), None, stretch),
+        Some(stretch) => group.target_of(PIECES, Base::Entry(FUSED), None, stretch),
         None => group,
     }
 }
@@ -86,8 +86,8 @@ fn skipped(size: usize) -> Group {
             copy_only(wire(), frames.frame),
         ]
     })
-    .goal(COPY, 0.9, None)
-    .goal_of(IN_PLACE, Base::Entry(COPY), None, 5.0)
+    .target(COPY, 0.9, None)
+    .target_of(IN_PLACE, Base::Entry(COPY), None, 5.0)
 }
 
 /// One message read byte by byte; times per byte.
@@ -106,8 +106,8 @@ fn bytewise() -> Group {
             copy_only(Wire::new(&short.bytes, 1), 1),
         ]
     })
-    .goal_of(LONG, Base::Entry(HYBI), 1.0 / 1.5, None)
-    .goal(COPY, 1.0 / 4.0, 1.0 / 2.5)
+    .target_of(LONG, Base::Entry(HYBI), 1.0 / 1.5, None)
+    .target(COPY, 1.0 / 4.0, 1.0 / 2.5)
 }
 
 /// One message in reads of 1 KiB; times per byte. Both feeds are as long, and read to the end at
@@ -129,7 +129,7 @@ fn in_pieces() -> Group {
         };
         vec![hybi(HYBI, 1 << 20), hybi(LONG, LONG_SIZE)]
     })
-    .goal_of(LONG, Base::Entry(HYBI), 1.0 / 1.5, None)
+    .target_of(LONG, Base::Entry(HYBI), 1.0 / 1.5, None)
 }
 
 /// The time per so many bytes.

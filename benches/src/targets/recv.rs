@@ -6,7 +6,7 @@ use super::{Base, Group, HYBI, NEXUS, TOKIO, TUNGSTENITE};
 use crate::corpus::Kind::{self, Binary, Multi, Text};
 use crate::entry::Entry;
 use crate::frames::Frames;
-use crate::subject::{nexus, ours, tokio_ws, tungstenite};
+use crate::impls::{nexus, ours, tokio_ws, tungstenite};
 use crate::wire::Wire;
 
 const READ: usize = 16 * 1024;
@@ -14,42 +14,42 @@ const READ: usize = 16 * 1024;
 pub(super) fn groups() -> Vec<Group> {
     vec![
         recv("text", Text, 16)
-            .goal(TUNGSTENITE, 2.5, 3.0)
-            .goal(NEXUS, 1.2, None),
+            .target(TUNGSTENITE, 2.5, 3.0)
+            .target(NEXUS, 1.2, None),
         recv("text", Text, 125)
-            .goal(TUNGSTENITE, 2.0, 2.5)
-            .goal(NEXUS, 1.0, None),
+            .target(TUNGSTENITE, 2.0, 2.5)
+            .target(NEXUS, 1.0, None),
         recv("text", Text, 1024)
-            .goal(TUNGSTENITE, 2.5, 3.0)
-            .goal(NEXUS, 0.8, None),
+            .target(TUNGSTENITE, 2.5, 3.0)
+            .target(NEXUS, 0.8, None),
         recv("text", Text, 65_536)
-            .goal(TUNGSTENITE, 2.0, 3.0)
-            .goal(TOKIO, 0.6, 0.95),
+            .target(TUNGSTENITE, 2.0, 3.0)
+            .target(TOKIO, 0.6, 0.95),
         recv("text", Text, 1 << 20)
-            .goal(TUNGSTENITE, 1.7, 2.2)
-            .goal(TOKIO, 0.75, None),
+            .target(TUNGSTENITE, 1.7, 2.2)
+            .target(TOKIO, 0.75, None),
         read_by("64k-reads", Text, 1 << 20, |_| 64 * 1024)
-            .goal(TUNGSTENITE, 0.85, 1.4)
-            .goal(TOKIO, 0.5, None),
+            .target(TUNGSTENITE, 0.85, 1.4)
+            .target(TOKIO, 0.5, None),
         recv("multi", Multi, 1024)
-            .goal(TUNGSTENITE, 12.0, 18.0)
-            .goal(TOKIO, 0.75, None),
+            .target(TUNGSTENITE, 12.0, 18.0)
+            .target(TOKIO, 0.75, None),
         recv("multi", Multi, 65_536)
-            .goal(TUNGSTENITE, 12.0, 18.0)
-            .goal(TOKIO, 0.75, None),
-        recv("binary", Binary, 16).goal(TUNGSTENITE, 3.0, 4.0),
-        recv("binary", Binary, 125).goal(TUNGSTENITE, 2.5, 3.5),
-        recv("binary", Binary, 1024).goal(TUNGSTENITE, 2.5, 3.5),
-        recv("binary", Binary, 65_536).goal(TUNGSTENITE, 2.0, 3.0),
+            .target(TUNGSTENITE, 12.0, 18.0)
+            .target(TOKIO, 0.75, None),
+        recv("binary", Binary, 16).target(TUNGSTENITE, 3.0, 4.0),
+        recv("binary", Binary, 125).target(TUNGSTENITE, 2.5, 3.5),
+        recv("binary", Binary, 1024).target(TUNGSTENITE, 2.5, 3.5),
+        recv("binary", Binary, 65_536).target(TUNGSTENITE, 2.0, 3.0),
         one_per_read(16)
-            .goal(TUNGSTENITE, 20.0, 40.0)
-            .goal(NEXUS, 1.2, None),
+            .target(TUNGSTENITE, 20.0, 40.0)
+            .target(NEXUS, 1.2, None),
         one_per_read(125)
-            .goal(TUNGSTENITE, 15.0, 25.0)
-            .goal(NEXUS, 1.0, None),
+            .target(TUNGSTENITE, 15.0, 25.0)
+            .target(NEXUS, 1.0, None),
         one_per_read(1024)
-            .goal(TUNGSTENITE, 8.0, 13.0)
-            .goal(NEXUS, 0.75, None),
+            .target(TUNGSTENITE, 8.0, 13.0)
+            .target(NEXUS, 0.75, None),
         bytewise(),
     ]
 }
@@ -104,6 +104,6 @@ fn bytewise() -> Group {
             ),
         ]
     })
-    .goal(TUNGSTENITE, 40.0, 70.0)
-    .goal_of(LONG, Base::Entry(HYBI), 1.0 / 1.5, None)
+    .target(TUNGSTENITE, 40.0, 70.0)
+    .target_of(LONG, Base::Entry(HYBI), 1.0 / 1.5, None)
 }

@@ -6,50 +6,50 @@ use super::{Base, Group, HYBI, TUNGSTENITE};
 use crate::corpus::{Kind, Random, payload};
 use crate::entry::Entry;
 use crate::frames;
-use crate::subject::{limits, ours, tungstenite};
+use crate::impls::{floors, ours, tungstenite};
 use crate::wire::Wire;
 
-const LIMIT: &str = "head and copy";
+const FLOOR: &str = "head and copy";
 const FRAME: &str = "hybi, frame_text";
 
 /// What a frame that is not copied may take at any length, in nanoseconds.
 const UNCOPIED: f64 = 30.0;
 
 pub(super) fn groups() -> Vec<Group> {
-    let uncopied = |group: Group| group.goal_of(FRAME, Base::Nanos(UNCOPIED), 1.0, None);
+    let uncopied = |group: Group| group.target_of(FRAME, Base::Nanos(UNCOPIED), 1.0, None);
     vec![
         uncopied(
             server(16)
-                .goal(TUNGSTENITE, 3.5, None)
-                .goal(LIMIT, 0.7, None),
+                .target(TUNGSTENITE, 3.5, None)
+                .target(FLOOR, 0.7, None),
         ),
         server(125)
-            .goal(TUNGSTENITE, 3.5, None)
-            .goal(LIMIT, 0.7, None),
+            .target(TUNGSTENITE, 3.5, None)
+            .target(FLOOR, 0.7, None),
         server(1024)
-            .goal(TUNGSTENITE, 1.8, None)
-            .goal(LIMIT, 0.7, None),
-        server(65_536).goal(TUNGSTENITE, 0.9, None),
-        server(1 << 20).goal(TUNGSTENITE, 0.9, None).goal_of(
+            .target(TUNGSTENITE, 1.8, None)
+            .target(FLOOR, 0.7, None),
+        server(65_536).target(TUNGSTENITE, 0.9, None),
+        server(1 << 20).target(TUNGSTENITE, 0.9, None).target_of(
             FRAME,
             Base::Nanos(UNCOPIED),
             1.0,
             None,
         ),
         client(16)
-            .goal(TUNGSTENITE, 3.5, None)
-            .goal(LIMIT, 0.6, None),
+            .target(TUNGSTENITE, 3.5, None)
+            .target(FLOOR, 0.6, None),
         client(125)
-            .goal(TUNGSTENITE, 2.5, None)
-            .goal(LIMIT, 0.6, None),
+            .target(TUNGSTENITE, 2.5, None)
+            .target(FLOOR, 0.6, None),
         client(1024)
-            .goal(TUNGSTENITE, 1.6, None)
-            .goal(LIMIT, 0.6, None),
-        client(65_536).goal(TUNGSTENITE, 0.9, None),
-        client(1 << 20).goal(TUNGSTENITE, 0.9, None),
-        hixie(16).goal(LIMIT, 0.7, None),
-        hixie(125).goal(LIMIT, 0.7, None),
-        hixie(1024).goal(LIMIT, 0.7, None),
+            .target(TUNGSTENITE, 1.6, None)
+            .target(FLOOR, 0.6, None),
+        client(65_536).target(TUNGSTENITE, 0.9, None),
+        client(1 << 20).target(TUNGSTENITE, 0.9, None),
+        hixie(16).target(FLOOR, 0.7, None),
+        hixie(125).target(FLOOR, 0.7, None),
+        hixie(1024).target(FLOOR, 0.7, None),
     ]
 }
 
@@ -68,7 +68,7 @@ fn server(size: usize) -> Group {
         vec![
             hybi(Role::Server, Dialect::Rfc6455, &text, is_frame),
             tungstenite(tungstenite::Sender::server(&text), is_frame),
-            limit(&text, limits::Sender::server, is_frame),
+            floor(&text, floors::Sender::server, is_frame),
             uncopied(&text),
         ]
     })
@@ -81,7 +81,7 @@ fn client(size: usize) -> Group {
         vec![
             hybi(Role::Client, Dialect::Rfc6455, &text, is_frame),
             tungstenite(tungstenite::Sender::client(&text), is_frame),
-            limit(&text, limits::Sender::client, is_frame),
+            floor(&text, floors::Sender::client, is_frame),
         ]
     })
 }
@@ -94,7 +94,7 @@ fn hixie(size: usize) -> Group {
         let is_frame = |sent: &[u8]| sent == frame;
         vec![
             hybi(Role::Server, Dialect::Hixie76, &text, is_frame),
-            limit(&text, limits::Sender::hixie, is_frame),
+            floor(&text, floors::Sender::hixie, is_frame),
         ]
     })
 }
@@ -111,15 +111,15 @@ fn tungstenite(sender: tungstenite::Sender, is_frame: impl Fn(&[u8]) -> bool) ->
     entry(TUNGSTENITE, sender, Sender::text, Sender::wire, is_frame)
 }
 
-fn limit(
+fn floor(
     text: &str,
-    send: fn(&mut limits::Sender, &str),
+    send: fn(&mut floors::Sender, &str),
     is_frame: impl Fn(&[u8]) -> bool,
 ) -> Entry {
     let text = text.to_owned();
-    let send = move |sender: &mut limits::Sender| send(sender, &text);
-    let sender = limits::Sender::default();
-    entry(LIMIT, sender, send, |sender| &mut sender.wire, is_frame)
+    let send = move |sender: &mut floors::Sender| send(sender, &text);
+    let sender = floors::Sender::default();
+    entry(FLOOR, sender, send, |sender| &mut sender.wire, is_frame)
 }
 
 fn uncopied(text: &str) -> Entry {

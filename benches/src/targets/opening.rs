@@ -6,11 +6,11 @@ use hybi::{Config, Dialects};
 
 use super::{Base, Group, HYBI, TUNGSTENITE};
 use crate::entry::Entry;
-use crate::memory::Aligned;
-use crate::subject::openings::{
+use crate::impls::openings::{
     self, HIXIE_75, HIXIE_75_LOCATION, HIXIE_76, HIXIE_76_ANSWER, RFC_6455, RFC_6455_ACCEPT,
 };
-use crate::subject::ours;
+use crate::impls::ours;
+use crate::memory::Aligned;
 use crate::wire::Wire;
 
 const HTTPARSE: &str = "httparse alone";
@@ -29,8 +29,8 @@ pub(super) fn groups() -> Vec<Group> {
                 httparse(HIXIE_76),
             ]
         })
-        .goal(TUNGSTENITE, 4.0, 6.0)
-        .goal(HTTPARSE, 0.22, 0.4),
+        .target(TUNGSTENITE, 4.0, 6.0)
+        .target(HTTPARSE, 0.22, 0.4),
         Group::new("handshake/rfc6455", || {
             let soketto = openings::soketto;
             vec![
@@ -40,15 +40,15 @@ pub(super) fn groups() -> Vec<Group> {
                 httparse(RFC_6455),
             ]
         })
-        .goal(TUNGSTENITE, 3.0, None)
-        .goal(SOKETTO, 0.8, None),
+        .target(TUNGSTENITE, 3.0, None)
+        .target(SOKETTO, 0.8, None),
         Group::new("handshake/bytewise", || {
             vec![
                 hybi(HYBI, HIXIE_76, HIXIE_76_ANSWER),
                 pieces(BYTEWISE, HIXIE_76, 1, HIXIE_76_ANSWER),
             ]
         })
-        .goal_of(BYTEWISE, Base::Entry(HYBI), 1.0 / 8.0, None),
+        .target_of(BYTEWISE, Base::Entry(HYBI), 1.0 / 8.0, None),
         large_head(),
     ]
 }
@@ -67,7 +67,7 @@ fn large_head() -> Group {
             per_byte(LONG, 8192, 1),
         ]
     })
-    .goal_of(LONG, Base::Entry(SHORT), 1.0 / 1.5, None)
+    .target_of(LONG, Base::Entry(SHORT), 1.0 / 1.5, None)
 }
 
 fn hybi(name: &'static str, request: &[u8], answer: &[u8]) -> Entry {

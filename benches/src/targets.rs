@@ -1,7 +1,7 @@
 //! What is measured, and what has to come of it. `README.md` says where the numbers are from.
 
+mod floors;
 mod hixie;
-mod limits;
 mod opening;
 mod recv;
 mod send;
@@ -12,14 +12,14 @@ use crate::entry::Entry;
 pub struct Group {
     pub name: String,
     pub build: Box<dyn Fn() -> Vec<Entry>>,
-    pub goals: Vec<Goal>,
+    pub targets: Vec<Target>,
 }
 
 /// How many times as fast as `base` an entry has to be.
-pub struct Goal {
+pub struct Target {
     pub entry: &'static str,
     pub base: Base,
-    /// Below it the gate fails.
+    /// Below it `regress` fails.
     pub hard: Option<f64>,
     /// Worth working for.
     pub stretch: Option<f64>,
@@ -44,28 +44,28 @@ impl Group {
         Self {
             name: name.into(),
             build: Box::new(build),
-            goals: Vec::new(),
+            targets: Vec::new(),
         }
     }
 
     /// `hybi` is to be `hard` times as fast as `base`, better `stretch` times.
-    fn goal(
+    fn target(
         self,
         base: &'static str,
         hard: impl Into<Option<f64>>,
         stretch: impl Into<Option<f64>>,
     ) -> Self {
-        self.goal_of(HYBI, Base::Entry(base), hard, stretch)
+        self.target_of(HYBI, Base::Entry(base), hard, stretch)
     }
 
-    fn goal_of(
+    fn target_of(
         mut self,
         entry: &'static str,
         base: Base,
         hard: impl Into<Option<f64>>,
         stretch: impl Into<Option<f64>>,
     ) -> Self {
-        self.goals.push(Goal {
+        self.targets.push(Target {
             entry,
             base,
             hard: hard.into(),
@@ -82,7 +82,7 @@ pub fn groups() -> Vec<Group> {
         send::groups(),
         opening::groups(),
         hixie::groups(),
-        limits::groups(),
+        floors::groups(),
     ];
     parts.into_iter().flatten().collect()
 }
