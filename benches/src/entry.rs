@@ -1,15 +1,22 @@
-//! An implementation at its work, ready to be timed, its results found right.
+//! Something to time, whose results are checked first.
 
 use crate::frames::Frames;
 use crate::sink::{Comparison, Sink, Tally};
-use crate::wire::Wire;
 
-/// What reads messages from a wire.
+/// Receives messages from a wire.
 pub trait Receive {
-    /// Reads once, or as often as one message takes, and hands over what came of it.
+    /// Reads once, or until there is a message, and passes everything received to `sink`.
     fn read(&mut self, sink: &mut impl Sink);
+}
 
-    fn wire(&mut self) -> &mut Wire;
+/// Sends one message, always the same, and flushes.
+pub trait Send {
+    fn send(&mut self);
+}
+
+/// Receives one message and sends it back.
+pub trait Echo {
+    fn echo(&mut self);
 }
 
 /// Something to time.
@@ -17,9 +24,6 @@ pub struct Entry {
     pub name: &'static str,
     step: Box<dyn FnMut() -> u64>,
 }
-
-/// So many bytes at a time when a time per byte is taken: at their end some peers have work to do.
-const GRANT: u64 = 4096;
 
 impl Entry {
     /// `step` does some of the work, and says how many units of it.
@@ -34,7 +38,7 @@ impl Entry {
         mut receiver: impl Receive + 'static,
         frames: &Frames,
     ) -> Self {
-        compare(&mut receiver, frames);
+        compare(name, &mut receiver, frames);
         let size = frames.payloads[0].len();
         Self::new(name, move || {
             let mut tally = Tally::default();
@@ -43,23 +47,6 @@ impl Entry {
             }
             tally.check(size);
             tally.messages()
-        })
-    }
-
-    /// Takes the time per byte of input.
-    pub fn bytes(
-        name: &'static str,
-        mut receiver: impl Receive + 'static,
-        frames: &Frames,
-    ) -> Self {
-        compare(&mut receiver, frames);
-        Self::new(name, move || {
-            let mut tally = Tally::default();
-            receiver.wire().grant(GRANT);
-            while receiver.wire().granted() > 0 {
-                receiver.read(&mut tally);
-            }
-            GRANT
         })
     }
 
@@ -75,8 +62,8 @@ impl Entry {
 }
 
 /// Every message once, byte for byte.
-fn compare(receiver: &mut impl Receive, frames: &Frames) {
-    let mut comparison = Comparison::new(&frames.payloads);
+fn compare(name: &str, receiver: &mut impl Receive, frames: &Frames) {
+    let mut comparison = Comparison::new(name, &frames.payloads);
     while comparison.messages() < frames.payloads.len() as u64 {
         receiver.read(&mut comparison);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::corpus::{Kind, Random, payload};
 use crate::memory::Aligned;
 
-/// So many bytes of frames at least: more than the first two caches hold of one feed.
+/// Bytes of frames at least: more than the first two caches hold.
 const FEED: usize = 256 * 1024;
 
 /// Frames of one size, and their payloads in order.
@@ -83,20 +83,64 @@ pub fn hixie(text: &[u8], out: &mut Vec<u8>) {
 
 /// The head of a whole message's frame in RFC 6455.
 pub fn head(kind: Kind, length: usize, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    out.push(if kind == Kind::Binary { 0x82 } else { 0x81 });
+    let first = if kind == Kind::Binary { 0x82 } else { 0x81 };
+    let (head, len) = encode_head(first, length, mask);
+    out.extend_from_slice(&head[..len]);
+}
+
+pub const MAX_HEAD: usize = 14;
+
+/// The head of a frame, and its length.
+pub fn encode_head(first: u8, payload: usize, mask: Option<[u8; 4]>) -> ([u8; MAX_HEAD], usize) {
+    let mut head = [0; MAX_HEAD];
+    head[0] = first;
     let masked = if mask.is_some() { 0x80 } else { 0 };
-    match length {
-        0..=125 => out.push(masked | length as u8),
+    let mut len = match payload {
+        0..=125 => {
+            head[1] = masked | payload as u8;
+            2
+        }
         126..=0xFFFF => {
-            out.push(masked | 126);
-            out.extend_from_slice(&(length as u16).to_be_bytes());
+            head[1] = masked | 126;
+            head[2..4].copy_from_slice(&(payload as u16).to_be_bytes());
+            4
         }
         _ => {
-            out.push(masked | 127);
-            out.extend_from_slice(&(length as u64).to_be_bytes());
+            head[1] = masked | 127;
+            head[2..10].copy_from_slice(&(payload as u64).to_be_bytes());
+            10
         }
-    }
+    };
     if let Some(mask) = mask {
-        out.extend_from_slice(&mask);
+        head[len..len + 4].copy_from_slice(&mask);
+        len += 4;
     }
+    (head, len)
+}
+
+/// The head of a masked frame.
+pub struct Head {
+    pub len: usize,
+    pub payload: usize,
+    pub mask: [u8; 4],
+}
+
+/// `None` if it is incomplete. Its first byte is not looked at.
+pub fn parse(input: &[u8]) -> Option<Head> {
+    let (payload, mask) = match input.get(1)? & 0x7F {
+        126 => (
+            u16::from_be_bytes(*input.get(2..)?.first_chunk()?).into(),
+            4,
+        ),
+        127 => {
+            let payload = u64::from_be_bytes(*input.get(2..)?.first_chunk()?);
+            (usize::try_from(payload).ok()?, 10)
+        }
+        short => (short.into(), 2),
+    };
+    Some(Head {
+        len: mask + 4,
+        payload,
+        mask: *input.get(mask..)?.first_chunk()?,
+    })
 }

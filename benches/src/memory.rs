@@ -36,6 +36,7 @@ pub fn settle() {
 
 /// Bytes that begin where a line of the cache does. On some processors a copy to or from elsewhere
 /// takes a third longer, and the allocator puts a buffer anywhere.
+#[derive(Default)]
 pub struct Aligned {
     bytes: Vec<u8>,
     begin: usize,

@@ -8,31 +8,53 @@ pub const ROUNDS: usize = 31;
 /// Processor time of one entry's turn.
 const TURN: u64 = 1_000_000;
 
-/// Nanoseconds per unit, for each entry, for each round.
-pub struct Times(Vec<Vec<f64>>);
+/// Nanoseconds per unit.
+pub struct Times {
+    names: Vec<&'static str>,
+    /// For each entry, for each round.
+    nanos: Vec<Vec<f64>>,
+}
 
 impl Times {
+    pub fn new(names: Vec<&'static str>) -> Self {
+        let nanos = vec![Vec::new(); names.len()];
+        Self { names, nanos }
+    }
+
     pub fn take(entries: &mut [Entry]) -> Self {
+        let mut times = Self::new(entries.iter().map(|entry| entry.name).collect());
         let steps: Vec<u64> = entries.iter_mut().map(steps_in_a_turn).collect();
-        let mut times = vec![Vec::with_capacity(ROUNDS); entries.len()];
         for _ in 0..ROUNDS {
-            for ((entry, steps), times) in entries.iter_mut().zip(&steps).zip(&mut times) {
+            for (i, (entry, steps)) in entries.iter_mut().zip(&steps).enumerate() {
                 let begin = clock::nanos();
                 let units: u64 = (0..*steps).map(|_| entry.step()).sum();
-                times.push((clock::nanos() - begin) as f64 / units as f64);
+                times.push(i, (clock::nanos() - begin) as f64 / units as f64);
             }
         }
-        Self(times)
+        times
+    }
+
+    /// Adds a round of an entry.
+    pub fn push(&mut self, entry: usize, nanos: f64) {
+        self.nanos[entry].push(nanos);
+    }
+
+    pub fn names(&self) -> &[&'static str] {
+        &self.names
+    }
+
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|other| *other == name)
     }
 
     /// The median of an entry's times.
     pub fn median(&self, entry: usize) -> f64 {
-        median(self.0[entry].clone())
+        median(self.nanos[entry].clone())
     }
 
     /// The median over the rounds of how many times as long `base` took.
     pub fn ratio(&self, entry: usize, base: usize) -> f64 {
-        let rounds = self.0[base].iter().zip(&self.0[entry]);
+        let rounds = self.nanos[base].iter().zip(&self.nanos[entry]);
         median(rounds.map(|(base, entry)| base / entry).collect())
     }
 }

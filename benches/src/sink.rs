@@ -2,13 +2,13 @@
 
 /// Takes what a receiver makes of its input.
 pub trait Sink {
-    /// A piece of a message, or all of it.
-    fn piece(&mut self, bytes: &[u8], last: bool);
+    /// A chunk of a message, or all of it.
+    fn chunk(&mut self, bytes: &[u8], is_final: bool);
 
-    /// A frame that was read over, of so many bytes of payload.
+    /// A frame that was skipped, with its payload length.
     fn skipped(&mut self, length: u64);
 
-    /// Messages that have come to their end.
+    /// Complete messages.
     fn messages(&self) -> u64;
 }
 
@@ -35,9 +35,9 @@ impl Tally {
 }
 
 impl Sink for Tally {
-    fn piece(&mut self, bytes: &[u8], last: bool) {
+    fn chunk(&mut self, bytes: &[u8], is_final: bool) {
         self.bytes += std::hint::black_box(bytes).len() as u64;
-        self.messages += u64::from(last);
+        self.messages += u64::from(is_final);
     }
 
     fn skipped(&mut self, length: u64) {
@@ -52,14 +52,16 @@ impl Sink for Tally {
 
 /// Stops the program at the first byte that is not the one expected.
 pub struct Comparison<'a> {
+    name: &'a str,
     expected: std::iter::Cycle<std::slice::Iter<'a, Vec<u8>>>,
     message: Vec<u8>,
     messages: u64,
 }
 
 impl<'a> Comparison<'a> {
-    pub fn new(expected: &'a [Vec<u8>]) -> Self {
+    pub fn new(name: &'a str, expected: &'a [Vec<u8>]) -> Self {
         Self {
+            name,
             expected: expected.iter().cycle(),
             message: Vec::new(),
             messages: 0,
@@ -68,11 +70,15 @@ impl<'a> Comparison<'a> {
 }
 
 impl Sink for Comparison<'_> {
-    fn piece(&mut self, bytes: &[u8], last: bool) {
+    fn chunk(&mut self, bytes: &[u8], is_final: bool) {
         self.message.extend_from_slice(bytes);
-        if last {
+        if is_final {
             let same = self.expected.next() == Some(&self.message);
-            assert!(same, "message {} is not the one sent", self.messages);
+            assert!(
+                same,
+                "{}: message {} is not the one sent",
+                self.name, self.messages
+            );
             self.message.clear();
             self.messages += 1;
         }

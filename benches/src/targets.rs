@@ -1,4 +1,4 @@
-//! What is measured, and what has to come of it. `README.md` says where the numbers are from.
+//! What is measured, and what the results should be. `README.md` says where the numbers are from.
 
 mod floors;
 mod hixie;
@@ -8,14 +8,26 @@ mod send;
 
 use crate::entry::Entry;
 
-/// Entries that are measured together.
+/// Entries that are compared: a row of the results.
 pub struct Group {
     pub name: String,
-    pub build: Box<dyn Fn() -> Vec<Entry>>,
+    pub entries: Entries,
     pub targets: Vec<Target>,
 }
 
-/// How many times as fast as `base` an entry has to be.
+pub enum Entries {
+    /// Built together; they take turns in one process.
+    Shared(Box<dyn Fn() -> Vec<Entry>>),
+    /// Each is built in processes of its own.
+    Fresh(Vec<Candidate>),
+}
+
+pub struct Candidate {
+    pub name: &'static str,
+    pub build: Box<dyn Fn() -> Entry>,
+}
+
+/// How many times as fast as `base` an entry should be.
 pub struct Target {
     pub entry: &'static str,
     pub base: Base,
@@ -25,40 +37,85 @@ pub struct Target {
     pub stretch: Option<f64>,
 }
 
-/// What an entry is held against.
 #[derive(Clone, Copy)]
 pub enum Base {
+    /// The fastest peer of the group.
+    BestPeer,
     /// Another entry of the group.
     Entry(&'static str),
-    /// A time, where it is the result that matters and not who else gets it.
     Nanos(f64),
 }
 
+/// What an entry is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    Hybi,
+    /// Another implementation that does all that hybi does for the row.
+    Peer,
+    /// Another implementation that does less.
+    Unchecked,
+    /// The least code that does the work, or a part of it.
+    Floor,
+}
+
+impl Class {
+    pub fn of(entry: &str) -> Self {
+        if entry.starts_with("hybi") {
+            Self::Hybi
+        } else if entry.starts_with("floor") {
+            Self::Floor
+        } else if entry.ends_with("unchecked") {
+            Self::Unchecked
+        } else {
+            Self::Peer
+        }
+    }
+}
+
 pub const HYBI: &str = "hybi";
-const TUNGSTENITE: &str = "tungstenite";
+pub const BY_REFERENCE: &str = "hybi, by reference";
+const CHUNKS: &str = "hybi, chunks";
+
+const FASTWEBSOCKETS: &str = "fastwebsockets";
 const NEXUS: &str = "nexus-web";
+const NEXUS_UNCHECKED: &str = "nexus-web, unchecked";
+const SOCKUDO: &str = "sockudo-ws";
+const SOKETTO: &str = "soketto";
 const TOKIO: &str = "tokio-websockets";
+const TUNGSTENITE: &str = "tungstenite";
+const WS_TOOL: &str = "ws-tool";
+const WTX: &str = "wtx";
+const YAWC: &str = "yawc";
+
+const COPY: &str = "floor, copy";
+const MINIMAL: &str = "floor, header, unmask and check";
+const UWS: &str = "floor, uWebSockets style";
+const HEADER_AND_COPY: &str = "floor, header and copy";
+const HTTPARSE: &str = "floor, httparse alone";
 
 impl Group {
     fn new(name: impl Into<String>, build: impl Fn() -> Vec<Entry> + 'static) -> Self {
         Self {
             name: name.into(),
-            build: Box::new(build),
+            entries: Entries::Shared(Box::new(build)),
             targets: Vec::new(),
         }
     }
 
-    /// `hybi` is to be `hard` times as fast as `base`, better `stretch` times.
-    fn target(
-        self,
-        base: &'static str,
-        hard: impl Into<Option<f64>>,
-        stretch: impl Into<Option<f64>>,
-    ) -> Self {
-        self.target_of(HYBI, Base::Entry(base), hard, stretch)
+    fn fresh(name: String, candidates: Vec<Candidate>) -> Self {
+        Self {
+            name,
+            entries: Entries::Fresh(candidates),
+            targets: Vec::new(),
+        }
     }
 
-    fn target_of(
+    /// `hybi` should be `hard` times as fast as the best peer, better `stretch` times.
+    fn best(self, hard: impl Into<Option<f64>>, stretch: impl Into<Option<f64>>) -> Self {
+        self.target(HYBI, Base::BestPeer, hard, stretch)
+    }
+
+    fn target(
         mut self,
         entry: &'static str,
         base: Base,
@@ -73,16 +130,27 @@ impl Group {
         });
         self
     }
+
+    /// One entry, without the others where that can be.
+    pub fn entry(&self, name: &str) -> Option<Entry> {
+        match &self.entries {
+            Entries::Shared(build) => build().into_iter().find(|entry| entry.name == name),
+            Entries::Fresh(candidates) => {
+                let candidate = candidates.iter().find(|candidate| candidate.name == name);
+                candidate.map(|candidate| (candidate.build)())
+            }
+        }
+    }
 }
 
 /// All of them, in the order of the table.
 pub fn groups() -> Vec<Group> {
-    let parts = [
+    let groups = [
         recv::groups(),
         send::groups(),
         opening::groups(),
         hixie::groups(),
         floors::groups(),
     ];
-    parts.into_iter().flatten().collect()
+    groups.into_iter().flatten().collect()
 }

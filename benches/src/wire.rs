@@ -1,22 +1,24 @@
 //! The socket of every implementation: input without end from memory, output that is thrown away.
 
-use std::io::{self, Read, Write};
+use std::cell::{Cell, RefCell};
+use std::io::{self, IoSlice, Read, Write};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
+
 use crate::memory::Aligned;
 
-/// Reads `input` over and over in pieces of at most `chunk` bytes. The copy that a read makes
+/// Reads `input` in a loop, at most `chunk` bytes at a time. The copy that a read makes
 /// stands for the system's, and is in everybody's time.
 pub struct Wire {
     input: Arc<Aligned>,
     at: usize,
     chunk: usize,
-    /// Bytes that may still be read; then it would block.
-    granted: u64,
-    sent: u64,
-    kept: Option<Vec<u8>>,
+    sent: Rc<Cell<u64>>,
+    kept: Option<Rc<RefCell<Vec<u8>>>>,
 }
 
 impl Wire {
@@ -26,8 +28,7 @@ impl Wire {
             input: Arc::clone(input),
             at: 0,
             chunk,
-            granted: u64::MAX,
-            sent: 0,
+            sent: Rc::default(),
             kept: None,
         }
     }
@@ -37,40 +38,29 @@ impl Wire {
         Self::new(&Arc::new(Aligned::zeroed(1)), 1)
     }
 
-    /// From here on only so many bytes can be read.
-    pub fn grant(&mut self, bytes: u64) {
-        self.granted = bytes;
+    /// Counts the bytes written. Shared, because some peers give no access to their socket.
+    pub fn sent(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.sent)
     }
 
-    pub fn granted(&self) -> u64 {
-        self.granted
-    }
-
-    /// How many bytes were written so far.
-    pub fn sent(&self) -> u64 {
-        self.sent
-    }
-
-    /// From here on output is kept, to be compared.
-    pub fn keep(&mut self) {
-        self.kept = Some(Vec::new());
-    }
-
-    /// The output kept; from here on it is thrown away.
-    pub fn kept(&mut self) -> Vec<u8> {
-        self.kept.take().unwrap_or_default()
+    /// All output from here on.
+    pub fn keep(&mut self) -> Rc<RefCell<Vec<u8>>> {
+        Rc::clone(self.kept.get_or_insert_default())
     }
 
     /// How many bytes the next read gives to a buffer that is large enough.
     pub fn next_len(&self) -> usize {
-        let here = (self.input.len() - self.at).min(self.chunk);
-        here.min(usize::try_from(self.granted).unwrap_or(usize::MAX))
+        (self.input.len() - self.at).min(self.chunk)
+    }
+
+    /// Appends what one read gives, without zeroing the buffer first.
+    pub fn read_into(&mut self, buf: &mut BytesMut) {
+        buf.extend_from_slice(self.next(self.chunk));
     }
 
     fn next(&mut self, room: usize) -> &[u8] {
         let here = self.next_len().min(room);
         let from = self.at;
-        self.granted -= here as u64;
         self.at += here;
         if self.at == self.input.len() {
             self.at = 0;
@@ -82,21 +72,33 @@ impl Wire {
 impl Read for Wire {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let bytes = self.next(buf.len());
-        if bytes.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
         buf[..bytes.len()].copy_from_slice(bytes);
         Ok(bytes.len())
     }
 }
 
 impl Write for Wire {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.sent += std::hint::black_box(bytes).len() as u64;
-        if let Some(kept) = &mut self.kept {
-            kept.extend_from_slice(bytes);
+        let written = std::hint::black_box(bytes).len();
+        self.sent.set(self.sent.get() + written as u64);
+        if let Some(kept) = &self.kept {
+            kept.borrow_mut().extend_from_slice(bytes);
         }
-        Ok(bytes.len())
+        Ok(written)
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes).map(drop)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut written = 0;
+        for slice in slices {
+            written += self.write(slice)?;
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -111,9 +113,6 @@ impl tokio::io::AsyncRead for Wire {
         buf: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let bytes = self.next(buf.remaining());
-        if bytes.is_empty() {
-            return Poll::Pending;
-        }
         buf.put_slice(bytes);
         Poll::Ready(Ok(()))
     }
@@ -126,6 +125,18 @@ impl tokio::io::AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         Poll::Ready(self.write(bytes))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.write_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -143,10 +154,7 @@ impl futures_io::AsyncRead for Wire {
         _: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        match self.read(buf) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            read => Poll::Ready(read),
-        }
+        Poll::Ready(self.read(buf))
     }
 }
 

@@ -1,8 +1,35 @@
-//! Those whose time is taken.
+//! The implementations whose time is taken: hybi, its peers, and the least code that does the work.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+pub mod fastwebsockets;
 pub mod floors;
 pub mod nexus;
 pub mod openings;
 pub mod ours;
+pub mod sockudo;
 pub mod tokio_ws;
 pub mod tungstenite;
+pub mod ws_tool;
+pub mod wtx;
+pub mod yawc;
+
+/// No message is larger than this here.
+pub const MAX_MESSAGE: usize = 64 << 20;
+
+/// Polls once: the wire is always ready, so no runtime is in anybody's time.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    done(pin!(future).poll(&mut context()))
+}
+
+fn done<T>(poll: Poll<T>) -> T {
+    match poll {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the wire is always ready"),
+    }
+}
+
+fn context() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}

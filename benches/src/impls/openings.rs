@@ -1,13 +1,13 @@
 //! Openings, and the peers that answer them.
 
 use std::hint::black_box;
-use std::io::Read;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::io::{Read, Write};
 
+use sockudo_ws::handshake;
 use soketto::handshake::Server;
 use soketto::handshake::server::Response;
 
+use super::ready;
 use crate::wire::Wire;
 
 /// As a browser of today sends it.
@@ -66,17 +66,17 @@ pub fn long(size: usize) -> Vec<u8> {
 
 /// tungstenite's `accept` of a socket.
 pub fn tungstenite(wire: &mut Wire) {
-    black_box(tungstenite::accept(wire).expect("a good request"));
+    black_box(tungstenite::accept(wire).expect("a valid request"));
 }
 
 /// soketto's server, which parses, checks and answers.
 pub fn soketto(wire: &mut Wire) {
-    let opening = pin!(async {
+    ready(async {
         let mut server = Server::new(wire);
         let key = server
             .receive_request()
             .await
-            .expect("a good request")
+            .expect("a valid request")
             .key();
         let response = Response::Accept {
             key,
@@ -84,16 +84,24 @@ pub fn soketto(wire: &mut Wire) {
         };
         server.send_response(&response).await.expect("memory");
     });
-    let done = opening.poll(&mut Context::from_waker(Waker::noop()));
-    assert_eq!(done, Poll::Ready(()), "the wire is always ready");
+}
+
+/// sockudo-ws' functions for openings: parses, checks and answers.
+pub fn sockudo(wire: &mut Wire, buf: &mut [u8]) {
+    let n = wire.read(buf).expect("memory");
+    let request = handshake::parse_request(&buf[..n]).expect("a valid request");
+    let (request, _) = request.expect("a whole request");
+    let accept = handshake::generate_accept_key(request.key);
+    let response = handshake::build_response(&accept, None, None);
+    wire.write_all(&response).expect("memory");
 }
 
 /// httparse on the head alone: no field is looked at, nothing is answered.
 pub fn httparse(wire: &mut Wire, buf: &mut [u8]) {
-    let n = wire.read(buf).expect("a grant");
+    let n = wire.read(buf).expect("memory");
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut request = httparse::Request::new(&mut headers);
-    let parsed = request.parse(&buf[..n]).expect("a good head");
+    let parsed = request.parse(&buf[..n]).expect("a valid head");
     assert!(parsed.is_complete());
     black_box(request);
 }

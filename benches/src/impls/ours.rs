@@ -1,24 +1,19 @@
 //! hybi: a whole `Connection`, every event taken.
 
 use std::hint::black_box;
-use std::io::{Read, Write};
+use std::io::{IoSlice, Read, Write};
 
-use hybi::{Accept, Config, Connection, Dialect, Event, Message, Role};
+use hybi::{Accept, Binary, Config, Connection, Dialect, Event, Message, Role, Text};
 
-use crate::entry::Receive;
+use super::MAX_MESSAGE;
+use crate::entry::{Echo, Receive, Send};
 use crate::memory::Aligned;
 use crate::sink::Sink;
 use crate::wire::Wire;
 
-/// What a text or binary message may have at most, here.
-const LIMIT: usize = 64 << 20;
-
-fn config() -> Config {
-    Config::new().max_pending(LIMIT)
-}
-
 pub fn connection(role: Role, dialect: Dialect) -> Connection {
-    Connection::established(&config(), role, dialect, [7; 32])
+    let config = Config::new().max_pending(MAX_MESSAGE);
+    Connection::established(&config, role, dialect, [7; 32])
 }
 
 /// A server's connection, open, and its wire.
@@ -26,21 +21,21 @@ pub struct Receiver {
     conn: Connection,
     wire: Wire,
     buf: Aligned,
-    /// Puts the pieces of messages together; without it they are handed over one by one.
+    /// Joins the chunks of messages; without it they are passed on one by one.
     message: Option<Message>,
 }
 
 impl Receiver {
-    /// Hands over whole messages.
+    /// Passes on whole messages.
     pub fn whole(dialect: Dialect, wire: Wire) -> Self {
         Self {
-            message: Some(Message::new(LIMIT)),
-            ..Self::pieces(dialect, wire)
+            message: Some(Message::new(MAX_MESSAGE)),
+            ..Self::chunks(dialect, wire)
         }
     }
 
-    /// Hands over messages as they come.
-    pub fn pieces(dialect: Dialect, wire: Wire) -> Self {
+    /// Passes on chunks.
+    pub fn chunks(dialect: Dialect, wire: Wire) -> Self {
         Self {
             conn: connection(Role::Server, dialect),
             buf: Aligned::zeroed(wire.next_len()),
@@ -52,16 +47,14 @@ impl Receiver {
 
 impl Receive for Receiver {
     fn read(&mut self, sink: &mut impl Sink) {
-        let n = self.wire.read(&mut self.buf).expect("a grant");
+        let n = self.wire.read(&mut self.buf).expect("memory");
         receive(&mut self.conn, &mut self.buf[..n], &mut self.message, sink);
-    }
-
-    fn wire(&mut self) -> &mut Wire {
-        &mut self.wire
     }
 }
 
-/// Takes every event in `input`.
+/// Takes every event in `input` by value, as the documentation does.
+// Inlined, as where an application has one place that receives.
+#[inline(always)]
 pub fn receive(
     conn: &mut Connection,
     mut input: &mut [u8],
@@ -69,30 +62,64 @@ pub fn receive(
     sink: &mut impl Sink,
 ) {
     while let Some(event) = conn.receive(&mut input) {
-        match &event {
-            Event::Text(piece) => match message {
-                None => sink.piece(piece.as_str().as_bytes(), piece.is_last()),
-                Some(message) => {
-                    if let Some(text) = message.text(piece).expect("no message over the limit") {
-                        sink.piece(text.as_bytes(), true);
-                    }
-                }
-            },
-            Event::Binary(piece) => match message {
-                None => sink.piece(piece.as_bytes(), piece.is_last()),
-                Some(message) => {
-                    if let Some(bytes) = message.binary(piece).expect("no message over the limit") {
-                        sink.piece(bytes, true);
-                    }
-                }
-            },
+        match event {
+            Event::Text(chunk) => text(&chunk, message, sink),
+            Event::Binary(chunk) => binary(&chunk, message, sink),
             Event::Discarded(frame) => sink.skipped(frame.len()),
             other => panic!("{other:?}"),
         }
     }
 }
 
-/// Frames that lie in the caller's memory already: no read, no copy.
+/// As [`Receiver::whole`], with events taken by reference.
+pub struct ByReference(Receiver);
+
+impl ByReference {
+    pub fn whole(dialect: Dialect, wire: Wire) -> Self {
+        Self(Receiver::whole(dialect, wire))
+    }
+}
+
+impl Receive for ByReference {
+    fn read(&mut self, sink: &mut impl Sink) {
+        let Receiver {
+            conn,
+            wire,
+            buf,
+            message,
+        } = &mut self.0;
+        let n = wire.read(buf).expect("memory");
+        let mut input = &mut buf[..n];
+        while let Some(event) = conn.receive(&mut input) {
+            match &event {
+                Event::Text(chunk) => text(chunk, message, sink),
+                Event::Binary(chunk) => binary(chunk, message, sink),
+                Event::Discarded(frame) => sink.skipped(frame.len()),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+fn text(chunk: &Text<'_>, message: &mut Option<Message>, sink: &mut impl Sink) {
+    let Some(message) = message else {
+        return sink.chunk(chunk.as_str().as_bytes(), chunk.is_last());
+    };
+    if let Some(text) = message.text(chunk).expect("a message within the limit") {
+        sink.chunk(text.as_bytes(), true);
+    }
+}
+
+fn binary(chunk: &Binary<'_>, message: &mut Option<Message>, sink: &mut impl Sink) {
+    let Some(message) = message else {
+        return sink.chunk(chunk.as_bytes(), chunk.is_last());
+    };
+    if let Some(bytes) = message.binary(chunk).expect("a message within the limit") {
+        sink.chunk(bytes, true);
+    }
+}
+
+/// Frames that are in the caller's memory already: no read, no copy.
 pub struct InPlace {
     conn: Connection,
     bytes: Vec<u8>,
@@ -109,62 +136,114 @@ impl InPlace {
     }
 }
 
+/// A server that sends whole texts back.
+pub struct EchoServer(Receiver);
+
+impl EchoServer {
+    pub fn new(wire: Wire) -> Self {
+        Self(Receiver::whole(Dialect::Rfc6455, wire))
+    }
+}
+
+impl Echo for EchoServer {
+    fn echo(&mut self) {
+        let Receiver {
+            conn,
+            wire,
+            buf,
+            message,
+        } = &mut self.0;
+        let message = message.as_mut().expect("whole messages");
+        let mut echoed = false;
+        while !echoed {
+            let n = wire.read(buf).expect("memory");
+            let mut input = &mut buf[..n];
+            while let Some(event) = conn.receive(&mut input) {
+                match event {
+                    Event::Text(chunk) => {
+                        let text = message.text(&chunk).expect("a message within the limit");
+                        if let Some(text) = text {
+                            conn.send_text(text).expect("capacity");
+                            echoed = true;
+                        }
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            flush(conn, wire);
+        }
+    }
+}
+
 /// Either side's connection, open, and its wire.
 pub struct Sender {
     conn: Connection,
-    pub wire: Wire,
+    wire: Wire,
+    text: &'static str,
 }
 
 impl Sender {
-    pub fn new(role: Role, dialect: Dialect) -> Self {
+    pub fn new(role: Role, dialect: Dialect, text: &'static str, wire: Wire) -> Self {
         Self {
             conn: connection(role, dialect),
-            wire: Wire::silent(),
-        }
-    }
-
-    /// One message, one flush.
-    pub fn text(&mut self, text: &str) {
-        self.conn.send_text(black_box(text)).expect("room");
-        self.flush();
-    }
-
-    /// As [`text`](Self::text), not copied: all slices are taken by one write.
-    pub fn frame(&mut self, text: &str) {
-        let frame = self.conn.frame_text(black_box(text)).expect("room");
-        let slices = black_box(frame.slices());
-        let length = slices.iter().map(|slice| slice.len()).sum();
-        frame.wrote(length);
-        assert!(!self.conn.wants_write());
-    }
-
-    fn flush(&mut self) {
-        while self.conn.wants_write() {
-            let n = self.wire.write(self.conn.transmit()).expect("memory");
-            self.conn.advance(n);
+            wire,
+            text,
         }
     }
 }
 
-/// A whole opening: a connection, its input in the wire's pieces, the request, the answer, its
+impl Send for Sender {
+    fn send(&mut self) {
+        self.conn.send_text(black_box(self.text)).expect("capacity");
+        flush(&mut self.conn, &mut self.wire);
+    }
+}
+
+/// As [`Sender`], without a copy: one write takes all slices.
+pub struct VectoredSender(Sender);
+
+impl VectoredSender {
+    pub fn new(text: &'static str, wire: Wire) -> Self {
+        Self(Sender::new(Role::Server, Dialect::Rfc6455, text, wire))
+    }
+}
+
+impl Send for VectoredSender {
+    fn send(&mut self) {
+        let Sender { conn, wire, text } = &mut self.0;
+        let frame = conn.frame_text(black_box(text)).expect("capacity");
+        let slices = frame.slices().map(IoSlice::new);
+        let n = wire.write_vectored(&slices).expect("memory");
+        frame.wrote(n);
+        assert!(!conn.wants_write());
+    }
+}
+
+// Inlined, as where an application has one place that sends.
+#[inline(always)]
+fn flush(conn: &mut Connection, wire: &mut Wire) {
+    while conn.wants_write() {
+        let n = wire.write(conn.transmit()).expect("memory");
+        conn.advance(n);
+    }
+}
+
+/// A whole opening: a connection, its input as the wire gives it, the request, the answer, its
 /// output.
 pub fn open(config: &Config, wire: &mut Wire, buf: &mut [u8]) {
     let mut conn = Connection::server(config);
     let mut open = false;
     while !open {
-        let n = wire.read(buf).expect("a grant");
+        let n = wire.read(buf).expect("memory");
         let mut input = &mut buf[..n];
         while let Some(event) = conn.receive(&mut input) {
             match event {
-                Event::Request(_) => conn.accept(&Accept::new()).expect("a good request"),
+                Event::Request(_) => conn.accept(&Accept::new()).expect("a valid request"),
                 Event::Open(_) => open = true,
                 other => panic!("{other:?}"),
             }
         }
-        while conn.wants_write() {
-            let n = wire.write(conn.transmit()).expect("memory");
-            conn.advance(n);
-        }
+        flush(&mut conn, wire);
     }
     black_box(conn);
 }

@@ -1,12 +1,15 @@
-//! tokio-websockets, polled by hand: the wire is always ready, so no runtime is in its time.
+//! tokio-websockets.
 
+use std::hint::black_box;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 
-use futures_util::Stream;
-use tokio_websockets::{ServerBuilder, WebSocketStream};
+use bytes::Bytes;
+use futures_util::{Sink as _, Stream};
+use hybi::Role;
+use tokio_websockets::{ClientBuilder, Message, Payload, ServerBuilder, WebSocketStream};
 
-use crate::entry::Receive;
+use super::{context, done};
+use crate::entry::{Echo, Receive, Send};
 use crate::sink::Sink;
 use crate::wire::Wire;
 
@@ -20,17 +23,55 @@ impl Receiver {
 
 impl Receive for Receiver {
     fn read(&mut self, sink: &mut impl Sink) {
-        let mut context = Context::from_waker(Waker::noop());
-        match Pin::new(&mut self.0).poll_next(&mut context) {
-            Poll::Ready(Some(Ok(message))) => match message.as_text() {
-                Some(text) => sink.piece(text.as_bytes(), true),
-                None => sink.piece(message.as_payload(), true),
-            },
-            other => panic!("{other:?}"),
+        let message = receive(&mut self.0);
+        match message.as_text() {
+            Some(text) => sink.chunk(text.as_bytes(), true),
+            None => sink.chunk(message.as_payload(), true),
         }
     }
+}
 
-    fn wire(&mut self) -> &mut Wire {
-        self.0.get_mut()
+impl Echo for Receiver {
+    fn echo(&mut self) {
+        let message = receive(&mut self.0);
+        send(&mut self.0, message);
     }
+}
+
+pub struct Sender {
+    stream: WebSocketStream<Wire>,
+    /// Shared, so that no message is copied for the call.
+    text: Payload,
+}
+
+impl Sender {
+    pub fn new(role: Role, text: &str, wire: Wire) -> Self {
+        let stream = match role {
+            Role::Server => ServerBuilder::new().serve(wire),
+            Role::Client => ClientBuilder::new().take_over(wire),
+        };
+        let text = Bytes::copy_from_slice(text.as_bytes()).into();
+        Self { stream, text }
+    }
+}
+
+impl Send for Sender {
+    fn send(&mut self) {
+        send(
+            &mut self.stream,
+            Message::text(black_box(&self.text).clone()),
+        );
+    }
+}
+
+fn receive(stream: &mut WebSocketStream<Wire>) -> Message {
+    let next = done(Pin::new(stream).poll_next(&mut context()));
+    next.expect("more input").expect("valid frames")
+}
+
+fn send(stream: &mut WebSocketStream<Wire>, message: Message) {
+    let mut stream = Pin::new(stream);
+    done(stream.as_mut().poll_ready(&mut context())).expect("memory");
+    stream.as_mut().start_send(message).expect("memory");
+    done(stream.poll_flush(&mut context())).expect("memory");
 }

@@ -1,45 +1,47 @@
-//! tungstenite, as it comes: its own read buffer of 128 KiB, text checked, messages owned.
+//! tungstenite, with a read buffer of the size of a read: it zeroes the buffer before every read,
+//! and the default is 128 KiB.
 
 use std::hint::black_box;
-use std::io::ErrorKind;
 
-use tungstenite::protocol::Role;
-use tungstenite::{Bytes, Error, Message, Utf8Bytes, WebSocket};
+use tungstenite::protocol::{Role, WebSocketConfig};
+use tungstenite::{Bytes, Message, Utf8Bytes, WebSocket};
 
-use crate::entry::Receive;
+use super::MAX_MESSAGE;
+use crate::entry::{Echo, Receive, Send};
 use crate::sink::Sink;
 use crate::wire::Wire;
+
+/// For reads of `read` bytes.
+pub fn config(read: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(read)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
+}
 
 pub struct Receiver(WebSocket<Wire>);
 
 impl Receiver {
     pub fn new(wire: Wire) -> Self {
-        Self(WebSocket::from_raw_socket(wire, Role::Server, None))
-    }
-
-    /// As [`new`](Self::new), with messages of any size.
-    pub fn unlimited(wire: Wire) -> Self {
-        let mut receiver = Self::new(wire);
-        receiver.0.set_config(|config| {
-            config.max_message_size = None;
-            config.max_frame_size = None;
-        });
-        receiver
+        let config = config(wire.next_len());
+        Self(WebSocket::from_raw_socket(wire, Role::Server, Some(config)))
     }
 }
 
 impl Receive for Receiver {
     fn read(&mut self, sink: &mut impl Sink) {
-        match self.0.read() {
-            Ok(Message::Text(text)) => sink.piece(text.as_bytes(), true),
-            Ok(Message::Binary(bytes)) => sink.piece(&bytes, true),
-            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
+        match self.0.read().expect("valid frames") {
+            Message::Text(text) => sink.chunk(text.as_bytes(), true),
+            Message::Binary(bytes) => sink.chunk(&bytes, true),
             other => panic!("{other:?}"),
         }
     }
+}
 
-    fn wire(&mut self) -> &mut Wire {
-        self.0.get_mut()
+impl Echo for Receiver {
+    fn echo(&mut self) {
+        let message = self.0.read().expect("valid frames");
+        self.0.send(message).expect("memory");
     }
 }
 
@@ -50,29 +52,22 @@ pub struct Sender {
 }
 
 impl Sender {
-    pub fn server(text: &str) -> Self {
-        Self::new(Role::Server, text)
-    }
-
-    pub fn client(text: &str) -> Self {
-        Self::new(Role::Client, text)
-    }
-
-    fn new(role: Role, text: &str) -> Self {
+    pub fn new(role: hybi::Role, text: &str, wire: Wire) -> Self {
+        let role = match role {
+            hybi::Role::Server => Role::Server,
+            hybi::Role::Client => Role::Client,
+        };
         let text = Bytes::copy_from_slice(text.as_bytes());
         Self {
-            socket: WebSocket::from_raw_socket(Wire::silent(), role, None),
+            socket: WebSocket::from_raw_socket(wire, role, None),
             text: Utf8Bytes::try_from(text).expect("UTF-8"),
         }
     }
+}
 
-    /// One message, one flush.
-    pub fn text(&mut self) {
+impl Send for Sender {
+    fn send(&mut self) {
         let message = Message::Text(black_box(&self.text).clone());
         self.socket.send(message).expect("memory");
-    }
-
-    pub fn wire(&mut self) -> &mut Wire {
-        self.socket.get_mut()
     }
 }

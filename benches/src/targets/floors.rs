@@ -7,7 +7,7 @@ use memchr::memchr;
 use super::Group;
 use crate::corpus::{Kind, Random, payload};
 use crate::entry::Entry;
-use crate::impls::floors::xor;
+use crate::impls::floors::unmask;
 
 pub(super) fn groups() -> Vec<Group> {
     let sizes = [16, 125, 1024, 65_536, 1 << 20];
@@ -35,8 +35,8 @@ fn floors(name: &str, kind: Kind, size: usize) -> Group {
             over(&text, "simdutf8", |text| {
                 assert!(simdutf8::basic::from_utf8(text).is_ok());
             }),
-            over(&text, "mask", move |_| {
-                xor(black_box(&mut masked), [1, 2, 3, 4]);
+            over(&text, "unmask and look for ASCII", move |_| {
+                unmask(black_box(&mut masked), [1, 2, 3, 4]);
             }),
         ]
     })

@@ -2,172 +2,238 @@
 
 use hybi::{Dialect, Role};
 
-use super::{Base, Group, HYBI, TUNGSTENITE};
+use super::{
+    Base, Candidate, FASTWEBSOCKETS, Group, HEADER_AND_COPY, HYBI, NEXUS, SOCKUDO, TOKIO,
+    TUNGSTENITE, YAWC,
+};
 use crate::corpus::{Kind, Random, payload};
-use crate::entry::Entry;
+use crate::entry::{Entry, Send};
 use crate::frames;
-use crate::impls::{floors, ours, tungstenite};
+use crate::impls::floors::send::{self as floor, Framing};
+use crate::impls::{fastwebsockets, nexus, ours, sockudo, tokio_ws, tungstenite, yawc};
 use crate::wire::Wire;
 
-const FLOOR: &str = "head and copy";
-const FRAME: &str = "hybi, frame_text";
-
-/// What a frame that is not copied may take at any length, in nanoseconds.
-const UNCOPIED: f64 = 30.0;
+/// What a message that is not copied may take at any length, in nanoseconds.
+const VECTORED: f64 = 30.0;
 
 pub(super) fn groups() -> Vec<Group> {
-    let uncopied = |group: Group| group.target_of(FRAME, Base::Nanos(UNCOPIED), 1.0, None);
     vec![
-        uncopied(
-            server(16)
-                .target(TUNGSTENITE, 3.5, None)
-                .target(FLOOR, 0.7, None),
-        ),
-        server(125)
-            .target(TUNGSTENITE, 3.5, None)
-            .target(FLOOR, 0.7, None),
-        server(1024)
-            .target(TUNGSTENITE, 1.8, None)
-            .target(FLOOR, 0.7, None),
-        server(65_536).target(TUNGSTENITE, 0.9, None),
-        server(1 << 20).target(TUNGSTENITE, 0.9, None).target_of(
-            FRAME,
-            Base::Nanos(UNCOPIED),
-            1.0,
-            None,
-        ),
-        client(16)
-            .target(TUNGSTENITE, 3.5, None)
-            .target(FLOOR, 0.6, None),
-        client(125)
-            .target(TUNGSTENITE, 2.5, None)
-            .target(FLOOR, 0.6, None),
-        client(1024)
-            .target(TUNGSTENITE, 1.6, None)
-            .target(FLOOR, 0.6, None),
-        client(65_536).target(TUNGSTENITE, 0.9, None),
-        client(1 << 20).target(TUNGSTENITE, 0.9, None),
-        hixie(16).target(FLOOR, 0.7, None),
-        hixie(125).target(FLOOR, 0.7, None),
-        hixie(1024).target(FLOOR, 0.7, None),
+        server(16).best(0.45, 1.0),
+        server(125).best(0.45, 1.0),
+        server(1024).best(0.6, 1.0),
+        server(65_536).best(None, 1.0),
+        server(1 << 20).best(None, 1.0),
+        fresh(Framing::Server, 65_536).best(None, 1.0),
+        fresh(Framing::Server, 1 << 20).best(None, 1.0),
+        client(16).best(0.4, 1.0),
+        client(125).best(0.4, 1.0),
+        client(1024).best(0.4, 1.0),
+        client(65_536).best(None, 1.0),
+        client(1 << 20).best(None, 1.0),
+        fresh(Framing::Client, 65_536).best(None, 1.0),
+        fresh(Framing::Client, 1 << 20).best(None, 1.0),
+        vectored(16),
+        vectored(65_536),
+        vectored(1 << 20),
+        hixie(16),
+        hixie(125),
+        hixie(1024),
     ]
 }
 
-fn text(size: usize) -> String {
-    let payload = payload(Kind::Text, size, &mut Random::default());
-    String::from_utf8(payload).expect("ASCII")
-}
-
 fn server(size: usize) -> Group {
-    Group::new(format!("send/server/{size}"), move || {
-        let text = text(size);
-        let mut frame = Vec::new();
-        frames::head(Kind::Text, size, None, &mut frame);
-        frame.extend_from_slice(text.as_bytes());
-        let is_frame = |sent: &[u8]| sent == frame;
-        vec![
-            hybi(Role::Server, Dialect::Rfc6455, &text, is_frame),
-            tungstenite(tungstenite::Sender::server(&text), is_frame),
-            floor(&text, floors::Sender::server, is_frame),
-            uncopied(&text),
-        ]
-    })
+    shared("send/server", size, Framing::Server, copying)
 }
 
 fn client(size: usize) -> Group {
-    Group::new(format!("send/client/{size}"), move || {
-        let text = text(size);
-        let is_frame = |sent: &[u8]| is_masked(sent, text.as_bytes());
-        vec![
-            hybi(Role::Client, Dialect::Rfc6455, &text, is_frame),
-            tungstenite(tungstenite::Sender::client(&text), is_frame),
-            floor(&text, floors::Sender::client, is_frame),
-        ]
-    })
+    shared("send/client", size, Framing::Client, copying)
 }
 
 fn hixie(size: usize) -> Group {
-    Group::new(format!("send/hixie/{size}"), move || {
-        let text = text(size);
-        let mut frame = Vec::new();
-        frames::hixie(text.as_bytes(), &mut frame);
-        let is_frame = |sent: &[u8]| sent == frame;
-        vec![
-            hybi(Role::Server, Dialect::Hixie76, &text, is_frame),
-            floor(&text, floors::Sender::hixie, is_frame),
-        ]
+    let floor = Base::Entry(HEADER_AND_COPY);
+    shared("send/hixie", size, Framing::Hixie, in_hixie).target(HYBI, floor, 0.5, 0.7)
+}
+
+fn vectored(size: usize) -> Group {
+    shared("send/vectored", size, Framing::Server, without_copy)
+        .best(0.8, 1.0)
+        .target(HYBI, Base::Nanos(VECTORED), 0.6, 1.0)
+}
+
+type Senders = fn(Framing, &'static str) -> Vec<Sender>;
+
+fn shared(name: &str, size: usize, framing: Framing, senders: Senders) -> Group {
+    Group::new(format!("{name}/{size}"), move || {
+        let senders = senders(framing, text(size));
+        let checked = senders.into_iter().map(|sender| {
+            (sender.check)();
+            (sender.build)()
+        });
+        checked.collect()
     })
 }
 
-fn hybi(role: Role, dialect: Dialect, text: &str, is_frame: impl Fn(&[u8]) -> bool) -> Entry {
-    let text = text.to_owned();
-    let send = move |sender: &mut ours::Sender| sender.text(&text);
-    let sender = ours::Sender::new(role, dialect);
-    entry(HYBI, sender, send, |sender| &mut sender.wire, is_frame)
+/// Each sender in processes of its own, where the allocator has seen nothing else. The same senders
+/// are checked in the row without `fresh`: a check would leave its traces there.
+fn fresh(framing: Framing, size: usize) -> Group {
+    let role = match framing {
+        Framing::Client => "client",
+        Framing::Server | Framing::Hixie => "server",
+    };
+    let names = copying(framing, "").into_iter().map(|sender| sender.name);
+    let candidates = names.map(|name| {
+        let build = move || {
+            let mut senders = copying(framing, text(size)).into_iter();
+            let sender = senders.find(|sender| sender.name == name);
+            (sender.expect("the same names").build)()
+        };
+        let build = Box::new(build);
+        Candidate { name, build }
+    });
+    Group::fresh(format!("send/{role}/{size}/fresh"), candidates.collect())
 }
 
-fn tungstenite(sender: tungstenite::Sender, is_frame: impl Fn(&[u8]) -> bool) -> Entry {
-    use tungstenite::Sender;
-    entry(TUNGSTENITE, sender, Sender::text, Sender::wire, is_frame)
+/// Never freed: the allocator maps memory differently once a large block was.
+fn text(size: usize) -> &'static str {
+    let payload = payload(Kind::Text, size, &mut Random::default());
+    String::from_utf8(payload).expect("ASCII").leak()
 }
 
-fn floor(
-    text: &str,
-    send: fn(&mut floors::Sender, &str),
-    is_frame: impl Fn(&[u8]) -> bool,
-) -> Entry {
-    let text = text.to_owned();
-    let send = move |sender: &mut floors::Sender| send(sender, &text);
-    let sender = floors::Sender::default();
-    entry(FLOOR, sender, send, |sender| &mut sender.wire, is_frame)
-}
-
-fn uncopied(text: &str) -> Entry {
-    let text = text.to_owned();
-    let mut sender = ours::Sender::new(Role::Server, Dialect::Rfc6455);
-    Entry::new(FRAME, move || {
-        sender.frame(&text);
-        1
-    })
-}
-
-/// Compares what is sent before any time is taken, and its length after.
-fn entry<S: 'static>(
-    name: &'static str,
-    mut sender: S,
-    send: impl Fn(&mut S) + 'static,
-    wire: fn(&mut S) -> &mut Wire,
-    is_frame: impl Fn(&[u8]) -> bool,
-) -> Entry {
-    let mut length = 0;
-    for _ in 0..3 {
-        wire(&mut sender).keep();
-        send(&mut sender);
-        let sent = wire(&mut sender).kept();
-        assert!(is_frame(&sent), "{name} sends another frame");
-        length = sent.len() as u64;
+/// Those that copy the payload, as hybi's `send_text` does.
+fn copying(framing: Framing, text: &'static str) -> Vec<Sender> {
+    let role = role(framing);
+    let mut senders = vec![
+        sender(HYBI, framing, text, move |text, wire| {
+            ours::Sender::new(role, Dialect::Rfc6455, text, wire)
+        }),
+        sender(TUNGSTENITE, framing, text, move |text, wire| {
+            tungstenite::Sender::new(role, text, wire)
+        }),
+        sender(NEXUS, framing, text, move |text, wire| {
+            nexus::Sender::new(role, text, wire)
+        }),
+        sender(SOCKUDO, framing, text, move |text, wire| {
+            sockudo::Sender::new(role, text, wire)
+        }),
+        sender(YAWC, framing, text, move |text, wire| {
+            yawc::Sender::new(role, text, wire)
+        }),
+        floor(framing, text),
+    ];
+    if role == Role::Client {
+        senders.extend(without_copy(framing, text).into_iter().skip(1));
     }
+    senders
+}
+
+/// Those that pass the payload to a vectored write: servers, which mask nothing.
+fn without_copy(framing: Framing, text: &'static str) -> Vec<Sender> {
+    let role = role(framing);
+    vec![
+        sender(HYBI, framing, text, ours::VectoredSender::new),
+        sender(FASTWEBSOCKETS, framing, text, move |text, wire| {
+            fastwebsockets::Sender::new(role, text, wire)
+        }),
+        sender(TOKIO, framing, text, move |text, wire| {
+            tokio_ws::Sender::new(role, text, wire)
+        }),
+    ]
+}
+
+fn in_hixie(framing: Framing, text: &'static str) -> Vec<Sender> {
+    let hybi = |text, wire| ours::Sender::new(Role::Server, Dialect::Hixie76, text, wire);
+    vec![sender(HYBI, framing, text, hybi), floor(framing, text)]
+}
+
+fn floor(framing: Framing, text: &'static str) -> Sender {
+    sender(HEADER_AND_COPY, framing, text, move |text, wire| {
+        floor::Sender::new(framing, text, wire)
+    })
+}
+
+fn role(framing: Framing) -> Role {
+    match framing {
+        Framing::Client => Role::Client,
+        Framing::Server | Framing::Hixie => Role::Server,
+    }
+}
+
+struct Sender {
+    name: &'static str,
+    check: Box<dyn Fn()>,
+    build: Box<dyn Fn() -> Entry>,
+}
+
+fn sender<S: Send + 'static>(
+    name: &'static str,
+    framing: Framing,
+    text: &'static str,
+    new: impl Fn(&'static str, Wire) -> S + Copy + 'static,
+) -> Sender {
+    Sender {
+        name,
+        check: Box::new(move || check(name, framing, text, new)),
+        build: Box::new(move || entry(name, text, new)),
+    }
+}
+
+fn check<S: Send>(
+    name: &str,
+    framing: Framing,
+    text: &'static str,
+    new: impl Fn(&'static str, Wire) -> S,
+) {
+    let mut wire = Wire::silent();
+    let kept = wire.keep();
+    let mut sender = new(text, wire);
+    for _ in 0..3 {
+        sender.send();
+        let sent = kept.take();
+        assert!(
+            is_frame(framing, &sent, text.as_bytes()),
+            "{name} sends another frame"
+        );
+    }
+}
+
+fn entry<S: Send + 'static>(
+    name: &'static str,
+    text: &'static str,
+    new: impl Fn(&'static str, Wire) -> S,
+) -> Entry {
+    const MESSAGES: u64 = 8;
+    let wire = Wire::silent();
+    let sent = wire.sent();
+    let mut sender = new(text, wire);
+    sender.send();
+    let length = sent.get();
     Entry::new(name, move || {
-        const MESSAGES: u64 = 8;
-        let before = wire(&mut sender).sent();
-        (0..MESSAGES).for_each(|_| send(&mut sender));
-        let sent = wire(&mut sender).sent() - before;
-        assert_eq!(sent, MESSAGES * length);
+        let before = sent.get();
+        (0..MESSAGES).for_each(|_| sender.send());
+        assert_eq!(sent.get() - before, MESSAGES * length);
         MESSAGES
     })
 }
 
-/// Whether `sent` is the text in one frame under any mask.
-fn is_masked(sent: &[u8], text: &[u8]) -> bool {
+/// Whether `sent` is the text in one frame, under any mask.
+fn is_frame(framing: Framing, sent: &[u8], text: &[u8]) -> bool {
     let Some(begin) = sent.len().checked_sub(text.len()) else {
         return false;
     };
-    let (head, payload) = sent.split_at(begin);
-    let Some(mask) = head.last_chunk::<4>() else {
-        return false;
-    };
     let mut expected = Vec::new();
-    frames::head(Kind::Text, text.len(), Some(*mask), &mut expected);
-    let unmasked = payload.iter().zip(mask.iter().cycle()).map(|(b, m)| b ^ m);
-    head == expected && unmasked.eq(text.iter().copied())
+    match framing {
+        Framing::Hixie => frames::hixie(text, &mut expected),
+        Framing::Server => {
+            frames::head(Kind::Text, text.len(), None, &mut expected);
+            expected.extend_from_slice(text);
+        }
+        Framing::Client => {
+            let Some(mask) = sent[..begin].last_chunk::<4>() else {
+                return false;
+            };
+            frames::head(Kind::Text, text.len(), Some(*mask), &mut expected);
+            expected.extend(text.iter().zip(mask.iter().cycle()).map(|(b, m)| b ^ m));
+        }
+    }
+    sent == expected
 }

@@ -76,10 +76,6 @@ impl<C: One> Receive for Crowd<C> {
         self.turn = (self.turn + STRIDE) % self.connections.len();
         self.connections[self.turn].read(&mut self.wire, sink);
     }
-
-    fn wire(&mut self) -> &mut Wire {
-        &mut self.wire
-    }
 }
 
 trait One {
@@ -94,7 +90,7 @@ struct Ours {
 impl One for Ours {
     fn read(&mut self, wire: &mut Wire, sink: &mut impl Sink) {
         let mut buf = [0; 2 * SIZE];
-        let n = wire.read(&mut buf).expect("a grant");
+        let n = wire.read(&mut buf).expect("memory");
         ours::receive(&mut self.conn, &mut buf[..n], &mut self.message, sink);
     }
 }
@@ -102,6 +98,6 @@ impl One for Ours {
 impl One for WebSocketContext {
     fn read(&mut self, wire: &mut Wire, sink: &mut impl Sink) {
         let message = WebSocketContext::read(self, wire).expect("a message");
-        sink.piece(&message.into_data(), true);
+        sink.chunk(&message.into_data(), true);
     }
 }

@@ -4,11 +4,11 @@ mod connections;
 
 use std::error::Error;
 
-use hybi::Dialect;
+use hybi::Dialect::{Hixie76, Rfc6455};
 use hybi_bench::corpus::Kind::Text;
-use hybi_bench::entry::{Entry, Receive};
+use hybi_bench::entry::Entry;
 use hybi_bench::frames::Frames;
-use hybi_bench::impls::{ours, tungstenite};
+use hybi_bench::impls::{fastwebsockets, nexus, ours, tokio_ws, tungstenite};
 use hybi_bench::memory;
 use hybi_bench::rounds::Times;
 use hybi_bench::wire::Wire;
@@ -23,8 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for size in powers_of_4(16).take_while(|size| *size <= 64 * MIB) {
         print("message size", size, lines(size, READ));
     }
-    for piece in powers_of_4(1).take_while(|piece| *piece <= 64 * 1024) {
-        print("piece size", piece, lines(MIB, piece));
+    for read in powers_of_4(1).take_while(|read| *read <= 64 * 1024) {
+        print("read size", read, lines(MIB, read));
     }
     for count in [1, 10, 100, 1_000, 10_000] {
         print("connections", count, connections::lines(count));
@@ -43,30 +43,38 @@ fn print(plot: &str, x: usize, mut entries: Vec<Entry>) {
     }
 }
 
-/// Times per byte of messages of `size` bytes in reads of `piece` bytes.
-fn lines(size: usize, piece: usize) -> Vec<Entry> {
+/// Times per byte of messages of `size` bytes in reads of `read` bytes.
+fn lines(size: usize, read: usize) -> Vec<Entry> {
     let (masked, hixie) = (Frames::masked(Text, size), Frames::hixie(Text, size));
-    let wire = |frames: &Frames| Wire::new(&frames.bytes, piece);
-    let rfc_6455 = ours::Receiver::whole(Dialect::Rfc6455, wire(&masked));
-    let hixie_76 = ours::Receiver::whole(Dialect::Hixie76, wire(&hixie));
-    let peer = tungstenite::Receiver::unlimited(wire(&masked));
-    vec![
-        line("hybi, RFC 6455", rfc_6455, &masked, piece),
-        line("hybi, Hixie-76", hixie_76, &hixie, piece),
-        line("tungstenite", peer, &masked, piece),
-    ]
-}
-
-fn line(
-    name: &'static str,
-    receiver: impl Receive + 'static,
-    frames: &Frames,
-    piece: usize,
-) -> Entry {
-    // A whole message in tiny pieces would take some of them seconds.
-    if piece < 64 {
-        return Entry::bytes(name, receiver, frames);
+    let wire = || Wire::new(&masked.bytes, read);
+    let hixie_76 = Wire::new(&hixie.bytes, read);
+    let mut entries = vec![
+        Entry::messages(
+            "hybi, RFC 6455",
+            ours::Receiver::whole(Rfc6455, wire()),
+            &masked,
+        ),
+        Entry::messages(
+            "hybi, Hixie-76",
+            ours::Receiver::whole(Hixie76, hixie_76),
+            &hixie,
+        ),
+        Entry::messages("tungstenite", tungstenite::Receiver::new(wire()), &masked),
+        Entry::messages("tokio-websockets", tokio_ws::Receiver::new(wire()), &masked),
+        Entry::messages(
+            "fastwebsockets",
+            fastwebsockets::Receiver::new(wire()),
+            &masked,
+        ),
+    ];
+    // It checks no text that spans reads.
+    if masked.frame < read {
+        entries.push(Entry::messages(
+            "nexus-web",
+            nexus::Receiver::new(wire()),
+            &masked,
+        ));
     }
-    let size = frames.payloads[0].len();
-    Entry::messages(name, receiver, frames).each_of(size)
+    let per_byte = entries.into_iter().map(|entry| entry.each_of(size));
+    per_byte.collect()
 }
