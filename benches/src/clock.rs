@@ -1,9 +1,18 @@
-//! The processor time of this thread: on a busy machine it is steady where wall time is not.
+//! Processor time: on a busy machine it is steady where wall time is not.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Nanoseconds of processor time that this thread has had.
+/// Nanoseconds of processor time used by this thread.
 pub fn nanos() -> u64 {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
+    read(ClockId::ThreadCPUTime)
+}
+
+/// Nanoseconds of processor time used by this process, user and system.
+pub fn process_nanos() -> u64 {
+    read(ClockId::ProcessCPUTime)
+}
+
+fn read(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }

@@ -8,12 +8,13 @@ use hybi_bench::corpus::{Kind, Random, payload};
 use hybi_bench::frames;
 use hybi_bench::impls::openings;
 
+/// The size of a message.
 pub const SIZE: usize = 64;
 
 /// How long each load lasts.
 const TIME: Duration = Duration::from_secs(2);
 
-/// A server that does not echo is broken.
+/// A server that takes longer to echo is broken.
 const STUCK: Duration = Duration::from_secs(5);
 
 /// What the client speaks.
@@ -27,8 +28,8 @@ pub enum Speech {
 
 impl Speech {
     /// A message, and its echo.
-    fn message(self) -> [Vec<u8>; 2] {
-        let text = payload(Kind::Text, SIZE, &mut Random::default());
+    pub fn message(self, size: usize) -> [Vec<u8>; 2] {
+        let text = payload(Kind::Text, size, &mut Random::default());
         let mut echo = Vec::new();
         match self {
             Speech::Raw => return [text.clone(), text],
@@ -38,11 +39,11 @@ impl Speech {
             }
             Speech::Rfc6455 => {}
         }
-        frames::head(Kind::Text, SIZE, None, &mut echo);
+        frames::head(Kind::Text, size, None, &mut echo);
         echo.extend_from_slice(&text);
         let mask = [1, 2, 3, 4];
         let mut message = Vec::new();
-        frames::head(Kind::Text, SIZE, Some(mask), &mut message);
+        frames::head(Kind::Text, size, Some(mask), &mut message);
         message.extend(text.iter().zip(mask.iter().cycle()).map(|(b, m)| b ^ m));
         [message, echo]
     }
@@ -64,7 +65,15 @@ impl Speech {
     }
 }
 
-/// Messages a second over so many connections with so many messages in flight on each.
+pub fn connect(server: SocketAddr, speech: Speech) -> io::Result<TcpStream> {
+    let mut socket = TcpStream::connect(server)?;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(STUCK))?;
+    speech.open(&mut socket)?;
+    Ok(socket)
+}
+
+/// Messages a second over `connections`, with `in_flight` messages on each.
 pub fn rate(
     server: SocketAddr,
     speech: Speech,
@@ -72,15 +81,11 @@ pub fn rate(
     in_flight: usize,
 ) -> io::Result<f64> {
     let mut sockets = (0..connections)
-        .map(|_| {
-            let mut socket = TcpStream::connect(server)?;
-            socket.set_nodelay(true)?;
-            socket.set_read_timeout(Some(STUCK))?;
-            speech.open(&mut socket)?;
-            Ok(socket)
-        })
+        .map(|_| connect(server, speech))
         .collect::<io::Result<Vec<_>>>()?;
-    let [messages, echoes] = speech.message().map(|message| message.repeat(in_flight));
+    let [messages, echoes] = speech
+        .message(SIZE)
+        .map(|message| message.repeat(in_flight));
     let mut buf = vec![0; echoes.len()];
     let (begin, mut rounds) = (Instant::now(), 0);
     while begin.elapsed() < TIME {

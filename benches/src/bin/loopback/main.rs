@@ -1,10 +1,12 @@
-//! Echoes over the loopback device, in messages a second of wall time: what is left of the
-//! differences once a system is in between. For the record; nothing is compared with a target.
+//! Echoes over the loopback device. `loopback` prints messages a second of wall time; `loopback --cpu`
+//! prints the processor time of the server per large message. For the record; there are no targets.
 
 mod client;
+mod cpu;
 mod peers;
 mod server;
 
+use std::error::Error;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
@@ -28,7 +30,18 @@ const SERVERS: [(&str, Speech, Serve); 5] = [
     ("raw TCP, threads", Speech::Raw, peers::raw),
 ];
 
-fn main() -> io::Result<()> {
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [] => Ok(rates()?),
+        ["--cpu"] => cpu::compare(),
+        ["--serve", name] => cpu::serve(name),
+        _ => Err("Usage: loopback [--cpu]".into()),
+    }
+}
+
+fn rates() -> io::Result<()> {
     println!("Messages of {} bytes a second.\n", client::SIZE);
     print!("| server |");
     for (connections, in_flight) in LOADS {

@@ -6,13 +6,18 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use fastwebsockets::{Frame, OpCode, Role, WebSocket};
-use hybi_bench::impls::openings;
+use hybi_bench::frames;
+use hybi_bench::impls::{self, floors, openings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::server::READ;
 
 /// A thread for each connection, a flush for each message.
 pub fn tungstenite(listener: TcpListener) -> io::Result<()> {
     threads(listener, |socket| {
-        let mut socket = tungstenite::accept(socket).map_err(io::Error::other)?;
+        let config = Some(impls::tungstenite::config(READ));
+        let socket = tungstenite::accept_with_config(socket, config);
+        let mut socket = socket.map_err(io::Error::other)?;
         loop {
             let message = socket.read().map_err(io::Error::other)?;
             if message.is_text() {
@@ -25,13 +30,45 @@ pub fn tungstenite(listener: TcpListener) -> io::Result<()> {
 /// A thread for each connection, a write for each read.
 pub fn raw(listener: TcpListener) -> io::Result<()> {
     threads(listener, |mut socket| {
-        let mut buf = vec![0; 16 * 1024];
+        let mut buf = vec![0; READ];
         loop {
             let n = socket.read(&mut buf)?;
             if n == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             socket.write_all(&buf[..n])?;
+        }
+    })
+}
+
+/// A thread for each connection; reads a message, unmasks it where it is, and writes it back.
+pub fn unmask(listener: TcpListener) -> io::Result<()> {
+    const MAX_FRAME: usize = 2 << 20;
+    threads(listener, |mut socket| {
+        let mut request = vec![0; openings::RFC_6455.len()];
+        socket.read_exact(&mut request)?;
+        socket.write_all(&reply())?;
+        let mut buf = vec![0; MAX_FRAME + READ];
+        let mut filled = 0;
+        loop {
+            let n = socket.read(&mut buf[filled..][..READ])?;
+            if n == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            filled += n;
+            while let Some(masked) = frames::parse(&buf[..filled]) {
+                let end = masked.len + masked.payload;
+                if end > filled {
+                    break;
+                }
+                floors::unmask(&mut buf[masked.len..end], masked.mask);
+                let (head, len) = frames::encode_head(0x81, masked.payload, None);
+                let begin = masked.len - len;
+                buf[begin..masked.len].copy_from_slice(&head[..len]);
+                socket.write_all(&buf[begin..end])?;
+                buf.copy_within(end..filled, 0);
+                filled -= end;
+            }
         }
     })
 }
@@ -79,15 +116,17 @@ async fn echo(mut socket: tokio::net::TcpStream) -> io::Result<Infallible> {
     }
 }
 
-/// fastwebsockets leaves the opening to an HTTP server, which is not measured here: the client's
-/// request is known, and so is its answer.
+/// fastwebsockets leaves the opening to an HTTP server, which is not measured here.
 async fn open(socket: &mut tokio::net::TcpStream) -> io::Result<()> {
     let mut request = vec![0; openings::RFC_6455.len()];
     socket.read_exact(&mut request).await?;
+    socket.write_all(&reply()).await
+}
+
+fn reply() -> Vec<u8> {
     let head = b"HTTP/1.1 101 Switching Protocols\r\n\
         Upgrade: websocket\r\n\
         Connection: Upgrade\r\n\
         Sec-WebSocket-Accept: ";
-    let reply = [head, openings::RFC_6455_ACCEPT, b"\r\n\r\n"].concat();
-    socket.write_all(&reply).await
+    [head, openings::RFC_6455_ACCEPT, b"\r\n\r\n"].concat()
 }

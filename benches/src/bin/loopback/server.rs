@@ -8,6 +8,12 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
 use slab::Slab;
 
+/// The most that one read asks for, here and in the peers.
+pub const READ: usize = 64 * 1024;
+
+/// No message is larger than this.
+const MAX_MESSAGE: usize = 16 << 20;
+
 const LISTENER: Token = Token(usize::MAX);
 
 struct Peer {
@@ -24,20 +30,24 @@ pub fn serve(listener: std::net::TcpListener) -> io::Result<()> {
     registry.register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut events = Events::with_capacity(256);
     let mut peers = Slab::new();
-    let mut buf = vec![0; 16 * 1024];
+    let mut buf = vec![0; READ];
     loop {
         poll.poll(&mut events, None)?;
         for event in &events {
             if event.token() == LISTENER {
-                welcome(&listener, &registry, &mut peers)?;
+                accept_ready(&listener, &registry, &mut peers)?;
             } else {
-                attend(event, &mut peers, &mut buf);
+                handle_ready(event, &mut peers, &mut buf);
             }
         }
     }
 }
 
-fn welcome(listener: &TcpListener, registry: &Registry, peers: &mut Slab<Peer>) -> io::Result<()> {
+fn accept_ready(
+    listener: &TcpListener,
+    registry: &Registry,
+    peers: &mut Slab<Peer>,
+) -> io::Result<()> {
     loop {
         let (mut socket, _) = match listener.accept() {
             Ok(accepted) => accepted,
@@ -50,29 +60,28 @@ fn welcome(listener: &TcpListener, registry: &Registry, peers: &mut Slab<Peer>) 
         registry.register(&mut socket, Token(free.key()), both)?;
         free.insert(Peer {
             socket,
-            conn: Connection::server(&Config::new()),
-            message: Message::new(64 * 1024),
+            conn: Connection::server(&Config::new().max_pending(MAX_MESSAGE)),
+            message: Message::new(MAX_MESSAGE),
         });
     }
 }
 
-/// A peer that is done, or whose socket is broken, goes.
-fn attend(event: &Readiness, peers: &mut Slab<Peer>, buf: &mut [u8]) {
+/// Removes a peer that is done or whose socket failed.
+fn handle_ready(event: &Readiness, peers: &mut Slab<Peer>, buf: &mut [u8]) {
     let Some(peer) = peers.get_mut(event.token().0) else {
         return;
     };
-    let stays = match peer.turn(buf) {
+    let keep = match peer.turn(buf) {
         Ok(()) => !peer.conn.is_done(),
         Err(_) => false,
     };
-    if !stays {
+    if !keep {
         peers.remove(event.token().0);
     }
 }
 
 impl Peer {
-    /// Reads and writes until the socket would block on what is left to do: readiness is told
-    /// once.
+    /// Reads and writes until the socket would block: readiness is edge-triggered.
     fn turn(&mut self, buf: &mut [u8]) -> io::Result<()> {
         self.write()?;
         while self.conn.wants_read() {
@@ -92,8 +101,8 @@ impl Peer {
         while let Some(event) = self.conn.receive(&mut input) {
             match event {
                 Event::Request(_) => self.conn.accept(&Accept::new()).map_err(io::Error::other)?,
-                Event::Text(piece) => {
-                    let text = self.message.text(&piece).map_err(io::Error::other)?;
+                Event::Text(chunk) => {
+                    let text = self.message.text(&chunk).map_err(io::Error::other)?;
                     if let Some(text) = text {
                         self.conn.send_text(text).map_err(io::Error::other)?;
                     }

@@ -1,0 +1,133 @@
+//! The processor time that a whole echo process uses per message, user and system. Each server is a
+//! process of its own; they take turns.
+
+use std::error::Error;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use hybi_bench::clock;
+
+use crate::client::{self, Speech};
+use crate::{Serve, peers, server, start};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const SERVERS: [(&str, Serve); 4] = [
+    ("hybi, mio", server::serve),
+    ("read, unmask and write, threads", peers::unmask),
+    ("tungstenite, threads", peers::tungstenite),
+    ("fastwebsockets, tokio", peers::fastwebsockets),
+];
+
+/// The size of a message, and messages in a turn.
+const SIZES: [(usize, u64); 2] = [(200_000, 300), (1_000_000, 60)];
+
+const ROUNDS: usize = 15;
+
+pub fn compare() -> Result<()> {
+    println!("## Processor time of an echo process, microseconds per message\n");
+    println!("`cargo run --release --manifest-path benches/Cargo.toml --bin loopback -- --cpu`\n");
+    println!("| server | 200 KB | 1 MB |\n| --- | ---: | ---: |");
+    let mut times = vec![Vec::new(); SERVERS.len()];
+    for (size, messages) in SIZES {
+        let mut echoes = SERVERS
+            .iter()
+            .map(|(name, _)| Echo::start(name, size))
+            .collect::<Result<Vec<_>>>()?;
+        for echo in &mut echoes {
+            echo.turn(messages)?;
+        }
+        let mut rounds = vec![Vec::new(); SERVERS.len()];
+        for _ in 0..ROUNDS {
+            for (echo, rounds) in echoes.iter_mut().zip(&mut rounds) {
+                rounds.push(echo.turn(messages)?);
+            }
+        }
+        for (rounds, times) in rounds.iter_mut().zip(&mut times) {
+            rounds.sort_by(f64::total_cmp);
+            times.push(rounds[ROUNDS / 2]);
+        }
+    }
+    for ((name, _), times) in SERVERS.iter().zip(times) {
+        print!("| {name} |");
+        times.iter().for_each(|time| print!(" {time:.0} |"));
+        println!();
+    }
+    Ok(())
+}
+
+/// Prints its address, and at each line of input the processor time used so far.
+pub fn serve(name: &str) -> Result<()> {
+    let server = SERVERS.iter().find(|(server, _)| *server == name);
+    let (_, serve) = server.ok_or("no such server")?;
+    println!("{}", start(*serve)?);
+    for line in io::stdin().lines() {
+        line?;
+        println!("{}", clock::process_nanos());
+    }
+    Ok(())
+}
+
+/// A server, and the client's end of a connection to it.
+struct Echo {
+    server: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    socket: TcpStream,
+    message: Vec<u8>,
+    echo: Vec<u8>,
+    buf: Vec<u8>,
+}
+
+impl Echo {
+    fn start(name: &str, size: usize) -> Result<Self> {
+        let mut server = Command::new(std::env::current_exe()?)
+            .args(["--serve", name])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let input = server.stdin.take().ok_or("no input")?;
+        let mut output = BufReader::new(server.stdout.take().ok_or("no output")?);
+        let mut address = String::new();
+        output.read_line(&mut address)?;
+        let speech = Speech::Rfc6455;
+        let [message, echo] = speech.message(size);
+        Ok(Self {
+            server,
+            input,
+            output,
+            socket: client::connect(address.trim().parse()?, speech)?,
+            message,
+            buf: vec![0; echo.len()],
+            echo,
+        })
+    }
+
+    /// Microseconds per message.
+    fn turn(&mut self, messages: u64) -> Result<f64> {
+        let before = self.nanos()?;
+        for _ in 0..messages {
+            self.socket.write_all(&self.message)?;
+            self.socket.read_exact(&mut self.buf)?;
+            assert!(self.buf == self.echo, "the echo is not what was sent");
+        }
+        let nanos = self.nanos()? - before;
+        Ok(nanos as f64 / messages as f64 / 1000.0)
+    }
+
+    fn nanos(&mut self) -> Result<u64> {
+        self.input.write_all(b"\n")?;
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        Ok(line.trim().parse()?)
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
