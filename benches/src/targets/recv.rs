@@ -19,7 +19,7 @@ const READ: usize = 16 * 1024;
 
 pub(super) fn groups() -> Vec<Group> {
     vec![
-        recv("text", Text, 16).best(1.1, None),
+        recv("text", Text, 16).best(0.9, 1.0),
         recv("text", Text, 125).best(0.8, 1.3),
         recv("text", Text, 1024).best(0.75, 1.1),
         recv("text", Text, 65_536).best(0.65, 1.0),
@@ -29,11 +29,11 @@ pub(super) fn groups() -> Vec<Group> {
         chunks(1 << 20).target(CHUNKS, Base::Entry(MINIMAL), 1.3, None),
         recv("multi", Multi, 1024).best(0.75, 1.0),
         recv("multi", Multi, 65_536).best(0.75, 1.0),
-        recv("binary", Binary, 16).best(1.1, None),
+        recv("binary", Binary, 16).best(1.0, None),
         recv("binary", Binary, 125).best(0.95, 1.0),
         recv("binary", Binary, 1024).best(0.75, 1.0),
         recv("binary", Binary, 65_536).best(0.7, 1.0),
-        one_per_read(16).best(1.1, None),
+        one_per_read(16).best(0.7, 1.0),
         one_per_read(125).best(0.8, 1.0),
         one_per_read(1024).best(0.6, 1.0),
         bytewise(),

@@ -1,9 +1,11 @@
 //! Compares hybi with its peers: `regress [FILTER]` measures the rows whose name contains FILTER,
-//! prints a table, and fails when a row misses its hard target.
+//! prints a table, and fails when a row misses its hard target. `regress --write` measures all of
+//! them and writes `RESULTS.md`.
 //!
 //! `REGRESS_SLACK` multiplies the targets: 0.8 forgives a fifth.
 
 mod fresh;
+mod results;
 mod table;
 
 use std::error::Error;
@@ -21,9 +23,14 @@ fn main() -> Result<ExitCode> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["--fresh", row, entry] => fresh::measure(row, entry),
+        ["--write"] => {
+            let measured = measure("")?;
+            results::write(&measured)?;
+            report(&measured)
+        }
         [] => report(&measure("")?),
         [filter] => report(&measure(filter)?),
-        _ => Err("Usage: regress [FILTER]".into()),
+        _ => Err("Usage: regress [--write | FILTER]".into()),
     }
 }
 

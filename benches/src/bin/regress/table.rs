@@ -127,11 +127,8 @@ impl fmt::Display for Row {
 
 /// Three significant digits.
 pub fn digits(nanos: f64) -> String {
-    let unit = 10_f64.powi(nanos.log10().floor() as i32 - 2);
-    let decimals = match nanos {
-        ..10.0 => 2,
-        ..100.0 => 1,
-        _ => 0,
-    };
+    let last = nanos.log10().floor() as i32 - 2;
+    let unit = 10_f64.powi(last);
+    let decimals = usize::try_from(-last).unwrap_or(0);
     format!("{:.decimals$}", (nanos / unit).round() * unit)
 }
