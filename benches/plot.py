@@ -20,13 +20,16 @@ import matplotlib.pyplot as plt  # noqa: E402
 HERE = Path(__file__).parent
 PLOTS = {
     "message size": ("bytes of a message, read by 16 KiB", "ns per byte"),
-    "piece size": ("bytes of a read, messages of 1 MiB", "ns per byte"),
+    "read size": ("bytes of a read, messages of 1 MiB", "ns per byte"),
     "connections": ("connections, in turn 125 bytes each", "ns per message"),
 }
 STYLES = {
     "hybi, RFC 6455": ("#0b6e4f", "o"),
     "hybi, Hixie-76": ("#e07a1f", "s"),
     "tungstenite": ("#555577", "^"),
+    "tokio-websockets": ("#3a86c8", "v"),
+    "fastwebsockets": ("#b23a6f", "D"),
+    "nexus-web": ("#8a7a1f", "x"),
 }
 
 
@@ -38,6 +41,8 @@ def main():
     figure, axes = plt.subplots(1, len(PLOTS), figsize=(11, 3.6), layout="constrained")
     for axis, (plot, (x_label, y_label)) in zip(axes, PLOTS.items()):
         for line, (colour, marker) in STYLES.items():
+            if (plot, line) not in points:
+                continue
             x, y = zip(*sorted(points[plot, line]))
             axis.loglog(x, y, color=colour, marker=marker, markersize=4, label=line)
         axis.set_xlabel(x_label)

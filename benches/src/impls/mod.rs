@@ -16,7 +16,7 @@ pub mod wtx;
 pub mod yawc;
 
 /// No message is larger than this here.
-pub const MAX_MESSAGE: usize = 64 << 20;
+pub const MAX_MESSAGE: usize = 128 << 20;
 
 /// Polls once: the wire is always ready, so no runtime is in anybody's time.
 fn ready<T>(future: impl Future<Output = T>) -> T {

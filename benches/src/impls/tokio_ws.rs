@@ -6,9 +6,9 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_util::{Sink as _, Stream};
 use hybi::Role;
-use tokio_websockets::{ClientBuilder, Message, Payload, ServerBuilder, WebSocketStream};
+use tokio_websockets::{ClientBuilder, Limits, Message, Payload, ServerBuilder, WebSocketStream};
 
-use super::{context, done};
+use super::{MAX_MESSAGE, context, done};
 use crate::entry::{Echo, Receive, Send};
 use crate::sink::Sink;
 use crate::wire::Wire;
@@ -17,7 +17,8 @@ pub struct Receiver(WebSocketStream<Wire>);
 
 impl Receiver {
     pub fn new(wire: Wire) -> Self {
-        Self(ServerBuilder::new().serve(wire))
+        let limits = Limits::default().max_payload_len(Some(MAX_MESSAGE));
+        Self(ServerBuilder::new().limits(limits).serve(wire))
     }
 }
 

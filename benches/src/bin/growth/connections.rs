@@ -7,6 +7,7 @@ use hybi_bench::corpus::Kind::Text;
 use hybi_bench::entry::{Entry, Receive};
 use hybi_bench::frames::Frames;
 use hybi_bench::impls::ours;
+use hybi_bench::impls::tungstenite::config;
 use hybi_bench::sink::{Sink, Tally};
 use hybi_bench::wire::Wire;
 use tungstenite::protocol::{self, WebSocketContext};
@@ -44,7 +45,7 @@ fn ours(count: usize, dialect: Dialect, frames: &Frames) -> Crowd<Ours> {
 }
 
 fn theirs(count: usize, frames: &Frames) -> Crowd<WebSocketContext> {
-    let one = || WebSocketContext::new(protocol::Role::Server, None);
+    let one = || WebSocketContext::new(protocol::Role::Server, Some(config(2 * SIZE)));
     Crowd::new(count, one, frames)
 }
 
