@@ -13,7 +13,7 @@ pub struct Frames {
     /// The same memory for all that read them: they then find it in the same caches.
     pub bytes: Arc<Aligned>,
     pub payloads: Vec<Vec<u8>>,
-    /// Of one frame with all that goes round its payload; the same for every one.
+    /// The length of each frame, header and payload.
     pub frame: usize,
 }
 
@@ -54,7 +54,7 @@ impl Frames {
         Self::hixie_feed(kind, size, FEED)
     }
 
-    /// As [`hixie`](Self::hixie), at least so many bytes of them.
+    /// As [`hixie`](Self::hixie), at least `least` bytes of them.
     pub fn hixie_feed(kind: Kind, size: usize, least: usize) -> Self {
         assert_ne!(kind, Kind::Binary, "the drafts have no binary frames");
         Self::new(kind, size, least, hixie)

@@ -1,7 +1,8 @@
-//! What hybi costs: inputs, the implementations that read and write them, and how their times are taken.
+//! What hybi costs: inputs, the implementations that read and write them, and how their times are
+//! taken.
 //!
-//! Every implementation is driven through its public API, over the same in-memory socket, and its results
-//! are compared with what was sent before any time is taken.
+//! Every implementation is driven through its public API, over the same in-memory socket, and its
+//! results are compared with what was sent before any time is taken.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,4 @@
-//! Keeps two habits of glibc and the place of buffers out of the comparison, which luck would decide
-//! otherwise.
+//! Keeps luck out of the comparison: two habits of glibc, and the alignment of buffers.
 
 use std::ffi::OsString;
 use std::io;
@@ -15,8 +14,8 @@ pub const TUNABLES: (&str, &str) = (
     "glibc.cpu.x86_rep_movsb_threshold=0x7fffffffff",
 );
 
-/// Starts this program anew with [`TUNABLES`] unless it has some. Returns only if it has, or if
-/// that can't be done.
+/// Starts this program again with [`TUNABLES`] unless it has some. Returns only if it has, or on
+/// an error.
 pub fn tuned() -> io::Result<()> {
     let (name, value) = TUNABLES;
     if std::env::var_os(name).is_some() {

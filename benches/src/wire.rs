@@ -1,4 +1,4 @@
-//! The socket of every implementation: input without end from memory, output that is thrown away.
+//! The socket of every implementation: input without end from memory, output that is discarded.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice, Read, Write};
@@ -58,8 +58,8 @@ impl Wire {
         buf.extend_from_slice(self.next(self.chunk));
     }
 
-    fn next(&mut self, room: usize) -> &[u8] {
-        let here = self.next_len().min(room);
+    fn next(&mut self, capacity: usize) -> &[u8] {
+        let here = self.next_len().min(capacity);
         let from = self.at;
         self.at += here;
         if self.at == self.input.len() {

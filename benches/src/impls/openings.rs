@@ -53,7 +53,7 @@ pub fn long(size: usize) -> Vec<u8> {
         let left = size - head.len() - end.len();
         let name = b"X-Filler: ";
         let least = name.len() + end.len();
-        // What is left behind this line has to have room for another, or be nothing.
+        // What is left after this line has to be long enough for another, or nothing.
         let line = if left < 160 { left } else { 120 };
         head.extend_from_slice(name);
         head.extend(std::iter::repeat_n(b'x', line - least));

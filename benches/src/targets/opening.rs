@@ -44,7 +44,7 @@ pub(super) fn groups() -> Vec<Group> {
         Group::new("handshake/bytewise", || {
             vec![
                 hybi(HYBI, HIXIE_76, HIXIE_76_ANSWER),
-                pieces(BYTEWISE, HIXIE_76, 1, HIXIE_76_ANSWER),
+                in_reads(BYTEWISE, HIXIE_76, 1, HIXIE_76_ANSWER),
             ]
         })
         .target(BYTEWISE, Base::Entry(HYBI), 1.0 / 8.0, None),
@@ -58,7 +58,7 @@ fn large_head() -> Group {
     const LONG: &str = "hybi, 8 KiB byte by byte";
     Group::new("handshake/large-head", || {
         let per_byte = |name, size: usize, chunk: usize| {
-            pieces(name, &openings::long(size), chunk, RFC_6455_ACCEPT).each_of(size)
+            in_reads(name, &openings::long(size), chunk, RFC_6455_ACCEPT).each_of(size)
         };
         vec![
             per_byte("hybi, 8 KiB whole", 8192, 8192),
@@ -70,10 +70,10 @@ fn large_head() -> Group {
 }
 
 fn hybi(name: &'static str, request: &[u8], answer: &[u8]) -> Entry {
-    pieces(name, request, request.len(), answer)
+    in_reads(name, request, request.len(), answer)
 }
 
-fn pieces(name: &'static str, request: &[u8], chunk: usize, answer: &[u8]) -> Entry {
+fn in_reads(name: &'static str, request: &[u8], chunk: usize, answer: &[u8]) -> Entry {
     let config = Config::new().dialects(Dialects::ALL);
     let mut buf = vec![0; chunk];
     let open = move |wire: &mut Wire| ours::open(&config, wire, &mut buf);

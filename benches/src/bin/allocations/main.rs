@@ -8,6 +8,7 @@ use std::error::Error;
 use std::process::Command;
 
 use entries::{Entry, rows};
+use hybi_bench::memory;
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;
@@ -19,6 +20,7 @@ const MESSAGES: u64 = 64;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
+    memory::tuned()?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [row, entry] = &arguments[..] {
         let row = rows().into_iter().find(|(name, _)| name == row);

@@ -12,6 +12,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
 use client::Speech;
+use hybi_bench::memory;
 
 /// Connections, and messages in flight on each.
 const LOADS: [(usize, usize); 4] = [(1, 1), (1, 64), (64, 1), (64, 16)];
@@ -31,6 +32,7 @@ const SERVERS: [(&str, Speech, Serve); 5] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    memory::tuned()?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
