@@ -3,7 +3,10 @@
 use std::hint::black_box;
 use std::io::{IoSlice, Read, Write};
 
-use hybi::{Accept, Binary, Config, Connection, Dialect, Event, Message, Role, Text};
+use hybi::{
+    AcceptOptions, BinaryChunk, Config, Connection, Dialect, Event, MessageAssembler, Role,
+    TextChunk,
+};
 
 use super::MAX_MESSAGE;
 use crate::entry::{Echo, Receive, Send};
@@ -12,7 +15,7 @@ use crate::sink::Sink;
 use crate::wire::Wire;
 
 pub fn connection(role: Role, dialect: Dialect) -> Connection {
-    let config = Config::new().max_pending(MAX_MESSAGE);
+    let config = Config::new().max_send_buffer(MAX_MESSAGE);
     Connection::established(&config, role, dialect, [7; 32])
 }
 
@@ -22,14 +25,14 @@ pub struct Receiver {
     wire: Wire,
     buf: Aligned,
     /// Joins the chunks of messages; without it they are passed on one by one.
-    message: Option<Message>,
+    message: Option<MessageAssembler>,
 }
 
 impl Receiver {
     /// Passes on whole messages.
     pub fn whole(dialect: Dialect, wire: Wire) -> Self {
         Self {
-            message: Some(Message::new(MAX_MESSAGE)),
+            message: Some(MessageAssembler::new(MAX_MESSAGE)),
             ..Self::chunks(dialect, wire)
         }
     }
@@ -58,14 +61,14 @@ impl Receive for Receiver {
 pub fn receive(
     conn: &mut Connection,
     mut input: &mut [u8],
-    message: &mut Option<Message>,
+    message: &mut Option<MessageAssembler>,
     sink: &mut impl Sink,
 ) {
     while let Some(event) = conn.receive(&mut input) {
         match event {
             Event::Text(chunk) => text(&chunk, message, sink),
             Event::Binary(chunk) => binary(&chunk, message, sink),
-            Event::Discarded(frame) => sink.skipped(frame.len()),
+            Event::Skipped(frame) => sink.skipped(frame.payload_len()),
             other => panic!("{other:?}"),
         }
     }
@@ -94,27 +97,33 @@ impl Receive for ByReference {
             match &event {
                 Event::Text(chunk) => text(chunk, message, sink),
                 Event::Binary(chunk) => binary(chunk, message, sink),
-                Event::Discarded(frame) => sink.skipped(frame.len()),
+                Event::Skipped(frame) => sink.skipped(frame.payload_len()),
                 other => panic!("{other:?}"),
             }
         }
     }
 }
 
-fn text(chunk: &Text<'_>, message: &mut Option<Message>, sink: &mut impl Sink) {
+fn text(chunk: &TextChunk<'_>, message: &mut Option<MessageAssembler>, sink: &mut impl Sink) {
     let Some(message) = message else {
-        return sink.chunk(chunk.as_str().as_bytes(), chunk.is_last());
+        return sink.chunk(chunk.as_str().as_bytes(), chunk.is_final());
     };
-    if let Some(text) = message.text(chunk).expect("a message within the limit") {
+    if let Some(text) = message
+        .push_text(chunk)
+        .expect("a message within the limit")
+    {
         sink.chunk(text.as_bytes(), true);
     }
 }
 
-fn binary(chunk: &Binary<'_>, message: &mut Option<Message>, sink: &mut impl Sink) {
+fn binary(chunk: &BinaryChunk<'_>, message: &mut Option<MessageAssembler>, sink: &mut impl Sink) {
     let Some(message) = message else {
-        return sink.chunk(chunk.as_bytes(), chunk.is_last());
+        return sink.chunk(chunk.as_bytes(), chunk.is_final());
     };
-    if let Some(bytes) = message.binary(chunk).expect("a message within the limit") {
+    if let Some(bytes) = message
+        .push_binary(chunk)
+        .expect("a message within the limit")
+    {
         sink.chunk(bytes, true);
     }
 }
@@ -161,7 +170,9 @@ impl Echo for EchoServer {
             while let Some(event) = conn.receive(&mut input) {
                 match event {
                     Event::Text(chunk) => {
-                        let text = message.text(&chunk).expect("a message within the limit");
+                        let text = message
+                            .push_text(&chunk)
+                            .expect("a message within the limit");
                         if let Some(text) = text {
                             conn.send_text(text).expect("capacity");
                             echoed = true;
@@ -211,10 +222,10 @@ impl VectoredSender {
 impl Send for VectoredSender {
     fn send(&mut self) {
         let Sender { conn, wire, text } = &mut self.0;
-        let frame = conn.frame_text(black_box(text)).expect("capacity");
+        let frame = conn.send_text_vectored(black_box(text)).expect("capacity");
         let slices = frame.slices().map(IoSlice::new);
         let n = wire.write_vectored(&slices).expect("memory");
-        frame.wrote(n);
+        frame.advance(n);
         assert!(!conn.wants_write());
     }
 }
@@ -238,7 +249,7 @@ pub fn open(config: &Config, wire: &mut Wire, buf: &mut [u8]) {
         let mut input = &mut buf[..n];
         while let Some(event) = conn.receive(&mut input) {
             match event {
-                Event::Request(_) => conn.accept(&Accept::new()).expect("a valid request"),
+                Event::Request(_) => conn.accept(&AcceptOptions::new()).expect("a valid request"),
                 Event::Open(_) => open = true,
                 other => panic!("{other:?}"),
             }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use hybi::{Connection, Dialect, Message, Role};
+use hybi::{Connection, Dialect, MessageAssembler, Role};
 use hybi_bench::corpus::Kind::Text;
 use hybi_bench::entry::{Entry, Receive};
 use hybi_bench::frames::Frames;
@@ -39,7 +39,7 @@ pub fn lines(count: usize) -> Vec<Entry> {
 fn ours(count: usize, dialect: Dialect, frames: &Frames) -> Crowd<Ours> {
     let one = || Ours {
         conn: ours::connection(Role::Server, dialect),
-        message: Some(Message::new(SIZE)),
+        message: Some(MessageAssembler::new(SIZE)),
     };
     Crowd::new(count, one, frames)
 }
@@ -85,7 +85,7 @@ trait One {
 
 struct Ours {
     conn: Connection,
-    message: Option<Message>,
+    message: Option<MessageAssembler>,
 }
 
 impl One for Ours {

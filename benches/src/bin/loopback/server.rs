@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use hybi::{Accept, Config, Connection, Event, Message};
+use hybi::{AcceptOptions, Config, Connection, Event, MessageAssembler};
 use mio::event::Event as Readiness;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
@@ -19,7 +19,7 @@ const LISTENER: Token = Token(usize::MAX);
 struct Peer {
     socket: TcpStream,
     conn: Connection,
-    message: Message,
+    message: MessageAssembler,
 }
 
 pub fn serve(listener: std::net::TcpListener) -> io::Result<()> {
@@ -60,8 +60,8 @@ fn accept_ready(
         registry.register(&mut socket, Token(free.key()), both)?;
         free.insert(Peer {
             socket,
-            conn: Connection::server(&Config::new().max_pending(MAX_MESSAGE)),
-            message: Message::new(MAX_MESSAGE),
+            conn: Connection::server(&Config::new().max_send_buffer(MAX_MESSAGE)),
+            message: MessageAssembler::new(MAX_MESSAGE),
         });
     }
 }
@@ -100,9 +100,12 @@ impl Peer {
     fn echo(&mut self, mut input: &mut [u8]) -> io::Result<()> {
         while let Some(event) = self.conn.receive(&mut input) {
             match event {
-                Event::Request(_) => self.conn.accept(&Accept::new()).map_err(io::Error::other)?,
+                Event::Request(_) => self
+                    .conn
+                    .accept(&AcceptOptions::new())
+                    .map_err(io::Error::other)?,
                 Event::Text(chunk) => {
-                    let text = self.message.text(&chunk).map_err(io::Error::other)?;
+                    let text = self.message.push_text(&chunk).map_err(io::Error::other)?;
                     if let Some(text) = text {
                         self.conn.send_text(text).map_err(io::Error::other)?;
                     }
