@@ -261,7 +261,7 @@ fn hixie(dialect: Dialect) {
                 ["Eof", "FrameTooLong", "Text", "UnknownFrameType"],
             ),
         ] {
-            let rules = reference::Rules {
+            let rules = hixie_reference::Rules {
                 dialect,
                 strict_utf8,
                 strict_frames,

@@ -1,20 +1,20 @@
 //! The demo servers as processes, over loopback: what they say, and what faults do to them.
 #![cfg(target_os = "linux")]
 
+#[path = "common/eof_states.rs"]
+mod eof_states;
 #[path = "common/peer.rs"]
 mod peer;
 #[path = "common/server.rs"]
 mod server;
-#[path = "common/states.rs"]
-mod states;
 
 use std::env;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use eof_states::STATES;
 use peer::*;
 use server::{Held, Server, wait_for};
-use states::STATES;
 
 /// Each row is a test of each server.
 macro_rules! rows {

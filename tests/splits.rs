@@ -4,8 +4,8 @@ mod common;
 
 use std::ops::RangeInclusive;
 
+use common::hixie_reference::Rules;
 use common::pair::answer_to;
-use common::reference::Rules;
 use common::*;
 use hybi::{
     ClientRequest, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind, LineErrorKind,

@@ -2,8 +2,8 @@
 #![allow(dead_code)] // Each test file uses its part of it.
 
 pub mod allocator;
+pub mod hixie_reference;
 pub mod pair;
-pub mod reference;
 pub mod rfc;
 
 use hybi::{AcceptOptions, Closed, Connection, Dialect, Event, Request};

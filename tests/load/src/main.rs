@@ -4,18 +4,18 @@
 #[path = "../../common/peer.rs"]
 mod peer;
 mod report;
-mod rows;
+mod scenarios;
 #[path = "../../common/server.rs"]
 mod server;
-#[path = "../../common/states.rs"]
-mod states;
+#[path = "../../common/eof_states.rs"]
+mod eof_states;
 
 use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use rows::{ROWS, Scale};
+use scenarios::{ROWS, Scale};
 
 const HELP: &str = "\
 Loads a demo server and tells whether it bears it.

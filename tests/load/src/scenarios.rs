@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::peer::{ANSWER, COMPLAINT, HEAD, KEY3, PATIENCE, POKE, Peer, REPLY, frame};
 use crate::report::Bench;
-use crate::states::STATES;
+use crate::eof_states::STATES;
 
 pub struct Row {
     pub name: &'static str,
