@@ -1,5 +1,4 @@
-//! Bad inputs and what becomes of them: one table, held against a connection at every cut of each
-//! input, and shown by docs/bad-inputs.md.
+//! A table of invalid and unusual input, tested at every split and shown by docs/bad-inputs.md.
 
 mod common;
 
@@ -16,25 +15,25 @@ use std::{env, fs};
 use common::*;
 use hybi::{Connection, Role};
 
-use row::{Called, Case, Heard, Reply};
+use row::{CallCase, Case, InputCase, Output};
 use rows::rows;
 
-/// Set, it has the page written anew.
+/// If this variable is set, the page is regenerated.
 const WRITE: &str = "HYBI_WRITE_DOCS";
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bad-inputs.md");
 
-/// Inputs of more bytes than this are cut near their ends only, where headers are.
+/// Longer inputs are split only near their ends, where headers are.
 const LONG: usize = 600;
 
 #[test]
-fn the_rows_are_there_by_number() {
+fn the_rows_are_numbered_in_order() {
     let numbers: Vec<usize> = rows().iter().map(|row| row.number).collect();
     assert_eq!(numbers, (1..=73).collect::<Vec<_>>());
     assert!(rows().iter().all(|row| !row.cases.is_empty()));
 }
 
 #[test]
-fn every_error_of_a_peer_is_in_a_row() {
+fn every_protocol_error_has_a_row() {
     let errors = include_str!("../src/error.rs");
     let (_, body) = errors.split_once("pub enum ProtocolError {\n").unwrap();
     let (body, _) = body.split_once("\n}\n").unwrap();
@@ -44,47 +43,51 @@ fn every_error_of_a_peer_is_in_a_row() {
         .map(|line| line.split([' ', ',', '(']).next().unwrap())
         .collect();
     assert!(names.len() > 20, "{names:?}");
-    let events: String = named()
+    let events: String = named_cases()
         .filter_map(|(_, case)| match case {
-            Case::Heard(heard) => Some(format!("{:?}\n", heard.events)),
-            Case::Called(_) => None,
+            Case::Input(case) => Some(format!("{:?}\n", case.events)),
+            Case::Call(_) => None,
         })
         .collect();
     for name in names {
-        let in_a_row = [" ", ")", "("].map(|end| events.contains(&format!("Protocol({name}{end}")));
-        assert!(in_a_row.contains(&true), "{name}");
+        let has_row = [" ", ")", "("].map(|end| events.contains(&format!("Protocol({name}{end}")));
+        assert!(has_row.contains(&true), "{name}");
     }
 }
 
 #[test]
-fn rq_20_each_bad_input_at_every_cut() {
-    for (name, case) in named() {
-        if let Case::Heard(heard) = case {
-            let bytes = heard.bytes();
-            let near_an_end =
-                |cut: &usize| bytes.len() <= LONG || *cut < 40 || *cut > bytes.len() - 40;
-            at_every_split(&name, &heard, &[]);
-            for cut in (0..=bytes.len()).filter(near_an_end) {
-                at_every_split(&name, &heard, &[cut]);
+fn each_bad_input_at_every_split_rq_20() {
+    for (name, case) in named_cases() {
+        if let Case::Input(case) = case {
+            let bytes = case.bytes();
+            let is_tested = |at: &usize| bytes.len() <= LONG || *at < 40 || *at > bytes.len() - 40;
+            check_input(&name, &case, &[]);
+            for at in (0..=bytes.len()).filter(is_tested) {
+                check_input(&name, &case, &[at]);
             }
             let everywhere: Vec<usize> = (0..bytes.len()).collect();
-            at_every_split(&name, &heard, &everywhere);
+            check_input(&name, &case, &everywhere);
         }
     }
 }
 
+// RFC-7.1.7-2
 #[test]
-fn fr_16_rfc_7_1_7_2_nothing_is_heard_behind_an_end() {
-    let good = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3, b"\x00Hello\xff"].concat();
-    for (name, case) in named() {
-        if let Case::Heard(heard) = case {
-            let mut driver = Driver::new(heard.connection());
-            driver.feed(&heard.bytes());
+fn nothing_is_returned_after_closed_fr_16() {
+    let valid = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3, b"\x00Hello\xff"].concat();
+    for (name, case) in named_cases() {
+        if let Case::Input(case) = case {
+            let mut driver = Driver::new(case.connection());
+            driver.feed(&case.bytes());
             if driver.conn.closed().is_some() {
                 driver.transcript = Transcript::default();
-                driver.feed(&good);
+                driver.feed(&valid);
                 driver.eof();
-                assert_eq!(driver.transcript, Transcript::default(), "{name}, and more");
+                assert_eq!(
+                    driver.transcript,
+                    Transcript::default(),
+                    "{name}, further input"
+                );
                 assert!(driver.conn.is_done(), "{name}");
             }
         }
@@ -92,88 +95,99 @@ fn fr_16_rfc_7_1_7_2_nothing_is_heard_behind_an_end() {
 }
 
 #[test]
-fn each_bad_call_gets_its_answer_and_a_refused_one_changes_nothing() {
-    for (name, case) in named() {
-        if let Case::Called(called) = case {
-            asked(&name, &called);
+fn each_rejected_call_returns_its_error_and_changes_nothing() {
+    for (name, case) in named_cases() {
+        if let Case::Call(case) = case {
+            check_call(&name, &case);
         }
     }
 }
 
 #[test]
-fn the_page_shows_the_table() {
+fn the_page_matches_the_rows() {
     let page = page::page(&rows());
     if env::var_os(WRITE).is_some() {
         fs::write(PAGE, &page).unwrap();
     }
-    let written = fs::read_to_string(PAGE).unwrap_or_default();
-    let same = written
+    let current = fs::read_to_string(PAGE).unwrap_or_default();
+    let same = current
         .lines()
         .zip(page.lines())
         .take_while(|(a, b)| a == b);
     let line = same.count() + 1;
     assert!(
-        written == page,
-        "docs/bad-inputs.md is not what the rows say, from line {line} on; to write it anew: \
+        current == page,
+        "docs/bad-inputs.md differs from the rows at line {line}; to regenerate it: \
          {WRITE}=1 cargo test --test bad_inputs"
     );
 }
 
-fn named() -> impl Iterator<Item = (String, Case)> {
+fn named_cases() -> impl Iterator<Item = (String, Case)> {
     rows().into_iter().flat_map(|row| {
         let cases = row.cases.into_iter().enumerate();
-        cases.map(move |(i, case)| (format!("{}.{}, {}", row.number, i + 1, row.what), case))
+        cases.map(move |(i, case)| {
+            (
+                format!("{}.{}, {}", row.number, i + 1, row.description),
+                case,
+            )
+        })
     })
 }
 
-fn at_every_split(name: &str, heard: &Heard, cuts: &[usize]) {
-    let conn = heard.connection();
-    let mut driver = if heard.waits {
-        Driver::answering(conn, |_, _| {})
+fn check_input(name: &str, case: &InputCase, splits: &[usize]) {
+    let conn = case.connection();
+    let mut driver = if case.unanswered {
+        Driver::with_request_handler(conn, |_, _| {})
     } else {
         Driver::new(conn)
     };
-    let (bytes, mut from) = (heard.bytes(), 0);
-    for to in cuts.iter().copied().chain([bytes.len()]) {
-        let left = driver.feed(&bytes[from..to]);
-        // What a waiting request leaves is fed again.
-        from = if heard.waits { to - left } else { to };
+    let (bytes, mut start) = (case.bytes(), 0);
+    for end in splits.iter().copied().chain([bytes.len()]) {
+        let remaining = driver.feed(&bytes[start..end]);
+        // Input after a pending request is fed again.
+        start = if case.unanswered {
+            end - remaining
+        } else {
+            end
+        };
     }
-    if heard.waits {
-        assert_eq!(bytes.len() - from, heard.then.bytes().len(), "{name}");
+    if case.unanswered {
+        assert_eq!(bytes.len() - start, case.then.bytes().len(), "{name}");
         assert!(!driver.conn.wants_read());
     }
-    if heard.eof {
+    if case.eof {
         driver.eof();
     }
     let Transcript { events, sent } = &driver.transcript;
-    let start = escaped(&bytes[..bytes.len().min(LONG)]);
-    assert_eq!(events, &heard.events, "{name}, {start} cut at {cuts:?}");
-    match heard.reply {
-        Reply::Close(code) if heard.end.role() == Role::Client => {
-            let masked = rfc::frames(sent).iter().all(|frame| frame.key.is_some());
+    let input = escaped(&bytes[..bytes.len().min(LONG)]);
+    assert_eq!(events, &case.events, "{name}, {input} split at {splits:?}");
+    match case.output {
+        Output::Close(code) if case.setup.role() == Role::Client => {
+            let masked = rfc::parse_frames(sent)
+                .iter()
+                .all(|frame| frame.key.is_some());
             assert!(masked, "{name}");
             assert_eq!(rfc::close_code(sent), code, "{name}");
         }
-        ref reply => assert_eq!(escaped(sent), escaped(reply.bytes()), "{name}, {start}"),
+        ref output => assert_eq!(escaped(sent), escaped(output.bytes()), "{name}, {input}"),
     }
 }
 
-fn asked(name: &str, called: &Called) {
-    let mut conn = called.end.connection(&called.config.0);
-    let mut bytes = called.heard.bytes();
+fn check_call(name: &str, case: &CallCase) {
+    let mut conn = case.setup.connection(&case.config.0);
+    let mut bytes = case.input.bytes();
     let mut input = &mut bytes[..];
     while conn.receive(&mut input).is_some() {}
     conn.advance(conn.transmit().len());
     let before = state(&conn);
-    let name = format!("{name}: {}", called.says);
-    assert_eq!((called.call)(&mut conn), called.gets, "{name}");
+    let name = format!("{name}: {}", case.text);
+    assert_eq!((case.call)(&mut conn), case.result, "{name}");
     assert_eq!(
         escaped(conn.transmit()),
-        escaped(called.sent.bytes()),
+        escaped(case.sent.bytes()),
         "{name}"
     );
-    if called.gets.is_err() {
+    if case.result.is_err() {
         assert_eq!(state(&conn), before, "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! A call that is refused changes nothing, and nothing that a caller passes breaks a head.
+//! Rejected calls change nothing, and no argument of a caller breaks a head.
 
 mod common;
 
@@ -12,25 +12,25 @@ use proptest::prelude::*;
 const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
 const PLAIN: &str = "GET /page HTTP/1.1\r\nHost: example.com\r\n\r\n";
 
-/// Refused, with the connection and its output as they were before.
+/// Checks that `call` is rejected and changes neither the connection nor its output.
 #[track_caller]
-fn refused<T>(
+fn rejected<T>(
     conn: &mut Connection,
     call: impl FnOnce(&mut Connection) -> Result<T, Refused>,
 ) -> Refused {
     let before = (format!("{conn:?}"), conn.transmit().to_vec());
-    let Err(why) = call(conn).map(drop) else {
-        panic!("it was not refused by {}", before.0);
+    let Err(error) = call(conn).map(drop) else {
+        panic!("not rejected by {}", before.0);
     };
     assert_eq!((format!("{conn:?}"), conn.transmit().to_vec()), before);
-    why
+    error
 }
 
 fn config() -> Config {
     Config::new().dialects(Dialects::ALL).plain_http(true)
 }
 
-fn take(conn: &mut Connection, bytes: impl AsRef<[u8]>) {
+fn feed(conn: &mut Connection, bytes: impl AsRef<[u8]>) {
     let mut bytes = bytes.as_ref().to_vec();
     let mut input = &mut bytes[..];
     while conn.receive(&mut input).is_some() {}
@@ -38,7 +38,7 @@ fn take(conn: &mut Connection, bytes: impl AsRef<[u8]>) {
 
 fn server(bytes: &str) -> Connection {
     let mut conn = Connection::server(&config());
-    take(&mut conn, bytes);
+    feed(&mut conn, bytes);
     conn
 }
 
@@ -59,32 +59,34 @@ fn open(role: Role, dialect: Dialect) -> Connection {
     Connection::established(&config(), role, dialect, [0; 32])
 }
 
-fn every_open() -> Vec<Connection> {
+fn every_open_connection() -> Vec<Connection> {
     let roles = [Role::Client, Role::Server];
     let each = |dialect: Dialect| roles.map(|role| open(role, dialect));
     DIALECTS.map(each).into_iter().flatten().collect()
 }
 
-/// A request has come and was not answered.
-fn waiting() -> Vec<Connection> {
-    [DRAFT_75_HEAD, DRAFT_76_HEAD, PLAIN].map(server).into()
+/// Servers with a request that is not answered yet.
+fn with_request() -> Vec<Connection> {
+    [DRAFT_75_REQUEST, DRAFT_76_REQUEST, PLAIN]
+        .map(server)
+        .into()
 }
 
-/// Elsewhere in the opening. Hixie-75 that was accepted is in a test of its own.
-fn opening() -> Vec<Connection> {
+/// Connections in other states of the handshake. Accepted Hixie-75 has its own test.
+fn handshaking() -> Vec<Connection> {
     let mut sent = client(Dialect::Hixie76);
     sent.advance(sent.transmit().len());
-    take(
+    feed(
         &mut sent,
         "HTTP/1.1 101 WebSocket Protocol Handshake\r\nUpgr",
     );
-    let mut key3 = accepted(DRAFT_76_HEAD);
-    take(&mut key3, "1234567");
+    let mut key3 = accepted(DRAFT_76_REQUEST);
+    feed(&mut key3, "1234567");
     vec![
         server(""),
         server("<policy"),
-        server(&DRAFT_76_HEAD[..40]),
-        accepted(DRAFT_76_HEAD),
+        server(&DRAFT_76_REQUEST[..40]),
+        accepted(DRAFT_76_REQUEST),
         key3,
         client(Dialect::Hixie75),
         client(Dialect::Hixie76),
@@ -92,71 +94,71 @@ fn opening() -> Vec<Connection> {
     ]
 }
 
-/// Closing or closed, in each way.
+/// Connections in every closing or closed state.
 fn closing() -> Vec<Connection> {
-    let mut all: Vec<Connection> = every_open();
+    let mut all: Vec<Connection> = every_open_connection();
     for conn in &mut all {
         conn.close(&Close::EMPTY).unwrap();
     }
-    for mut conn in every_open() {
+    for mut conn in every_open_connection() {
         conn.send_text("pending").unwrap();
         conn.receive_eof();
-        take(&mut conn, "");
+        feed(&mut conn, "");
         all.push(conn);
     }
     for bytes in [&b"\xff\x00"[..], &[0x80; 11]] {
         let mut conn = open(Role::Server, Dialect::Hixie76);
-        take(&mut conn, bytes);
+        feed(&mut conn, bytes);
         all.push(conn);
     }
-    for mut conn in waiting().into_iter().chain(opening()) {
+    for mut conn in with_request().into_iter().chain(handshaking()) {
         conn.close(&Close::EMPTY).unwrap();
         all.push(conn);
     }
     for bytes in ["POST / HTTP/1.1\r\n", "\x16\x03"] {
         all.push(server(bytes));
     }
-    let mut rejected = server(DRAFT_76_HEAD);
+    let mut rejected = server(DRAFT_76_REQUEST);
     rejected.respond(&Response::new(404)).unwrap();
     all.push(rejected);
     all
 }
 
-fn encoded() -> [PreparedMessage; 2] {
+fn prepared() -> [PreparedMessage; 2] {
     DIALECTS.map(|dialect| PreparedMessage::text(dialect, "a"))
 }
 
 #[test]
-fn not_open_before_open() {
-    for mut conn in waiting().into_iter().chain(opening()) {
-        assert_eq!(refused(&mut conn, |c| c.send_text("a")), Refused::NotOpen);
+fn sending_before_open_returns_not_open() {
+    for mut conn in with_request().into_iter().chain(handshaking()) {
+        assert_eq!(rejected(&mut conn, |c| c.send_text("a")), Refused::NotOpen);
         assert_eq!(
-            refused(&mut conn, |c| c.send_text_vectored("a").map(drop)),
+            rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
             Refused::NotOpen
         );
-        for message in encoded() {
+        for message in prepared() {
             assert_eq!(
-                refused(&mut conn, |c| c.send_prepared(&message)),
+                rejected(&mut conn, |c| c.send_prepared(&message)),
                 Refused::NotOpen
             );
         }
-        let why = refused(&mut conn, |c| c.send_binary(b"a"));
-        assert!(matches!(why, Refused::NotOpen | Refused::Unsupported(_)));
+        let error = rejected(&mut conn, |c| c.send_binary(b"a"));
+        assert!(matches!(error, Refused::NotOpen | Refused::Unsupported(_)));
     }
 }
 
-/// The docs of `send_text`: not before `Event::Open`, which is not taken yet.
+/// Docs of `send_text`: rejected until `Event::Open` is returned.
 #[test]
-fn not_open_before_open_is_taken_in_hixie_75() {
-    let mut conn = accepted(DRAFT_75_HEAD);
-    assert_eq!(refused(&mut conn, |c| c.send_text("a")), Refused::NotOpen);
+fn hixie_75_rejects_sending_before_open_is_returned() {
+    let mut conn = accepted(DRAFT_75_REQUEST);
+    assert_eq!(rejected(&mut conn, |c| c.send_text("a")), Refused::NotOpen);
     assert_eq!(
-        refused(&mut conn, |c| c.send_text_vectored("a").map(drop)),
+        rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
         Refused::NotOpen
     );
     let message = PreparedMessage::text(Dialect::Hixie75, "a");
     assert_eq!(
-        refused(&mut conn, |c| c.send_prepared(&message)),
+        rejected(&mut conn, |c| c.send_prepared(&message)),
         Refused::NotOpen
     );
     let event = conn.receive(&mut &mut [][..]);
@@ -165,80 +167,80 @@ fn not_open_before_open_is_taken_in_hixie_75() {
 }
 
 #[test]
-fn cl_3_closing_after_close_and_after_closed() {
+fn sending_after_close_or_closed_returns_closing_cl_3() {
     for mut conn in closing() {
-        assert_eq!(refused(&mut conn, |c| c.send_text("a")), Refused::Closing);
+        assert_eq!(rejected(&mut conn, |c| c.send_text("a")), Refused::Closing);
         assert_eq!(
-            refused(&mut conn, |c| c.send_text_vectored("a").map(drop)),
+            rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
             Refused::Closing
         );
-        for message in encoded() {
-            let why = refused(&mut conn, |c| c.send_prepared(&message));
-            assert!(matches!(why, Refused::Closing | Refused::Unsupported(_)));
+        for message in prepared() {
+            let error = rejected(&mut conn, |c| c.send_prepared(&message));
+            assert!(matches!(error, Refused::Closing | Refused::Unsupported(_)));
         }
-        let why = refused(&mut conn, |c| c.send_binary(b"a"));
-        assert!(matches!(why, Refused::Closing | Refused::Unsupported(_)));
+        let error = rejected(&mut conn, |c| c.send_binary(b"a"));
+        assert!(matches!(error, Refused::Closing | Refused::Unsupported(_)));
         assert_eq!(
-            refused(&mut conn, |c| c.close(&Close::EMPTY)),
+            rejected(&mut conn, |c| c.close(&Close::EMPTY)),
             Refused::Closing
         );
         assert_eq!(
-            refused(&mut conn, |c| c.close(&Close::new(1000, "again"))),
+            rejected(&mut conn, |c| c.close(&Close::new(1000, "again"))),
             Refused::Closing
         );
     }
 }
 
 #[test]
-fn fr_12_no_binary_in_either_draft() {
-    for mut conn in every_open() {
+fn binary_is_unsupported_in_both_drafts_fr_12() {
+    for mut conn in every_open_connection() {
         let dialect = conn.dialect().unwrap();
         for bytes in [&b""[..], b"a", &[0xff; 100]] {
-            let why = refused(&mut conn, |c| c.send_binary(bytes));
-            assert_eq!(why, Refused::Unsupported(dialect));
+            let error = rejected(&mut conn, |c| c.send_binary(bytes));
+            assert_eq!(error, Refused::Unsupported(dialect));
         }
         assert_eq!(conn.transmit(), b"");
     }
 }
 
 #[test]
-fn unsupported_is_a_message_encoded_for_another_dialect() {
-    for mut conn in every_open() {
+fn a_message_prepared_for_another_dialect_is_unsupported() {
+    for mut conn in every_open_connection() {
         let dialect = conn.dialect().unwrap();
-        for message in encoded() {
+        for message in prepared() {
             if message.dialect() == dialect {
                 conn.send_prepared(&message).unwrap();
                 assert_eq!(conn.transmit(), b"\x00a\xff");
             } else {
-                let why = refused(&mut conn, |c| c.send_prepared(&message));
-                assert_eq!(why, Refused::Unsupported(message.dialect()));
+                let error = rejected(&mut conn, |c| c.send_prepared(&message));
+                assert_eq!(error, Refused::Unsupported(message.dialect()));
             }
         }
     }
 }
 
 #[test]
-fn full_is_more_than_max_pending() {
+fn buffer_full_is_returned_above_max_send_buffer() {
     let limit = 10;
     let config = config().max_send_buffer(limit);
     let full = Refused::BufferFull { limit };
     for dialect in DIALECTS {
         let mut conn = Connection::established(&config, Role::Client, dialect, [0; 32]);
         let long = "123456789";
-        assert_eq!(refused(&mut conn, |c| c.send_text(long)), full);
+        assert_eq!(rejected(&mut conn, |c| c.send_text(long)), full);
         assert_eq!(
-            refused(&mut conn, |c| c.send_text_vectored(long).map(drop)),
+            rejected(&mut conn, |c| c.send_text_vectored(long).map(drop)),
             full
         );
         let message = PreparedMessage::text(dialect, long);
-        assert_eq!(refused(&mut conn, |c| c.send_prepared(&message)), full);
+        assert_eq!(rejected(&mut conn, |c| c.send_prepared(&message)), full);
         conn.send_text("1").unwrap();
-        assert_eq!(refused(&mut conn, |c| c.send_text(&long[..6])), full);
+        assert_eq!(rejected(&mut conn, |c| c.send_text(&long[..6])), full);
         let message = PreparedMessage::text(dialect, &long[..6]);
-        assert_eq!(refused(&mut conn, |c| c.send_prepared(&message)), full);
-        // Whatever its size: bytes are pending.
+        assert_eq!(rejected(&mut conn, |c| c.send_prepared(&message)), full);
+        // Rejected at any size while output is pending.
         assert_eq!(
-            refused(&mut conn, |c| c.send_text_vectored("").map(drop)),
+            rejected(&mut conn, |c| c.send_text_vectored("").map(drop)),
             full
         );
         let message = PreparedMessage::text(dialect, &long[..5]);
@@ -246,41 +248,44 @@ fn full_is_more_than_max_pending() {
         assert_eq!(conn.transmit().len(), limit);
     }
     let mut conn = Connection::server(&config);
-    take(&mut conn, DRAFT_76_HEAD);
+    feed(&mut conn, DRAFT_76_REQUEST);
     assert_eq!(
-        refused(&mut conn, |c| c.accept(&AcceptOptions::new())),
+        rejected(&mut conn, |c| c.accept(&AcceptOptions::new())),
         full
     );
-    assert_eq!(refused(&mut conn, |c| c.respond(&Response::new(404))), full);
+    assert_eq!(
+        rejected(&mut conn, |c| c.respond(&Response::new(404))),
+        full
+    );
 }
 
 #[test]
-fn no_request_where_none_waits() {
-    let mut all = every_open();
+fn accept_and_respond_without_a_request_return_no_request() {
+    let mut all = every_open_connection();
     all.extend(closing());
-    all.extend(opening());
-    all.push(accepted(DRAFT_75_HEAD));
+    all.extend(handshaking());
+    all.push(accepted(DRAFT_75_REQUEST));
     assert!(all.len() > 30);
     for mut conn in all {
         assert_eq!(
-            refused(&mut conn, |c| c.accept(&AcceptOptions::new())),
+            rejected(&mut conn, |c| c.accept(&AcceptOptions::new())),
             Refused::NoRequest
         );
-        let why = refused(&mut conn, |c| c.respond(&Response::new(404)));
-        assert_eq!(why, Refused::NoRequest);
-        // Which is told first, where there is more to say, is open.
-        refused(&mut conn, |c| c.respond(&Response::new(99)));
-        refused(&mut conn, |c| {
+        let error = rejected(&mut conn, |c| c.respond(&Response::new(404)));
+        assert_eq!(error, Refused::NoRequest);
+        // With several errors, any of them may be returned.
+        rejected(&mut conn, |c| c.respond(&Response::new(99)));
+        rejected(&mut conn, |c| {
             c.accept(&AcceptOptions::new().headers(&[("", "")]))
         });
     }
 }
 
 #[test]
-fn no_request_is_one_for_a_plain_page() {
+fn accepting_a_plain_http_request_returns_no_request() {
     let mut conn = server(PLAIN);
     assert_eq!(
-        refused(&mut conn, |c| c.accept(&AcceptOptions::new())),
+        rejected(&mut conn, |c| c.accept(&AcceptOptions::new())),
         Refused::NoRequest
     );
     conn.respond(&Response::new(200)).unwrap();
@@ -291,7 +296,7 @@ fn no_request_is_one_for_a_plain_page() {
 }
 
 #[test]
-fn unsupported_is_an_upgrade_to_a_dialect_that_is_off() {
+fn upgrading_to_a_disabled_dialect_is_unsupported() {
     let request = |head: &str| {
         let fields = head
             .lines()
@@ -299,7 +304,10 @@ fn unsupported_is_an_upgrade_to_a_dialect_that_is_off() {
             .filter_map(|line| line.split_once(": "));
         Request::from_parts("/demo", fields).unwrap()
     };
-    for (head, dialect) in [(DRAFT_75_HEAD, DIALECTS[0]), (DRAFT_76_HEAD, DIALECTS[1])] {
+    for (head, dialect) in [
+        (DRAFT_75_REQUEST, DIALECTS[0]),
+        (DRAFT_76_REQUEST, DIALECTS[1]),
+    ] {
         let only = config().dialects(Dialects::NONE.with(dialect));
         assert!(Connection::upgrade(&only, &request(head), &AcceptOptions::new()).is_ok());
         let others = config().dialects(Dialects::ALL.without(dialect));
@@ -309,19 +317,19 @@ fn unsupported_is_an_upgrade_to_a_dialect_that_is_off() {
 }
 
 #[test]
-fn h76_13_not_offered_is_a_subprotocol_that_the_client_did_not_name() {
+fn accepting_a_subprotocol_that_was_not_offered_is_rejected_h76_13() {
     let lists = ["a,b", "a b", "a, b"];
-    let [head_75, head_76] = [DRAFT_75_HEAD, DRAFT_76_HEAD];
+    let [head_75, head_76] = [DRAFT_75_REQUEST, DRAFT_76_REQUEST];
     for list in lists {
         for head in [head_75, head_76] {
-            let head = edit(head, "Protocol: sample", format!("Protocol: {list}"));
+            let head = replace_once(head, "Protocol: sample", format!("Protocol: {list}"));
             let head = std::str::from_utf8(&head).unwrap();
             for name in ["", "c", "A", "a,", " a", "b ", "ab", "a,b,c", "a\r\nX: y"] {
                 let mut conn = server(head);
-                let why = refused(&mut conn, |c| {
+                let error = rejected(&mut conn, |c| {
                     c.accept(&AcceptOptions::new().protocol(name))
                 });
-                assert_eq!(why, Refused::ProtocolNotOffered, "{name:?} of {list:?}");
+                assert_eq!(error, Refused::ProtocolNotOffered, "{name:?} of {list:?}");
             }
             for name in ["a", "b"] {
                 let mut conn = server(head);
@@ -331,22 +339,22 @@ fn h76_13_not_offered_is_a_subprotocol_that_the_client_did_not_name() {
         }
     }
     for head in [head_75, head_76] {
-        let none = edit(head, "-Protocol: sample", "-Other: sample");
+        let none = replace_once(head, "-Protocol: sample", "-Other: sample");
         let mut conn = server(std::str::from_utf8(&none).unwrap());
-        let why = refused(&mut conn, |c| {
+        let error = rejected(&mut conn, |c| {
             c.accept(&AcceptOptions::new().protocol("sample"))
         });
-        assert_eq!(why, Refused::ProtocolNotOffered);
+        assert_eq!(error, Refused::ProtocolNotOffered);
     }
 }
 
 #[test]
-fn bad_status_is_one_that_cannot_end_a_request() {
+fn responding_with_an_informational_or_invalid_status_is_rejected() {
     for status in [0, 1, 99, 100, 101, 199, 600, 999, 1000, u16::MAX] {
-        for head in [DRAFT_75_HEAD, DRAFT_76_HEAD, PLAIN] {
+        for head in [DRAFT_75_REQUEST, DRAFT_76_REQUEST, PLAIN] {
             let mut conn = server(head);
-            let why = refused(&mut conn, |c| c.respond(&Response::new(status)));
-            assert_eq!(why, Refused::InvalidStatus(status));
+            let error = rejected(&mut conn, |c| c.respond(&Response::new(status)));
+            assert_eq!(error, Refused::InvalidStatus(status));
         }
     }
     for status in [200, 204, 299, 300, 404, 599] {
@@ -356,8 +364,8 @@ fn bad_status_is_one_that_cannot_end_a_request() {
     }
 }
 
-/// Fields that would break a head.
-const BROKEN: [(&str, &str); 24] = [
+/// Fields that would make a head invalid.
+const INVALID_FIELDS: [(&str, &str); 24] = [
     ("", "x"),
     (" ", "x"),
     ("X ", "x"),
@@ -384,7 +392,7 @@ const BROKEN: [(&str, &str); 24] = [
     ("X", "\u{7f}"),
 ];
 
-/// What the crate writes round a reply, and what has to be in none (H76-16).
+/// Fields that the crate writes, or that a response must not contain (H76-16).
 const OURS_IN_ACCEPT: [&str; 10] = [
     "Upgrade",
     "Connection",
@@ -398,8 +406,8 @@ const OURS_IN_ACCEPT: [&str; 10] = [
     "WebSocket-Protocol",
 ];
 
-/// In any case of letters.
-fn spellings(name: &str) -> [String; 3] {
+/// Returns `name` in different cases.
+fn case_variants(name: &str) -> [String; 3] {
     [
         name.to_owned(),
         name.to_ascii_lowercase(),
@@ -408,14 +416,14 @@ fn spellings(name: &str) -> [String; 3] {
 }
 
 #[test]
-fn h76_15_h76_16_bad_header_in_accept() {
-    let mut bad: Vec<(String, String)> = Vec::new();
-    bad.extend(BROKEN.map(|(name, value)| (name.to_owned(), value.to_owned())));
+fn accept_rejects_invalid_headers_h76_15_h76_16() {
+    let mut invalid: Vec<(String, String)> = Vec::new();
+    invalid.extend(INVALID_FIELDS.map(|(name, value)| (name.to_owned(), value.to_owned())));
     for name in OURS_IN_ACCEPT {
-        bad.extend(spellings(name).map(|name| (name, "x".to_owned())));
+        invalid.extend(case_variants(name).map(|name| (name, "x".to_owned())));
     }
-    for (name, value) in &bad {
-        for head in [DRAFT_75_HEAD, DRAFT_76_HEAD] {
+    for (name, value) in &invalid {
+        for head in [DRAFT_75_REQUEST, DRAFT_76_REQUEST] {
             let field = (&name[..], &value[..]);
             for fields in [
                 &[field][..],
@@ -423,10 +431,10 @@ fn h76_15_h76_16_bad_header_in_accept() {
                 &[field, ("X", "y")],
             ] {
                 let mut conn = server(head);
-                let why = refused(&mut conn, |c| {
+                let error = rejected(&mut conn, |c| {
                     c.accept(&AcceptOptions::new().headers(fields))
                 });
-                assert_eq!(why, Refused::InvalidHeader, "{name:?}: {value:?}");
+                assert_eq!(error, Refused::InvalidHeader, "{name:?}: {value:?}");
                 conn.accept(&AcceptOptions::new()).unwrap();
             }
         }
@@ -442,16 +450,16 @@ fn h76_15_h76_16_bad_header_in_accept() {
         "a:0x50",
         "me@a",
     ] {
-        let mut conn = server(DRAFT_76_HEAD);
+        let mut conn = server(DRAFT_76_REQUEST);
         let accept = AcceptOptions::new().authority(authority);
         assert_eq!(
-            refused(&mut conn, |c| c.accept(&accept)),
+            rejected(&mut conn, |c| c.accept(&accept)),
             Refused::InvalidHeader
         );
     }
     let request = Request::from_parts(
         "/demo",
-        DRAFT_76_HEAD
+        DRAFT_76_REQUEST
             .lines()
             .skip(1)
             .filter_map(|line| line.split_once(": ")),
@@ -468,31 +476,31 @@ fn h76_15_h76_16_bad_header_in_accept() {
 }
 
 #[test]
-fn bad_header_in_respond() {
-    let mut bad: Vec<(String, String)> = Vec::new();
-    bad.extend(BROKEN.map(|(name, value)| (name.to_owned(), value.to_owned())));
+fn respond_rejects_invalid_headers() {
+    let mut invalid: Vec<(String, String)> = Vec::new();
+    invalid.extend(INVALID_FIELDS.map(|(name, value)| (name.to_owned(), value.to_owned())));
     for name in ["Connection", "Content-Length", "Transfer-Encoding"] {
-        bad.extend(spellings(name).map(|name| (name, "x".to_owned())));
+        invalid.extend(case_variants(name).map(|name| (name, "x".to_owned())));
     }
-    for (name, value) in &bad {
-        for head in [DRAFT_75_HEAD, DRAFT_76_HEAD, PLAIN] {
+    for (name, value) in &invalid {
+        for head in [DRAFT_75_REQUEST, DRAFT_76_REQUEST, PLAIN] {
             let mut conn = server(head);
             let fields = [("Location", "/other"), (&name[..], &value[..])];
             let response = Response::new(302).headers(&fields);
-            let why = refused(&mut conn, |c| c.respond(&response));
-            assert_eq!(why, Refused::InvalidHeader, "{name:?}: {value:?}");
+            let error = rejected(&mut conn, |c| c.respond(&response));
+            assert_eq!(error, Refused::InvalidHeader, "{name:?}: {value:?}");
         }
     }
 }
 
 #[test]
-fn bad_header_in_a_target() {
+fn client_requests_reject_invalid_headers() {
     let target = || {
         ClientRequest::new("ws://example.com/demo")
             .unwrap()
             .with_dialect(Dialect::Hixie76)
     };
-    for (name, value) in BROKEN {
+    for (name, value) in INVALID_FIELDS {
         let error = target().with_header(name, value).err();
         assert_eq!(error, Some(Refused::InvalidHeader), "{name:?}: {value:?}");
     }
@@ -506,7 +514,7 @@ fn bad_header_in_a_target() {
         "Sec-WebSocket-Protocol",
         "WebSocket-Protocol",
     ];
-    for name in ours.into_iter().flat_map(spellings) {
+    for name in ours.into_iter().flat_map(case_variants) {
         let error = target().with_header(&name, "x").err();
         assert_eq!(error, Some(Refused::InvalidHeader), "{name:?}");
     }
@@ -549,7 +557,7 @@ fn bad_header_in_a_target() {
     }
 }
 
-fn bad_url(url: &str) -> Option<usize> {
+fn invalid_url_offset(url: &str) -> Option<usize> {
     match ClientRequest::new(url) {
         Ok(_) => None,
         Err(Refused::InvalidUrl { at }) => Some(at),
@@ -558,7 +566,7 @@ fn bad_url(url: &str) -> Option<usize> {
 }
 
 #[test]
-fn bad_url_says_where() {
+fn invalid_url_contains_the_offset() {
     for (url, at) in [
         ("", 0),
         ("example.com", 0),
@@ -567,7 +575,7 @@ fn bad_url_says_where() {
         ("ws://", 5),
         ("ws:///demo", 5),
         ("wss://?a", 6),
-        // A fragment, a space, what is beyond ASCII, a control
+        // Fragment, space, non-ASCII, control character
         ("ws://a/#f", 7),
         ("ws://a#f", 6),
         ("ws://a?b#f", 8),
@@ -577,13 +585,13 @@ fn bad_url_says_where() {
         ("ws://a/\0", 7),
         ("ws://a/\u{7f}", 7),
     ] {
-        assert_eq!(bad_url(url), Some(at), "{url:?}");
+        assert_eq!(invalid_url_offset(url), Some(at), "{url:?}");
     }
 }
 
-/// The docs of `BadUrl`: the first byte that cannot stand there.
+/// Docs of `InvalidUrl`: the offset of the first invalid byte.
 #[test]
-fn bad_url_says_where_in_the_host_and_the_port() {
+fn invalid_url_contains_the_offset_in_host_and_port() {
     for (url, at) in [
         ("ws://exa mple.com/", 8..=8),
         ("ws://ex\u{e9}/", 7..=7),
@@ -592,23 +600,23 @@ fn bad_url_says_where_in_the_host_and_the_port() {
         ("ws://a:x/", 7..=7),
         ("ws://a:80x/", 9..=9),
         ("wss://a:+1/", 8..=8),
-        // Somewhere in the port
+        // Any offset in the port
         ("ws://a:0/", 7..=8),
         ("ws://a:65536/", 7..=11),
-        // The user name, or the byte that makes it one
+        // The user name, or its `@`
         ("ws://me@example.com/", 5..=7),
     ] {
-        let found = bad_url(url);
+        let offset = invalid_url_offset(url);
         assert!(
-            found.is_some_and(|found| at.contains(&found)),
-            "{url:?}: {found:?}, not {at:?}"
+            offset.is_some_and(|offset| at.contains(&offset)),
+            "{url:?}: {offset:?}, not {at:?}"
         );
     }
 }
 
 #[test]
-fn good_urls() {
-    for (url, host, port, secure) in [
+fn valid_urls_are_accepted() {
+    for (url, host, port, tls) in [
         ("ws://example.com", "example.com", 80, false),
         ("WSS://Example.COM", "example.com", 443, true),
         ("ws://a:1/", "a", 1, false),
@@ -618,7 +626,7 @@ fn good_urls() {
     ] {
         let target = ClientRequest::new(url).unwrap();
         assert_eq!((target.host(), target.port()), (host, port), "{url}");
-        assert_eq!(target.is_tls(), secure, "{url}");
+        assert_eq!(target.is_tls(), tls, "{url}");
     }
 }
 
@@ -666,8 +674,8 @@ fn borrowed(fields: &[Field]) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// As httparse reads them: without the white space round a value.
-fn read_back(headers: &[httparse::Header<'_>]) -> Vec<Field> {
+/// Returns the fields that httparse parsed, with trimmed values.
+fn parsed_fields(headers: &[httparse::Header<'_>]) -> Vec<Field> {
     let each = headers.iter().map(|header| {
         let value = std::str::from_utf8(header.value).unwrap();
         (header.name.to_owned(), trimmed(value))
@@ -679,17 +687,17 @@ fn trimmed(value: &str) -> String {
     value.trim_matches([' ', '\t']).to_owned()
 }
 
-fn asked_for(fields: &[Field]) -> Vec<Field> {
+fn with_trimmed_values(fields: &[Field]) -> Vec<Field> {
     let each = fields
         .iter()
         .map(|(name, value)| (name.clone(), trimmed(value)));
     each.collect()
 }
 
-/// No reason to refuse it: it breaks nothing, and is nothing that the crate writes.
-fn is_fine((name, value): &Field) -> bool {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    let control = |c: char| c.is_ascii_control() && c != '\t';
+/// Returns whether a field is valid and not written by the crate itself.
+fn is_allowed((name, value): &Field) -> bool {
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let is_control = |c: char| c.is_ascii_control() && c != '\t';
     let lower = name.to_ascii_lowercase();
     let ours = [
         "connection",
@@ -700,18 +708,18 @@ fn is_fine((name, value): &Field) -> bool {
         "origin",
     ];
     !name.is_empty()
-        && name.bytes().all(token)
-        && !value.contains(control)
+        && name.bytes().all(is_token)
+        && !value.contains(is_control)
         && !ours.contains(&&lower[..])
         && !lower.contains("websocket-")
 }
 
-fn own(name: &str, value: &str) -> Field {
+fn field(name: &str, value: &str) -> Field {
     (name.to_owned(), value.to_owned())
 }
 
-/// A head's first line, its fields, and what is behind it.
-fn response(bytes: &[u8]) -> (u16, String, Vec<Field>, &[u8]) {
+/// Parses a response; returns its status, reason, fields and body.
+fn parse_response(bytes: &[u8]) -> (u16, String, Vec<Field>, &[u8]) {
     let mut headers = [httparse::EMPTY_HEADER; 16];
     let mut response = httparse::Response::new(&mut headers);
     let Ok(httparse::Status::Complete(head)) = response.parse(bytes) else {
@@ -719,7 +727,7 @@ fn response(bytes: &[u8]) -> (u16, String, Vec<Field>, &[u8]) {
     };
     assert_eq!(response.version, Some(1));
     let reason = response.reason.unwrap().to_owned();
-    let fields = read_back(response.headers);
+    let fields = parsed_fields(response.headers);
     (response.code.unwrap(), reason, fields, &bytes[head..])
 }
 
@@ -732,7 +740,7 @@ proptest! {
 
     // H75-2, H75-3, H76-5 to H76-9, H76-15, H76-17
     #[test]
-    fn an_accepted_head_has_exactly_the_lines_that_were_asked_for(
+    fn an_accepted_response_contains_exactly_the_requested_lines(
         dialect in prop::sample::select(DIALECTS.to_vec()),
         fields in fields(),
         authority in prop_oneof![
@@ -748,11 +756,11 @@ proptest! {
         ],
     ) {
         let (head, prefix) = match dialect {
-            Dialect::Hixie75 => (DRAFT_75_HEAD, ""),
-            _ => (DRAFT_76_HEAD, "Sec-"),
+            Dialect::Hixie75 => (DRAFT_75_REQUEST, ""),
+            _ => (DRAFT_76_REQUEST, "Sec-"),
         };
-        let fields_lent = borrowed(&fields);
-        let mut accept = AcceptOptions::new().headers(&fields_lent);
+        let borrowed_fields = borrowed(&fields);
+        let mut accept = AcceptOptions::new().headers(&borrowed_fields);
         if let Some(authority) = &authority {
             accept = accept.authority(authority);
         }
@@ -761,27 +769,27 @@ proptest! {
         }
         let mut conn = server(head);
         if conn.accept(&accept).is_err() {
-            let why = refused(&mut server(head), |c| c.accept(&accept));
-            prop_assert!(matches!(why, Refused::InvalidHeader | Refused::ProtocolNotOffered));
+            let error = rejected(&mut server(head), |c| c.accept(&accept));
+            prop_assert!(matches!(error, Refused::InvalidHeader | Refused::ProtocolNotOffered));
             let offered = protocol.is_none_or(|name| name == "sample");
-            prop_assert!(authority.is_some() || !offered || !fields.iter().all(is_fine));
+            prop_assert!(authority.is_some() || !offered || !fields.iter().all(is_allowed));
             return Ok(());
         }
-        let (code, reason, lines, rest) = response(conn.transmit());
+        let (code, reason, lines, body) = parse_response(conn.transmit());
         prop_assert_eq!(code, 101);
         let phrase = if prefix.is_empty() { "Web Socket" } else { "WebSocket" };
         prop_assert_eq!(reason, format!("{phrase} Protocol Handshake"));
         let authority = authority.as_deref().unwrap_or("example.com");
         let mut expected = vec![
-            own("Upgrade", "WebSocket"),
-            own("Connection", "Upgrade"),
-            own(&format!("{prefix}WebSocket-Origin"), "http://example.com"),
-            own(&format!("{prefix}WebSocket-Location"), &format!("ws://{authority}/demo")),
-            own(&format!("{prefix}WebSocket-Protocol"), "sample"),
+            field("Upgrade", "WebSocket"),
+            field("Connection", "Upgrade"),
+            field(&format!("{prefix}WebSocket-Origin"), "http://example.com"),
+            field(&format!("{prefix}WebSocket-Location"), &format!("ws://{authority}/demo")),
+            field(&format!("{prefix}WebSocket-Protocol"), "sample"),
         ];
-        expected.extend(asked_for(&fields));
+        expected.extend(with_trimmed_values(&fields));
         prop_assert_eq!(lines, expected);
-        prop_assert_eq!(rest, b"");
+        prop_assert_eq!(body, b"");
         for (name, value) in &fields {
             let line = format!("\r\n{name}: {value}\r\n");
             let found = conn.transmit().windows(line.len()).any(|w| w == line.as_bytes());
@@ -791,7 +799,7 @@ proptest! {
 
     // PX-3
     #[test]
-    fn a_response_has_exactly_the_lines_that_were_asked_for(
+    fn a_response_contains_exactly_the_requested_lines(
         status in prop_oneof![4 => 200..600_u16, 1 => any::<u16>()],
         fields in fields(),
         body in prop_oneof![
@@ -799,48 +807,48 @@ proptest! {
             prop::collection::vec(any::<u8>(), 0..40).prop_map(Some),
         ],
     ) {
-        let fields_lent = borrowed(&fields);
-        let mut answer = Response::new(status).headers(&fields_lent);
+        let borrowed_fields = borrowed(&fields);
+        let mut response = Response::new(status).headers(&borrowed_fields);
         if let Some(body) = &body {
-            answer = answer.body(body);
+            response = response.body(body);
         }
-        let mut conn = server(DRAFT_76_HEAD);
-        if conn.respond(&answer).is_err() {
-            let why = refused(&mut server(DRAFT_76_HEAD), |c| c.respond(&answer));
-            if fields.iter().all(is_fine) {
-                prop_assert_eq!(why, Refused::InvalidStatus(status));
+        let mut conn = server(DRAFT_76_REQUEST);
+        if conn.respond(&response).is_err() {
+            let error = rejected(&mut server(DRAFT_76_REQUEST), |c| c.respond(&response));
+            if fields.iter().all(is_allowed) {
+                prop_assert_eq!(error, Refused::InvalidStatus(status));
             } else {
-                prop_assert!([Refused::InvalidHeader, Refused::InvalidStatus(status)].contains(&why));
+                prop_assert!([Refused::InvalidHeader, Refused::InvalidStatus(status)].contains(&error));
             }
             return Ok(());
         }
-        let (code, _, mut lines, rest) = response(conn.transmit());
+        let (code, _, mut lines, sent_body) = parse_response(conn.transmit());
         prop_assert_eq!(code, status);
-        let mut take = |own: Field| {
-            let at = lines.iter().position(|line| *line == own);
+        let mut take = |field: Field| {
+            let at = lines.iter().position(|line| *line == field);
             at.map(|at| lines.remove(at)).is_some()
         };
-        prop_assert!(take(own("Connection", "close")));
+        prop_assert!(take(field("Connection", "close")));
         if status == 204 || status == 304 {
-            prop_assert_eq!(rest, b"");
+            prop_assert_eq!(sent_body, b"");
         } else {
-            prop_assert!(take(own("Content-Length", &rest.len().to_string())));
-            let typed = |(name, _): &Field| name.eq_ignore_ascii_case("Content-Type");
-            if !fields.iter().any(typed) {
-                prop_assert!(take(own("Content-Type", "text/plain")));
+            prop_assert!(take(field("Content-Length", &sent_body.len().to_string())));
+            let is_content_type = |(name, _): &Field| name.eq_ignore_ascii_case("Content-Type");
+            if !fields.iter().any(is_content_type) {
+                prop_assert!(take(field("Content-Type", "text/plain")));
             }
             match &body {
-                _ if status == 205 => prop_assert_eq!(rest, b""),
-                Some(body) => prop_assert_eq!(rest, &body[..]),
+                _ if status == 205 => prop_assert_eq!(sent_body, b""),
+                Some(body) => prop_assert_eq!(sent_body, &body[..]),
                 None => {}
             }
         }
-        prop_assert_eq!(lines, asked_for(&fields));
+        prop_assert_eq!(lines, with_trimmed_values(&fields));
     }
 
     // H75-1, H76-30 to H76-32
     #[test]
-    fn a_request_has_exactly_the_lines_that_were_asked_for(
+    fn a_client_request_contains_exactly_the_requested_lines(
         dialect in prop::sample::select(DIALECTS.to_vec()),
         url in prop_oneof![
             4 => "wss?://[a-z0-9.-]{1,8}(:[1-9][0-9]{0,3})?([/?][!-\"$-~]{0,12})?",
@@ -853,15 +861,15 @@ proptest! {
     ) {
         let target = match ClientRequest::new(&url) {
             Ok(target) => target.with_dialect(dialect),
-            Err(why) => {
-                let Refused::InvalidUrl { at } = why else {
-                    panic!("{why:?}");
+            Err(error) => {
+                let Refused::InvalidUrl { at } = error else {
+                    panic!("{error:?}");
                 };
                 prop_assert!(at <= url.len());
                 return Ok(());
             }
         };
-        let with = |target: ClientRequest| -> Result<ClientRequest, Refused> {
+        let with_options = |target: ClientRequest| -> Result<ClientRequest, Refused> {
             let mut target = target;
             if let Some(origin) = &origin {
                 target = target.with_origin(origin)?;
@@ -874,12 +882,12 @@ proptest! {
             }
             Ok(target)
         };
-        let target = match with(target) {
+        let target = match with_options(target) {
             Ok(target) => target,
-            Err(why) => {
-                prop_assert_eq!(why, Refused::InvalidHeader);
-                let set = origin.is_some() || protocol.is_some();
-                prop_assert!(set || !fields.iter().all(is_fine));
+            Err(error) => {
+                prop_assert_eq!(error, Refused::InvalidHeader);
+                let has_options = origin.is_some() || protocol.is_some();
+                prop_assert!(has_options || !fields.iter().all(is_allowed));
                 return Ok(());
             }
         };
@@ -896,8 +904,9 @@ proptest! {
         prop_assert_eq!(conn.transmit().len() - head, key3);
         prop_assert_eq!((request.method, request.version), (Some("GET"), Some(1)));
 
-        let rest = url.split_once("://").unwrap().1;
-        let resource = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
+        let after_scheme = url.split_once("://").unwrap().1;
+        let start = after_scheme.find(['/', '?']);
+        let resource = start.map_or("", |start| &after_scheme[start..]);
         let slash = if resource.starts_with('/') { "" } else { "/" };
         let resource = format!("{slash}{resource}");
         prop_assert_eq!(request.path, Some(&resource[..]));
@@ -907,19 +916,19 @@ proptest! {
         if target.port() != port {
             host += &format!(":{}", target.port());
         }
-        let own_origin = format!("{scheme}://{host}");
-        let origin = origin.as_deref().unwrap_or(&own_origin).to_ascii_lowercase();
+        let default_origin = format!("{scheme}://{host}");
+        let origin = origin.as_deref().unwrap_or(&default_origin).to_ascii_lowercase();
         let mut expected = vec![
-            own("Upgrade", "WebSocket"),
-            own("Connection", "Upgrade"),
-            own("Host", &host),
-            own("Origin", &origin),
+            field("Upgrade", "WebSocket"),
+            field("Connection", "Upgrade"),
+            field("Host", &host),
+            field("Origin", &origin),
         ];
         if let Some(protocol) = &protocol {
-            expected.push(own(&format!("{prefix}WebSocket-Protocol"), protocol));
+            expected.push(field(&format!("{prefix}WebSocket-Protocol"), protocol));
         }
-        expected.extend(asked_for(&fields));
-        let mut lines = read_back(request.headers);
+        expected.extend(with_trimmed_values(&fields));
+        let mut lines = parsed_fields(request.headers);
         if dialect == Dialect::Hixie76 {
             for key in ["Sec-WebSocket-Key1", "Sec-WebSocket-Key2"] {
                 let at = lines.iter().position(|(name, _)| name == key);
@@ -933,9 +942,9 @@ proptest! {
     }
 }
 
-/// What `Debug` prints ends up in logs: no cookie, no token, no key.
+/// `Debug` output may be logged: it contains no cookies, tokens or keys.
 #[test]
-fn debug_shows_no_secrets() {
+fn debug_output_contains_no_secrets() {
     let fields = [("Set-Cookie", "SECRET"), ("Authorization", "SECRET")];
     let accept = AcceptOptions::new().headers(&fields);
     let response = Response::new(200).headers(&fields).body(b"SECRET");
@@ -955,38 +964,41 @@ fn debug_shows_no_secrets() {
     )
     .unwrap();
     let (server, upgrade) = Connection::upgrade(&config(), &request, &accept).unwrap();
-    let shown =
+    let output =
         format!("{accept:?} {response:?} {target:?} {client:?} {request:?} {server:?} {upgrade:?}");
     for secret in [
         "SECRET",
         "dGhlIHNhbXBsZSBub25jZQ==",
         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
     ] {
-        assert!(!shown.contains(secret), "{secret} in {shown}");
+        assert!(!output.contains(secret), "{secret} in {output}");
     }
 }
 
-/// Nor what is held of a conversation: part of a ping, one not yet answered, what keys stand for.
+/// `Debug` output contains no part of a ping, no deferred pong and no key numbers.
 #[test]
-fn debug_shows_nothing_that_is_held() {
+fn debug_output_contains_no_buffered_data() {
     let config = config().high_water(0);
-    let check = |conn: &Connection, held: &[u8]| {
-        let (shown, numbers) = (format!("{conn:?}"), format!("{held:?}"));
-        assert!(!shown.contains(numbers.trim_matches(['[', ']'])), "{shown}");
+    let check = |conn: &Connection, buffered: &[u8]| {
+        let (output, numbers) = (format!("{conn:?}"), format!("{buffered:?}"));
+        assert!(
+            !output.contains(numbers.trim_matches(['[', ']'])),
+            "{output}"
+        );
     };
     let server = || Connection::established(&config, Role::Server, Dialect::Rfc6455, [0; 32]);
     let ping = b"\x89\x83\0\0\0\0\x21\x22\x23";
-    let mut part = server();
-    take(&mut part, &ping[..8]);
-    check(&part, &ping[6..8]);
+    let mut incomplete = server();
+    feed(&mut incomplete, &ping[..8]);
+    check(&incomplete, &ping[6..8]);
     let mut unanswered = server();
     unanswered.send_text("a").unwrap();
-    take(&mut unanswered, ping);
+    feed(&mut unanswered, ping);
     check(&unanswered, &ping[6..]);
 
-    // The draft's own example.
+    // The example of the draft.
     let mut server = Connection::server(&config);
-    take(
+    feed(
         &mut server,
         "GET /demo HTTP/1.1\r\n\
          Host: example.com\r\n\
@@ -997,13 +1009,13 @@ fn debug_shows_nothing_that_is_held() {
          Origin: http://example.com\r\n\r\n",
     );
     server.accept(&AcceptOptions::new()).unwrap();
-    let shown = format!("{server:?}");
+    let output = format!("{server:?}");
     assert!(
-        !shown.contains("829309203") && !shown.contains("259970620"),
-        "{shown}"
+        !output.contains("829309203") && !output.contains("259970620"),
+        "{output}"
     );
 
-    // The answer that is expected is another.
+    // Only the expected challenge response differs.
     let target = ClientRequest::new("ws://example.com/").unwrap();
     let target = target.with_dialect(Dialect::Hixie76);
     let client = |entropy| {

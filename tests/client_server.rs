@@ -1,4 +1,4 @@
-//! Two connections joined: what one end is told to say, the other hears.
+//! A client and a server connected: each side receives what the other sends.
 
 mod common;
 
@@ -14,13 +14,12 @@ use proptest::sample::Index;
 #[derive(Clone, Debug)]
 enum Step {
     Send(Side, String),
-    /// A message encoded before.
-    Encoded(Side, String),
-    /// A frame of which the socket takes a part.
-    Frame(Side, String, Index),
+    SendPrepared(Side, String),
+    /// A vectored message of which the socket takes some bytes.
+    SendVectored(Side, String, Index),
     Close(Side),
-    Turns(u8),
-    Elapse(u16),
+    Exchange(u8),
+    AdvanceTime(u16),
 }
 
 fn config() -> Config {
@@ -31,11 +30,11 @@ fn dialect() -> impl Strategy<Value = Dialect> {
     prop_oneof![Just(Dialect::Hixie75), Just(Dialect::Hixie76)]
 }
 
-fn who() -> impl Strategy<Value = Side> {
+fn side() -> impl Strategy<Value = Side> {
     prop_oneof![Just(Side::Client), Just(Side::Server)]
 }
 
-/// FR-2: anything may stand in a text. U+00FF is no byte FF.
+/// FR-2: any text. U+00FF does not contain a byte FF.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         1 => Just(String::new()),
@@ -46,10 +45,10 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What each read and write takes; a socket may also take nothing.
+/// Maximum sizes of reads and writes; a socket may also take nothing.
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
-    let some = prop_oneof![1 => Just(0), 4 => 1..4_usize, 4 => 1..100_usize, 2 => 1..10_000_usize];
-    prop::collection::vec(some, 1..8).prop_map(|mut sizes| {
+    let size = prop_oneof![1 => Just(0), 4 => 1..4_usize, 4 => 1..100_usize, 2 => 1..10_000_usize];
+    prop::collection::vec(size, 1..8).prop_map(|mut sizes| {
         sizes.push(1);
         sizes
     })
@@ -57,23 +56,23 @@ fn sizes() -> impl Strategy<Value = Vec<usize>> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        6 => (who(), text()).prop_map(|(who, text)| Step::Send(who, text)),
-        2 => (who(), text()).prop_map(|(who, text)| Step::Encoded(who, text)),
-        3 => (who(), text(), any::<Index>()).prop_map(|(who, text, n)| Step::Frame(who, text, n)),
-        1 => who().prop_map(Step::Close),
-        6 => (0..20_u8).prop_map(Step::Turns),
-        1 => (0..1000_u16).prop_map(Step::Elapse),
+        6 => (side(), text()).prop_map(|(side, text)| Step::Send(side, text)),
+        2 => (side(), text()).prop_map(|(side, text)| Step::SendPrepared(side, text)),
+        3 => (side(), text(), any::<Index>()).prop_map(|(side, text, n)| Step::SendVectored(side, text, n)),
+        1 => side().prop_map(Step::Close),
+        6 => (0..20_u8).prop_map(Step::Exchange),
+        1 => (0..1000_u16).prop_map(Step::AdvanceTime),
     ];
     prop::collection::vec(step, 0..24)
 }
 
-/// A pair and what each end was told to say.
+/// A pair, and the messages each side sent.
 struct Run {
     pair: Pair,
     dialect: Dialect,
-    told: [Vec<String>; 2],
+    messages: [Vec<String>; 2],
     closed: [bool; 2],
-    opening: [usize; 2],
+    handshake_len: [usize; 2],
 }
 
 impl Run {
@@ -82,131 +81,152 @@ impl Run {
             .unwrap()
             .with_dialect(Dialect::Hixie76);
         let mut pair = Pair::new(&config(), &target.with_dialect(dialect), entropy, sizes);
-        pair.drive();
-        for who in Side::BOTH {
-            assert_eq!(pair[who].opened, [dialect], "{who:?}");
+        pair.run_until_idle();
+        for side in Side::BOTH {
+            assert_eq!(pair[side].opened, [dialect], "{side:?}");
         }
-        let opening = Side::BOTH.map(|who| pair[who].sent.len());
+        let handshake_len = Side::BOTH.map(|side| pair[side].sent.len());
         Self {
             pair,
             dialect,
-            told: Default::default(),
+            messages: Default::default(),
             closed: Default::default(),
-            opening,
+            handshake_len,
         }
     }
 
-    /// CL-3: whether this end may still send.
-    fn may_send(&self, who: Side) -> bool {
-        !self.closed[who as usize] && self.pair[who].conn.closed().is_none()
+    /// Returns whether this side can still send (CL-3).
+    fn can_send(&self, side: Side) -> bool {
+        !self.closed[side as usize] && self.pair[side].conn.closed().is_none()
     }
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Send(who, text) => {
-                let may_send = self.may_send(who);
-                let sent = self.pair[who].conn.send_text(&text);
-                self.sent(who, text, may_send, sent);
+            Step::Send(side, text) => {
+                let can_send = self.can_send(side);
+                let result = self.pair[side].conn.send_text(&text);
+                self.check_sent(side, text, can_send, result);
             }
-            Step::Encoded(who, text) => {
-                let may_send = self.may_send(who);
-                let encoded = PreparedMessage::text(self.dialect, &text);
-                let sent = self.pair[who].conn.send_prepared(&encoded);
-                self.sent(who, text, may_send, sent);
+            Step::SendPrepared(side, text) => {
+                let can_send = self.can_send(side);
+                let message = PreparedMessage::text(self.dialect, &text);
+                let result = self.pair[side].conn.send_prepared(&message);
+                self.check_sent(side, text, can_send, result);
             }
-            Step::Frame(who, text, n) => self.frame(who, text, n),
-            Step::Close(who) => {
-                let first = self.may_send(who);
-                let refused = self.pair[who].conn.close(&Close::EMPTY);
-                assert_eq!(refused, if first { Ok(()) } else { Err(Refused::Closing) });
-                self.closed[who as usize] |= first;
+            Step::SendVectored(side, text, n) => self.send_vectored(side, text, n),
+            Step::Close(side) => {
+                let can_close = self.can_send(side);
+                let result = self.pair[side].conn.close(&Close::EMPTY);
+                assert_eq!(
+                    result,
+                    if can_close {
+                        Ok(())
+                    } else {
+                        Err(Refused::Closing)
+                    }
+                );
+                self.closed[side as usize] |= can_close;
             }
-            Step::Turns(n) => (0..n).for_each(|_| {
-                self.pair.turn();
+            Step::Exchange(n) => (0..n).for_each(|_| {
+                self.pair.step();
             }),
-            Step::Elapse(ms) => self.pair.elapse(Duration::from_millis(ms.into())),
+            Step::AdvanceTime(ms) => self.pair.advance_time(Duration::from_millis(ms.into())),
         }
     }
 
-    fn sent(&mut self, who: Side, text: String, may_send: bool, sent: Result<(), Refused>) {
-        if may_send {
-            assert_eq!(sent, Ok(()));
-            self.told[who as usize].push(text);
+    fn check_sent(
+        &mut self,
+        side: Side,
+        text: String,
+        can_send: bool,
+        result: Result<(), Refused>,
+    ) {
+        if can_send {
+            assert_eq!(result, Ok(()));
+            self.messages[side as usize].push(text);
         } else {
-            assert_eq!(sent, Err(Refused::Closing));
+            assert_eq!(result, Err(Refused::Closing));
         }
     }
 
-    fn frame(&mut self, who: Side, text: String, n: Index) {
-        let may_send = self.may_send(who);
-        let end = &mut self.pair[who];
-        let pending = end.conn.wants_write();
+    fn send_vectored(&mut self, side: Side, text: String, n: Index) {
+        let can_send = self.can_send(side);
+        let endpoint = &mut self.pair[side];
+        let pending = endpoint.conn.wants_write();
         // FR-11
         let bytes = [b"\x00", text.as_bytes(), b"\xff"].concat();
-        let taken = n.index(bytes.len() + 1);
-        let framed = end.conn.send_text_vectored(&text).map(|frame| {
-            assert_eq!(frame.slices().concat(), bytes);
-            frame.advance(taken);
+        let written = n.index(bytes.len() + 1);
+        let result = endpoint.conn.send_text_vectored(&text).map(|message| {
+            assert_eq!(message.slices().concat(), bytes);
+            message.advance(written);
         });
-        if !may_send {
-            assert_eq!(framed, Err(Refused::Closing));
+        if !can_send {
+            assert_eq!(result, Err(Refused::Closing));
         } else if pending {
-            assert_eq!(framed, Err(Refused::BufferFull { limit: 1 << 20 }));
+            assert_eq!(result, Err(Refused::BufferFull { limit: 1 << 20 }));
         } else {
-            assert_eq!(framed, Ok(()));
-            assert_eq!(end.conn.transmit(), &bytes[taken..]);
-            end.sent.extend_from_slice(&bytes[..taken]);
-            self.pair.carry(who, &bytes[..taken]);
-            self.told[who as usize].push(text);
+            assert_eq!(result, Ok(()));
+            assert_eq!(endpoint.conn.transmit(), &bytes[written..]);
+            endpoint.sent.extend_from_slice(&bytes[..written]);
+            self.pair.deliver(side, &bytes[..written]);
+            self.messages[side as usize].push(text);
         }
     }
 
-    /// FR-11: all that an end wrote behind the opening.
-    fn frames(&self, who: Side) -> Vec<u8> {
+    /// Returns the expected output of a side after the handshake (FR-11).
+    fn expected_frames(&self, side: Side) -> Vec<u8> {
         let frame = |text: &String| [b"\x00", text.as_bytes(), b"\xff"].concat();
-        let mut frames: Vec<u8> = self.told[who as usize].iter().flat_map(frame).collect();
-        let ended = !self.pair[who].closed.is_empty();
-        if ended && self.dialect == Dialect::Hixie76 {
-            frames.extend_from_slice(b"\xff\x00"); // CL-6: one, and last
+        let mut frames: Vec<u8> = self.messages[side as usize]
+            .iter()
+            .flat_map(frame)
+            .collect();
+        let is_closed = !self.pair[side].closed.is_empty();
+        if is_closed && self.dialect == Dialect::Hixie76 {
+            frames.extend_from_slice(b"\xff\x00"); // CL-6: a single close frame, at the end
         }
         frames
     }
 
-    fn wrote(&self, who: Side) -> &[u8] {
-        &self.pair[who].sent[self.opening[who as usize]..]
+    /// Returns the output of a side after the handshake.
+    fn sent(&self, side: Side) -> &[u8] {
+        &self.pair[side].sent[self.handshake_len[side as usize]..]
     }
 
-    /// CL-1 to CL-6: all that either end was told to say arrived, and both know of the end.
+    /// Closes, and checks that all messages arrived and both sides closed cleanly (CL-1 to CL-6).
     fn finish_76(mut self, closer: Side) {
         if self.closed == [false; 2] {
             self.step(Step::Close(closer));
         }
-        self.pair.drive();
-        for who in Side::BOTH {
-            let end = &self.pair[who];
-            assert_eq!(end.texts, self.told[who.other() as usize], "to {who:?}");
-            assert_eq!(end.closed, [Closed::Clean(Close::EMPTY)], "{who:?}");
-            assert!(end.conn.is_done());
-            assert_eq!(self.wrote(who), self.frames(who));
+        self.pair.run_until_idle();
+        for side in Side::BOTH {
+            let endpoint = &self.pair[side];
+            assert_eq!(
+                endpoint.texts,
+                self.messages[side.other() as usize],
+                "to {side:?}"
+            );
+            assert_eq!(endpoint.closed, [Closed::Clean(Close::EMPTY)], "{side:?}");
+            assert!(endpoint.conn.is_done());
+            assert_eq!(self.sent(side), self.expected_frames(side));
         }
     }
 
-    /// CL-20: what the end that closed was told before arrives; it reads no more itself.
+    /// Closes, and checks that all messages of the closing side arrived; it stops reading (CL-20).
     fn finish_75(mut self, closer: Side) {
         if self.closed == [false; 2] {
             self.step(Step::Close(closer));
         }
-        self.pair.drive();
-        for who in Side::BOTH {
-            let end = &self.pair[who];
-            let events = &self.told[who.other() as usize];
-            assert!(events.starts_with(&end.texts), "to {who:?}");
-            if self.closed[who as usize] {
-                assert_eq!(end.closed, [Closed::LocallyClosed]);
-                assert_eq!(self.wrote(who), self.frames(who));
+        self.pair.run_until_idle();
+        for side in Side::BOTH {
+            let endpoint = &self.pair[side];
+            let messages = &self.messages[side.other() as usize];
+            assert!(messages.starts_with(&endpoint.texts), "to {side:?}");
+            if self.closed[side as usize] {
+                assert_eq!(endpoint.closed, [Closed::LocallyClosed]);
+                assert_eq!(self.sent(side), self.expected_frames(side));
             } else {
-                assert_eq!(end.closed, [Closed::Eof(Phase::Open)]);
-                assert_eq!(&end.texts, events);
+                assert_eq!(endpoint.closed, [Closed::Eof(Phase::Open)]);
+                assert_eq!(&endpoint.texts, messages);
             }
         }
     }
@@ -219,11 +239,11 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    // RQ-20, H76-3, H76-39, KEY-8, KEY-9: whatever the keys are
+    // RQ-20, H76-3, H76-39, KEY-8, KEY-9: with any keys
     #[test]
-    fn any_handshake_goes_through(
+    fn any_handshake_completes(
         dialect in dialect(),
-        secure: bool,
+        tls: bool,
         port in prop_oneof![Just(None), (1..=u16::MAX).prop_map(Some)],
         resource in "([/?][!-\"$-~]{0,20})?",
         protocol in prop_oneof![Just(None), "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}".prop_map(Some)],
@@ -231,7 +251,7 @@ proptest! {
         entropy: [u8; 32],
         sizes in sizes(),
     ) {
-        let scheme = if secure { "wss" } else { "ws" };
+        let scheme = if tls { "wss" } else { "ws" };
         let port = port.map_or(String::new(), |port| format!(":{port}"));
         let url = format!("{scheme}://Example.com{port}{resource}");
         let mut target = ClientRequest::new(&url).unwrap().with_dialect(dialect);
@@ -241,23 +261,23 @@ proptest! {
         if let Some(cookie) = &cookie {
             target = target.with_header("Cookie", cookie).unwrap();
         }
-        let mut pair = Pair::new(&config().tls(secure), &target, entropy, sizes);
-        pair.drive();
-        for who in Side::BOTH {
-            prop_assert_eq!(&pair[who].opened, &[dialect]);
-            prop_assert!(pair[who].closed.is_empty());
-            prop_assert_eq!(pair[who].conn.dialect(), Some(dialect));
+        let mut pair = Pair::new(&config().tls(tls), &target, entropy, sizes);
+        pair.run_until_idle();
+        for side in Side::BOTH {
+            prop_assert_eq!(&pair[side].opened, &[dialect]);
+            prop_assert!(pair[side].closed.is_empty());
+            prop_assert_eq!(pair[side].conn.dialect(), Some(dialect));
         }
     }
 
     // FR-11, FR-15
     #[test]
-    fn messages_in_are_messages_out(
+    fn every_sent_message_is_received(
         dialect in dialect(),
         entropy: [u8; 32],
         sizes in sizes(),
         steps in steps(),
-        closer in who(),
+        closer in side(),
     ) {
         let mut run = Run::open(dialect, entropy, sizes);
         for step in steps {
@@ -271,23 +291,23 @@ proptest! {
 }
 
 #[test]
-fn cl_5_both_close_at_once_in_the_middle_of_each_others_messages() {
+fn both_sides_close_in_the_middle_of_messages_cl_5() {
     for sizes in [vec![1], vec![3], vec![2, 5, 1], vec![10_000]] {
         let mut run = Run::open(Dialect::Hixie76, [1; 32], sizes);
-        for who in Side::BOTH {
-            run.step(Step::Send(who, "before".repeat(20)));
-            run.step(Step::Send(who, String::new()));
+        for side in Side::BOTH {
+            run.step(Step::Send(side, "before".repeat(20)));
+            run.step(Step::Send(side, String::new()));
         }
-        run.step(Step::Turns(3));
-        for who in Side::BOTH {
-            run.step(Step::Close(who));
+        run.step(Step::Exchange(3));
+        for side in Side::BOTH {
+            run.step(Step::Close(side));
         }
         run.finish_76(Side::Client);
     }
 }
 
 #[test]
-fn fr_15_a_message_of_a_mebibyte_both_ways() {
+fn a_message_of_a_mebibyte_in_both_directions_fr_15() {
     for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
         let target = ClientRequest::new("ws://example.com/")
             .unwrap()
@@ -296,35 +316,35 @@ fn fr_15_a_message_of_a_mebibyte_both_ways() {
         assert_eq!(text.len(), 1 << 20);
         let config = config().max_send_buffer((1 << 20) + 2);
         let mut pair = Pair::new(&config, &target, [3; 32], vec![4096, 1, 65_536, 3]);
-        pair.drive();
-        for who in Side::BOTH {
-            pair[who].conn.send_text(&text).unwrap();
+        pair.run_until_idle();
+        for side in Side::BOTH {
+            pair[side].conn.send_text(&text).unwrap();
         }
-        pair.drive();
-        for who in Side::BOTH {
-            assert!(pair[who].texts == [text.as_str()], "to {who:?}");
+        pair.run_until_idle();
+        for side in Side::BOTH {
+            assert!(pair[side].texts == [text.as_str()], "to {side:?}");
         }
     }
 }
 
-/// FR-11, and the docs of `VectoredMessage`: what was not written is queued, also when it is dropped.
+/// Docs of `VectoredMessage`: unwritten bytes are queued, also when it is dropped.
 #[test]
-fn fr_11_a_frame_of_which_any_part_was_written() {
+fn the_rest_of_a_partly_written_vectored_message_is_queued_fr_11() {
     for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
         for text in ["", "a", "h\u{e9}llo\0\u{ff}"] {
             let bytes = [b"\x00", text.as_bytes(), b"\xff"].concat();
-            for taken in 0..=bytes.len() {
+            for written in 0..=bytes.len() {
                 let mut run = Run::open(dialect, [5; 32], vec![7]);
                 let conn = &mut run.pair[Side::Server].conn;
-                let frame = conn.send_text_vectored(text).unwrap();
-                assert_eq!(frame.slices().concat(), bytes);
-                frame.advance(taken);
-                assert_eq!(conn.transmit(), &bytes[taken..]);
-                let refused = conn.send_text_vectored("next").err();
-                let full = taken < bytes.len();
+                let message = conn.send_text_vectored(text).unwrap();
+                assert_eq!(message.slices().concat(), bytes);
+                message.advance(written);
+                assert_eq!(conn.transmit(), &bytes[written..]);
+                let error = conn.send_text_vectored("next").err();
+                let is_full = written < bytes.len();
                 assert_eq!(
-                    refused,
-                    full.then_some(Refused::BufferFull { limit: 1 << 20 })
+                    error,
+                    is_full.then_some(Refused::BufferFull { limit: 1 << 20 })
                 );
             }
             let mut run = Run::open(dialect, [5; 32], vec![7]);
@@ -337,17 +357,17 @@ fn fr_11_a_frame_of_which_any_part_was_written() {
 
 #[test]
 #[should_panic = "advance(4) on a message of 3 bytes"]
-fn more_written_than_there_is() {
+fn advancing_past_the_end_panics() {
     let mut run = Run::open(Dialect::Hixie76, [5; 32], vec![7]);
     let conn = &mut run.pair[Side::Client].conn;
     conn.send_text_vectored("a").unwrap().advance(4);
 }
 
 #[test]
-fn cl_9_a_peer_that_never_answers_a_close_is_left_in_time() {
+fn a_peer_that_never_answers_a_close_times_out_cl_9() {
     let mut run = Run::open(Dialect::Hixie76, [5; 32], vec![7]);
     run.step(Step::Close(Side::Client));
-    // The server's end of the wire is cut: it takes no turn.
+    // The server does not run.
     let conn = &mut run.pair[Side::Client].conn;
     let start = Duration::from_secs(100);
     assert_eq!(conn.tick(start), Some(Duration::from_secs(5)));

@@ -1,10 +1,10 @@
-//! How a connection ends: who closes first, the end of file at every byte, timeouts.
+//! Closing handshakes, EOF at every byte, and timeouts, in the Hixie dialects.
 
 mod common;
 
 use std::time::Duration;
 
-use common::pair::answer_to;
+use common::pair::response_to;
 use common::*;
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
@@ -14,7 +14,6 @@ use proptest::prelude::*;
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
-/// Already open.
 fn open(role: Role, dialect: Dialect) -> Driver<'static> {
     Driver::new(Connection::established(
         &Config::new(),
@@ -32,22 +31,10 @@ fn open_75() -> [Driver<'static>; 2] {
     ROLES.map(|role| open(role, Dialect::Hixie75))
 }
 
-fn clean() -> Observed {
-    Observed::Closed(Closed::Clean(Close::EMPTY))
-}
-
-fn eof(phase: Phase) -> Observed {
-    Observed::Closed(Closed::Eof(phase))
-}
-
-fn text(text: &str) -> Observed {
-    Observed::Text(text.into())
-}
-
-/// Nothing comes any more, whatever is done: one `Closed`, and last (FR-16).
-fn assert_over(driver: &mut Driver) {
-    let why = driver.conn.closed().cloned();
-    assert!(why.is_some());
+/// Checks that a closed connection returns no more events and output, whatever is called (FR-16).
+fn assert_closed(driver: &mut Driver) {
+    let closed = driver.conn.closed().cloned();
+    assert!(closed.is_some());
     driver.drain();
     driver.sent();
     for bytes in [
@@ -73,32 +60,32 @@ fn assert_over(driver: &mut Driver) {
     }
     assert_eq!(driver.events(), []);
     assert_eq!(driver.sent(), b"");
-    assert_eq!(driver.conn.closed().cloned(), why);
+    assert_eq!(driver.conn.closed().cloned(), closed);
     assert!(driver.conn.is_done());
     assert!(!driver.conn.wants_read() && !driver.conn.wants_write());
 }
 
 #[test]
-fn cl_1_cl_2_cl_6_the_peer_closes_first() {
+fn a_close_frame_of_the_peer_is_answered_once_cl_1_cl_2_cl_6() {
     for mut peer in open_76() {
         peer.feed(b"\x00a\xff\xff\x00");
-        assert_eq!(peer.events(), [text("a"), clean()]);
+        assert_eq!(peer.events(), [text("a"), clean_close_without_code()]);
         assert_eq!(peer.sent(), b"\xff\x00");
-        assert_over(&mut peer);
+        assert_closed(&mut peer);
     }
 }
 
 #[test]
-fn cl_2_done_comes_after_the_flush_and_after_closed_was_taken() {
+fn a_connection_is_done_once_flushed_and_closed_was_returned_cl_2() {
     for driver in open_76() {
         let mut conn = driver.conn;
         let mut bytes = b"\xff\x00".to_vec();
         let mut input = &mut bytes[..];
         assert!(!conn.is_done() && conn.closed().is_none());
-        let Some(Event::Closed(why)) = conn.receive(&mut input) else {
-            panic!();
+        let Some(Event::Closed(closed)) = conn.receive(&mut input) else {
+            panic!("no Closed");
         };
-        assert_eq!(conn.closed(), Some(&why));
+        assert_eq!(conn.closed(), Some(&closed));
         assert_eq!(conn.transmit(), b"\xff\x00");
         assert!(!conn.is_done());
         conn.advance(1);
@@ -106,7 +93,7 @@ fn cl_2_done_comes_after_the_flush_and_after_closed_was_taken() {
         conn.advance(1);
         assert!(conn.is_done());
     }
-    // Flushed before the event is taken.
+    // Flushed before `Closed` is returned.
     for driver in open_75() {
         let mut conn = driver.conn;
         conn.close(&Close::EMPTY).unwrap();
@@ -121,7 +108,7 @@ fn cl_2_done_comes_after_the_flush_and_after_closed_was_taken() {
 }
 
 #[test]
-fn cl_1_cl_3_we_close_first_and_messages_still_come() {
+fn messages_are_still_received_after_our_close_cl_1_cl_3() {
     for mut driver in open_76() {
         driver.conn.send_text("last").unwrap();
         driver.conn.close(&Close::EMPTY).unwrap();
@@ -148,24 +135,24 @@ fn cl_1_cl_3_we_close_first_and_messages_still_come() {
             ]
         );
         driver.feed(b"c\xff\xff\x00");
-        assert_eq!(driver.events(), [text("bc"), clean()]);
+        assert_eq!(driver.events(), [text("bc"), clean_close_without_code()]);
         assert_eq!(driver.sent(), b"");
-        assert_over(&mut driver);
+        assert_closed(&mut driver);
     }
 }
 
 #[test]
-fn cl_4_what_follows_the_peers_close_is_discarded() {
+fn input_after_the_peers_close_is_discarded_cl_4() {
     for mut driver in open_76() {
         driver.feed(b"\xff\x00\x00Hi\xff\xff\x00\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
-        assert_eq!(driver.events(), [clean()]); // F12
+        assert_eq!(driver.events(), [clean_close_without_code()]); // F12
         assert_eq!(driver.sent(), b"\xff\x00");
-        assert_over(&mut driver);
+        assert_closed(&mut driver);
     }
 }
 
 #[test]
-fn cl_5_cl_6_both_close_at_once() {
+fn a_simultaneous_close_sends_one_close_frame_each_cl_5_cl_6() {
     let [mut client, mut server] = open_76();
     for end in [&mut client, &mut server] {
         end.conn.close(&Close::EMPTY).unwrap();
@@ -176,14 +163,14 @@ fn cl_5_cl_6_both_close_at_once() {
     client.feed(&from_server);
     server.feed(&from_client);
     for mut end in [client, server] {
-        assert_eq!(end.events(), [clean()]);
+        assert_eq!(end.events(), [clean_close_without_code()]);
         assert_eq!(end.sent(), b"");
-        assert_over(&mut end);
+        assert_closed(&mut end);
     }
 }
 
 #[test]
-fn cl_7_ff_and_00_in_two_reads() {
+fn a_close_frame_may_be_split_between_its_two_bytes_cl_7() {
     for closing in [false, true] {
         for mut driver in open_76() {
             if closing {
@@ -194,30 +181,32 @@ fn cl_7_ff_and_00_in_two_reads() {
             assert_eq!(driver.events(), []);
             assert_eq!(driver.conn.closed(), None);
             driver.feed(b"\x00");
-            assert_eq!(driver.events(), [clean()]);
+            assert_eq!(driver.events(), [clean_close_without_code()]);
             assert_eq!(driver.sent(), b"\xff\x00");
-            assert_over(&mut driver);
+            assert_closed(&mut driver);
         }
     }
 }
 
 #[test]
-fn cl_6_fr_8_a_close_frame_of_any_spelling_gets_one_answer() {
+fn a_close_frame_with_any_length_encoding_is_answered_once_cl_6_fr_8() {
     for zeros in 0..9 {
         for mut driver in open_76() {
             driver.feed(&[&[0xff][..], &vec![0x80; zeros], &[0x00]].concat());
-            assert_eq!(driver.events(), [clean()]);
+            assert_eq!(driver.events(), [clean_close_without_code()]);
             assert_eq!(driver.sent(), b"\xff\x00");
         }
     }
 }
 
 #[test]
-fn fr_8_frames_that_look_like_a_close_are_none() {
+fn frames_that_resemble_a_close_are_skipped_fr_8() {
     for mut driver in open_76() {
         driver.feed(b"\xff\x01\x00\x80\x00\xfe\x00\xff\x02\xff\x00\x00\xff");
-        let discarded = [(0xff, 1), (0x80, 0), (0xfe, 0), (0xff, 2)];
-        let mut expected: Vec<Observed> = discarded.map(|(k, n)| Observed::Skipped(k, n)).into();
+        let skipped = [(0xff, 1), (0x80, 0), (0xfe, 0), (0xff, 2)];
+        let mut expected: Vec<Observed> = skipped
+            .map(|(frame_type, len)| Observed::Skipped(frame_type, len))
+            .into();
         expected.push(text(""));
         assert_eq!(driver.events(), expected);
         assert_eq!(driver.sent(), b"");
@@ -226,14 +215,14 @@ fn fr_8_frames_that_look_like_a_close_are_none() {
 }
 
 #[test]
-fn cl_8_a_code_and_a_reason_are_not_sent() {
+fn hixie_close_frames_carry_no_code_and_no_reason_cl_8() {
     for mut driver in open_76() {
         driver.conn.close(&Close::new(1001, "going away")).unwrap();
         driver.feed(b"");
         assert_eq!(driver.sent(), b"\xff\x00");
         driver.feed(b"\xff\x00");
-        // The peer's close says nothing.
-        assert_eq!(driver.events(), [clean()]);
+        // The peer's close frame has no code.
+        assert_eq!(driver.events(), [clean_close_without_code()]);
     }
     for mut driver in open_75() {
         driver.conn.close(&Close::new(1001, "going away")).unwrap();
@@ -243,42 +232,42 @@ fn cl_8_a_code_and_a_reason_are_not_sent() {
 }
 
 #[test]
-fn cl_8_the_end_of_input_without_a_close_frame_is_not_clean() {
+fn eof_without_a_close_frame_is_not_clean_cl_8() {
     for mut driver in open_76().into_iter().chain(open_75()) {
         driver.eof();
-        assert_eq!(driver.events(), [eof(Phase::Open)]);
+        assert_eq!(driver.events(), [unexpected_eof(Phase::Open)]);
         assert_eq!(driver.sent(), b"");
-        assert_over(&mut driver);
+        assert_closed(&mut driver);
     }
     for mut driver in open_76() {
         driver.conn.close(&Close::EMPTY).unwrap();
         driver.eof();
-        assert_eq!(driver.events(), [eof(Phase::Closing)]);
-        assert_over(&mut driver);
+        assert_eq!(driver.events(), [unexpected_eof(Phase::Closing)]);
+        assert_closed(&mut driver);
     }
 }
 
 #[test]
-fn cl_10_a_message_cut_by_the_end_of_input_is_never_delivered() {
+fn a_message_truncated_by_eof_never_ends_cl_10() {
     for mut driver in open_76().into_iter().chain(open_75()) {
         let mut bytes = b"\x00whole\xff\x00par".to_vec();
         let mut input = &mut bytes[..];
-        let mut whole = 0;
+        let mut complete = 0;
         driver.conn.receive_eof();
         while let Some(event) = driver.conn.receive(&mut input) {
             match event {
-                Event::Text(piece) => whole += usize::from(piece.is_final()),
-                Event::Closed(why) => assert_eq!(why, Closed::Eof(Phase::InMessage)),
+                Event::Text(chunk) => complete += usize::from(chunk.is_final()),
+                Event::Closed(closed) => assert_eq!(closed, Closed::Eof(Phase::InMessage)),
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(whole, 1);
-        assert_over(&mut driver);
+        assert_eq!(complete, 1);
+        assert_closed(&mut driver);
     }
 }
 
 #[test]
-fn cl_12_what_was_queued_before_the_end_of_input_is_still_flushed() {
+fn output_queued_before_eof_is_still_flushed_cl_12() {
     for mut driver in open_76().into_iter().chain(open_75()) {
         driver.conn.send_text("queued").unwrap();
         driver.conn.receive_eof();
@@ -297,7 +286,7 @@ fn cl_12_what_was_queued_before_the_end_of_input_is_still_flushed() {
 }
 
 #[test]
-fn cl_20_h75_8_closing_is_dropping_the_transport() {
+fn closing_hixie_75_sends_nothing_cl_20_h75_8() {
     for mut driver in open_75() {
         driver.conn.send_text("last").unwrap();
         driver.conn.close(&Close::EMPTY).unwrap();
@@ -305,32 +294,32 @@ fn cl_20_h75_8_closing_is_dropping_the_transport() {
         driver.feed(b"\x00not read any more\xff");
         assert_eq!(driver.events(), [Observed::Closed(Closed::LocallyClosed)]);
         assert_eq!(driver.sent(), b"\x00last\xff");
-        assert_over(&mut driver);
+        assert_closed(&mut driver);
     }
 }
 
 #[test]
-fn cl_20_fr_9_ff_00_closes_nothing() {
+fn ff_00_does_not_close_hixie_75_cl_20_fr_9() {
     for mut driver in open_75() {
         driver.feed(b"\xff\x00\x00Hi\xff"); // F13
         assert_eq!(driver.events(), [Observed::Skipped(0xff, 0), text("Hi")]);
         driver.eof();
-        assert_eq!(driver.events(), [eof(Phase::Open)]);
+        assert_eq!(driver.events(), [unexpected_eof(Phase::Open)]);
         assert_eq!(driver.sent(), b"");
     }
 }
 
 #[test]
-fn fr_16_nothing_follows_a_fatal_error() {
-    let bad = |bytes: &[u8], error: ProtocolError| (bytes.to_vec(), error);
+fn nothing_is_reported_after_a_fatal_error_fr_16() {
+    let invalid = |bytes: &[u8], error: ProtocolError| (bytes.to_vec(), error);
     for (bytes, error) in [
-        bad(&[0x80; 11], ProtocolError::InvalidLength { at: 10 }),
-        bad(b"\x00\xc3(", ProtocolError::InvalidUtf8 { at: 0 }),
-        bad(
+        invalid(&[0x80; 11], ProtocolError::InvalidLength { at: 10 }),
+        invalid(b"\x00\xc3(", ProtocolError::InvalidUtf8 { at: 0 }),
+        invalid(
             b"\x66",
             ProtocolError::UnknownFrameType { frame_type: 0x66 },
         ),
-        bad(
+        invalid(
             b"\x00abcdef",
             ProtocolError::FrameTooLong { at: 6, limit: 5 },
         ),
@@ -358,24 +347,24 @@ fn fr_16_nothing_follows_a_fatal_error() {
                     assert!(
                         events
                             .iter()
-                            .all(|events| matches!(events, Observed::Unfinished(_)))
+                            .all(|event| matches!(event, Observed::IncompleteText(_)))
                     );
-                    // CL-6, section 10: 76 may send the one close frame, 75 drops.
+                    // CL-6, section 10: Hixie-76 may send one close frame, Hixie-75 sends nothing.
                     let sent = driver.sent();
-                    let may = dialect == Dialect::Hixie76 && !closing;
-                    assert!(sent.is_empty() || may && sent == b"\xff\x00");
-                    assert_over(&mut driver);
+                    let may_close = dialect == Dialect::Hixie76 && !closing;
+                    assert!(sent.is_empty() || may_close && sent == b"\xff\x00");
+                    assert_closed(&mut driver);
                 }
             }
         }
     }
 }
 
-/// What an end reads, and the phase that it is in before all of it has come.
-type Part = (Vec<u8>, Phase);
+/// Input, and the phase of the connection while it is incomplete.
+type InputWithPhase = (Vec<u8>, Phase);
 
-/// A whole conversation as each end reads it.
-fn conversations() -> Vec<(Connection, Vec<Part>)> {
+/// Complete conversations, as input of a client and a server.
+fn conversations() -> Vec<(Connection, Vec<InputWithPhase>)> {
     let frames: [&[u8]; 6] = [
         b"\x00Hello\xff",
         b"\x00\xff",
@@ -387,64 +376,68 @@ fn conversations() -> Vec<(Connection, Vec<Part>)> {
     let mut all = Vec::new();
     for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
         let server = match dialect {
-            Dialect::Hixie75 => DRAFT_75_HEAD.into(),
-            _ => [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3].concat(),
+            Dialect::Hixie75 => DRAFT_75_REQUEST.into(),
+            _ => [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat(),
         };
         let target = ClientRequest::new("ws://example.com/demo")
             .unwrap()
             .with_dialect(dialect);
         let mut client = Connection::client(&Config::new(), &target, [3; 32]);
-        let reply = answer_to(&mut client);
+        let response = response_to(&mut client);
         let config = Config::new().dialects(Dialects::ALL);
-        for (conn, opening) in [(client, reply), (Connection::server(&config), server)] {
-            let mut parts = vec![(opening, Phase::Handshaking)];
-            parts.extend(frames.map(|frame| (frame.to_vec(), Phase::InMessage)));
+        for (conn, handshake) in [(client, response), (Connection::server(&config), server)] {
+            let mut inputs = vec![(handshake, Phase::Handshaking)];
+            inputs.extend(frames.map(|frame| (frame.to_vec(), Phase::InMessage)));
             if dialect == Dialect::Hixie76 {
-                parts.push((b"\xff\x00".to_vec(), Phase::InMessage));
+                inputs.push((b"\xff\x00".to_vec(), Phase::InMessage));
             }
-            all.push((conn, parts));
+            all.push((conn, inputs));
         }
     }
     all
 }
 
 #[test]
-fn cl_11_h76_19_the_end_of_file_at_every_byte() {
-    for which in 0..4 {
-        let parts = conversations().remove(which).1;
+fn eof_at_every_byte_reports_the_phase_cl_11_h76_19() {
+    for index in 0..4 {
+        let inputs = conversations().remove(index).1;
         let mut phases = vec![Phase::Handshaking];
-        for (bytes, phase) in &parts {
+        for (bytes, phase) in &inputs {
             phases.extend(vec![*phase; bytes.len() - 1]);
             phases.push(Phase::Open);
         }
-        let bytes: Vec<u8> = parts.into_iter().flat_map(|(bytes, _)| bytes).collect();
+        let bytes: Vec<u8> = inputs.into_iter().flat_map(|(bytes, _)| bytes).collect();
         for (end, phase) in phases.into_iter().enumerate() {
-            let mut driver = Driver::new(conversations().remove(which).0);
+            let mut driver = Driver::new(conversations().remove(index).0);
             let role = driver.conn.role();
             assert_eq!(driver.feed(&bytes[..end]), 0);
             driver.sent();
-            // CL-11: calling it again does no harm.
+            // CL-11: further calls have no effect.
             for _ in 0..3 {
                 driver.eof();
             }
             let closes = end == bytes.len() && bytes.ends_with(b"\xff\x00");
-            let expected = if closes { clean() } else { eof(phase) };
+            let expected = if closes {
+                clean_close_without_code()
+            } else {
+                unexpected_eof(phase)
+            };
             let events = driver.events();
             assert_eq!(events.last(), Some(&expected), "{role:?}, {end} bytes");
             let closed = events
                 .iter()
-                .filter(|events| matches!(events, Observed::Closed(_)));
+                .filter(|event| matches!(event, Observed::Closed(_)));
             assert_eq!(closed.count(), 1);
             assert_eq!(driver.sent(), b"", "{role:?}, {end} bytes");
-            assert_over(&mut driver);
+            assert_closed(&mut driver);
         }
     }
 }
 
 #[test]
-fn cl_11_the_end_of_file_at_every_byte_while_closing() {
+fn eof_at_every_byte_while_closing_reports_the_phase_cl_11() {
     let frames = b"\x00Hello\xff\x00\xff\x42\x00\xff\x80\x03\x00\xff\x00\xff\x00";
-    let between = [0, 7, 9, 12, 17];
+    let boundaries = [0, 7, 9, 12, 17];
     for end in 0..=frames.len() {
         for mut driver in open_76() {
             driver.conn.close(&Close::EMPTY).unwrap();
@@ -453,62 +446,68 @@ fn cl_11_the_end_of_file_at_every_byte_while_closing() {
             let events = driver.events();
             let last = events.last().unwrap();
             if end == frames.len() {
-                assert_eq!(last, &clean());
-            } else if between.contains(&end) {
-                assert_eq!(last, &eof(Phase::Closing), "{end} bytes");
+                assert_eq!(last, &clean_close_without_code());
+            } else if boundaries.contains(&end) {
+                assert_eq!(last, &unexpected_eof(Phase::Closing), "{end} bytes");
             } else {
-                // In the middle of a frame and closing: both are true.
+                // Within a frame while closing: either phase is correct.
                 let phases = [Phase::Closing, Phase::InMessage];
-                assert!(phases.map(eof).contains(last), "{end} bytes: {last:?}");
+                assert!(
+                    phases.map(unexpected_eof).contains(last),
+                    "{end} bytes: {last:?}"
+                );
             }
             assert_eq!(driver.sent(), b"\xff\x00");
-            assert_over(&mut driver);
+            assert_closed(&mut driver);
         }
     }
 }
 
-fn waiting(head: &str) -> Driver<'static> {
+fn with_request(head: &str) -> Driver<'static> {
     let config = Config::new().dialects(Dialects::ALL);
-    let mut driver = Driver::answering(Connection::server(&config), |_, _| ());
+    let mut driver = Driver::with_request_handler(Connection::server(&config), |_, _| ());
     driver.feed(head.as_bytes());
     assert!(matches!(driver.events()[..], [Observed::Request(..)]));
     driver
 }
 
-/// The docs of `receive_eof`: it is told of once no request waits.
+/// Docs of `receive_eof`: EOF is reported when no request is pending.
 #[test]
-fn cl_11_the_end_of_file_while_a_request_waits() {
-    let mut driver = waiting(DRAFT_76_HEAD);
+fn eof_is_reported_once_the_pending_request_is_answered_cl_11() {
+    let mut driver = with_request(DRAFT_76_REQUEST);
     driver.eof();
     driver.eof();
     assert_eq!((driver.events(), driver.sent()), (vec![], vec![]));
     driver.conn.accept(&AcceptOptions::new()).unwrap();
     driver.eof();
-    assert_eq!(driver.events(), [eof(Phase::Handshaking)]);
-    assert_eq!(driver.sent(), DRAFT_76_REPLY.as_bytes());
-    assert_over(&mut driver);
+    assert_eq!(driver.events(), [unexpected_eof(Phase::Handshaking)]);
+    assert_eq!(driver.sent(), DRAFT_76_RESPONSE.as_bytes());
+    assert_closed(&mut driver);
 
-    let mut driver = waiting(DRAFT_75_HEAD);
+    let mut driver = with_request(DRAFT_75_REQUEST);
     driver.eof();
     driver.conn.accept(&AcceptOptions::new()).unwrap();
     driver.eof();
     assert_eq!(
         driver.events(),
-        [Observed::Open(Dialect::Hixie75), eof(Phase::Open)]
+        [
+            Observed::Open(Dialect::Hixie75),
+            unexpected_eof(Phase::Open)
+        ]
     );
-    assert_over(&mut driver);
+    assert_closed(&mut driver);
 
-    let mut driver = waiting(DRAFT_76_HEAD);
+    let mut driver = with_request(DRAFT_76_REQUEST);
     driver.eof();
     driver.conn.respond(&Response::new(403)).unwrap();
     driver.eof();
     assert_eq!(driver.events(), [Observed::Closed(Closed::Rejected(403))]);
     assert!(driver.sent().starts_with(b"HTTP/1.1 403 Forbidden\r\n"));
-    assert_over(&mut driver);
+    assert_closed(&mut driver);
 }
 
-/// The bytes of a response with this status, the form of PX-3, and nothing of a request.
-fn assert_error(sent: &[u8], status: u16) {
+/// Checks that `sent` is a response with this status as in PX-3, without any data of the request.
+fn assert_error_response(sent: &[u8], status: u16) {
     let mut headers = [httparse::EMPTY_HEADER; 8];
     let mut response = httparse::Response::new(&mut headers);
     let Ok(httparse::Status::Complete(head)) = response.parse(sent) else {
@@ -527,35 +526,43 @@ fn assert_error(sent: &[u8], status: u16) {
 }
 
 #[test]
-fn cl_13_a_server_closes_before_its_reply_has_begun() {
-    let mut fresh = Driver::new(Connection::server(&Config::new()));
-    fresh.feed(b"");
+fn closing_before_the_response_sends_an_http_error_cl_13() {
+    let mut new = Driver::new(Connection::server(&Config::new()));
+    new.feed(b"");
     let mut policy = Driver::new(Connection::server(&Config::new()));
     policy.feed(b"<policy-fi");
     let mut head = Driver::new(Connection::server(&Config::new()));
-    head.feed(&DRAFT_76_HEAD.as_bytes()[..DRAFT_76_HEAD.len() - 1]);
-    let [waiting_75, waiting_76] = [DRAFT_75_HEAD, DRAFT_76_HEAD].map(waiting);
-    let mut ended = waiting(DRAFT_76_HEAD);
+    head.feed(&DRAFT_76_REQUEST.as_bytes()[..DRAFT_76_REQUEST.len() - 1]);
+    let [with_request_75, with_request_76] = [DRAFT_75_REQUEST, DRAFT_76_REQUEST].map(with_request);
+    let mut ended = with_request(DRAFT_76_REQUEST);
     ended.eof();
     let plain = Connection::server(&Config::new().plain_http(true));
-    let mut plain = Driver::answering(plain, |_, _| ());
+    let mut plain = Driver::with_request_handler(plain, |_, _| ());
     plain.feed(b"GET /demo HTTP/1.1\r\nHost: example.com\r\n\r\n");
     assert_eq!(plain.events(), [Observed::Request(None, "/demo".into())]);
-    for mut driver in [fresh, policy, head, waiting_75, waiting_76, ended, plain] {
+    for mut driver in [
+        new,
+        policy,
+        head,
+        with_request_75,
+        with_request_76,
+        ended,
+        plain,
+    ] {
         driver.conn.close(&Close::new(1001, "demo")).unwrap();
         assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
         driver.feed(DRAFT_76_KEY3);
         assert_eq!(driver.events(), [Observed::Closed(Closed::LocallyClosed)]);
-        assert_error(&driver.sent(), 503);
-        assert_over(&mut driver);
+        assert_error_response(&driver.sent(), 503);
+        assert_closed(&mut driver);
     }
 }
 
 #[test]
-fn cl_13_px_4_a_server_closes_when_its_reply_has_begun() {
+fn closing_after_the_response_head_sends_no_http_error_cl_13_px_4() {
     for key3 in 0..8 {
         for flushed in [false, true] {
-            let mut driver = waiting(DRAFT_76_HEAD);
+            let mut driver = with_request(DRAFT_76_REQUEST);
             driver.conn.accept(&AcceptOptions::new()).unwrap();
             if flushed {
                 driver.drain();
@@ -565,11 +572,11 @@ fn cl_13_px_4_a_server_closes_when_its_reply_has_begun() {
             driver.conn.close(&Close::EMPTY).unwrap();
             driver.feed(&DRAFT_76_KEY3[key3..]);
             assert_eq!(driver.events(), [Observed::Closed(Closed::LocallyClosed)]);
-            assert_eq!(driver.sent(), DRAFT_76_REPLY.as_bytes());
-            assert_over(&mut driver);
+            assert_eq!(driver.sent(), DRAFT_76_RESPONSE.as_bytes());
+            assert_closed(&mut driver);
         }
     }
-    let mut driver = waiting(DRAFT_75_HEAD);
+    let mut driver = with_request(DRAFT_75_REQUEST);
     driver.conn.accept(&AcceptOptions::new()).unwrap();
     driver.conn.close(&Close::EMPTY).unwrap();
     driver.feed(b"\x00Hi\xff");
@@ -577,53 +584,53 @@ fn cl_13_px_4_a_server_closes_when_its_reply_has_begun() {
         driver.events().last(),
         Some(&Observed::Closed(Closed::LocallyClosed))
     );
-    assert_eq!(driver.sent(), DRAFT_75_REPLY.as_bytes());
-    assert_over(&mut driver);
+    assert_eq!(driver.sent(), DRAFT_75_RESPONSE.as_bytes());
+    assert_closed(&mut driver);
 }
 
 #[test]
-fn cl_13_a_client_that_closes_before_it_is_open_writes_nothing() {
+fn a_client_closing_during_the_handshake_writes_nothing_more_cl_13() {
     for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
         let target = ClientRequest::new("ws://example.com/demo")
             .unwrap()
             .with_dialect(dialect);
         let client = || Connection::client(&Config::new(), &target, [3; 32]);
-        let reply = answer_to(&mut client());
-        // Nothing, a part or all of the request was sent, and of the reply all but its end came.
+        let response = response_to(&mut client());
+        // Some of the request was sent, and the response is incomplete.
         for sent in [0, 1, 40, client().transmit().len()] {
-            for came in [0, 1, 13, 100, reply.len() - 17, reply.len() - 1] {
+            for received in [0, 1, 13, 100, response.len() - 17, response.len() - 1] {
                 let mut driver = Driver::new(client());
                 driver.conn.advance(sent);
-                let mut bytes = reply[..came].to_vec();
+                let mut bytes = response[..received].to_vec();
                 assert!(driver.conn.receive(&mut &mut bytes[..]).is_none());
                 let before = driver.conn.transmit().to_vec();
                 driver.conn.close(&Close::EMPTY).unwrap();
                 assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
-                driver.feed(&reply[came..]);
+                driver.feed(&response[received..]);
                 assert_eq!(driver.events(), [Observed::Closed(Closed::LocallyClosed)]);
-                // No more, at least, than the request that was pending.
-                let wrote = driver.sent();
-                assert!(wrote.is_empty() || wrote == before);
-                assert_over(&mut driver);
+                // At most the pending request is written.
+                let sent = driver.sent();
+                assert!(sent.is_empty() || sent == before);
+                assert_closed(&mut driver);
             }
         }
     }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
-const NEVER_ZERO: Duration = Duration::from_nanos(1);
+const NANOSECOND: Duration = Duration::from_nanos(1);
 
-/// A wait that is short enough to call it at once, and no zero.
-fn assert_at_once(wait: Option<Duration>) {
-    let wait = wait.expect("an event is ready");
+/// Checks that `wait` is short, but not zero.
+fn assert_short_wait(wait: Option<Duration>) {
+    let wait = wait.expect("no wait with an event pending");
     assert!(
-        wait >= NEVER_ZERO && wait <= Duration::from_millis(10),
+        wait >= NANOSECOND && wait <= Duration::from_millis(10),
         "{wait:?}"
     );
 }
 
-/// A connection in each step of its opening.
-fn openings() -> Vec<Driver<'static>> {
+/// Connections at each step of the handshake.
+fn handshakes() -> Vec<Driver<'static>> {
     let server = |bytes: &[u8]| {
         let mut driver = Driver::new(Connection::server(&Config::new()));
         driver.feed(bytes);
@@ -632,24 +639,24 @@ fn openings() -> Vec<Driver<'static>> {
     let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
         .with_dialect(Dialect::Hixie76);
-    let client = |came: fn(usize) -> usize| {
+    let client = |received: fn(usize) -> usize| {
         let mut conn = Connection::client(&Config::new(), &target, [3; 32]);
-        let reply = answer_to(&mut conn);
+        let response = response_to(&mut conn);
         let mut driver = Driver::new(conn);
-        driver.feed(&reply[..came(reply.len())]);
+        driver.feed(&response[..received(response.len())]);
         driver
     };
     let mut all = vec![
         server(b""),
         server(b"<"),
         server(b"GET / HTTP/1.1\r\nHos"),
-        server(DRAFT_76_HEAD.as_bytes()),
-        server(&[DRAFT_76_HEAD.as_bytes(), b"1234567"].concat()),
-        waiting(DRAFT_76_HEAD),
+        server(DRAFT_76_REQUEST.as_bytes()),
+        server(&[DRAFT_76_REQUEST.as_bytes(), b"1234567"].concat()),
+        with_request(DRAFT_76_REQUEST),
         client(|_| 0),
         client(|_| 20),
-        client(|length| length - 16),
-        client(|length| length - 1),
+        client(|len| len - 16),
+        client(|len| len - 1),
     ];
     for driver in &mut all {
         assert_eq!(driver.conn.closed(), None);
@@ -660,28 +667,28 @@ fn openings() -> Vec<Driver<'static>> {
 }
 
 #[test]
-fn h76_19_the_opening_times_out_in_every_step() {
-    for mut driver in openings() {
+fn the_handshake_times_out_at_every_step_h76_19() {
+    for mut driver in handshakes() {
         let start = 1000 * SECOND;
-        // Ten seconds by default, from the first tick on.
+        // Ten seconds by default, counted from the first call of `tick`.
         assert_eq!(driver.conn.tick(start), Some(10 * SECOND));
         assert_eq!(driver.conn.tick(start), Some(10 * SECOND));
         assert_eq!(driver.conn.tick(start + 4 * SECOND), Some(6 * SECOND));
-        let almost = start + 10 * SECOND - NEVER_ZERO;
-        assert_eq!(driver.conn.tick(almost), Some(NEVER_ZERO));
+        let almost = start + 10 * SECOND - NANOSECOND;
+        assert_eq!(driver.conn.tick(almost), Some(NANOSECOND));
         assert_eq!(driver.conn.closed(), None);
-        assert_at_once(driver.conn.tick(start + 10 * SECOND));
+        assert_short_wait(driver.conn.tick(start + 10 * SECOND));
         driver.feed(b"");
         let timed_out = Closed::TimedOut(Phase::Handshaking);
         assert_eq!(driver.events(), [Observed::Closed(timed_out)]);
-        assert_over(&mut driver);
+        assert_closed(&mut driver);
     }
 }
 
 #[test]
-fn h76_19_bytes_that_come_do_not_put_the_timeout_off() {
+fn received_bytes_do_not_extend_the_handshake_timeout_h76_19() {
     let mut driver = Driver::new(Connection::server(&Config::new()));
-    let request = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3].concat();
+    let request = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat();
     for (n, byte) in request.iter().take(100).enumerate() {
         driver.conn.tick(n as u32 * SECOND / 10);
         driver.feed(&[*byte]);
@@ -696,43 +703,43 @@ fn h76_19_bytes_that_come_do_not_put_the_timeout_off() {
     let config = Config::new().handshake_timeout(3 * SECOND);
     let mut driver = Driver::new(Connection::server(&config));
     assert_eq!(driver.conn.tick(SECOND), Some(3 * SECOND));
-    driver.feed(DRAFT_76_HEAD.as_bytes());
+    driver.feed(DRAFT_76_REQUEST.as_bytes());
     assert_eq!(driver.conn.tick(3 * SECOND), Some(SECOND));
     driver.feed(DRAFT_76_KEY3);
-    // Open: nothing is awaited any more.
+    // Open: no timeout is running.
     assert_eq!(driver.conn.tick(100 * SECOND), None);
     assert_eq!(driver.conn.closed(), None);
 }
 
 #[test]
-fn cl_9_the_peers_close_is_awaited_for_so_long() {
+fn waiting_for_the_peers_close_times_out_cl_9() {
     for mut driver in open_76() {
         assert_eq!(driver.conn.tick(SECOND), None);
         driver.conn.close(&Close::EMPTY).unwrap();
         driver.drain();
-        // Five seconds by default, from the first tick on; messages do not put it off.
+        // Five seconds by default, counted from the first call of `tick`; messages do not extend it.
         assert_eq!(driver.conn.tick(7 * SECOND), Some(5 * SECOND));
         driver.feed(b"\x00still\xff");
         assert_eq!(driver.conn.tick(11 * SECOND), Some(SECOND));
         driver.feed(b"\x00still\xff");
-        assert_at_once(driver.conn.tick(12 * SECOND));
+        assert_short_wait(driver.conn.tick(12 * SECOND));
         driver.feed(b"\x00not any more\xff\xff\x00");
         let timed_out = Observed::Closed(Closed::TimedOut(Phase::Closing));
         assert_eq!(driver.events(), [text("still"), text("still"), timed_out]);
         assert_eq!(driver.sent(), b"\xff\x00");
-        assert_over(&mut driver);
+        assert_closed(&mut driver);
     }
     for mut driver in open_76() {
         driver.conn.close(&Close::EMPTY).unwrap();
         driver.conn.tick(SECOND);
         driver.feed(b"\xff\x00");
         assert_eq!(driver.conn.tick(100 * SECOND), None);
-        assert_eq!(driver.events(), [clean()]);
+        assert_eq!(driver.events(), [clean_close_without_code()]);
     }
 }
 
 #[test]
-fn cl_9_the_peer_that_does_not_take_the_last_bytes_is_left() {
+fn flushing_after_the_close_times_out_cl_9() {
     let config = Config::new().close_timeout(2 * SECOND);
     for role in ROLES {
         let mut conn = Connection::established(&config, role, Dialect::Hixie76, [0; 32]);
@@ -750,73 +757,73 @@ fn cl_9_the_peer_that_does_not_take_the_last_bytes_is_left() {
     }
 }
 
-/// The docs of `close_timeout`: for the answer, and then again for the last bytes.
+/// Docs of `close_timeout`: it applies to the peer's close frame, and again to the flush.
 #[test]
-fn cl_9_the_answer_and_then_the_last_bytes_have_a_timeout_each() {
+fn the_peers_close_and_the_flush_have_a_timeout_each_cl_9() {
     for driver in open_76() {
         let mut conn = driver.conn;
         conn.close(&Close::EMPTY).unwrap();
         assert_eq!(conn.tick(SECOND), Some(5 * SECOND));
-        assert_at_once(conn.tick(6 * SECOND));
+        assert_short_wait(conn.tick(6 * SECOND));
         assert!(matches!(
             conn.receive(&mut &mut [][..]),
             Some(Event::Closed(Closed::TimedOut(Phase::Closing)))
         ));
         assert_eq!(conn.transmit(), b"\xff\x00");
-        let left = conn.tick(6 * SECOND).unwrap();
-        assert!(left <= 5 * SECOND);
+        let wait = conn.tick(6 * SECOND).unwrap();
+        assert!(wait <= 5 * SECOND);
         assert!(!conn.is_done());
-        assert_eq!(conn.tick(6 * SECOND + left), None);
+        assert_eq!(conn.tick(6 * SECOND + wait), None);
         assert!(conn.is_done());
     }
 }
 
 #[test]
-fn tick_is_none_where_nothing_is_awaited_and_short_where_an_event_is_ready() {
+fn tick_is_none_without_a_timeout_and_short_with_a_pending_event() {
     for mut driver in open_76().into_iter().chain(open_75()) {
         assert_eq!(driver.conn.tick(Duration::ZERO), None);
         driver.conn.send_text("a").unwrap();
         assert_eq!(driver.conn.tick(1_000_000 * SECOND), None);
         driver.feed(b"\x00par");
-        // The room for output is given back after a second without any.
+        // The send buffer is released after one second without output.
         assert_eq!(driver.conn.tick(1_000_000 * SECOND), Some(SECOND));
         assert_eq!(driver.conn.tick(1_000_001 * SECOND), None);
         assert_eq!(driver.conn.tick(2_000_000 * SECOND), None);
         driver.conn.receive_eof();
-        assert_at_once(driver.conn.tick(2_000_000 * SECOND));
+        assert_short_wait(driver.conn.tick(2_000_000 * SECOND));
         driver.eof();
         assert_eq!(driver.conn.tick(2_000_000 * SECOND), None);
     }
-    // The end of file before the opening is through.
-    for mut driver in openings() {
-        let waits = driver.conn.role() == Role::Server && !driver.conn.wants_read();
+    // EOF during the handshake.
+    for mut driver in handshakes() {
+        let is_pending = driver.conn.role() == Role::Server && !driver.conn.wants_read();
         driver.conn.receive_eof();
         let wait = driver.conn.tick(SECOND);
-        if waits {
+        if is_pending {
             assert_eq!(wait, Some(10 * SECOND));
             driver.conn.accept(&AcceptOptions::new()).unwrap();
         }
-        assert_at_once(driver.conn.tick(SECOND));
+        assert_short_wait(driver.conn.tick(SECOND));
     }
-    // Accepted, and Open was not taken.
-    let mut driver = waiting(DRAFT_75_HEAD);
+    // Accepted, but `Open` is not returned yet.
+    let mut driver = with_request(DRAFT_75_REQUEST);
     driver.conn.accept(&AcceptOptions::new()).unwrap();
-    assert_at_once(driver.conn.tick(SECOND));
+    assert_short_wait(driver.conn.tick(SECOND));
     driver.feed(b"");
     assert_eq!(driver.events(), [Observed::Open(Dialect::Hixie75)]);
     assert_eq!(driver.conn.tick(SECOND), None);
-    // Closed, and that was not taken.
+    // Closed, but `Closed` is not returned yet.
     for mut driver in open_75() {
         driver.conn.close(&Close::EMPTY).unwrap();
-        assert_at_once(driver.conn.tick(SECOND));
+        assert_short_wait(driver.conn.tick(SECOND));
     }
 }
 
-/// What an application and a peer may do, in any order.
+/// A call of the application or input of the peer.
 #[derive(Clone, Debug)]
 enum Step {
     Feed(Vec<u8>),
-    Take,
+    Receive,
     Accept,
     Respond,
     Send,
@@ -827,10 +834,10 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let fed = [
-        &DRAFT_76_HEAD.as_bytes()[..30],
-        &DRAFT_76_HEAD.as_bytes()[30..],
-        DRAFT_75_HEAD.as_bytes(),
+    let inputs = [
+        &DRAFT_76_REQUEST.as_bytes()[..30],
+        &DRAFT_76_REQUEST.as_bytes()[30..],
+        DRAFT_75_REQUEST.as_bytes(),
         DRAFT_76_KEY3,
         b"\x00Hi\xff",
         b"\x00\xe2\x98",
@@ -840,8 +847,8 @@ fn step() -> impl Strategy<Value = Step> {
         b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n",
     ];
     prop_oneof![
-        8 => prop::sample::select(fed.to_vec()).prop_map(|bytes| Step::Feed(bytes.to_vec())),
-        1 => Just(Step::Take),
+        8 => prop::sample::select(inputs.to_vec()).prop_map(|bytes| Step::Feed(bytes.to_vec())),
+        1 => Just(Step::Receive),
         4 => Just(Step::Accept),
         1 => Just(Step::Respond),
         2 => Just(Step::Send),
@@ -853,13 +860,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The docs of `is_open`: from `Open` on, and until `close` or `Closed`.
+/// Docs of `is_open`: true from `Open` until `close` or `Closed`.
 #[test]
-fn a_connection_is_open_from_open_to_its_end() {
+fn is_open_is_true_from_open_until_close() {
     let opened = || {
         let mut server = Connection::server(&Config::new());
         assert!(!server.is_open());
-        let mut head = DRAFT_76_HEAD.as_bytes().to_vec();
+        let mut head = DRAFT_76_REQUEST.as_bytes().to_vec();
         assert!(matches!(
             server.receive(&mut &mut head[..]),
             Some(Event::Request(_))
@@ -877,39 +884,38 @@ fn a_connection_is_open_from_open_to_its_end() {
     let mut closing = opened();
     closing.close(&Close::EMPTY).unwrap();
     assert!(!closing.is_open());
-    let mut over = opened();
-    over.receive_eof();
-    let end = over.receive(&mut &mut [][..]);
-    assert!(matches!(end, Some(Event::Closed(_))));
-    assert!(!over.is_open());
+    let mut closed = opened();
+    closed.receive_eof();
+    let event = closed.receive(&mut &mut [][..]);
+    assert!(matches!(event, Some(Event::Closed(_))));
+    assert!(!closed.is_open());
 }
 
-/// The docs of `tick`: the room for output goes back once nothing was sent for a second.
+/// Docs of `tick`: the send buffer is released after one second without sends.
 #[test]
-fn a_second_of_rest_begins_anew_with_what_is_sent() {
+fn each_send_restarts_the_idle_timeout_of_the_send_buffer() {
     let at = |millis: u64| Duration::from_millis(millis);
     for role in ROLES {
-        let mut end = open(role, Dialect::Hixie76);
-        assert_eq!(end.conn.tick(at(0)), None);
-        let send = |end: &mut Driver<'_>| {
-            end.conn.send_text("more").unwrap();
-            end.drain();
+        let mut driver = open(role, Dialect::Hixie76);
+        assert_eq!(driver.conn.tick(at(0)), None);
+        let send = |driver: &mut Driver<'_>| {
+            driver.conn.send_text("more").unwrap();
+            driver.drain();
         };
-        send(&mut end);
-        assert_eq!(end.conn.tick(at(0)), Some(at(1000)));
-        send(&mut end);
-        assert_eq!(end.conn.tick(at(900)), Some(at(1000)));
-        assert_eq!(end.conn.tick(at(1000)), Some(at(900)));
-        assert_eq!(end.conn.tick(at(1900)), None);
-        assert!(end.conn.is_open());
+        send(&mut driver);
+        assert_eq!(driver.conn.tick(at(0)), Some(at(1000)));
+        send(&mut driver);
+        assert_eq!(driver.conn.tick(at(900)), Some(at(1000)));
+        assert_eq!(driver.conn.tick(at(1000)), Some(at(900)));
+        assert_eq!(driver.conn.tick(at(1900)), None);
+        assert!(driver.conn.is_open());
     }
 }
 
-/// What the application reads of it, and asks for the cause.
 #[test]
-fn what_closed_displays_and_its_source() {
+fn closed_displays_its_cause_and_has_a_source() {
     use std::error::Error;
-    for (phase, words) in [
+    for (phase, description) in [
         (Phase::Handshaking, "during the opening handshake"),
         (Phase::Open, "between two messages"),
         (Phase::InMessage, "in the middle of a frame or message"),
@@ -918,11 +924,11 @@ fn what_closed_displays_and_its_source() {
         let closed = Closed::Eof(phase);
         assert_eq!(
             closed.to_string(),
-            format!("the peer closed the connection without a close frame {words}")
+            format!("the peer closed the connection without a close frame {description}")
         );
         assert!(closed.source().is_none());
         let closed = Closed::TimedOut(phase);
-        assert_eq!(closed.to_string(), format!("timed out {words}"));
+        assert_eq!(closed.to_string(), format!("timed out {description}"));
     }
     let error = ProtocolError::MaskedFrameFromServer;
     let closed = Closed::Protocol(error);
@@ -937,10 +943,10 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    // CL-6, CL-11, FR-16, and the docs of `tick`
+    // CL-6, CL-11, FR-16, and docs of `tick`
     #[test]
-    fn whatever_is_done_there_is_one_closed_and_no_wait_of_zero(
-        which in 0..5_usize,
+    fn any_calls_give_one_closed_and_no_zero_wait(
+        connection in 0..5_usize,
         steps in prop::collection::vec(step(), 0..24),
         timeout in 0..30_u64,
     ) {
@@ -950,7 +956,7 @@ proptest! {
             .handshake_timeout(timeout)
             .close_timeout(timeout / 2);
         let target = ClientRequest::new("ws://example.com/demo").unwrap().with_dialect(Dialect::Hixie76);
-        let mut conn = match which {
+        let mut conn = match connection {
             0 => Connection::client(&config, &target, [3; 32]),
             1 => Connection::established(&config, Role::Server, Dialect::Hixie75, [0; 32]),
             2 => Connection::established(&config, Role::Client, Dialect::Hixie76, [0; 32]),
@@ -958,18 +964,18 @@ proptest! {
         };
         let mut now = Duration::ZERO;
         let mut closed = 0;
-        for step in steps.into_iter().chain([Step::Close, Step::Eof, Step::Take]) {
+        for step in steps.into_iter().chain([Step::Close, Step::Eof, Step::Receive]) {
             match step {
                 Step::Feed(mut bytes) => {
                     let mut input = &mut bytes[..];
                     while let Some(event) = conn.receive(&mut input) {
-                        prop_assert_eq!(closed, 0, "{:?} behind Closed", event);
+                        prop_assert_eq!(closed, 0, "{:?} after Closed", event);
                         closed += usize::from(matches!(event, Event::Closed(_)));
                     }
                 }
-                Step::Take => {
+                Step::Receive => {
                     if let Some(event) = conn.receive(&mut &mut [][..]) {
-                        prop_assert_eq!(closed, 0, "{:?} behind Closed", event);
+                        prop_assert_eq!(closed, 0, "{:?} after Closed", event);
                         closed += usize::from(matches!(event, Event::Closed(_)));
                     }
                 }
@@ -987,7 +993,7 @@ proptest! {
         }
         prop_assert!(conn.closed().is_some());
         while let Some(event) = conn.receive(&mut &mut [][..]) {
-            prop_assert_eq!(closed, 0, "{:?} behind Closed", event);
+            prop_assert_eq!(closed, 0, "{:?} after Closed", event);
             closed += usize::from(matches!(event, Event::Closed(_)));
         }
         prop_assert_eq!(closed, 1);

@@ -1,20 +1,22 @@
-//! RFC 6455 as tungstenite has it and as we have it, on the same generated conversations.
+//! Compares this crate with tungstenite on generated RFC 6455 conversations.
 //!
-//! Where the two differ by design, and what is made of it here:
+//! Known differences, and how the tests treat them:
 //!
-//! - tungstenite looks at a frame once all of it has come; we at each byte. So of input that breaks
-//!   off, it may only see the end where we saw the error, and it may find another of two errors in
-//!   one frame first.
-//! - It sends nothing about an error. What we send is held against the kind of error it returns.
-//! - To a close code that can't be sent it answers 1002 as if that had been the peer's; to us it is an
-//!   error, which is answered the same. 1014 is IANA's since, and such a code to it only.
-//! - It repeats the reason of a close frame; we the code alone.
-//! - It reads lengths that are not the shortest, which RFC 6455 forbids and HyBi-8 does not: such
-//!   frames are held against our HyBi-8. Of a length with its top bit set it says that it is too long.
-//!   A control frame of such a length we refuse in any dialect, so random bytes that may hold one are
-//!   passed over.
-//! - Its limits are 16 MiB a frame and 64 MiB a message, and no number of frames; here both have the
-//!   same of frames, and ours of fragments is out of reach.
+//! - tungstenite checks a frame once it is complete; this crate checks each byte. So on truncated
+//!   input it may report EOF where this crate reports an error, and of two errors in one frame it
+//!   may report the other.
+//! - tungstenite sends no close frame on an error. Its kind of error is compared with the close code
+//!   that this crate sends.
+//! - tungstenite answers a close code that must not be sent with 1002, as if the peer had sent that;
+//!   this crate reports an error and answers the same. To tungstenite 1014 is such a code; IANA has
+//!   registered it since.
+//! - tungstenite echoes the reason of a close frame; this crate only the code.
+//! - tungstenite accepts lengths that are not in the shortest encoding, which RFC 6455 forbids and
+//!   HyBi-8 allows: such frames are compared with this crate's HyBi-8. It reports a length with its
+//!   top bit set as too long. This crate rejects such lengths of control frames in any dialect, so
+//!   random bytes that may contain one are skipped.
+//! - tungstenite limits frames to 16 MiB and messages to 64 MiB by default, and not the number of
+//!   fragments; here both have the same frame limit, and no test reaches the fragment limit.
 
 mod common;
 
@@ -23,8 +25,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 
 use common::rfc::{
-    BINARY, BINARY_PART, CLOSE, Form, LAST, MORE, PING, PONG, TEXT, TEXT_PART, binary, body,
-    contents, header, masked, may_be_sent, ping, pong, text, transcript,
+    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, LengthEncoding, PING, PONG,
+    TEXT, TEXT_FRAGMENT, binary, close_payload, frame_contents, header, is_valid_close_code,
+    masked, ping, pong, run_checked, text,
 };
 use common::*;
 use hybi::{
@@ -40,29 +43,29 @@ use tungstenite::{Error, Message, WebSocket};
 
 use Dialect::{HyBi8, Rfc6455};
 
-/// The largest frame.
+/// Frame length limit of both implementations.
 const LIMIT: usize = 300;
 
-/// How a conversation went.
+/// The result of a conversation.
 #[derive(Clone, Debug, PartialEq)]
 struct Outcome {
-    heard: Vec<Observed>,
+    received: Vec<Observed>,
     pongs: Vec<Vec<u8>>,
     end: End,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum End {
-    /// What the peer's close frame events, and the code of ours in answer.
+    /// Code and reason of the peer's close frame, and the code of the answer.
     Clean {
         code: Option<u16>,
         reason: String,
         answer: Option<u16>,
     },
-    /// The peer broke the protocol: the close code for that.
+    /// A protocol error, with its close code.
     Failed(u16),
-    /// The end of file came first.
-    Lost,
+    /// EOF without a close frame.
+    Eof,
 }
 
 fn code(payload: &[u8]) -> Option<u16> {
@@ -70,86 +73,87 @@ fn code(payload: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes(*code))
 }
 
-/// Pongs and the code of the close frame among what a server sent.
+/// Returns the pongs and the code of the close frame in a server's output.
 fn sent(bytes: &[u8]) -> (Vec<Vec<u8>>, Option<Option<u16>>) {
     let (mut pongs, mut close) = (Vec::new(), None);
-    for (first, payload) in contents(bytes) {
+    for (first, payload) in frame_contents(bytes) {
         match first {
             PONG => pongs.push(payload),
             CLOSE if close.is_none() => close = Some(code(&payload)),
-            other => panic!("a frame that begins with {other:#x}"),
+            other => panic!("unexpected frame with first byte {other:#x}"),
         }
     }
     (pongs, close)
 }
 
-/// Our server's end.
-fn ours(dialect: Dialect, bytes: &[u8], cuts: &[usize], closes: bool) -> Outcome {
+/// Runs a conversation against this crate's server.
+fn ours(dialect: Dialect, bytes: &[u8], splits: &[usize], closes: bool) -> Outcome {
     let config = Config::new().max_frame_len(LIMIT as u64);
     let mut conn = Connection::established(&config, Role::Server, dialect, [0; 32]);
     if closes {
         conn.close(&Close::new(1001, "")).unwrap();
     }
-    let mut transcript = transcript(conn, bytes, cuts, true);
-    let why = transcript.events.pop();
+    let mut transcript = run_checked(conn, bytes, splits, true);
+    let closed = transcript.events.pop();
     let (pongs, close) = sent(&transcript.sent);
-    let is_whole = |events: &Observed| {
+    let is_complete = |event: &Observed| {
         !matches!(
-            events,
-            Observed::Unfinished(_) | Observed::UnfinishedBinary(_)
+            event,
+            Observed::IncompleteText(_) | Observed::IncompleteBinary(_)
         )
     };
-    transcript.events.retain(is_whole);
-    let end = match why {
-        Some(Observed::Closed(Closed::Clean(why))) => End::Clean {
-            code: why.code().filter(|code| *code != 1005),
-            reason: why.reason().to_owned(),
+    transcript.events.retain(is_complete);
+    let end = match closed {
+        Some(Observed::Closed(Closed::Clean(close_frame))) => End::Clean {
+            code: close_frame.code().filter(|code| *code != 1005),
+            reason: close_frame.reason().to_owned(),
             answer: close.unwrap(),
         },
         Some(Observed::Closed(Closed::Protocol(error))) if closes => {
             End::Failed(error.close_code())
         }
         Some(Observed::Closed(Closed::Protocol(_))) => End::Failed(close.flatten().unwrap()),
-        Some(Observed::Closed(Closed::Eof(_))) => End::Lost,
+        Some(Observed::Closed(Closed::Eof(_))) => End::Eof,
         other => panic!("{other:?}"),
     };
     Outcome {
-        heard: transcript.events,
+        received: transcript.events,
         pongs,
         end,
     }
 }
 
-/// A socket in memory: what is read from it, piece by piece, and what was written.
+/// An in-memory stream with predefined reads.
 struct Wire {
-    pieces: Vec<Vec<u8>>,
+    /// The remaining reads, last one first.
+    reads: Vec<Vec<u8>>,
     written: Vec<u8>,
 }
 
 impl Wire {
-    fn new(bytes: &[u8], cuts: &[usize]) -> Self {
-        let (mut pieces, mut from) = (Vec::new(), 0);
-        for to in cuts.iter().copied().chain([bytes.len()]) {
-            pieces.push(bytes[from..to].to_vec());
+    fn new(bytes: &[u8], splits: &[usize]) -> Self {
+        let (mut reads, mut from) = (Vec::new(), 0);
+        for to in splits.iter().copied().chain([bytes.len()]) {
+            reads.push(bytes[from..to].to_vec());
             from = to;
         }
-        pieces.retain(|piece| !piece.is_empty());
-        pieces.reverse();
+        reads.retain(|read| !read.is_empty());
+        reads.reverse();
         let written = Vec::new();
-        Self { pieces, written }
+        Self { reads, written }
     }
 }
 
 impl Read for Wire {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let Some(mut piece) = self.pieces.pop() else {
+        let Some(mut read) = self.reads.pop() else {
             return Ok(0);
         };
-        let n = piece.len().min(buf.len());
-        buf[..n].copy_from_slice(&piece[..n]);
-        piece.drain(..n);
-        if !piece.is_empty() {
-            self.pieces.push(piece);
+        let n = read.len().min(buf.len());
+        buf[..n].copy_from_slice(&read[..n]);
+        read.drain(..n);
+        if !read.is_empty() {
+            self.reads.push(read);
         }
         Ok(n)
     }
@@ -166,15 +170,15 @@ impl Write for Wire {
     }
 }
 
-/// Its settings, with the limit of ours.
-fn config() -> WebSocketConfig {
+/// Returns tungstenite's configuration with the same limit.
+fn tungstenite_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(512)
         .max_frame_size(Some(LIMIT))
         .max_message_size(None)
 }
 
-fn events(message: Message) -> Observed {
+fn to_observed(message: Message) -> Observed {
     match message {
         Message::Text(string) => text(&string),
         Message::Binary(bytes) => binary(bytes),
@@ -184,23 +188,24 @@ fn events(message: Message) -> Observed {
     }
 }
 
-/// tungstenite's server's end.
-fn theirs(bytes: &[u8], cuts: &[usize], closes: bool) -> Outcome {
-    let wire = Wire::new(bytes, cuts);
-    let mut socket = WebSocket::from_raw_socket(wire, TheirRole::Server, Some(config()));
+/// Runs a conversation against tungstenite's server.
+fn theirs(bytes: &[u8], splits: &[usize], closes: bool) -> Outcome {
+    let wire = Wire::new(bytes, splits);
+    let mut socket =
+        WebSocket::from_raw_socket(wire, TheirRole::Server, Some(tungstenite_config()));
     if closes {
         let reason = "".into();
         let code = CloseCode::Away;
         socket.close(Some(CloseFrame { code, reason })).unwrap();
     }
-    let (mut heard, mut close) = (Vec::new(), None);
+    let (mut received, mut close) = (Vec::new(), None);
     let end = loop {
         match socket.read() {
             Ok(Message::Close(frame)) => close = Some(frame),
-            Ok(message) => heard.push(events(message)),
+            Ok(message) => received.push(to_observed(message)),
             Err(Error::ConnectionClosed) => break None,
             Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
-                break Some(End::Lost);
+                break Some(End::Eof);
             }
             Err(Error::Utf8(_)) => break Some(End::Failed(1007)),
             Err(Error::Capacity(_)) => break Some(End::Failed(1009)),
@@ -216,66 +221,70 @@ fn theirs(bytes: &[u8], cuts: &[usize], closes: bool) -> Outcome {
             answer: answer.unwrap(),
         },
         Some(frame) if &*frame.reason == "Protocol violation" => End::Failed(1002),
-        Some(frame) if !may_be_sent(frame.code.into()) => End::Failed(1002),
+        Some(frame) if !is_valid_close_code(frame.code.into()) => End::Failed(1002),
         Some(frame) => End::Clean {
             code: Some(frame.code.into()),
             reason: frame.reason.to_string(),
             answer: answer.unwrap(),
         },
     });
-    Outcome { heard, pongs, end }
+    Outcome {
+        received,
+        pongs,
+        end,
+    }
 }
 
 // Conversations.
 
-/// What a client sends: one thing, right or wrong.
+/// A message or frame that a client sends, valid or not.
 #[derive(Clone, Debug)]
 enum Sent {
-    /// A message in one frame or several, with control frames between them.
+    /// A message in one or more frames, with control frames between them.
     Message {
         is_text: bool,
-        parts: Vec<Vec<u8>>,
+        fragments: Vec<Vec<u8>>,
         between: Vec<(u8, Vec<u8>)>,
     },
     Control(u8, Vec<u8>),
     Close(Vec<u8>),
-    /// One of the ways to be wrong, and a number to make it so.
-    Fault(Fault, u8),
+    /// An invalid frame, and a number that selects a variant of it.
+    Invalid(InvalidFrame, u8),
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+enum InvalidFrame {
     ReservedBits,
     Opcode,
     Unmasked,
     FragmentedControl,
     LongControl,
     Continuation,
-    MessageWithin,
-    NotUtf8,
-    NotUtf8InParts,
-    CutShort,
+    InterleavedMessage,
+    InvalidUtf8,
+    InvalidUtf8InFragments,
+    IncompleteUtf8,
     TooLong,
-    HalfACode,
-    BadCode,
-    BadReason,
+    IncompleteCode,
+    InvalidCode,
+    InvalidReason,
 }
 
-const FAULTS: [Fault; 14] = [
-    Fault::ReservedBits,
-    Fault::Opcode,
-    Fault::Unmasked,
-    Fault::FragmentedControl,
-    Fault::LongControl,
-    Fault::Continuation,
-    Fault::MessageWithin,
-    Fault::NotUtf8,
-    Fault::NotUtf8InParts,
-    Fault::CutShort,
-    Fault::TooLong,
-    Fault::HalfACode,
-    Fault::BadCode,
-    Fault::BadReason,
+const INVALID_FRAMES: [InvalidFrame; 14] = [
+    InvalidFrame::ReservedBits,
+    InvalidFrame::Opcode,
+    InvalidFrame::Unmasked,
+    InvalidFrame::FragmentedControl,
+    InvalidFrame::LongControl,
+    InvalidFrame::Continuation,
+    InvalidFrame::InterleavedMessage,
+    InvalidFrame::InvalidUtf8,
+    InvalidFrame::InvalidUtf8InFragments,
+    InvalidFrame::IncompleteUtf8,
+    InvalidFrame::TooLong,
+    InvalidFrame::IncompleteCode,
+    InvalidFrame::InvalidCode,
+    InvalidFrame::InvalidReason,
 ];
 
 fn payload() -> impl Strategy<Value = Vec<u8>> {
@@ -295,86 +304,87 @@ fn control() -> impl Strategy<Value = (u8, Vec<u8>)> {
     (first, payload)
 }
 
-/// Text cut anywhere, also within characters.
-fn cut_text() -> impl Strategy<Value = Vec<Vec<u8>>> {
+/// Text split anywhere, also within characters.
+fn fragmented_text() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let string = prop::collection::vec(any::<char>(), 0..40).prop_map(String::from_iter);
-    (string, prop::collection::vec(any::<Index>(), 0..5)).prop_map(|(string, cuts)| {
+    (string, prop::collection::vec(any::<Index>(), 0..5)).prop_map(|(string, splits)| {
         let bytes = string.into_bytes();
-        let (mut parts, mut from) = (Vec::new(), 0);
-        for to in cut_at(&cuts, bytes.len()) {
-            parts.push(bytes[from..to].to_vec());
+        let (mut fragments, mut from) = (Vec::new(), 0);
+        for to in split_points(&splits, bytes.len()) {
+            fragments.push(bytes[from..to].to_vec());
             from = to;
         }
-        parts.push(bytes[from..].to_vec());
-        parts
+        fragments.push(bytes[from..].to_vec());
+        fragments
     })
 }
 
-fn cut_at(indices: &[Index], length: usize) -> Vec<usize> {
-    let mut cuts: Vec<usize> = indices.iter().map(|i| i.index(length + 1)).collect();
-    cuts.sort_unstable();
-    cuts
+fn split_points(indices: &[Index], length: usize) -> Vec<usize> {
+    let mut splits: Vec<usize> = indices.iter().map(|i| i.index(length + 1)).collect();
+    splits.sort_unstable();
+    splits
 }
 
 fn message() -> impl Strategy<Value = Sent> {
-    let parts = prop_oneof![
-        2 => cut_text().prop_map(|parts| (true, parts)),
-        1 => prop::collection::vec(payload(), 1..4).prop_map(|parts| (false, parts)),
+    let fragments = prop_oneof![
+        2 => fragmented_text().prop_map(|fragments| (true, fragments)),
+        1 => prop::collection::vec(payload(), 1..4).prop_map(|fragments| (false, fragments)),
     ];
     let between = prop::collection::vec(control(), 0..3);
-    (parts, between).prop_map(|((is_text, parts), between)| Sent::Message {
+    (fragments, between).prop_map(|((is_text, fragments), between)| Sent::Message {
         is_text,
-        parts,
+        fragments,
         between,
     })
 }
 
 fn close() -> impl Strategy<Value = Sent> {
-    // 1014: see above.
-    let codes =
-        (1000..5000_u16).prop_filter("it may be sent", |code| may_be_sent(*code) && *code != 1014);
+    // Without 1014: see the differences above.
+    let codes = (1000..5000_u16).prop_filter("valid close code", |code| {
+        is_valid_close_code(*code) && *code != 1014
+    });
     let reason = prop::collection::vec(any::<char>(), 0..30).prop_map(String::from_iter);
     prop_oneof![
         1 => Just(Sent::Close(Vec::new())),
-        3 => (codes, reason).prop_map(|(code, reason)| Sent::Close(body(code, reason))),
+        3 => (codes, reason).prop_map(|(code, reason)| Sent::Close(close_payload(code, reason))),
     ]
 }
 
-fn good() -> impl Strategy<Value = Sent> {
+fn valid_frames() -> impl Strategy<Value = Sent> {
     prop_oneof![
         6 => message(),
         2 => control().prop_map(|(first, payload)| Sent::Control(first, payload)),
     ]
 }
 
-fn kind() -> impl Strategy<Value = Sent> {
-    let kind = prop::sample::select(&FAULTS[..]);
-    (kind, any::<u8>()).prop_map(|(kind, n)| Sent::Fault(kind, n))
+fn invalid_frame() -> impl Strategy<Value = Sent> {
+    let kind = prop::sample::select(&INVALID_FRAMES[..]);
+    (kind, any::<u8>()).prop_map(|(kind, n)| Sent::Invalid(kind, n))
 }
 
-/// Good ones, then perhaps a close frame or a kind, then what is not to be looked at.
+/// Valid frames, then perhaps a close frame or an invalid frame, then frames to be ignored.
 fn conversation() -> impl Strategy<Value = Vec<Sent>> {
-    let good_ones = || prop::collection::vec(good(), 0..5);
-    let turn = prop_oneof![
+    let valid = || prop::collection::vec(valid_frames(), 0..5);
+    let last = prop_oneof![
         2 => close().prop_map(Some),
-        4 => kind().prop_map(Some),
+        4 => invalid_frame().prop_map(Some),
         1 => Just(None),
     ];
-    (good_ones(), turn, good_ones()).prop_map(|(mut all, turn, after)| {
-        all.extend(turn);
-        all.extend(after);
+    (valid(), last, valid()).prop_map(|(mut all, last, ignored)| {
+        all.extend(last);
+        all.extend(ignored);
         all
     })
 }
 
-/// Writes frames, each under another key.
+/// Encodes frames, each with another masking key.
 struct Writer<F> {
     bytes: Vec<u8>,
     key: u32,
-    form: F,
+    encoding: F,
 }
 
-impl<F: FnMut(u64) -> Form> Writer<F> {
+impl<F: FnMut(u64) -> LengthEncoding> Writer<F> {
     fn key(&mut self) -> [u8; 4] {
         self.key = self.key.wrapping_mul(0x9e37_79b1).wrapping_add(0x7f4a_7c15);
         self.key.to_be_bytes()
@@ -383,12 +393,13 @@ impl<F: FnMut(u64) -> Form> Writer<F> {
     fn frame(&mut self, first: u8, payload: impl AsRef<[u8]>) {
         let payload = payload.as_ref();
         let (key, length) = (self.key(), payload.len() as u64);
-        // Of control frames the form is the shortest.
-        let form = match first & 0x08 {
-            0 => (self.form)(length),
-            _ => Form::shortest(length),
+        // Control frames always have the shortest encoding.
+        let encoding = match first & 0x08 {
+            0 => (self.encoding)(length),
+            _ => LengthEncoding::shortest(length),
         };
-        self.bytes.extend(header(first, Some(key), form, length));
+        self.bytes
+            .extend(header(first, Some(key), encoding, length));
         self.bytes.extend(masked(payload, key));
     }
 
@@ -406,102 +417,119 @@ impl<F: FnMut(u64) -> Form> Writer<F> {
             }
             Sent::Message {
                 is_text,
-                parts,
+                fragments,
                 between,
             } => {
                 let opcode = if *is_text { 1 } else { 2 };
-                for (i, part) in parts.iter().enumerate() {
+                for (i, fragment) in fragments.iter().enumerate() {
                     let first = if i == 0 { opcode } else { 0 };
-                    let last = if i + 1 == parts.len() { 0x80 } else { 0 };
-                    self.frame(first | last, part);
-                    if let (0, Some((first, payload))) = (last, between.get(i)) {
+                    let fin = if i + 1 == fragments.len() { 0x80 } else { 0 };
+                    self.frame(first | fin, fragment);
+                    if let (0, Some((first, payload))) = (fin, between.get(i)) {
                         self.frame(*first, payload);
                     }
                 }
             }
-            Sent::Fault(kind, n) => self.kind(*kind, *n),
+            Sent::Invalid(kind, n) => self.write_invalid(*kind, *n),
         }
     }
 
-    /// One thing is wrong with it, and one only.
-    fn kind(&mut self, kind: Fault, n: u8) {
-        let pick = |from: &[u8]| from[usize::from(n) % from.len()];
+    /// Writes a frame with exactly one error.
+    fn write_invalid(&mut self, kind: InvalidFrame, n: u8) {
+        let pick = |choices: &[u8]| choices[usize::from(n) % choices.len()];
         match kind {
-            Fault::ReservedBits => {
+            InvalidFrame::ReservedBits => {
                 let bits = 0x10 * (1 + n % 7);
-                self.frame(bits | pick(&[TEXT, BINARY, PING, PONG, TEXT_PART]), "a");
+                self.frame(bits | pick(&[TEXT, BINARY, PING, PONG, TEXT_FRAGMENT]), "a");
             }
-            Fault::Opcode => {
+            InvalidFrame::Opcode => {
                 let opcode = pick(&[3, 4, 5, 6, 7, 11, 12, 13, 14, 15]);
                 self.frame(0x80 | opcode, "");
             }
-            Fault::Unmasked => {
-                let first = pick(&[TEXT, BINARY, PING, PONG, TEXT_PART, CLOSE]);
+            InvalidFrame::Unmasked => {
+                let first = pick(&[TEXT, BINARY, PING, PONG, TEXT_FRAGMENT, CLOSE]);
                 self.bytes.extend([first, 0]);
             }
-            Fault::FragmentedControl => self.frame(pick(&[8, 9, 10]), ""),
-            Fault::LongControl => {
-                let payload = [body(1000, ""), vec![b'a'; 124 + usize::from(n % 100)]].concat();
+            InvalidFrame::FragmentedControl => self.frame(pick(&[8, 9, 10]), ""),
+            InvalidFrame::LongControl => {
+                let payload = [
+                    close_payload(1000, ""),
+                    vec![b'a'; 124 + usize::from(n % 100)],
+                ]
+                .concat();
                 self.frame(pick(&[CLOSE, PING, PONG]), payload);
             }
-            Fault::Continuation => self.frame(pick(&[MORE, LAST]), "a"),
-            Fault::MessageWithin => {
-                self.frame(pick(&[TEXT_PART, BINARY_PART]), "a");
-                self.frame(pick(&[TEXT, BINARY, TEXT_PART, BINARY_PART]), "b");
+            InvalidFrame::Continuation => {
+                self.frame(pick(&[CONTINUATION, FINAL_CONTINUATION]), "a")
             }
-            Fault::NotUtf8 => {
-                let bad = [pick(&[0x80, 0xbf, 0xc0, 0xc1, 0xf5, 0xff])];
-                self.frame(pick(&[TEXT, TEXT_PART]), [&b"ab"[..], &bad, b"c"].concat());
+            InvalidFrame::InterleavedMessage => {
+                self.frame(pick(&[TEXT_FRAGMENT, BINARY_FRAGMENT]), "a");
+                self.frame(pick(&[TEXT, BINARY, TEXT_FRAGMENT, BINARY_FRAGMENT]), "b");
             }
-            Fault::NotUtf8InParts => {
-                let (front, back): (&[u8], &[u8]) = match n % 5 {
+            InvalidFrame::InvalidUtf8 => {
+                let invalid = [pick(&[0x80, 0xbf, 0xc0, 0xc1, 0xf5, 0xff])];
+                self.frame(
+                    pick(&[TEXT, TEXT_FRAGMENT]),
+                    [&b"ab"[..], &invalid, b"c"].concat(),
+                );
+            }
+            InvalidFrame::InvalidUtf8InFragments => {
+                let (first, second): (&[u8], &[u8]) = match n % 5 {
                     0 => (b"\xc3", b"("),
                     1 => (b"\xe0", b"\x9f"),
                     2 => (b"\xed", b"\xa0"),
                     3 => (b"\xf0\x9f", b"\x98("),
                     _ => (b"\xf4", b"\x90"),
                 };
-                self.frame(TEXT_PART, front);
-                self.frame(MORE, "");
-                self.frame(pick(&[MORE, LAST]), back);
+                self.frame(TEXT_FRAGMENT, first);
+                self.frame(CONTINUATION, "");
+                self.frame(pick(&[CONTINUATION, FINAL_CONTINUATION]), second);
             }
-            Fault::CutShort => {
-                let cut = [&b"\xc3"[..], b"\xe2\x98", b"\xf0\x9f\x98"][usize::from(n) % 3];
+            InvalidFrame::IncompleteUtf8 => {
+                let incomplete = [&b"\xc3"[..], b"\xe2\x98", b"\xf0\x9f\x98"][usize::from(n) % 3];
                 if n < 128 {
-                    self.frame(TEXT, cut);
+                    self.frame(TEXT, incomplete);
                 } else {
-                    self.frame(TEXT_PART, cut);
-                    self.frame(LAST, "");
+                    self.frame(TEXT_FRAGMENT, incomplete);
+                    self.frame(FINAL_CONTINUATION, "");
                 }
             }
-            Fault::TooLong => {
+            InvalidFrame::TooLong => {
                 let payload = vec![b'a'; LIMIT + 1 + usize::from(n)];
-                self.frame(pick(&[TEXT, BINARY, TEXT_PART]), payload);
+                self.frame(pick(&[TEXT, BINARY, TEXT_FRAGMENT]), payload);
             }
-            Fault::HalfACode => self.frame(CLOSE, [n]),
-            Fault::BadCode => {
-                let bad = [
+            InvalidFrame::IncompleteCode => self.frame(CLOSE, [n]),
+            InvalidFrame::InvalidCode => {
+                let invalid = [
                     0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65535,
                 ];
-                self.frame(CLOSE, body(bad[usize::from(n) % bad.len()], "why"));
+                self.frame(
+                    CLOSE,
+                    close_payload(invalid[usize::from(n) % invalid.len()], "why"),
+                );
             }
-            Fault::BadReason => {
-                self.frame(CLOSE, body(1000, [b'a', pick(&[0x80, 0xc0, 0xff]), b'b']))
-            }
+            InvalidFrame::InvalidReason => self.frame(
+                CLOSE,
+                close_payload(1000, [b'a', pick(&[0x80, 0xc0, 0xff]), b'b']),
+            ),
         }
     }
 }
 
-/// The bytes of a conversation, lengths in the shortest form.
-fn write(conversation: &[Sent], seed: u32) -> Vec<u8> {
-    write_in(conversation, seed, Form::shortest)
+/// Encodes a conversation with lengths in the shortest encoding.
+fn encode(conversation: &[Sent], seed: u32) -> Vec<u8> {
+    encode_with(conversation, seed, LengthEncoding::shortest)
 }
 
-fn write_in(conversation: &[Sent], seed: u32, form: impl FnMut(u64) -> Form) -> Vec<u8> {
+fn encode_with(
+    conversation: &[Sent],
+    seed: u32,
+    encoding: impl FnMut(u64) -> LengthEncoding,
+) -> Vec<u8> {
     let mut writer = Writer {
         bytes: Vec::new(),
         key: seed,
-        form,
+        encoding,
     };
     for sent in conversation {
         writer.write(sent);
@@ -509,7 +537,7 @@ fn write_in(conversation: &[Sent], seed: u32, form: impl FnMut(u64) -> Form) -> 
     writer.bytes
 }
 
-fn cuts() -> impl Strategy<Value = Vec<Index>> {
+fn splits() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 0..12)
 }
 
@@ -520,105 +548,107 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    // HY-5, HY-6, HY-7, HY-8, RFC-10.7-1: the same messages, the same pongs, the same end.
+    // HY-5, HY-6, HY-7, HY-8, RFC-10.7-1: the same messages, pongs and end.
     #[test]
-    fn the_same_of_whole_frames(
+    fn complete_frames_have_the_same_outcome(
         conversation in conversation(),
         seed: u32,
-        cuts in cuts(),
+        splits in splits(),
     ) {
-        let bytes = write(&conversation, seed);
-        let cuts = cut_at(&cuts, bytes.len());
-        prop_assert_eq!(ours(Rfc6455, &bytes, &cuts, false), theirs(&bytes, &cuts, false));
+        let bytes = encode(&conversation, seed);
+        let splits = split_points(&splits, bytes.len());
+        prop_assert_eq!(ours(Rfc6455, &bytes, &splits, false), theirs(&bytes, &splits, false));
     }
 
-    // And when this end has sent its close frame before: no pongs then from tungstenite, where
-    // RFC-5.5.2-1 asks for them.
+    // Without comparing pongs: after its close frame tungstenite sends none, against RFC-5.5.2-1.
     #[test]
-    fn the_same_of_whole_frames_behind_our_own_close_frame(
+    fn complete_frames_after_our_close_frame_have_the_same_outcome(
         conversation in conversation(),
         seed: u32,
-        cuts in cuts(),
+        splits in splits(),
     ) {
-        let bytes = write(&conversation, seed);
-        let cuts = cut_at(&cuts, bytes.len());
-        let (ours, theirs) = (ours(Rfc6455, &bytes, &cuts, true), theirs(&bytes, &cuts, true));
-        prop_assert_eq!((ours.heard, ours.end), (theirs.heard, theirs.end));
+        let bytes = encode(&conversation, seed);
+        let splits = split_points(&splits, bytes.len());
+        let (ours, theirs) = (ours(Rfc6455, &bytes, &splits, true), theirs(&bytes, &splits, true));
+        prop_assert_eq!((ours.received, ours.end), (theirs.received, theirs.end));
     }
 
-    // HY-6: in any form of the length, to HyBi-8, which has no rule against it.
+    // HY-6: HyBi-8 allows longer encodings.
     #[test]
-    fn the_same_of_whole_frames_in_any_form_to_hybi_8(
+    fn hybi_8_frames_with_lengths_in_any_encoding_have_the_same_outcome(
         conversation in conversation(),
         seed: u32,
-        forms in prop::collection::vec(0..3_u8, 1..8),
-        cuts in cuts(),
+        encodings in prop::collection::vec(0..3_u8, 1..8),
+        splits in splits(),
     ) {
-        let mut forms = forms.into_iter().cycle();
-        let bytes = write_in(&conversation, seed, |length| match forms.next() {
-            Some(1) if length <= 0xFFFF => Form::Sixteen,
-            Some(2) => Form::SixtyFour,
-            _ => Form::shortest(length),
+        let mut encodings = encodings.into_iter().cycle();
+        let bytes = encode_with(&conversation, seed, |length| match encodings.next() {
+            Some(1) if length <= 0xFFFF => LengthEncoding::Bits16,
+            Some(2) => LengthEncoding::Bits64,
+            _ => LengthEncoding::shortest(length),
         });
-        let cuts = cut_at(&cuts, bytes.len());
-        prop_assert_eq!(ours(HyBi8, &bytes, &cuts, false), theirs(&bytes, &cuts, false));
+        let splits = split_points(&splits, bytes.len());
+        prop_assert_eq!(ours(HyBi8, &bytes, &splits, false), theirs(&bytes, &splits, false));
     }
 
-    // The same messages of frames that break off, and an end that either saw.
     #[test]
-    fn the_same_messages_of_frames_that_break_off(
+    fn truncated_frames_yield_the_same_messages(
         conversation in conversation(),
         seed: u32,
         end: Index,
-        cuts in cuts(),
+        splits in splits(),
     ) {
-        let bytes = write(&conversation, seed);
+        let bytes = encode(&conversation, seed);
         let bytes = &bytes[..end.index(bytes.len() + 1)];
-        alike(Rfc6455, bytes, &cut_at(&cuts, bytes.len()))?;
+        check_same_messages(Rfc6455, bytes, &split_points(&splits, bytes.len()))?;
     }
 
     #[test]
-    fn the_same_messages_of_any_bytes(
+    fn random_bytes_after_frames_yield_the_same_messages(
         conversation in conversation(),
         seed: u32,
         more in prop::collection::vec(any::<u8>(), 0..40),
-        cuts in cuts(),
+        splits in splits(),
     ) {
-        let bytes = [write(&conversation, seed), more].concat();
-        alike(HyBi8, &bytes, &cut_at(&cuts, bytes.len()))?;
+        let bytes = [encode(&conversation, seed), more].concat();
+        check_same_messages(HyBi8, &bytes, &split_points(&splits, bytes.len()))?;
     }
 
     #[test]
-    fn the_same_messages_of_frames_with_a_byte_changed(
+    fn frames_with_a_changed_byte_yield_the_same_messages(
         conversation in conversation(),
         seed: u32,
-        place: Index,
+        at: Index,
         byte: u8,
-        cuts in cuts(),
+        splits in splits(),
     ) {
-        let mut bytes = write(&conversation, seed);
+        let mut bytes = encode(&conversation, seed);
         if !bytes.is_empty() {
-            let place = place.index(bytes.len());
-            bytes[place] = byte;
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
         }
-        alike(HyBi8, &bytes, &cut_at(&cuts, bytes.len()))?;
+        check_same_messages(HyBi8, &bytes, &split_points(&splits, bytes.len()))?;
     }
 }
 
-/// Of any bytes whatever: the same messages; the same end, or both failed, or we saw an error where
-/// tungstenite still waited for the rest of the frame.
-fn alike(dialect: Dialect, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseError> {
+/// Checks for the same messages and the same end; but errors may differ, and tungstenite may report
+/// EOF instead, if it expects more of the frame.
+fn check_same_messages(
+    dialect: Dialect,
+    bytes: &[u8],
+    splits: &[usize],
+) -> Result<(), TestCaseError> {
     prop_assume!(!may_hold_a_long_control_frame(bytes));
     let (ours, theirs) = (
-        ours(dialect, bytes, cuts, false),
-        theirs(bytes, cuts, false),
+        ours(dialect, bytes, splits, false),
+        theirs(bytes, splits, false),
     );
-    prop_assert_eq!(&ours.heard, &theirs.heard, "{}", escaped(bytes));
+    prop_assert_eq!(&ours.received, &theirs.received, "{}", escaped(bytes));
     prop_assert_eq!(&ours.pongs, &theirs.pongs, "{}", escaped(bytes));
-    let both = (ours.end, theirs.end);
-    let same = match &both {
-        (End::Failed(_), End::Failed(_) | End::Lost) => true,
-        // IANA's, and to tungstenite a code that can't be sent.
+    let ends = (ours.end, theirs.end);
+    let is_same = match &ends {
+        (End::Failed(_), End::Failed(_) | End::Eof) => true,
+        // Registered with IANA, but invalid to tungstenite.
         (
             End::Clean {
                 code: Some(1014), ..
@@ -627,37 +657,36 @@ fn alike(dialect: Dialect, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseE
         ) => true,
         (ours, theirs) => ours == theirs,
     };
-    prop_assert!(same, "{both:?} of {}", escaped(bytes));
+    prop_assert!(is_same, "{ends:?} for {}", escaped(bytes));
     Ok(())
 }
 
-/// A control frame with a length of two or eight bytes: we refuse it as it stands, tungstenite only
-/// when more than 125 bytes are meant.
+/// Whether there may be a control frame with a 16-bit or 64-bit length: this crate always rejects it,
+/// tungstenite only if the length exceeds 125.
 fn may_hold_a_long_control_frame(bytes: &[u8]) -> bool {
     let is_one = |pair: &[u8]| matches!(pair, [0x88..=0x8A, 0x7E | 0x7F | 0xFE | 0xFF]);
     bytes.windows(2).any(is_one)
 }
 
-/// Each kind by itself, so that none goes untried.
+/// The random tests may miss some of them.
 #[test]
-fn the_same_of_each_fault() {
-    for kind in FAULTS {
+fn each_kind_of_invalid_frame_has_the_same_outcome() {
+    for kind in INVALID_FRAMES {
         for n in 0..=255 {
             let hello = Sent::Control(PING, b"Hello".to_vec());
-            let bytes = write(&[hello.clone(), Sent::Fault(kind, n), hello], 1);
+            let bytes = encode(&[hello.clone(), Sent::Invalid(kind, n), hello], 1);
             let ours = ours(Rfc6455, &bytes, &[], false);
             assert_eq!(ours, theirs(&bytes, &[], false), "{kind:?} {n}");
             assert!(matches!(ours.end, End::Failed(_)), "{kind:?} {n}");
-            assert_eq!(ours.heard, [ping("Hello")]);
+            assert_eq!(ours.received, [ping("Hello")]);
         }
     }
 }
 
-/// Every close code, and where the two differ.
 #[test]
-fn the_same_of_every_close_code() {
+fn every_close_code_has_the_same_outcome() {
     for code in 0..=u16::MAX {
-        let bytes = write(&[Sent::Close(body(code, ""))], 1);
+        let bytes = encode(&[Sent::Close(close_payload(code, ""))], 1);
         let (ours, theirs) = (
             ours(Rfc6455, &bytes, &[], false),
             theirs(&bytes, &[], false),
@@ -677,35 +706,37 @@ fn the_same_of_every_close_code() {
     }
 }
 
-/// Where the two differ, as events above.
+/// See the list of differences above.
 #[test]
-fn lengths_where_tungstenite_differs() {
+fn tungstenite_differs_in_two_rules_for_lengths() {
     let hello = Sent::Message {
         is_text: true,
-        parts: vec![b"Hello".to_vec()],
+        fragments: vec![b"Hello".to_vec()],
         between: Vec::new(),
     };
-    for form in [Form::Sixteen, Form::SixtyFour] {
-        let bytes = write_in(std::slice::from_ref(&hello), 1, |_| form);
-        assert_eq!(theirs(&bytes, &[], false).heard, [text("Hello")]);
-        assert_eq!(ours(HyBi8, &bytes, &[], false).heard, [text("Hello")]);
+    for encoding in [LengthEncoding::Bits16, LengthEncoding::Bits64] {
+        let bytes = encode_with(std::slice::from_ref(&hello), 1, |_| encoding);
+        assert_eq!(theirs(&bytes, &[], false).received, [text("Hello")]);
+        assert_eq!(ours(HyBi8, &bytes, &[], false).received, [text("Hello")]);
         let ours = ours(Rfc6455, &bytes, &[], false);
-        assert_eq!((ours.heard, ours.end), (vec![], End::Failed(1002)));
+        assert_eq!((ours.received, ours.end), (vec![], End::Failed(1002)));
     }
-    let top_bit = header(BINARY, Some([0; 4]), Form::SixtyFour, 1 << 63);
+    let top_bit = header(BINARY, Some([0; 4]), LengthEncoding::Bits64, 1 << 63);
     assert_eq!(theirs(&top_bit, &[], false).end, End::Failed(1009));
     assert_eq!(ours(Rfc6455, &top_bit, &[], false).end, End::Failed(1002));
 }
 
-// One end of each.
+// One connection of each implementation.
 
 fn their_message(message: &Sent) -> Option<Message> {
     match message {
-        Sent::Message { is_text, parts, .. } => {
-            let whole = parts.concat();
+        Sent::Message {
+            is_text, fragments, ..
+        } => {
+            let payload = fragments.concat();
             Some(match is_text {
-                true => Message::Text(String::from_utf8(whole).unwrap().into()),
-                false => Message::Binary(whole.into()),
+                true => Message::Text(String::from_utf8(payload).unwrap().into()),
+                false => Message::Binary(payload.into()),
             })
         }
         Sent::Control(PING, payload) => Some(Message::Ping(payload.clone().into())),
@@ -713,21 +744,23 @@ fn their_message(message: &Sent) -> Option<Message> {
     }
 }
 
-/// Sends it as this end does, parts in frames of their own where they can stand alone.
+/// Sends a message with this crate, binary messages in fragments; returns the event to expect.
 fn send(conn: &mut Connection, message: &Sent) -> Option<Observed> {
     match message {
-        Sent::Message { is_text, parts, .. } => {
-            let whole = parts.concat();
+        Sent::Message {
+            is_text, fragments, ..
+        } => {
+            let payload = fragments.concat();
             if *is_text {
-                let whole = String::from_utf8(whole).unwrap();
-                conn.send_text(&whole).unwrap();
-                return Some(text(&whole));
+                let payload = String::from_utf8(payload).unwrap();
+                conn.send_text(&payload).unwrap();
+                return Some(text(&payload));
             }
-            for (i, part) in parts.iter().enumerate() {
-                conn.send_binary_fragment(part, i + 1 == parts.len())
+            for (i, fragment) in fragments.iter().enumerate() {
+                conn.send_binary_fragment(fragment, i + 1 == fragments.len())
                     .unwrap();
             }
-            Some(binary(whole))
+            Some(binary(payload))
         }
         Sent::Control(PING, payload) => {
             conn.send_ping(payload).unwrap();
@@ -744,19 +777,19 @@ fn their_role(role: Role) -> TheirRole {
     }
 }
 
-/// What tungstenite, as that end, hears of `bytes`.
-fn heard_by_theirs(role: Role, bytes: &[u8]) -> Vec<Observed> {
-    let config = config().max_frame_size(None);
+/// Returns what tungstenite in that role receives from `bytes`.
+fn received_by_tungstenite(role: Role, bytes: &[u8]) -> Vec<Observed> {
+    let config = tungstenite_config().max_frame_size(None);
     let wire = Wire::new(bytes, &[]);
     let mut socket = WebSocket::from_raw_socket(wire, their_role(role), Some(config));
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
         match socket.read() {
             Ok(Message::Close(_)) => {}
-            Ok(message) => heard.push(events(message)),
-            Err(Error::ConnectionClosed) => break heard,
-            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => break heard,
-            Err(other) => panic!("{other:?} of {}", escaped(bytes)),
+            Ok(message) => received.push(to_observed(message)),
+            Err(Error::ConnectionClosed) => break received,
+            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => break received,
+            Err(other) => panic!("{other:?} for {}", escaped(bytes)),
         }
     }
 }
@@ -770,9 +803,9 @@ proptest! {
 
     // RFC-5.1-1, RFC-5.1-3, RFC-6.1-2, RFC-6.1-3, RFC-6.1-4, RFC-6.1-5
     #[test]
-    fn what_we_send_they_hear(
+    fn tungstenite_receives_what_we_send(
         role in prop_oneof![Just(Role::Client), Just(Role::Server)],
-        messages in prop::collection::vec(good(), 0..6),
+        messages in prop::collection::vec(valid_frames(), 0..6),
         seed: [u8; 32],
     ) {
         let mut conn = Connection::established(&Config::new(), role, Rfc6455, seed);
@@ -781,41 +814,41 @@ proptest! {
             expected.extend(send(&mut conn, message));
         }
         conn.close(&Close::new(1000, "bye")).unwrap();
-        let heard = heard_by_theirs(common::rfc::other(role), conn.transmit());
-        prop_assert_eq!(heard, expected);
+        let received = received_by_tungstenite(common::rfc::other(role), conn.transmit());
+        prop_assert_eq!(received, expected);
     }
 
     // RFC-6.2-1, RFC-6.2-2, RFC-6.2-3, RFC-6.2-4
     #[test]
-    fn what_they_send_we_hear(
+    fn we_receive_what_tungstenite_sends(
         role in prop_oneof![Just(Role::Client), Just(Role::Server)],
-        messages in prop::collection::vec(good(), 0..6),
-        cuts in cuts(),
+        messages in prop::collection::vec(valid_frames(), 0..6),
+        splits in splits(),
     ) {
         let wire = Wire::new(&[], &[]);
-        let mut socket = WebSocket::from_raw_socket(wire, their_role(role), Some(config()));
+        let mut socket = WebSocket::from_raw_socket(wire, their_role(role), Some(tungstenite_config()));
         let mut expected = Vec::new();
         for message in messages.iter().filter_map(their_message) {
-            expected.push(events(message.clone()));
+            expected.push(to_observed(message.clone()));
             socket.send(message).unwrap();
         }
         socket.close(None).unwrap();
         let bytes = &socket.get_ref().written;
         let peer = common::rfc::other(role);
         let conn = Connection::established(&Config::new(), peer, Rfc6455, [0; 32]);
-        let transcript = transcript(conn, bytes, &cut_at(&cuts, bytes.len()), true);
-        expected.push(common::rfc::clean(1005, ""));
+        let transcript = run_checked(conn, bytes, &split_points(&splits, bytes.len()), true);
+        expected.push(common::rfc::clean_close(1005, ""));
         prop_assert_eq!(transcript.events, expected);
     }
 }
 
-// Openings.
+// Handshakes.
 
-/// A socket in memory that can be looked at and filled while tungstenite has it.
+/// An in-memory stream, with input and output that stay accessible while tungstenite owns it.
 #[derive(Clone, Default)]
-struct Shared(Rc<RefCell<(Vec<u8>, Vec<u8>)>>);
+struct SharedStream(Rc<RefCell<(Vec<u8>, Vec<u8>)>>);
 
-impl Read for Shared {
+impl Read for SharedStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let input = &mut self.0.borrow_mut().0;
         if input.is_empty() {
@@ -828,7 +861,7 @@ impl Read for Shared {
     }
 }
 
-impl Write for Shared {
+impl Write for SharedStream {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().1.extend_from_slice(buf);
         Ok(buf.len())
@@ -848,56 +881,56 @@ proptest! {
 
     // RFC-4.1-2, RFC-4.1-3, RFC-4.1-4, RFC-4.1-5, RFC-4.1-6, RFC-4.1-7, RFC-4.1-8, RFC-4.1-14
     #[test]
-    fn their_server_opens_to_our_client(
+    fn our_client_connects_to_a_tungstenite_server(
         resource in resource(),
         origin in any::<bool>(),
         seed: [u8; 32],
     ) {
-        let mut target = ClientRequest::new(&format!("ws://example.com{resource}")).unwrap();
+        let mut client_request = ClientRequest::new(&format!("ws://example.com{resource}")).unwrap();
         if origin {
-            target = target.with_origin("http://example.com").unwrap();
+            client_request = client_request.with_origin("http://example.com").unwrap();
         }
-        let mut conn = Connection::client(&Config::new(), &target, seed);
+        let mut conn = Connection::client(&Config::new(), &client_request, seed);
         let wire = Wire::new(conn.transmit(), &[]);
         let n = conn.transmit().len();
         conn.advance(n);
         let socket = match tungstenite::accept(wire) {
             Ok(socket) => socket,
             Err(HandshakeError::Failure(error)) => panic!("{error}"),
-            Err(HandshakeError::Interrupted(_)) => panic!("it waits for more"),
+            Err(HandshakeError::Interrupted(_)) => panic!("tungstenite expects more of the request"),
         };
-        let mut reply = socket.get_ref().written.clone();
-        let opened = conn.receive(&mut &mut reply[..]);
+        let mut response = socket.get_ref().written.clone();
+        let opened = conn.receive(&mut &mut response[..]);
         prop_assert!(matches!(opened, Some(Event::Open(_))));
     }
 
     // RFC-4.2.2-5
     #[test]
-    fn our_server_opens_to_their_client(resource in resource()) {
-        let shared = Shared::default();
+    fn a_tungstenite_client_connects_to_our_server(resource in resource()) {
+        let stream = SharedStream::default();
         let url = format!("ws://example.com{resource}");
-        let Err(HandshakeError::Interrupted(waiting)) = tungstenite::client(&url, shared.clone())
+        let Err(HandshakeError::Interrupted(handshake)) = tungstenite::client(&url, stream.clone())
         else {
-            panic!("it did not wait for the reply");
+            panic!("tungstenite did not wait for the response");
         };
-        let request = std::mem::take(&mut shared.0.borrow_mut().1);
+        let request = std::mem::take(&mut stream.0.borrow_mut().1);
         let answer = |conn: &mut Connection, request: &Request| {
             assert_eq!(request.resource(), resource);
             conn.accept(&AcceptOptions::new()).unwrap();
         };
         let conn = Connection::server(&Config::new());
-        let mut server = Driver::answering(conn, answer);
+        let mut server = Driver::with_request_handler(conn, answer);
         server.feed(&request);
         let opened = server.events().pop();
         prop_assert_eq!(opened, Some(Observed::Open(Rfc6455)));
-        shared.0.borrow_mut().0.extend(server.sent());
-        let Ok((mut socket, reply)) = waiting.handshake() else {
-            panic!("it did not open");
+        stream.0.borrow_mut().0.extend(server.sent());
+        let Ok((mut socket, response)) = handshake.handshake() else {
+            panic!("tungstenite rejected the response");
         };
-        prop_assert_eq!(reply.status().as_u16(), 101);
+        prop_assert_eq!(response.status().as_u16(), 101);
 
         socket.send(Message::Text("Hello".into())).unwrap();
-        let sent = std::mem::take(&mut shared.0.borrow_mut().1);
+        let sent = std::mem::take(&mut stream.0.borrow_mut().1);
         server.feed(&sent);
         prop_assert_eq!(server.events(), [text("Hello")]);
     }

@@ -1,12 +1,12 @@
-//! Not some inputs but all: every string over a few bytes that mean something, at every split;
-//! every short key; every presence of the fields that decide on a dialect. Each is held against
-//! what is worked out naively here or in tests/common. In release to the full length.
+//! Exhaustive tests: every short string of significant bytes, at every split; every short key; every
+//! combination of the headers that select the dialect. The expected results come from simple
+//! reference implementations here and in tests/common. Release builds test longer strings.
 
 mod common;
 
 use std::collections::BTreeSet;
 
-use common::rfc::{ROLES, contents, transcript};
+use common::rfc::{ROLES, frame_contents, run_checked};
 use common::*;
 use hybi::{
     Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind, KeyErrorKind,
@@ -16,24 +16,24 @@ use md5::{Digest, Md5};
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
 
-/// How many symbols a string has, and a key.
+/// Maximum number of symbols in a string and of bytes in a key.
 const LENGTH: usize = if cfg!(debug_assertions) { 5 } else { 6 };
 const KEY_LENGTH: usize = if cfg!(debug_assertions) { 7 } else { 12 };
 
 // Frames.
 
-/// What came of one string at one split: cheap to make, to compare and to use again.
+/// Events and output for one string at one split, in a form that is cheap to compare and to reuse.
 #[derive(Default, PartialEq, Debug)]
 struct Log {
-    /// Of each event its kind, a number in it, and where its payload ends.
+    /// Each event's kind, a number in it, and the end of its payload.
     events: Vec<(char, u64, usize)>,
     payload: Vec<u8>,
-    /// Of a message that is not at its end.
+    /// Chunks of an incomplete message.
     partial: Vec<u8>,
     closed: Option<Closed>,
     sent: Vec<u8>,
-    /// How many bytes stayed the caller's; behind an error it may be any number.
-    left: usize,
+    /// The number of bytes not consumed; 0 after an error, where any number is allowed.
+    unread: usize,
 }
 
 impl Log {
@@ -43,81 +43,82 @@ impl Log {
         self.partial.clear();
         self.closed = None;
         self.sent.clear();
-        self.left = 0;
+        self.unread = 0;
     }
 
-    fn hear(&mut self, conn: &mut Connection, mut input: &mut [u8]) {
+    fn receive(&mut self, conn: &mut Connection, mut input: &mut [u8]) {
         while let Some(event) = conn.receive(&mut input) {
             match event {
-                Event::Text(piece) => self.piece('t', piece.as_str().as_bytes(), piece.is_final()),
-                Event::Binary(piece) => self.piece('b', piece.as_bytes(), piece.is_final()),
-                Event::Ping(payload) => self.whole('p', 0, payload.as_bytes()),
-                Event::Pong(payload) => self.whole('q', 0, payload.as_bytes()),
+                Event::Text(chunk) => self.chunk('t', chunk.as_str().as_bytes(), chunk.is_final()),
+                Event::Binary(chunk) => self.chunk('b', chunk.as_bytes(), chunk.is_final()),
+                Event::Ping(payload) => self.complete('p', 0, payload.as_bytes()),
+                Event::Pong(payload) => self.complete('q', 0, payload.as_bytes()),
                 Event::Skipped(frame) => {
-                    self.whole(
+                    self.complete(
                         'd',
                         u64::from(frame.frame_type()) << 32 | frame.payload_len(),
                         b"",
                     );
                 }
-                Event::Closed(why) => {
-                    assert_eq!(self.closed.replace(why), None);
+                Event::Closed(closed) => {
+                    assert_eq!(self.closed.replace(closed), None);
                 }
                 other => panic!("{other:?} on an open connection"),
             }
         }
         assert!(input.is_empty() || self.closed.is_some());
         let failed = matches!(self.closed, Some(Closed::Protocol(_)));
-        self.left += if failed { 0 } else { input.len() };
+        self.unread += if failed { 0 } else { input.len() };
     }
 
-    fn piece(&mut self, kind: char, bytes: &[u8], last: bool) {
+    fn chunk(&mut self, kind: char, bytes: &[u8], is_final: bool) {
         self.partial.extend_from_slice(bytes);
-        if last {
-            let whole = std::mem::take(&mut self.partial);
-            self.whole(kind, 0, &whole);
-            self.partial = whole;
+        if is_final {
+            let message = std::mem::take(&mut self.partial);
+            self.complete(kind, 0, &message);
+            self.partial = message;
             self.partial.clear();
         }
     }
 
-    fn whole(&mut self, kind: char, number: u64, bytes: &[u8]) {
+    fn complete(&mut self, kind: char, number: u64, bytes: &[u8]) {
         self.payload.extend_from_slice(bytes);
         self.events.push((kind, number, self.payload.len()));
     }
 }
 
-/// Frames, by their first byte and what is behind it.
+/// Frames as their first byte and payload.
 type Frames = Vec<(u8, Vec<u8>)>;
 
-/// What was events and sent.
-type Told = (Vec<Observed>, Frames);
+/// Events and sent frames.
+type EventsAndFrames = (Vec<Observed>, Frames);
 
-/// What a string has to come to.
+/// How to compute the expected result of a string.
 struct Expected<'a> {
-    /// With the end of file behind it.
-    events: &'a dyn Fn(&[u8]) -> Told,
+    /// Events, including EOF, and sent frames for an input.
+    reference: &'a dyn Fn(&[u8]) -> EventsAndFrames,
+    /// Parses the output of a connection.
     frames: fn(&[u8]) -> Frames,
 }
 
-/// Every string of symbols that a connection lives to hear the end of, and one symbol more.
-struct Exhaust<'a> {
+/// Tests every string of symbols, up to one symbol after the connection is closed.
+struct Exhaustion<'a> {
     symbols: &'a [&'a [u8]],
     conn: &'a dyn Fn() -> Connection,
     expected: Expected<'a>,
-    /// The bytes so far, and where their symbols end.
+    /// The current string, and the ends of its symbols.
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// Used again and again.
-    whole: Log,
+    // Reused for each string.
+    unsplit: Log,
     split: Log,
-    /// What was events, by the names of events and errors.
-    heard: BTreeSet<String>,
+    /// Names of all events and errors seen.
+    seen: BTreeSet<String>,
     strings: u64,
     splits: u64,
 }
 
-impl<'a> Exhaust<'a> {
+impl<'a> Exhaustion<'a> {
     fn new(
         symbols: &'a [&'a [u8]],
         conn: &'a dyn Fn() -> Connection,
@@ -129,16 +130,16 @@ impl<'a> Exhaust<'a> {
             expected,
             bytes: Vec::new(),
             ends: Vec::new(),
-            whole: Log::default(),
+            unsplit: Log::default(),
             split: Log::default(),
-            heard: BTreeSet::new(),
+            seen: BTreeSet::new(),
             strings: 0,
             splits: 0,
         }
     }
 
     fn run(&mut self, length: usize) {
-        let (events, over) = self.string();
+        let (events, is_closed) = self.check_string();
         if self.ends.len() == length {
             return;
         }
@@ -146,9 +147,9 @@ impl<'a> Exhaust<'a> {
             let before = self.bytes.len();
             self.bytes.extend_from_slice(symbol);
             self.ends.push(self.bytes.len());
-            if over {
-                // FR-16, RFC-7.1.7-2: nor could anything further change it.
-                let more = transcript((self.conn)(), &self.bytes, &[], true);
+            if is_closed {
+                // FR-16, RFC-7.1.7-2: input after the end changes nothing.
+                let more = run_checked((self.conn)(), &self.bytes, &[], true);
                 assert_eq!(more.events, events, "{:02x?}", self.bytes);
             } else {
                 self.run(length);
@@ -158,20 +159,25 @@ impl<'a> Exhaust<'a> {
         }
     }
 
-    /// What is events of the string, and whether it was over before the end of file.
-    fn string(&mut self) -> (Vec<Observed>, bool) {
+    /// Checks the current string at every split; returns its events and whether it closed the
+    /// connection before EOF.
+    fn check_string(&mut self) -> (Vec<Observed>, bool) {
         let bytes = &self.bytes;
-        let whole = transcript((self.conn)(), bytes, &[], true);
-        let (events, sent) = (self.expected.events)(bytes);
-        assert_eq!(whole.events, events, "{bytes:02x?}");
-        assert_eq!((self.expected.frames)(&whole.sent), sent, "{bytes:02x?}");
+        let transcript = run_checked((self.conn)(), bytes, &[], true);
+        let (events, sent) = (self.expected.reference)(bytes);
+        assert_eq!(transcript.events, events, "{bytes:02x?}");
+        assert_eq!(
+            (self.expected.frames)(&transcript.sent),
+            sent,
+            "{bytes:02x?}"
+        );
         self.strings += 1;
-        self.heard.extend(events.iter().map(name));
+        self.seen.extend(events.iter().map(name));
 
         let mut conn = (self.conn)();
         let mut input = [0; 64];
-        hear(
-            &mut self.whole,
+        receive_split(
+            &mut self.unsplit,
             &mut conn,
             &mut input,
             bytes,
@@ -179,74 +185,83 @@ impl<'a> Exhaust<'a> {
         );
         let inner = self.ends.split_last().map_or(&[][..], |(_, inner)| inner);
         for chosen in 1..1_u32 << inner.len() {
-            let cuts = inner.iter().enumerate();
-            let cuts = cuts.filter_map(|(i, cut)| (chosen >> i & 1 == 1).then_some(*cut));
-            hear(&mut self.split, &mut (self.conn)(), &mut input, bytes, cuts);
-            assert_eq!(self.split, self.whole, "{bytes:02x?} at split {chosen:b}");
+            let splits = inner.iter().enumerate();
+            let splits = splits.filter_map(|(i, split)| (chosen >> i & 1 == 1).then_some(*split));
+            receive_split(
+                &mut self.split,
+                &mut (self.conn)(),
+                &mut input,
+                bytes,
+                splits,
+            );
+            assert_eq!(self.split, self.unsplit, "{bytes:02x?} at split {chosen:b}");
             self.splits += 1;
         }
         if inner.len() + 1 < bytes.len() {
-            // Symbols of several bytes are cut apart as well.
-            hear(
+            // Also split symbols of several bytes.
+            receive_split(
                 &mut self.split,
                 &mut (self.conn)(),
                 &mut input,
                 bytes,
                 1..bytes.len(),
             );
-            assert_eq!(self.split, self.whole, "{bytes:02x?} byte by byte");
+            assert_eq!(self.split, self.unsplit, "{bytes:02x?} byte by byte");
             self.splits += 1;
         }
-        let eof = matches!(whole.events.last(), Some(Observed::Closed(Closed::Eof(_))));
-        (whole.events, !eof)
+        let eof = matches!(
+            transcript.events.last(),
+            Some(Observed::Closed(Closed::Eof(_)))
+        );
+        (transcript.events, !eof)
     }
 }
 
-/// `Text`, or `FrameTooLong`.
-fn name(events: &Observed) -> String {
-    let debug = match events {
+/// Returns the name of an event or error, such as `Text` or `FrameTooLong`.
+fn name(event: &Observed) -> String {
+    let debug = match event {
         Observed::Closed(Closed::Protocol(error)) => format!("{error:?}"),
-        Observed::Closed(why) => format!("{why:?}"),
-        events => format!("{events:?}"),
+        Observed::Closed(closed) => format!("{closed:?}"),
+        event => format!("{event:?}"),
     };
     let end = debug.find(|c: char| !c.is_alphanumeric());
     debug[..end.unwrap_or(debug.len())].to_owned()
 }
 
-fn hear(
+fn receive_split(
     log: &mut Log,
     conn: &mut Connection,
     input: &mut [u8; 64],
     bytes: &[u8],
-    cuts: impl Iterator<Item = usize>,
+    splits: impl Iterator<Item = usize>,
 ) {
     log.clear();
     let mut from = 0;
-    // A server unmasks in place.
+    // A copy, since a server unmasks in place.
     input[..bytes.len()].copy_from_slice(bytes);
-    for to in cuts.chain([bytes.len()]) {
-        log.hear(conn, &mut input[from..to]);
+    for to in splits.chain([bytes.len()]) {
+        log.receive(conn, &mut input[from..to]);
         from = to;
     }
     conn.receive_eof();
-    log.hear(conn, &mut []);
+    log.receive(conn, &mut []);
     log.sent.extend_from_slice(conn.transmit());
 }
 
-/// FR-1 to FR-10: beginnings of texts and of other frames, lengths short and long, and both parts
-/// of a character.
-const HIXIE: [&[u8]; 8] = [
+/// FR-1 to FR-10: types of text and other frames, short and long lengths, and both bytes of a
+/// character.
+const HIXIE_SYMBOLS: [&[u8]; 8] = [
     b"\x00", b"\x01", b"\x7f", b"\x80", b"\x81", b"\xc3", b"\xfe", b"\xff",
 ];
 
 fn hixie(dialect: Dialect) {
     for role in ROLES {
-        for (strict_utf8, strict_frames, max_frame, heard) in [
+        for (strict_utf8, strict_frames, max_frame, expected_names) in [
             (
                 false,
                 false,
                 i64::MAX as u64,
-                ["Skipped", "Eof", "Text", "Unfinished"],
+                ["Skipped", "Eof", "Text", "IncompleteText"],
             ),
             (
                 true,
@@ -261,19 +276,19 @@ fn hixie(dialect: Dialect) {
                 ["Eof", "FrameTooLong", "Text", "UnknownFrameType"],
             ),
         ] {
-            let rules = hixie_reference::Rules {
+            let decoder = hixie_reference::ReferenceDecoder {
                 dialect,
                 strict_utf8,
                 strict_frames,
                 max_frame,
             };
-            let config = rules.config();
+            let config = decoder.config();
             let conn = || Connection::established(&config, role, dialect, [0; 32]);
-            let events = |bytes: &[u8]| {
-                let events = rules.events(bytes);
-                let answered = !matches!(events.last(), Some(Observed::Closed(Closed::Eof(_))));
+            let reference = |bytes: &[u8]| {
+                let events = decoder.decode(bytes);
+                let is_closed = !matches!(events.last(), Some(Observed::Closed(Closed::Eof(_))));
                 // CL-2, CL-20
-                let close = dialect == Hixie76 && answered;
+                let close = dialect == Hixie76 && is_closed;
                 (
                     events,
                     if close {
@@ -284,43 +299,43 @@ fn hixie(dialect: Dialect) {
                 )
             };
             let expected = Expected {
-                events: &events,
+                reference: &reference,
                 frames: |sent| {
                     sent.chunks(2)
-                        .map(|one| (one[0], one[1..].to_vec()))
+                        .map(|frame| (frame[0], frame[1..].to_vec()))
                         .collect()
                 },
             };
-            let mut all = Exhaust::new(&HIXIE, &conn, expected);
+            let mut all = Exhaustion::new(&HIXIE_SYMBOLS, &conn, expected);
             all.run(LENGTH);
             println!(
-                "{role:?}, {rules:?}: {} strings, {} splits",
+                "{role:?}, {decoder:?}: {} strings, {} splits",
                 all.strings, all.splits
             );
-            assert!(heard.iter().all(|name| all.heard.contains(*name)));
-            assert_eq!(all.heard.contains("Clean"), dialect == Hixie76);
+            assert!(expected_names.iter().all(|name| all.seen.contains(*name)));
+            assert_eq!(all.seen.contains("Clean"), dialect == Hixie76);
         }
     }
 }
 
 #[test]
-fn fr_1_to_fr_10_hixie_75() {
+fn every_short_hixie_75_input_matches_the_reference_decoder_fr_1_to_fr_10() {
     hixie(Hixie75);
 }
 
 #[test]
-fn fr_1_to_fr_10_hixie_76() {
+fn every_short_hixie_76_input_matches_the_reference_decoder_fr_1_to_fr_10() {
     hixie(Hixie76);
 }
 
-/// HY-5 to HY-8: first bytes, lengths 0 to 2 and one of 16 bits, a close code, and both parts of a
+/// HY-5 to HY-8: first bytes, lengths 0 to 2, a 16-bit length, a close code, and both bytes of a
 /// character.
-const FROM_SERVER: [&[u8]; 10] = [
+const SERVER_SYMBOLS: [&[u8]; 10] = [
     b"\x00", b"\x01", b"\x02", b"\x7e", b"\x80", b"\x81", b"\x88", b"\x89", b"\x0b", b"\xc3",
 ];
 
-/// The same from a client: behind the lengths is a mask, which makes 0B of 00.
-const FROM_CLIENT: [&[u8]; 11] = [
+/// The same for a client, with masking keys after the lengths.
+const CLIENT_SYMBOLS: [&[u8]; 11] = [
     b"\x00",
     b"\x01",
     b"\x80",
@@ -334,8 +349,8 @@ const FROM_CLIENT: [&[u8]; 11] = [
     b"\xfe\x00\x02\x0b\x00\x00\x00",
 ];
 
-/// What comes of them, at either end.
-const HEARD: [&str; 12] = [
+/// Events and errors that occur in both roles.
+const SEEN: [&str; 12] = [
     "Clean",
     "InvalidCloseCode",
     "InvalidCloseLength",
@@ -346,61 +361,61 @@ const HEARD: [&str; 12] = [
     "Ping",
     "ReservedBits",
     "Text",
-    "Unfinished",
+    "IncompleteText",
     "InvalidUtf8",
 ];
 
 fn hybi(dialect: Dialect) {
     for role in ROLES {
-        let rules = rfc::Rules {
+        let decoder = rfc::ReferenceDecoder {
             max_frame: 2,
             max_fragments: 2,
-            ..rfc::Rules::new(role, dialect)
+            ..rfc::ReferenceDecoder::new(role, dialect)
         };
-        let conn = || rules.connection();
+        let conn = || decoder.connection();
         let expected = Expected {
-            events: &|bytes| rules.transcript(bytes),
-            frames: contents,
+            reference: &|bytes| decoder.decode(bytes),
+            frames: frame_contents,
         };
         let symbols = match role {
-            Role::Client => &FROM_SERVER[..],
-            Role::Server => &FROM_CLIENT,
+            Role::Client => &SERVER_SYMBOLS[..],
+            Role::Server => &CLIENT_SYMBOLS,
         };
-        let mut all = Exhaust::new(symbols, &conn, expected);
+        let mut all = Exhaustion::new(symbols, &conn, expected);
         all.run(LENGTH);
         println!(
-            "{role:?}, {rules:?}: {} strings, {} splits",
+            "{role:?}, {decoder:?}: {} strings, {} splits",
             all.strings, all.splits
         );
-        let heard = |name| all.heard.contains(name);
-        assert!(HEARD.into_iter().all(heard), "{:?}", all.heard);
-        assert_eq!(heard("MaskedFrameFromServer"), role == Role::Client); // HY-5
-        assert_eq!(heard("UnmaskedFrameFromClient"), role == Role::Server);
-        assert_eq!(heard("InvalidLength"), dialect == Rfc6455); // HY-6
-        // Three frames take six bytes.
-        assert_eq!(heard("TooManyFragments"), LENGTH >= 6);
+        let seen = |name| all.seen.contains(name);
+        assert!(SEEN.into_iter().all(seen), "{:?}", all.seen);
+        assert_eq!(seen("MaskedFrameFromServer"), role == Role::Client); // HY-5
+        assert_eq!(seen("UnmaskedFrameFromClient"), role == Role::Server);
+        assert_eq!(seen("InvalidLength"), dialect == Rfc6455); // HY-6
+        // Three frames need six symbols.
+        assert_eq!(seen("TooManyFragments"), LENGTH >= 6);
     }
 }
 
 #[test]
-fn hy_5_hy_6_hy_7_hy_8_hybi_7() {
+fn every_short_hybi_7_input_matches_the_reference_decoder_hy_5_hy_6_hy_7_hy_8() {
     hybi(HyBi7);
 }
 
 #[test]
-fn hy_5_hy_6_hy_7_hy_8_hybi_8() {
+fn every_short_hybi_8_input_matches_the_reference_decoder_hy_5_hy_6_hy_7_hy_8() {
     hybi(HyBi8);
 }
 
 #[test]
-fn hy_5_hy_6_hy_7_hy_8_rfc_6455() {
+fn every_short_rfc_6455_input_matches_the_reference_decoder_hy_5_hy_6_hy_7_hy_8() {
     hybi(Rfc6455);
 }
 
 // Keys.
 
-/// KEY-1 to KEY-7, with numbers as long as they come.
-fn part(key: &[u8]) -> Result<u32, KeyErrorKind> {
+/// KEY-1 to KEY-7, with numbers of any length.
+fn key_part(key: &[u8]) -> Result<u32, KeyErrorKind> {
     let count = |is: fn(&u8) -> bool| key.iter().filter(|byte| is(byte)).count() as u32;
     let digits = key.iter().filter(|byte| byte.is_ascii_digit());
     let number = digits.fold(0_u128, |n, byte| 10 * n + u128::from(byte - b'0'));
@@ -415,53 +430,53 @@ fn part(key: &[u8]) -> Result<u32, KeyErrorKind> {
     }
 }
 
-/// The number of the draft's other key.
-const PART_2: u32 = 259_970_620;
+/// The key part of the second key in the draft's example.
+const KEY_PART_2: u32 = 259_970_620;
 
 #[test]
-fn key_1_to_key_8_every_key_of_digits_spaces_and_others() {
-    let (before, after) = DRAFT_76_HEAD.split_once("4 @1  46546xW%0l 1 5").unwrap();
+fn every_short_key_of_digits_spaces_and_letters_is_checked_key_1_to_key_8() {
+    let (before, after) = DRAFT_76_REQUEST.split_once("4 @1  46546xW%0l 1 5").unwrap();
     let config = Config::new();
-    let mut found = [0_u32; 5];
+    let mut counts = [0_u32; 5];
     for length in 0..=KEY_LENGTH as u32 {
         for n in 0..3_u32.pow(length) {
             let key: Vec<u8> = (0..length)
                 .map(|i| b"6 x"[(n / 3_u32.pow(i)) as usize % 3])
                 .collect();
             let bytes = [before.as_bytes(), &key, after.as_bytes(), DRAFT_76_KEY3].concat();
-            let whole = run(Connection::server(&config), &bytes, &[], false);
-            match part(&key) {
+            let transcript = run(Connection::server(&config), &bytes, &[], false);
+            match key_part(&key) {
                 Ok(part) => {
-                    found[0] += 1;
+                    counts[0] += 1;
                     let mut hash = Md5::new(); // KEY-8
                     hash.update(part.to_be_bytes());
-                    hash.update(PART_2.to_be_bytes());
+                    hash.update(KEY_PART_2.to_be_bytes());
                     hash.update(DRAFT_76_KEY3);
-                    let sent = [DRAFT_76_REPLY.as_bytes(), &hash.finalize()].concat();
-                    assert_eq!(whole.sent, sent, "{}", escaped(&key));
+                    let sent = [DRAFT_76_RESPONSE.as_bytes(), &hash.finalize()].concat();
+                    assert_eq!(transcript.sent, sent, "{}", escaped(&key));
                 }
                 Err(kind) => {
-                    found[1 + fault_number(kind)] += 1;
+                    counts[1 + kind_index(kind)] += 1;
                     let name = "Sec-WebSocket-Key1";
                     let error = ProtocolError::InvalidKeyNumber { name, kind };
                     assert_eq!(
-                        whole.events,
+                        transcript.events,
                         [rfc::protocol_error(error)],
                         "{}",
                         escaped(&key)
                     );
-                    assert_eq!(whole.sent, refusal(400, VERSIONS).as_bytes());
+                    assert_eq!(transcript.sent, error_response(400, VERSIONS).as_bytes());
                 }
             }
         }
     }
-    println!("keys taken and refused, by kind: {found:?}");
-    // Only in release they are long enough to be too big.
-    let kinds = found.iter().filter(|count| **count > 0).count();
+    println!("keys accepted and rejected, by kind: {counts:?}");
+    // Numbers over 2^32 - 1 need the longer keys of release builds.
+    let kinds = counts.iter().filter(|count| **count > 0).count();
     assert_eq!(kinds, if KEY_LENGTH > 10 { 5 } else { 4 });
 }
 
-fn fault_number(kind: KeyErrorKind) -> usize {
+fn kind_index(kind: KeyErrorKind) -> usize {
     match kind {
         KeyErrorKind::NoSpaces => 0,
         KeyErrorKind::NoDigits => 1,
@@ -473,8 +488,8 @@ fn fault_number(kind: KeyErrorKind) -> usize {
 
 // Dialects.
 
-/// The seven fields that decide, and with which values each is tried.
-const DECIDING: [(&str, &[&str]); 7] = [
+/// The headers that select the dialect, with the values to test.
+const DECIDING_HEADERS: [(&str, &[&str]); 7] = [
     ("Upgrade", &["WebSocket"]),
     ("Connection", &["Upgrade"]),
     ("Sec-WebSocket-Version", &["7", "8", "13", "12"]),
@@ -484,124 +499,124 @@ const DECIDING: [(&str, &[&str]); 7] = [
     ("Sec-WebSocket-Key2", &["12998 5 Y3 1  .P00"]),
 ];
 
-/// Section 2 of the rules, a row for each outcome and a column for each field: `+` there, `-` not,
-/// `x` there with a value that nobody knows, `.` any of these, `o` any but `x`.
-const TABLE: [(&str, Verdict); 12] = [
-    ("-......", Verdict::Plain),
+/// Section 2 of docs/wire.md: patterns with a column for each header, and their outcome. `+` is
+/// present, `-` absent, `x` present with an unknown value, `.` any of these, `o` any but `x`.
+const TABLE: [(&str, Outcome); 12] = [
+    ("-......", Outcome::NotWebSocket),
     (
         "+-.....",
-        Verdict::Fault("Connection", HeaderErrorKind::Missing),
+        Outcome::InvalidHeader("Connection", HeaderErrorKind::Missing),
     ),
     (
         "++x....",
-        Verdict::Fault("Sec-WebSocket-Version", HeaderErrorKind::Invalid),
+        Outcome::InvalidHeader("Sec-WebSocket-Version", HeaderErrorKind::Invalid),
     ),
     (
         "+++-...",
-        Verdict::Fault("Sec-WebSocket-Key", HeaderErrorKind::Missing),
+        Outcome::InvalidHeader("Sec-WebSocket-Key", HeaderErrorKind::Missing),
     ),
-    ("++++...", Verdict::Versioned),
+    ("++++...", Outcome::Versioned),
     (
         "++-+...",
-        Verdict::Fault("Sec-WebSocket-Version", HeaderErrorKind::Missing),
+        Outcome::InvalidHeader("Sec-WebSocket-Version", HeaderErrorKind::Missing),
     ),
     (
         "++--x..",
-        Verdict::Fault("Sec-WebSocket-Draft", HeaderErrorKind::Invalid),
+        Outcome::InvalidHeader("Sec-WebSocket-Draft", HeaderErrorKind::Invalid),
     ),
-    ("++--o++", Verdict::Spoken(Hixie76)),
+    ("++--o++", Outcome::Accepted(Hixie76)),
     (
         "++--o+-",
-        Verdict::Fault("Sec-WebSocket-Key2", HeaderErrorKind::Missing),
+        Outcome::InvalidHeader("Sec-WebSocket-Key2", HeaderErrorKind::Missing),
     ),
     (
         "++--o-+",
-        Verdict::Fault("Sec-WebSocket-Key1", HeaderErrorKind::Missing),
+        Outcome::InvalidHeader("Sec-WebSocket-Key1", HeaderErrorKind::Missing),
     ),
     (
         "++--+--",
-        Verdict::Fault("Sec-WebSocket-Key1", HeaderErrorKind::Missing),
+        Outcome::InvalidHeader("Sec-WebSocket-Key1", HeaderErrorKind::Missing),
     ),
-    ("++-----", Verdict::Spoken(Hixie75)),
+    ("++-----", Outcome::Accepted(Hixie75)),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Verdict {
-    Plain,
-    Fault(&'static str, HeaderErrorKind),
-    Spoken(Dialect),
-    /// By the number.
+enum Outcome {
+    NotWebSocket,
+    InvalidHeader(&'static str, HeaderErrorKind),
+    Accepted(Dialect),
+    /// The dialect of the version number.
     Versioned,
-    Off(Dialect),
+    NotEnabled(Dialect),
 }
 
 const DIALECTS: [Dialect; 5] = [Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455];
 
 #[test]
-fn hy_1_hy_9_every_presence_of_the_fields_that_decide_on_a_dialect() {
+fn every_combination_of_the_deciding_headers_selects_the_expected_dialect_hy_1_hy_9() {
     let mut requests = 0;
-    // Of each field a value, or none at all.
-    let ways: usize = DECIDING
+    // Each header has one of its values or is absent.
+    let combinations: usize = DECIDING_HEADERS
         .iter()
         .map(|(_, values)| values.len() + 1)
         .product();
-    for way in 0..ways {
-        let mut rest = way;
-        let chosen = DECIDING.map(|(_, values)| {
+    for combination in 0..combinations {
+        let mut rest = combination;
+        let chosen = DECIDING_HEADERS.map(|(_, values)| {
             let value = values.get(rest % (values.len() + 1)).copied();
             rest /= values.len() + 1;
             value
         });
         for set in 0..1_u32 << DIALECTS.len() {
-            let on = |dialect: &Dialect| {
+            let is_enabled = |dialect: &Dialect| {
                 let at = DIALECTS.iter().position(|one| one == dialect).unwrap();
                 set >> at & 1 == 1
             };
-            let spoken = DIALECTS.into_iter().filter(on);
-            let dialects = spoken.fold(Dialects::NONE, Dialects::with);
-            let expected = match verdict(chosen) {
-                Verdict::Spoken(dialect) if !on(&dialect) => Verdict::Off(dialect),
-                verdict => verdict,
+            let enabled = DIALECTS.into_iter().filter(is_enabled);
+            let dialects = enabled.fold(Dialects::NONE, Dialects::with);
+            let expected = match expected_outcome(chosen) {
+                Outcome::Accepted(dialect) if !is_enabled(&dialect) => Outcome::NotEnabled(dialect),
+                outcome => outcome,
             };
             let head = head(chosen);
-            assert_eq!(answer(&head, dialects), expected, "{head}");
+            assert_eq!(outcome_of(&head, dialects), expected, "{head}");
             requests += 1;
         }
     }
     println!("{requests} requests");
 }
 
-fn verdict(chosen: [Option<&str>; 7]) -> Verdict {
+fn expected_outcome(chosen: [Option<&str>; 7]) -> Outcome {
     let seen = chosen.map(|value| match value {
         None => '-',
         Some("12" | "1") => 'x',
         Some(_) => '+',
     });
-    let fits = |pattern: &str| {
+    let matches = |pattern: &str| {
         pattern
             .chars()
             .zip(seen)
-            .all(|(wanted, seen)| match wanted {
+            .all(|(symbol, seen)| match symbol {
                 '.' => true,
                 'o' => seen != 'x',
-                wanted => wanted == seen,
+                symbol => symbol == seen,
             })
     };
-    let rows = TABLE.into_iter().filter(|(pattern, _)| fits(pattern));
-    let [(_, verdict)] = rows.collect::<Vec<_>>()[..] else {
-        panic!("not one row for {seen:?}");
+    let rows = TABLE.into_iter().filter(|(pattern, _)| matches(pattern));
+    let [(_, outcome)] = rows.collect::<Vec<_>>()[..] else {
+        panic!("not exactly one row for {seen:?}");
     };
-    match (verdict, chosen[2]) {
-        (Verdict::Versioned, Some("7")) => Verdict::Spoken(HyBi7),
-        (Verdict::Versioned, Some("8")) => Verdict::Spoken(HyBi8),
-        (Verdict::Versioned, _) => Verdict::Spoken(Rfc6455),
-        (verdict, _) => verdict,
+    match (outcome, chosen[2]) {
+        (Outcome::Versioned, Some("7")) => Outcome::Accepted(HyBi7),
+        (Outcome::Versioned, Some("8")) => Outcome::Accepted(HyBi8),
+        (Outcome::Versioned, _) => Outcome::Accepted(Rfc6455),
+        (outcome, _) => outcome,
     }
 }
 
 fn head(chosen: [Option<&str>; 7]) -> String {
     let mut head = "GET / HTTP/1.1\r\nHost: a\r\nOrigin: b\r\n".to_owned();
-    for ((name, _), value) in DECIDING.into_iter().zip(chosen) {
+    for ((name, _), value) in DECIDING_HEADERS.into_iter().zip(chosen) {
         if let Some(value) = value {
             head += &format!("{name}: {value}\r\n");
         }
@@ -609,16 +624,16 @@ fn head(chosen: [Option<&str>; 7]) -> String {
     head + "\r\n"
 }
 
-fn answer(head: &str, dialects: Dialects) -> Verdict {
+fn outcome_of(head: &str, dialects: Dialects) -> Outcome {
     let config = Config::new().dialects(dialects);
-    let mut driver = Driver::answering(Connection::server(&config), |_, _| {});
+    let mut driver = Driver::with_request_handler(Connection::server(&config), |_, _| {});
     driver.feed(head.as_bytes());
     match &driver.transcript.events[..] {
-        [Observed::Request(Some(dialect), _)] => Verdict::Spoken(*dialect),
+        [Observed::Request(Some(dialect), _)] => Outcome::Accepted(*dialect),
         [Observed::Closed(Closed::Protocol(error))] => match *error {
-            ProtocolError::NotWebSocket => Verdict::Plain,
-            ProtocolError::DialectNotEnabled(dialect) => Verdict::Off(dialect),
-            ProtocolError::InvalidHeader { name, kind, .. } => Verdict::Fault(name, kind),
+            ProtocolError::NotWebSocket => Outcome::NotWebSocket,
+            ProtocolError::DialectNotEnabled(dialect) => Outcome::NotEnabled(dialect),
+            ProtocolError::InvalidHeader { name, kind, .. } => Outcome::InvalidHeader(name, kind),
             error => panic!("{error}"),
         },
         events => panic!("{events:?}"),

@@ -1,4 +1,4 @@
-//! The policy file that Flash asks for before it connects (PX-1).
+//! Flash policy requests (PX-1).
 
 mod common;
 
@@ -12,64 +12,64 @@ const POLICY: &str = "<?xml version=\"1.0\"?>\
     <allow-access-from domain=\"*\" to-ports=\"*\"/>\
     </cross-domain-policy>";
 
-const ON: Config = Config::new().flash_policy(POLICY);
+const WITH_POLICY: Config = Config::new().flash_policy(POLICY);
 
-fn sent() -> Observed {
+fn policy_sent() -> Observed {
     Observed::Closed(Closed::FlashPolicy)
 }
 
-fn protocol_error(error: ProtocolError) -> Observed {
-    Observed::Closed(Closed::Protocol(error))
-}
-
-/// The document and a NUL, and it is over.
+/// Checks that the request is answered with the policy and a NUL.
 #[track_caller]
-fn gets_the_policy(config: &Config, request: &[u8], cuts: &[usize]) {
-    let transcript = run(Connection::server(config), request, cuts, false);
-    assert_eq!(transcript.events, [sent()]);
+fn assert_policy_is_sent(config: &Config, request: &[u8], splits: &[usize]) {
+    let transcript = run(Connection::server(config), request, splits, false);
+    assert_eq!(transcript.events, [policy_sent()]);
     let policy = [POLICY.as_bytes(), b"\0"].concat();
     assert_eq!(escaped(transcript.sent), escaped(policy));
 }
 
 #[test]
-fn px_1_the_policy_and_a_nul_at_every_cut() {
-    gets_the_policy(&ON, REQUEST, &[]);
-    for cut in 0..=REQUEST.len() {
-        gets_the_policy(&ON, REQUEST, &[cut]);
+fn the_policy_and_a_nul_are_sent_at_every_split_px_1() {
+    assert_policy_is_sent(&WITH_POLICY, REQUEST, &[]);
+    for split in 0..=REQUEST.len() {
+        assert_policy_is_sent(&WITH_POLICY, REQUEST, &[split]);
     }
     let everywhere: Vec<usize> = (1..REQUEST.len()).collect();
-    gets_the_policy(&ON, REQUEST, &everywhere);
+    assert_policy_is_sent(&WITH_POLICY, REQUEST, &everywhere);
 }
 
 #[test]
-fn px_1_spaces_may_stand_before_the_slash() {
+fn spaces_are_allowed_before_the_slash_px_1() {
     for request in [
         &b"<policy-file-request />\0"[..],
         b"<policy-file-request   />\0",
     ] {
-        for cut in 0..=request.len() {
-            gets_the_policy(&ON, request, &[cut]);
+        for split in 0..=request.len() {
+            assert_policy_is_sent(&WITH_POLICY, request, &[split]);
         }
     }
 }
 
 #[test]
-fn px_1_it_is_over_once_the_policy_is_flushed() {
-    let mut server = Driver::new(Connection::server(&ON));
-    let left = server.feed(&[REQUEST, DRAFT_76_HEAD.as_bytes()].concat());
-    assert_eq!(left, DRAFT_76_HEAD.len(), "what follows is not taken");
+fn the_connection_is_done_once_the_policy_is_flushed_px_1() {
+    let mut server = Driver::new(Connection::server(&WITH_POLICY));
+    let remaining = server.feed(&[REQUEST, DRAFT_76_REQUEST.as_bytes()].concat());
+    assert_eq!(
+        remaining,
+        DRAFT_76_REQUEST.len(),
+        "bytes after the request are not consumed"
+    );
     assert!(server.conn.is_done());
     server.transcript = Transcript::default();
-    server.feed(DRAFT_76_HEAD.as_bytes());
+    server.feed(DRAFT_76_REQUEST.as_bytes());
     server.eof();
     assert_eq!(server.transcript, Transcript::default());
 }
 
 #[test]
-fn px_1_a_document_ends_at_its_first_nul() {
+fn the_policy_is_sent_up_to_its_first_nul_px_1() {
     let config = Config::new().flash_policy("<cross-domain-policy/>\0\0more");
     let transcript = run(Connection::server(&config), REQUEST, &[], false);
-    assert_eq!(transcript.events, [sent()]);
+    assert_eq!(transcript.events, [policy_sent()]);
     assert_eq!(
         escaped(transcript.sent),
         escaped(b"<cross-domain-policy/>\0")
@@ -77,10 +77,10 @@ fn px_1_a_document_ends_at_its_first_nul() {
 }
 
 #[test]
-fn px_1_off_it_is_refused_with_no_reply() {
-    for cut in 0..=REQUEST.len() {
-        let off = Connection::server(&Config::new());
-        let transcript = run(off, REQUEST, &[cut], true);
+fn without_a_policy_the_request_is_rejected_without_response_px_1() {
+    for split in 0..=REQUEST.len() {
+        let server = Connection::server(&Config::new());
+        let transcript = run(server, REQUEST, &[split], true);
         assert_eq!(
             transcript.events,
             [protocol_error(ProtocolError::FlashPolicyRequest)]
@@ -90,14 +90,14 @@ fn px_1_off_it_is_refused_with_no_reply() {
 }
 
 #[test]
-fn px_1_nothing_is_said_before_its_nul() {
-    for config in [ON, Config::new()] {
+fn nothing_is_reported_before_the_nul_px_1() {
+    for config in [WITH_POLICY, Config::new()] {
         for end in 0..REQUEST.len() {
             let mut server = Driver::new(Connection::server(&config));
             server.feed(&REQUEST[..end]);
             assert_eq!(server.transcript, Transcript::default());
             server.eof();
-            let eof = Observed::Closed(Closed::Eof(Phase::Handshaking));
+            let eof = unexpected_eof(Phase::Handshaking);
             assert_eq!(server.events(), [eof], "at {end}");
             assert_eq!(escaped(server.sent()), "");
         }
@@ -105,8 +105,8 @@ fn px_1_nothing_is_said_before_its_nul() {
 }
 
 #[test]
-fn px_1_what_only_looks_like_it_is_a_bad_request() {
-    // The byte at which each goes wrong is marked.
+fn similar_requests_are_invalid_start_lines_px_1() {
+    // The first invalid byte is marked.
     for malformed in [
         "<^html>",
         "<^POLICY-FILE-REQUEST/>",
@@ -116,24 +116,24 @@ fn px_1_what_only_looks_like_it_is_a_bad_request() {
         "<policy-file-request/>^GET / HTTP/1.1\r\n",
         "<^ policy-file-request/>",
     ] {
-        let whole = "<policy-file-request/>";
-        let (bytes, at) = edit_marked([whole.as_bytes(), b"\0"].concat(), whole, malformed);
-        for config in [ON, Config::new()] {
+        let request = "<policy-file-request/>";
+        let (bytes, at) = replace_marked([request.as_bytes(), b"\0"].concat(), request, malformed);
+        for config in [WITH_POLICY, Config::new()] {
             let transcript = run(Connection::server(&config), &bytes, &[], false);
             assert_eq!(
                 transcript.events,
                 [protocol_error(ProtocolError::InvalidStartLine { at })]
             );
-            let refusal = b"HTTP/1.1 400 Bad Request\r\n";
-            assert!(transcript.sent.starts_with(refusal), "{malformed}");
+            let rejection = b"HTTP/1.1 400 Bad Request\r\n";
+            assert!(transcript.sent.starts_with(rejection), "{malformed}");
         }
     }
 }
 
 #[test]
-fn px_1_a_request_is_answered_as_ever_where_it_is_on() {
-    let bytes = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3].concat();
-    let transcript = run(Connection::server(&ON), &bytes, &[], false);
-    let sent = [DRAFT_76_REPLY.as_bytes(), DRAFT_76_ANSWER].concat();
+fn websocket_requests_still_open_with_a_policy_px_1() {
+    let bytes = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat();
+    let transcript = run(Connection::server(&WITH_POLICY), &bytes, &[], false);
+    let sent = [DRAFT_76_RESPONSE.as_bytes(), DRAFT_76_CHALLENGE_RESPONSE].concat();
     assert_eq!(escaped(transcript.sent), escaped(sent));
 }

@@ -1,4 +1,4 @@
-//! Conversations in Hixie-75, byte for byte, from both ends: no keys, no closing handshake.
+//! Hixie-75 handshakes and frames, byte for byte, for both roles.
 
 mod common;
 
@@ -20,95 +20,87 @@ fn request(resource: &str) -> Observed {
     Observed::Request(Some(Hixie75), resource.to_owned())
 }
 
-fn text(text: &str) -> Observed {
-    Observed::Text(text.to_owned())
-}
+// Server.
 
-fn protocol_error(error: ProtocolError) -> Observed {
-    Observed::Closed(Closed::Protocol(error))
-}
-
-// The server.
-
-/// The head gives exactly `reply`, and the connection is open.
+/// Checks that `head` is answered with exactly `response` and that the connection opens.
 #[track_caller]
-fn converses(config: &Config, accept: AcceptOptions<'_>, head: &[u8], reply: &[u8]) {
+fn assert_opens(config: &Config, accept: AcceptOptions<'_>, head: &[u8], response: &[u8]) {
     let server = Connection::server(config);
-    let mut server = Driver::answering(server, |conn, _| conn.accept(&accept).unwrap());
+    let mut server = Driver::with_request_handler(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
     assert_eq!(server.events(), [request("/demo"), Observed::Open(Hixie75)]);
-    assert_eq!(escaped(server.sent()), escaped(reply));
+    assert_eq!(escaped(server.sent()), escaped(response));
 }
 
-/// The conversation of section 12, of which the request and the reply are edited.
+/// Like `assert_opens`, with edits of the request and response of section 12.
 #[track_caller]
-fn converses_edited(request: (&str, &str), reply: (&str, &str)) {
-    let head = edit(DRAFT_75_HEAD, request.0, request.1);
-    let reply = edit(DRAFT_75_REPLY, reply.0, reply.1);
-    converses(&CONFIG, AcceptOptions::new(), &head, &reply);
+fn assert_opens_with_edits(request: (&str, &str), response: (&str, &str)) {
+    let head = replace_once(DRAFT_75_REQUEST, request.0, request.1);
+    let response = replace_once(DRAFT_75_RESPONSE, response.0, response.1);
+    assert_opens(&CONFIG, AcceptOptions::new(), &head, &response);
 }
 
 #[test]
-fn h75_2_h75_3_h75_5_e5_the_conversation_of_section_12() {
-    let (head, reply) = (DRAFT_75_HEAD.as_bytes(), DRAFT_75_REPLY.as_bytes());
-    converses(&CONFIG, AcceptOptions::new(), head, reply);
+fn the_conversation_of_section_12_byte_for_byte_h75_2_h75_3_h75_5() {
+    let (head, response) = (DRAFT_75_REQUEST.as_bytes(), DRAFT_75_RESPONSE.as_bytes());
+    assert_opens(&CONFIG, AcceptOptions::new(), head, response);
 }
 
 #[test]
-fn h75_3_origin_and_location_are_repeated_byte_for_byte() {
+fn origin_and_location_are_echoed_byte_for_byte_h75_3() {
     for origin in ["null", "file://", "https://Example.com:8443"] {
         let edit = (
             "Origin: http://example.com\r\n",
             &*format!("Origin: {origin}\r\n"),
         );
-        converses_edited(edit, edit);
+        assert_opens_with_edits(edit, edit);
     }
-    converses_edited(
+    assert_opens_with_edits(
         ("Host: example.com\r\n", "Host: Example.com:8081\r\n"),
         ("//example.com/demo\r\n", "//Example.com:8081/demo\r\n"),
     );
-    let (head, reply) = (DRAFT_75_HEAD, DRAFT_75_REPLY);
-    let secure = CONFIG.tls(true);
-    let location = edit(reply, "ws://", "wss://");
-    converses(&secure, AcceptOptions::new(), head.as_bytes(), &location);
+    let (head, response) = (DRAFT_75_REQUEST, DRAFT_75_RESPONSE);
+    let tls = CONFIG.tls(true);
+    let location = replace_once(response, "ws://", "wss://");
+    assert_opens(&tls, AcceptOptions::new(), head.as_bytes(), &location);
     let accept = AcceptOptions::new().authority("public.example.org");
-    let location = edit(reply, "//example.com/demo", "//public.example.org/demo");
-    converses(&CONFIG, accept, head.as_bytes(), &location);
+    let location = replace_once(response, "//example.com/demo", "//public.example.org/demo");
+    assert_opens(&CONFIG, accept, head.as_bytes(), &location);
 }
 
 #[test]
-fn h75_3_h75_9_the_protocol_is_repeated_and_none_is_invented() {
-    let edited = |asked: &str, told: &str| {
+fn the_subprotocol_is_echoed_only_if_offered_h75_3_h75_9() {
+    let edited = |requested: &str, accepted: &str| {
         let line = "WebSocket-Protocol: sample\r\n";
-        converses_edited((line, asked), (line, told));
+        assert_opens_with_edits((line, requested), (line, accepted));
     };
     let same = |line: &str| edited(line, line);
     edited("", "");
     same("WebSocket-Protocol: ~ any \"visible\" string!\r\n");
-    // The name of Hixie-76 means nothing here.
+    // The field name of Hixie-76 is ignored.
     edited("Sec-WebSocket-Protocol: sample\r\n", "");
 }
 
 #[test]
-fn rq_13_the_order_of_the_request_is_free_and_the_replys_is_not() {
-    let mut lines: Vec<&str> = DRAFT_75_HEAD.trim_end().split("\r\n").collect();
+fn request_fields_may_have_any_order_rq_13() {
+    let mut lines: Vec<&str> = DRAFT_75_REQUEST.trim_end().split("\r\n").collect();
     for _ in 0..5 {
         lines[1..].rotate_left(1);
         let head = lines.join("\r\n") + "\r\n\r\n";
-        let reply = DRAFT_75_REPLY.as_bytes(); // H75-2
-        converses(&CONFIG, AcceptOptions::new(), head.as_bytes(), reply);
+        let response = DRAFT_75_RESPONSE.as_bytes(); // H75-2
+        assert_opens(&CONFIG, AcceptOptions::new(), head.as_bytes(), response);
     }
 }
 
 #[test]
-fn rq_18_a_length_is_ignored() {
+fn content_length_is_ignored_rq_18() {
     let length = ("\r\n\r\n", "\r\nContent-Length: 8\r\n\r\n");
-    converses_edited(length, ("\r\n\r\n", "\r\n\r\n"));
+    assert_opens_with_edits(length, ("\r\n\r\n", "\r\n\r\n"));
 }
 
 #[test]
-fn h75_5_bytes_behind_the_request_are_frames() {
-    let bytes = [DRAFT_75_HEAD.as_bytes(), b"\x00Hello\xff\x00\xff"].concat();
+fn bytes_after_the_request_head_are_frames_h75_5() {
+    let bytes = [DRAFT_75_REQUEST.as_bytes(), b"\x00Hello\xff\x00\xff"].concat();
     let transcript = run(server(), &bytes, &[], false);
     let events = [
         request("/demo"),
@@ -117,73 +109,73 @@ fn h75_5_bytes_behind_the_request_are_frames() {
         text(""),
     ];
     assert_eq!(transcript.events, events);
-    assert_eq!(escaped(transcript.sent), escaped(DRAFT_75_REPLY));
+    assert_eq!(escaped(transcript.sent), escaped(DRAFT_75_RESPONSE));
 }
 
 #[test]
-fn h75_5_open_comes_with_the_reply_queued() {
+fn open_is_returned_after_the_response_is_queued_h75_5() {
     let mut conn = server();
-    let mut bytes = DRAFT_75_HEAD.as_bytes().to_vec();
+    let mut bytes = DRAFT_75_REQUEST.as_bytes().to_vec();
     let mut input = &mut bytes[..];
     assert!(matches!(conn.receive(&mut input), Some(Event::Request(_))));
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
     conn.accept(&AcceptOptions::new()).unwrap();
-    assert_eq!(escaped(conn.transmit()), escaped(DRAFT_75_REPLY));
+    assert_eq!(escaped(conn.transmit()), escaped(DRAFT_75_RESPONSE));
     assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
     conn.send_text("now").unwrap();
-    let pending = [DRAFT_75_REPLY.as_bytes(), b"\x00now\xff"].concat();
+    let pending = [DRAFT_75_RESPONSE.as_bytes(), b"\x00now\xff"].concat();
     assert_eq!(escaped(conn.transmit()), escaped(pending));
 }
 
-// Both ends, once open.
+// Both roles, open.
 
-fn ends(config: &Config) -> [Driver<'static>; 2] {
+fn both_roles(config: &Config) -> [Driver<'static>; 2] {
     [Role::Server, Role::Client]
         .map(|role| Driver::new(Connection::established(config, role, Hixie75, [0; 32])))
 }
 
 #[test]
-fn fr_9_f13_ff_00_is_a_frame_like_any_other() {
-    for mut end in ends(&CONFIG) {
-        end.feed(b"\xff\x00\x00Hi\xff");
-        assert_eq!(end.events(), [Observed::Skipped(0xFF, 0), text("Hi")]);
-        end.feed(b"\xff\x80\x00\xff\x00");
+fn ff_00_is_skipped_like_any_other_frame_fr_9() {
+    for mut driver in both_roles(&CONFIG) {
+        driver.feed(b"\xff\x00\x00Hi\xff");
+        assert_eq!(driver.events(), [Observed::Skipped(0xFF, 0), text("Hi")]);
+        driver.feed(b"\xff\x80\x00\xff\x00");
         let skipped = || Observed::Skipped(0xFF, 0);
-        assert_eq!(end.events(), [skipped(), skipped()]);
-        assert_eq!(escaped(end.sent()), "");
-        end.conn.send_text("open").unwrap();
+        assert_eq!(driver.events(), [skipped(), skipped()]);
+        assert_eq!(escaped(driver.sent()), "");
+        driver.conn.send_text("open").unwrap();
     }
 }
 
 #[test]
-fn h75_8_cl_20_closing_writes_nothing() {
-    for mut end in ends(&CONFIG) {
-        end.conn.send_text("last").unwrap();
-        end.conn.close(&Close::new(1000, "bye")).unwrap();
-        end.feed(b"\x00Hello\xff");
-        assert_eq!(end.events(), [Observed::Closed(Closed::LocallyClosed)]);
-        assert_eq!(escaped(end.sent()), escaped(b"\x00last\xff"));
-        assert_eq!(end.conn.close(&Close::EMPTY), Err(Refused::Closing));
-        end.eof();
-        assert_eq!(end.transcript, Transcript::default());
-        assert!(end.conn.is_done());
+fn close_writes_nothing_h75_8_cl_20() {
+    for mut driver in both_roles(&CONFIG) {
+        driver.conn.send_text("last").unwrap();
+        driver.conn.close(&Close::new(1000, "bye")).unwrap();
+        driver.feed(b"\x00Hello\xff");
+        assert_eq!(driver.events(), [Observed::Closed(Closed::LocallyClosed)]);
+        assert_eq!(escaped(driver.sent()), escaped(b"\x00last\xff"));
+        assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
+        driver.eof();
+        assert_eq!(driver.transcript, Transcript::default());
+        assert!(driver.conn.is_done());
     }
 }
 
 #[test]
-fn h75_8_the_end_of_input_between_frames_is_not_clean() {
-    for mut end in ends(&CONFIG) {
-        end.feed(b"\x00Hello\xff");
-        end.eof();
+fn eof_between_frames_is_not_clean_h75_8() {
+    for mut driver in both_roles(&CONFIG) {
+        driver.feed(b"\x00Hello\xff");
+        driver.eof();
         let eof = Observed::Closed(Closed::Eof(Phase::Open));
-        assert_eq!(end.events(), [text("Hello"), eof]);
-        assert_eq!(escaped(end.sent()), "");
-        assert!(end.conn.is_done());
+        assert_eq!(driver.events(), [text("Hello"), eof]);
+        assert_eq!(escaped(driver.sent()), "");
+        assert!(driver.conn.is_done());
     }
 }
 
 #[test]
-fn h75_8_fr_14_after_a_fatal_error_it_is_dropped_with_nothing_written() {
+fn nothing_is_written_after_a_fatal_error_h75_8_fr_14() {
     let config = CONFIG
         .max_frame_len(5)
         .strict_utf8(true)
@@ -197,17 +189,17 @@ fn h75_8_fr_14_after_a_fatal_error_it_is_dropped_with_nothing_written() {
         (b"\x7f", unknown),
         (b"\x00\xc3\x28\xff", ProtocolError::InvalidUtf8 { at: 0 }),
     ] {
-        for mut end in ends(&config) {
-            end.feed(bytes);
-            end.feed(b"\xff\x00Hello\xff");
-            end.eof();
-            assert_eq!(end.events().last(), Some(&protocol_error(error)));
-            assert_eq!(escaped(end.sent()), "");
+        for mut driver in both_roles(&config) {
+            driver.feed(bytes);
+            driver.feed(b"\xff\x00Hello\xff");
+            driver.eof();
+            assert_eq!(driver.events().last(), Some(&protocol_error(error)));
+            assert_eq!(escaped(driver.sent()), "");
         }
     }
 }
 
-// The client.
+// Client.
 
 fn target() -> ClientRequest {
     plain_target().with_protocol("sample").unwrap()
@@ -224,9 +216,9 @@ fn client_to(target: &ClientRequest) -> Driver<'static> {
 }
 
 #[test]
-fn h75_1_the_request_byte_for_byte() {
+fn the_client_request_byte_for_byte_h75_1() {
     let conn = client_to(&target()).conn;
-    assert_eq!(escaped(conn.transmit()), escaped(DRAFT_75_HEAD));
+    assert_eq!(escaped(conn.transmit()), escaped(DRAFT_75_REQUEST));
 
     let target = ClientRequest::new("wss://Example.COM:8443/Demo?A").unwrap();
     let target = target
@@ -244,9 +236,9 @@ fn h75_1_the_request_byte_for_byte() {
     assert_eq!(escaped(client_to(&target).conn.transmit()), escaped(head));
 }
 
-/// What a client says to this head; it writes nothing.
+/// Returns the events of a client that receives `head`; checks that it writes nothing.
 #[track_caller]
-fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Observed> {
+fn client_events(target: &ClientRequest, head: &[u8]) -> Vec<Observed> {
     let mut client = client_to(target);
     client.drain();
     client.sent();
@@ -254,7 +246,7 @@ fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Observed> {
     assert_eq!(escaped(client.sent()), "");
     let events = client.events();
     if client.conn.closed().is_some() {
-        client.feed(&[DRAFT_75_REPLY.as_bytes(), b"\x00Hello\xff"].concat());
+        client.feed(&[DRAFT_75_RESPONSE.as_bytes(), b"\x00Hello\xff"].concat());
         client.eof();
         assert_eq!(client.transcript, Transcript::default()); // FR-16
     }
@@ -263,55 +255,55 @@ fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Observed> {
 
 #[track_caller]
 fn opens(target: &ClientRequest, head: &[u8]) {
-    assert_eq!(heard_by(target, head), [Observed::Open(Hixie75)]);
+    assert_eq!(client_events(target, head), [Observed::Open(Hixie75)]);
 }
 
 #[track_caller]
 fn fails(head: &[u8], error: ProtocolError) {
-    assert_eq!(heard_by(&target(), head), [protocol_error(error)]);
+    assert_eq!(client_events(&target(), head), [protocol_error(error)]);
 }
 
-fn reply_with(from: &str, to: &str) -> Vec<u8> {
-    edit(DRAFT_75_REPLY, from, to)
+fn response_with(from: &str, to: &str) -> Vec<u8> {
+    replace_once(DRAFT_75_RESPONSE, from, to)
 }
 
 #[test]
-fn h75_6_the_reply_that_was_asked_for() {
-    let head = reply_with("\r\n\r\n", "\r\nSet-Cookie: a=1\r\n\r\n");
+fn a_matching_response_opens_h75_6() {
+    let head = response_with("\r\n\r\n", "\r\nSet-Cookie: a=1\r\n\r\n");
     let mut bytes = [&head[..], b"\x00Hello\xff"].concat();
     let mut client = client_to(&target()).conn;
     let mut input = &mut bytes[..];
-    let Some(Event::Open(open)) = client.receive(&mut input) else {
-        panic!("it is all there");
+    let Some(Event::Open(handshake)) = client.receive(&mut input) else {
+        panic!("no Open");
     };
-    assert_eq!(open.dialect(), Hixie75);
-    assert_eq!(open.protocol(), Some("sample"));
-    assert_eq!(open.header("Set-Cookie"), Some(&b"a=1"[..]));
-    // H75-5: frames may follow at once.
-    let Some(Event::Text(piece)) = client.receive(&mut input) else {
-        panic!("a frame is there");
+    assert_eq!(handshake.dialect(), Hixie75);
+    assert_eq!(handshake.protocol(), Some("sample"));
+    assert_eq!(handshake.header("Set-Cookie"), Some(&b"a=1"[..]));
+    // H75-5: frames may follow immediately.
+    let Some(Event::Text(chunk)) = client.receive(&mut input) else {
+        panic!("no Text");
     };
-    assert_eq!((piece.as_str(), piece.is_final()), ("Hello", true));
+    assert_eq!((chunk.as_str(), chunk.is_final()), ("Hello", true));
 }
 
 #[test]
-fn h75_6_behind_three_lines_the_order_is_free() {
-    let mut lines: Vec<&str> = DRAFT_75_REPLY.trim_end().split("\r\n").collect();
+fn fields_after_the_third_line_may_have_any_order_h75_6() {
+    let mut lines: Vec<&str> = DRAFT_75_RESPONSE.trim_end().split("\r\n").collect();
     for _ in 0..3 {
         lines[3..].rotate_left(1);
         let head = lines.join("\r\n") + "\r\n\r\n";
         opens(&target(), head.as_bytes());
     }
-    let without = reply_with("WebSocket-Protocol: sample\r\n", "");
+    let without = response_with("WebSocket-Protocol: sample\r\n", "");
     opens(&plain_target(), &without);
 }
 
 #[test]
-fn h75_6_nothing_is_sent_before_open() {
+fn sending_before_open_is_rejected_h75_6() {
     let mut client = client_to(&target());
     client.drain();
     client.sent();
-    for byte in DRAFT_75_REPLY.as_bytes() {
+    for byte in DRAFT_75_RESPONSE.as_bytes() {
         assert_eq!(client.conn.send_text("early"), Err(Refused::NotOpen));
         client.feed(&[*byte]);
         assert_eq!(escaped(client.sent()), "");
@@ -320,7 +312,7 @@ fn h75_6_nothing_is_sent_before_open() {
 }
 
 #[test]
-fn h75_6_the_first_line_is_compared_byte_by_byte() {
+fn the_status_line_is_compared_byte_by_byte_h75_6() {
     // The first byte that differs is marked.
     for other in [
         "HTTP/1.1 101 Web^Socket Protocol Handshake",
@@ -330,12 +322,12 @@ fn h75_6_the_first_line_is_compared_byte_by_byte() {
         "HTTP/1.^0 101 Web Socket Protocol Handshake",
     ] {
         let line = "HTTP/1.1 101 Web Socket Protocol Handshake";
-        let (head, at) = edit_marked(DRAFT_75_REPLY, line, other);
+        let (head, at) = replace_marked(DRAFT_75_RESPONSE, line, other);
         fails(&head, ProtocolError::InvalidStartLine { at });
     }
 }
 
-/// The lines behind the first, which WebKit compared byte by byte.
+/// The second and third line, which WebKit compared byte by byte.
 const LINES: [(&str, &str); 2] = [("Upgrade", "WebSocket"), ("Connection", "Upgrade")];
 
 fn line(name: &str, value: &str) -> String {
@@ -343,35 +335,35 @@ fn line(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn h75_6_the_second_and_third_line_say_what_they_have_to() {
-    for (name, right) in LINES {
+fn the_second_and_third_line_must_match_h75_6() {
+    for (name, valid) in LINES {
         let values = ["", "x", "websocket", "upgrade", "WebSocket ", " Upgrade"];
         let field = |value| line(name, value);
         let lines = values.map(field).into_iter().chain([
-            format!("\r\n{name}:{right}\r\n"),
-            format!("\r\n{}: {right}\r\n", name.to_lowercase()),
+            format!("\r\n{name}:{valid}\r\n"),
+            format!("\r\n{}: {valid}\r\n", name.to_lowercase()),
         ]);
-        for wrong in lines {
-            let head = reply_with(&line(name, right), &wrong);
-            let (at, kind) = (at(&head, &wrong) + 2, HeaderErrorKind::Mismatch);
+        for invalid in lines {
+            let head = response_with(&line(name, valid), &invalid);
+            let (at, kind) = (offset_of(&head, &invalid) + 2, HeaderErrorKind::Mismatch);
             fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
     }
 }
 
 #[test]
-fn h75_6_the_second_and_third_line_are_there() {
+fn the_second_and_third_line_are_required_h75_6() {
     for (name, value) in LINES {
-        let head = reply_with(&line(name, value), "\r\n");
+        let head = response_with(&line(name, value), "\r\n");
         let (at, kind) = (head.len() as u32, HeaderErrorKind::Missing);
         fails(&head, ProtocolError::InvalidHeader { name, at, kind });
     }
 }
 
 #[test]
-fn h75_6_a_reply_of_one_line_lacks_the_second() {
+fn a_response_of_one_line_is_rejected_for_the_second_h75_6() {
     let head = b"HTTP/1.1 101 Web Socket Protocol Handshake\r\n\r\n";
-    let events = heard_by(&target(), head);
+    let events = client_events(&target(), head);
     let error = ProtocolError::InvalidHeader {
         name: "Upgrade",
         at: head.len() as u32,
@@ -380,7 +372,7 @@ fn h75_6_a_reply_of_one_line_lacks_the_second() {
     assert_eq!(events, [protocol_error(error)]);
 }
 
-/// The fields that follow.
+/// The fields after the third line.
 const FIELDS: [(&str, &str); 3] = [
     ("WebSocket-Origin", "http://example.com"),
     ("WebSocket-Location", "ws://example.com/demo"),
@@ -388,25 +380,25 @@ const FIELDS: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn h75_6_each_field_is_there_once_under_its_own_name() {
+fn each_field_is_required_exactly_once_h75_6() {
     for (name, value) in FIELDS {
-        let right = line(name, value);
+        let valid = line(name, value);
         for without in ["\r\n", &line(&format!("Sec-{name}"), value)] {
-            let head = reply_with(&right, without);
+            let head = response_with(&valid, without);
             let (at, kind) = (head.len() as u32, HeaderErrorKind::Missing);
             fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
         for again in [value, "other", ""] {
             let second = format!("\r\n{name}:{again}\r\n\r\n");
-            let head = reply_with("\r\n\r\n", &second);
-            let (at, kind) = (at(&head, &second) + 2, HeaderErrorKind::Duplicate);
+            let head = response_with("\r\n\r\n", &second);
+            let (at, kind) = (offset_of(&head, &second) + 2, HeaderErrorKind::Duplicate);
             fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
     }
 }
 
 #[test]
-fn h75_6_each_field_says_what_it_has_to() {
+fn each_field_must_have_the_expected_value_h75_6() {
     let rows: [(&str, &[&str]); 3] = [
         (
             "WebSocket-Origin",
@@ -427,30 +419,30 @@ fn h75_6_each_field_says_what_it_has_to() {
             &["", "Sample", "sample, other", " sample", "sample "],
         ),
     ];
-    for ((name, right), (same, values)) in FIELDS.into_iter().zip(rows) {
+    for ((name, valid), (same, values)) in FIELDS.into_iter().zip(rows) {
         assert_eq!(name, same);
         for value in values {
-            let wrong = line(name, value);
-            let head = reply_with(&line(name, right), &wrong);
-            let (at, kind) = (at(&head, &wrong) + 2, HeaderErrorKind::Mismatch);
+            let invalid = line(name, value);
+            let head = response_with(&line(name, valid), &invalid);
+            let (at, kind) = (offset_of(&head, &invalid) + 2, HeaderErrorKind::Mismatch);
             fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
     }
 }
 
 #[test]
-fn h75_6_the_location_is_exact_and_a_written_out_port_is_another() {
-    let (name, wrong) = ("WebSocket-Location", "ws://example.com:80/demo");
-    let head = reply_with("ws://example.com/demo", wrong);
-    let (at, kind) = (at(&head, name), HeaderErrorKind::Mismatch);
+fn the_location_must_match_exactly_including_the_port_h75_6() {
+    let (name, invalid) = ("WebSocket-Location", "ws://example.com:80/demo");
+    let head = response_with("ws://example.com/demo", invalid);
+    let (at, kind) = (offset_of(&head, name), HeaderErrorKind::Mismatch);
     fails(&head, ProtocolError::InvalidHeader { name, at, kind });
 }
 
 #[test]
-fn h75_7_any_other_status_is_final() {
+fn any_other_status_is_final_h75_7() {
     for status in [100, 200, 301, 401, 403, 407, 503] {
-        let head = reply_with(" 101 ", &format!(" {status} "));
+        let head = response_with(" 101 ", &format!(" {status} "));
         let rejected = Observed::Closed(Closed::Rejected(status));
-        assert_eq!(heard_by(&target(), &head), [rejected]);
+        assert_eq!(client_events(&target(), &head), [rejected]);
     }
 }

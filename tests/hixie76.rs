@@ -1,4 +1,4 @@
-//! Conversations in Hixie-76, byte for byte, from both ends.
+//! Hixie-76 handshakes and frames, byte for byte, for both roles.
 
 mod common;
 
@@ -20,35 +20,20 @@ fn request(resource: &str) -> Observed {
     Observed::Request(Some(Hixie76), resource.to_owned())
 }
 
-fn text(text: &str) -> Observed {
-    Observed::Text(text.to_owned())
-}
+// Server handshake.
 
-fn protocol_error(error: ProtocolError) -> Observed {
-    Observed::Closed(Closed::Protocol(error))
-}
-
-fn clean() -> Observed {
-    Observed::Closed(Closed::Clean(Close::EMPTY))
-}
-
-fn eof(phase: Phase) -> Observed {
-    Observed::Closed(Closed::Eof(phase))
-}
-
-// The server's opening.
-
-/// Head and key3 come apart: the head gives exactly `reply`, key3 exactly the answer (H76-3).
+/// Checks that `head` is answered with exactly `response`, and then key3 with the challenge response
+/// (H76-3).
 #[track_caller]
-fn converses(config: &Config, accept: AcceptOptions<'_>, head: &[u8], reply: &[u8]) {
+fn assert_opens(config: &Config, accept: AcceptOptions<'_>, head: &[u8], response: &[u8]) {
     let server = Connection::server(config);
-    let mut server = Driver::answering(server, |conn, _| conn.accept(&accept).unwrap());
+    let mut server = Driver::with_request_handler(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
     assert_eq!(server.events(), [request(resource(head))]);
-    assert_eq!(escaped(server.sent()), escaped(reply));
+    assert_eq!(escaped(server.sent()), escaped(response));
     server.feed(DRAFT_76_KEY3);
     assert_eq!(server.events(), [Observed::Open(Hixie76)]);
-    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_ANSWER));
+    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_CHALLENGE_RESPONSE));
 }
 
 fn resource(head: &[u8]) -> &str {
@@ -57,22 +42,22 @@ fn resource(head: &[u8]) -> &str {
     target.strip_suffix(" HTTP/1.1").unwrap()
 }
 
-/// The draft's conversation, of which the request and the reply are edited.
+/// Like `assert_opens`, with edits of the request and response of the draft.
 #[track_caller]
-fn converses_edited(request: (&str, &str), reply: (&str, &str)) {
-    let head = edit(DRAFT_76_HEAD, request.0, request.1);
-    let reply = edit(DRAFT_76_REPLY, reply.0, reply.1);
-    converses(&Config::new(), AcceptOptions::new(), &head, &reply);
+fn assert_opens_with_edits(request: (&str, &str), response: (&str, &str)) {
+    let head = replace_once(DRAFT_76_REQUEST, request.0, request.1);
+    let response = replace_once(DRAFT_76_RESPONSE, response.0, response.1);
+    assert_opens(&Config::new(), AcceptOptions::new(), &head, &response);
 }
 
 #[test]
-fn h76_1_h76_5_h76_6_h76_9_e1_the_drafts_conversation() {
-    let (head, reply) = (DRAFT_76_HEAD.as_bytes(), DRAFT_76_REPLY.as_bytes());
-    converses(&Config::new(), AcceptOptions::new(), head, reply);
+fn the_conversation_of_the_draft_byte_for_byte_h76_1_h76_5_h76_6_h76_9() {
+    let (head, response) = (DRAFT_76_REQUEST.as_bytes(), DRAFT_76_RESPONSE.as_bytes());
+    assert_opens(&Config::new(), AcceptOptions::new(), head, response);
 }
 
 #[test]
-fn h76_8_e2_the_location_has_the_host_as_it_came() {
+fn the_location_contains_the_received_host_h76_8() {
     for host in [
         "example.com:8081",
         "example.com:80",
@@ -80,51 +65,56 @@ fn h76_8_e2_the_location_has_the_host_as_it_came() {
         "127.0.0.1:1",
         "[::1]:65535",
     ] {
-        let asked = format!("Host: {host}\r\n");
-        let told = format!("Location: ws://{host}/demo\r\n");
-        converses_edited(
-            ("Host: example.com\r\n", &asked),
-            ("Location: ws://example.com/demo\r\n", &told),
+        let host_line = format!("Host: {host}\r\n");
+        let location = format!("Location: ws://{host}/demo\r\n");
+        assert_opens_with_edits(
+            ("Host: example.com\r\n", &host_line),
+            ("Location: ws://example.com/demo\r\n", &location),
         );
     }
 }
 
 #[test]
-fn h76_8_the_caller_may_name_another_authority() {
+fn the_caller_can_set_the_authority_of_the_location_h76_8() {
     let accept = AcceptOptions::new().authority("public.example.org:8443");
-    let reply = edit(
-        DRAFT_76_REPLY,
+    let response = replace_once(
+        DRAFT_76_RESPONSE,
         "ws://example.com/demo",
         "ws://public.example.org:8443/demo",
     );
-    converses(&Config::new(), accept, DRAFT_76_HEAD.as_bytes(), &reply);
-}
-
-#[test]
-fn h76_7_e3_the_caller_says_whether_the_client_used_tls() {
-    let secure = Config::new().tls(true);
-    let reply = edit(DRAFT_76_REPLY, "ws://", "wss://");
-    converses(
-        &secure,
-        AcceptOptions::new(),
-        DRAFT_76_HEAD.as_bytes(),
-        &reply,
+    assert_opens(
+        &Config::new(),
+        accept,
+        DRAFT_76_REQUEST.as_bytes(),
+        &response,
     );
-    // Never a guess from the origin.
+}
+
+#[test]
+fn the_location_scheme_follows_the_tls_setting_h76_7() {
+    let tls = Config::new().tls(true);
+    let response = replace_once(DRAFT_76_RESPONSE, "ws://", "wss://");
+    assert_opens(
+        &tls,
+        AcceptOptions::new(),
+        DRAFT_76_REQUEST.as_bytes(),
+        &response,
+    );
+    // The scheme is not derived from the origin.
     let https = ("Origin: http:", "Origin: https:");
-    converses_edited(https, https);
+    assert_opens_with_edits(https, https);
 }
 
 #[test]
-fn h76_6_e4_case_counts_in_the_reply_alone() {
-    let head = edit(DRAFT_76_HEAD, "Upgrade: WebSocket", "Upgrade: WEBSOCKET");
-    let head = edit(head, "Connection: Upgrade", "Connection: UPGRADE");
-    let reply = DRAFT_76_REPLY.as_bytes();
-    converses(&Config::new(), AcceptOptions::new(), &head, reply);
+fn request_fields_are_case_insensitive_h76_6() {
+    let head = replace_once(DRAFT_76_REQUEST, "Upgrade: WebSocket", "Upgrade: WEBSOCKET");
+    let head = replace_once(head, "Connection: Upgrade", "Connection: UPGRADE");
+    let response = DRAFT_76_RESPONSE.as_bytes();
+    assert_opens(&Config::new(), AcceptOptions::new(), &head, response);
 }
 
 #[test]
-fn h76_3_e6_the_head_of_the_reply_does_not_wait_for_key3() {
+fn the_response_head_is_sent_before_key3_arrives_h76_3() {
     let head = "GET /demo HTTP/1.1\r\n\
         Host: example.com\r\n\
         Connection: Upgrade\r\n\
@@ -134,18 +124,18 @@ fn h76_3_e6_the_head_of_the_reply_does_not_wait_for_key3() {
         Origin: http://example.com\r\n\r\n";
     let mut server = Driver::new(server());
     server.feed(head.as_bytes());
-    let reply = edit(DRAFT_76_REPLY, "Sec-WebSocket-Protocol: sample\r\n", "");
-    assert_eq!(escaped(server.sent()), escaped(reply));
+    let response = replace_once(DRAFT_76_RESPONSE, "Sec-WebSocket-Protocol: sample\r\n", "");
+    assert_eq!(escaped(server.sent()), escaped(response));
     server.feed(b"Tm[K T2u");
     assert_eq!(escaped(server.sent()), escaped(b"fQJ,fN/4F4!~K~MH"));
 }
 
 #[test]
-fn h76_1_h76_3_key3_a_byte_at_a_time_as_a_proxy_sends_it_on() {
+fn key3_may_arrive_one_byte_at_a_time_h76_1_h76_3() {
     let mut server = Driver::new(server());
-    server.feed(DRAFT_76_HEAD.as_bytes());
+    server.feed(DRAFT_76_REQUEST.as_bytes());
     server.events();
-    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_REPLY));
+    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_RESPONSE));
     let (last, first) = DRAFT_76_KEY3.split_last().unwrap();
     for byte in first {
         server.feed(&[*byte]);
@@ -153,23 +143,23 @@ fn h76_1_h76_3_key3_a_byte_at_a_time_as_a_proxy_sends_it_on() {
     }
     server.feed(&[*last]);
     assert_eq!(server.events(), [Observed::Open(Hixie76)]);
-    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_ANSWER));
+    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_CHALLENGE_RESPONSE));
 }
 
 #[test]
-fn h76_3_both_at_once_when_key3_is_already_there() {
-    let bytes = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3].concat();
+fn head_and_challenge_response_are_sent_together_if_key3_arrived_h76_3() {
+    let bytes = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat();
     let transcript = run(server(), &bytes, &[], false);
     assert_eq!(
         transcript.events,
         [request("/demo"), Observed::Open(Hixie76)]
     );
-    let sent = [DRAFT_76_REPLY.as_bytes(), DRAFT_76_ANSWER].concat();
+    let sent = [DRAFT_76_RESPONSE.as_bytes(), DRAFT_76_CHALLENGE_RESPONSE].concat();
     assert_eq!(escaped(transcript.sent), escaped(sent));
 }
 
 #[test]
-fn h76_8_rq_2_the_target_is_kept_byte_for_byte() {
+fn the_request_target_is_unchanged_in_the_location_h76_8_rq_2() {
     for target in [
         "/",
         "/?",
@@ -179,7 +169,7 @@ fn h76_8_rq_2_the_target_is_kept_byte_for_byte() {
         "//demo/../x",
         "/a:b@c;d='e\"f<g>|{h}[i]^`~\\!$*(,)_-.+",
     ] {
-        converses_edited(
+        assert_opens_with_edits(
             ("GET /demo ", &format!("GET {target} ")),
             (
                 "ws://example.com/demo\r\n",
@@ -190,7 +180,7 @@ fn h76_8_rq_2_the_target_is_kept_byte_for_byte() {
 }
 
 #[test]
-fn h76_10_the_origin_is_repeated_byte_for_byte() {
+fn the_origin_is_echoed_byte_for_byte_h76_10() {
     for origin in [
         "null",
         "file://",
@@ -201,90 +191,99 @@ fn h76_10_the_origin_is_repeated_byte_for_byte() {
             "Origin: http://example.com\r\n",
             &*format!("Origin: {origin}\r\n"),
         );
-        converses_edited(edit, edit);
+        assert_opens_with_edits(edit, edit);
     }
 }
 
 #[test]
-fn h76_13_the_protocol_is_repeated_and_none_is_invented() {
-    let edited = |asked: &str, told: &str| {
+fn the_subprotocol_is_echoed_only_if_offered_h76_13() {
+    let edited = |requested: &str, accepted: &str| {
         let line = "Sec-WebSocket-Protocol: sample\r\n";
-        converses_edited((line, asked), (line, told));
+        assert_opens_with_edits((line, requested), (line, accepted));
     };
     let same = |line: &str| edited(line, line);
     edited("", "");
     same("Sec-WebSocket-Protocol: ~ any \"visible\" string!\r\n");
     same("Sec-WebSocket-Protocol: chat, superchat\r\n");
-    // RQ-12: repeated lists are one.
+    // RQ-12: repeated fields form one list.
     edited(
         "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: superchat\r\n",
         "Sec-WebSocket-Protocol: chat, superchat\r\n",
     );
-    // The name of Hixie-75 means nothing here.
+    // The field name of Hixie-75 is ignored.
     edited("WebSocket-Protocol: sample\r\n", "");
 }
 
 #[test]
-fn h76_13_one_member_of_a_list_may_be_chosen() {
+fn one_of_several_offered_subprotocols_may_be_chosen_h76_13() {
     for list in [
         "chat,superchat",
         "chat, superchat",
         "superchat chat",
         "superchat",
     ] {
-        let head = edit(DRAFT_76_HEAD, "sample", list);
-        let reply = edit(DRAFT_76_REPLY, "sample", "superchat");
+        let head = replace_once(DRAFT_76_REQUEST, "sample", list);
+        let response = replace_once(DRAFT_76_RESPONSE, "sample", "superchat");
         let accept = AcceptOptions::new().protocol("superchat");
-        converses(&Config::new(), accept, &head, &reply);
+        assert_opens(&Config::new(), accept, &head, &response);
     }
 }
 
 #[test]
-fn h76_15_cookies_may_be_set() {
+fn the_response_may_set_cookies_h76_15() {
     let cookies = [("Set-Cookie", "a=1; HttpOnly"), ("Set-Cookie", "b=2")];
     let accept = AcceptOptions::new().headers(&cookies);
-    let reply = edit(
-        DRAFT_76_REPLY,
+    let response = replace_once(
+        DRAFT_76_RESPONSE,
         "\r\n\r\n",
         "\r\nSet-Cookie: a=1; HttpOnly\r\nSet-Cookie: b=2\r\n\r\n",
     );
-    converses(&Config::new(), accept, DRAFT_76_HEAD.as_bytes(), &reply);
+    assert_opens(
+        &Config::new(),
+        accept,
+        DRAFT_76_REQUEST.as_bytes(),
+        &response,
+    );
 }
 
 #[test]
-fn h76_16_a_length_of_8_is_taken_and_none_is_sent() {
-    let head = edit(DRAFT_76_HEAD, "\r\n\r\n", "\r\nContent-Length: 8\r\n\r\n"); // RQ-18
-    let reply = DRAFT_76_REPLY.as_bytes();
-    converses(&Config::new(), AcceptOptions::new(), &head, reply);
+fn a_content_length_of_8_is_accepted_and_none_is_sent_h76_16() {
+    let head = replace_once(
+        DRAFT_76_REQUEST,
+        "\r\n\r\n",
+        "\r\nContent-Length: 8\r\n\r\n",
+    ); // RQ-18
+    let response = DRAFT_76_RESPONSE.as_bytes();
+    assert_opens(&Config::new(), AcceptOptions::new(), &head, response);
 }
 
 #[test]
-fn h76_12_an_origin_is_refused_before_anything_else_is_written() {
-    let mut server = Driver::answering(server(), |conn, request| {
+fn an_origin_can_be_rejected_before_anything_is_written_h76_12() {
+    let mut server = Driver::with_request_handler(server(), |conn, request| {
         assert!(request.origin_among(&["http://other.example", "HTTP://EXAMPLE.COM"]));
         assert!(!request.origin_among(&["http://other.example", "http://example.com:80"]));
         conn.respond(&Response::new(403)).unwrap();
     });
-    server.feed(DRAFT_76_HEAD.as_bytes());
+    server.feed(DRAFT_76_REQUEST.as_bytes());
     assert_eq!(
         server.events(),
         [request("/demo"), Observed::Closed(Closed::Rejected(403))]
     );
-    let refusal = "HTTP/1.1 403 Forbidden\r\n\
+    let rejection = "HTTP/1.1 403 Forbidden\r\n\
         Connection: close\r\n\
         Content-Type: text/plain\r\n\
         Content-Length: 14\r\n\r\n\
         403 Forbidden\n"; // PX-3
-    assert_eq!(escaped(server.sent()), escaped(refusal));
+    assert_eq!(escaped(server.sent()), escaped(rejection));
     server.feed(DRAFT_76_KEY3);
     assert_eq!(server.transcript, Transcript::default());
 }
 
 #[test]
-fn h76_4_open_comes_with_the_answer_queued_and_no_message_before_it() {
+fn sending_is_rejected_until_the_challenge_response_is_queued_h76_4() {
     let mut conn = server();
     let mut sent = Vec::new();
-    let mut bytes = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3].concat();
+    let mut bytes = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat();
     let mut input = &mut bytes[..];
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
     assert!(matches!(conn.receive(&mut input), Some(Event::Request(_))));
@@ -292,31 +291,34 @@ fn h76_4_open_comes_with_the_answer_queued_and_no_message_before_it() {
     conn.accept(&AcceptOptions::new()).unwrap();
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
     sent.extend_from_slice(conn.transmit());
-    assert_eq!(escaped(&sent), escaped(DRAFT_76_REPLY));
+    assert_eq!(escaped(&sent), escaped(DRAFT_76_RESPONSE));
     conn.advance(sent.len());
     assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
-    assert_eq!(escaped(conn.transmit()), escaped(DRAFT_76_ANSWER));
+    assert_eq!(
+        escaped(conn.transmit()),
+        escaped(DRAFT_76_CHALLENGE_RESPONSE)
+    );
     conn.send_text("now").unwrap();
-    let pending = [DRAFT_76_ANSWER, &b"\x00now\xff"[..]].concat();
+    let pending = [DRAFT_76_CHALLENGE_RESPONSE, &b"\x00now\xff"[..]].concat();
     assert_eq!(escaped(conn.transmit()), escaped(pending));
 }
 
 #[test]
-fn h76_17_nothing_follows_the_answer() {
+fn nothing_follows_the_challenge_response_h76_17() {
     let mut server = Driver::new(server());
-    server.feed(DRAFT_76_HEAD.as_bytes());
+    server.feed(DRAFT_76_REQUEST.as_bytes());
     server.sent();
     server.feed(DRAFT_76_KEY3);
-    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_ANSWER));
+    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_CHALLENGE_RESPONSE));
     server.feed(b"\x00Hello\xff\x80\x01x");
     server.eof();
     assert_eq!(escaped(server.sent()), "");
 }
 
 #[test]
-fn h76_18_frames_behind_key3_are_heard_after_open() {
+fn frames_after_key3_are_returned_after_open_h76_18() {
     let bytes = [
-        DRAFT_76_HEAD.as_bytes(),
+        DRAFT_76_REQUEST.as_bytes(),
         DRAFT_76_KEY3,
         b"\x00Hello\xff\x00\xff\xff\x00",
     ]
@@ -327,23 +329,28 @@ fn h76_18_frames_behind_key3_are_heard_after_open() {
         Observed::Open(Hixie76),
         text("Hello"),
         text(""),
-        clean(),
+        clean_close_without_code(),
     ];
     assert_eq!(transcript.events, events);
-    let sent = [DRAFT_76_REPLY.as_bytes(), DRAFT_76_ANSWER, b"\xff\x00"].concat();
+    let sent = [
+        DRAFT_76_RESPONSE.as_bytes(),
+        DRAFT_76_CHALLENGE_RESPONSE,
+        b"\xff\x00",
+    ]
+    .concat();
     assert_eq!(escaped(transcript.sent), escaped(sent));
 }
 
 #[test]
-fn h76_20_there_is_no_second_request() {
+fn a_second_request_is_not_parsed_h76_20() {
     let vector = &vectors()[17];
     assert_eq!((&*vector.id, &vector.key3), ("V18", b"GET / HT"));
     let mut server = Driver::new(server());
     server.feed(vector.head().as_bytes());
     server.feed(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
-    // What is behind the 8 bytes is a frame of type 0x54 with no end yet.
+    // The bytes after key3 are an incomplete frame of type 0x54.
     assert_eq!(server.events(), [request("/demo"), Observed::Open(Hixie76)]);
-    assert!(server.sent().ends_with(&vector.answer));
+    assert!(server.sent().ends_with(&vector.challenge_response));
     server.feed(b"\xff");
     let length = "P/1.1\r\nHost: example.com\r\n\r\n".len() as u64;
     assert_eq!(server.events(), [Observed::Skipped(b'T', length)]);
@@ -351,16 +358,16 @@ fn h76_20_there_is_no_second_request() {
 }
 
 #[test]
-fn h76_19_px_4_input_may_end_at_any_byte_of_key3() {
+fn eof_at_any_byte_of_key3_is_reported_h76_19_px_4() {
     for got in 0..8 {
         let mut server = Driver::new(server());
-        server.feed(DRAFT_76_HEAD.as_bytes());
+        server.feed(DRAFT_76_REQUEST.as_bytes());
         server.feed(&DRAFT_76_KEY3[..got]);
         server.transcript = Transcript::default();
         server.eof();
         assert_eq!(
             server.events(),
-            [eof(Phase::Handshaking)],
+            [unexpected_eof(Phase::Handshaking)],
             "{got} bytes of key3"
         );
         server.eof();
@@ -370,10 +377,10 @@ fn h76_19_px_4_input_may_end_at_any_byte_of_key3() {
 }
 
 #[test]
-fn h76_19_px_4_the_caller_may_run_out_of_time_at_any_byte_of_key3() {
+fn a_timeout_at_any_byte_of_key3_is_reported_h76_19_px_4() {
     for got in 0..8 {
         let mut server = Driver::new(server());
-        server.feed(DRAFT_76_HEAD.as_bytes());
+        server.feed(DRAFT_76_REQUEST.as_bytes());
         server.feed(&DRAFT_76_KEY3[..got]);
         server.transcript = Transcript::default();
         server.conn.tick(Duration::ZERO);
@@ -386,9 +393,9 @@ fn h76_19_px_4_the_caller_may_run_out_of_time_at_any_byte_of_key3() {
 }
 
 #[test]
-fn px_4_after_the_head_of_the_reply_no_http_error_follows() {
+fn no_http_error_follows_the_response_head_px_4() {
     let mut server = Driver::new(server());
-    server.feed(DRAFT_76_HEAD.as_bytes());
+    server.feed(DRAFT_76_REQUEST.as_bytes());
     server.transcript = Transcript::default();
     server.conn.close(&Close::EMPTY).unwrap();
     server.feed(DRAFT_76_KEY3);
@@ -396,7 +403,7 @@ fn px_4_after_the_head_of_the_reply_no_http_error_follows() {
     assert_eq!(escaped(server.sent()), "");
 }
 
-// The vectors of section 12.
+// Vectors of section 12.
 
 struct Vector {
     id: String,
@@ -404,7 +411,7 @@ struct Vector {
     key2: String,
     key3: [u8; 8],
     parts: [u32; 2],
-    answer: [u8; 16],
+    challenge_response: [u8; 16],
 }
 
 impl Vector {
@@ -415,7 +422,7 @@ impl Vector {
         )
     }
 
-    fn head_in_the_other_order(&self) -> String {
+    fn head_with_keys_swapped(&self) -> String {
         head_with_keys(
             &format!("Sec-WebSocket-Key2: {}\r\n", self.key2),
             &format!("Sec-WebSocket-Key1: {}\r\n", self.key1),
@@ -444,7 +451,7 @@ fn vectors() -> Vec<Vector> {
             key2: json_string(line, "key2"),
             key3: hex(&json_string(line, "key3")),
             parts: [json_number(line, "p1"), json_number(line, "p2")],
-            answer: hex(&json_string(line, "answer")),
+            challenge_response: hex(&json_string(line, "answer")),
         })
         .collect();
     let ids = vectors.iter().map(|vector| vector.id.clone());
@@ -460,7 +467,7 @@ fn json_string(line: &str, name: &str) -> String {
             '"' => return value,
             '\\' => match rest.next() {
                 Some(plain @ ('"' | '\\')) => value.push(plain),
-                other => panic!("an escape that is not read: {other:?}"),
+                other => panic!("unsupported escape: {other:?}"),
             },
             plain => value.push(plain),
         }
@@ -479,17 +486,17 @@ fn hex<const N: usize>(digits: &str) -> [u8; N] {
 }
 
 #[test]
-fn key_8_every_vector_as_a_handshake_with_the_keys_in_either_order() {
-    let reply = edit(DRAFT_76_REPLY, "Sec-WebSocket-Protocol: sample\r\n", "");
+fn every_vector_opens_with_the_keys_in_either_order_key_8() {
+    let response = replace_once(DRAFT_76_RESPONSE, "Sec-WebSocket-Protocol: sample\r\n", "");
     for vector in vectors() {
-        for head in [vector.head(), vector.head_in_the_other_order()] {
+        for head in [vector.head(), vector.head_with_keys_swapped()] {
             let mut server = Driver::new(server());
             server.feed(head.as_bytes());
-            assert_eq!(escaped(server.sent()), escaped(&reply), "{}", vector.id);
+            assert_eq!(escaped(server.sent()), escaped(&response), "{}", vector.id);
             server.feed(&vector.key3);
             assert_eq!(
                 escaped(server.sent()),
-                escaped(vector.answer),
+                escaped(vector.challenge_response),
                 "{}",
                 vector.id
             );
@@ -499,15 +506,15 @@ fn key_8_every_vector_as_a_handshake_with_the_keys_in_either_order() {
 }
 
 #[test]
-fn key_1_key_2_key_7_digits_in_order_divided_by_spaces() {
+fn a_key_part_is_its_digits_divided_by_its_spaces_key_1_key_2_key_7() {
     for vector in vectors() {
-        assert_eq!(part(&vector.key1), vector.parts[0], "{}", vector.id);
-        assert_eq!(part(&vector.key2), vector.parts[1], "{}", vector.id);
+        assert_eq!(key_part(&vector.key1), vector.parts[0], "{}", vector.id);
+        assert_eq!(key_part(&vector.key2), vector.parts[1], "{}", vector.id);
     }
 }
 
-/// A key's number divided by its spaces, by the letter of the draft.
-fn part(key: &str) -> u32 {
+/// Returns the key number divided by the number of spaces, as specified in the draft.
+fn key_part(key: &str) -> u32 {
     let digits: String = key.chars().filter(char::is_ascii_digit).collect();
     let spaces = key.matches(' ').count() as u64;
     let number: u64 = digits.parse().unwrap();
@@ -515,9 +522,9 @@ fn part(key: &str) -> u32 {
     u32::try_from(number / spaces).unwrap()
 }
 
-// The client's request.
+// Client request.
 
-/// Where the draft's own request goes to.
+/// The client request that the draft shows.
 fn target() -> ClientRequest {
     plain_target().with_protocol("sample").unwrap()
 }
@@ -540,7 +547,7 @@ fn request_to(target: &ClientRequest, entropy: [u8; 32]) -> Request {
     }
 }
 
-/// What a client asks, taken apart.
+/// The request of a client, parsed.
 #[derive(Debug, PartialEq)]
 struct Request {
     head: String,
@@ -558,10 +565,10 @@ impl Request {
         ["Sec-WebSocket-Key1", "Sec-WebSocket-Key2"].map(|name| self.field(name))
     }
 
-    /// The answer that it has to get: a server's, which the vectors prove right, to the plainest
-    /// keys of the same numbers.
-    fn answer(&self) -> [u8; 16] {
-        let [part1, part2] = self.keys().map(part);
+    /// Returns the expected challenge response: that of a server, which the vectors check, to the
+    /// simplest keys with the same numbers.
+    fn challenge_response(&self) -> [u8; 16] {
+        let [part1, part2] = self.keys().map(key_part);
         let head = head_with_keys(
             &format!("Sec-WebSocket-Key1: {part1} \r\n"),
             &format!("Sec-WebSocket-Key2: {part2} \r\n"),
@@ -573,7 +580,7 @@ impl Request {
 }
 
 #[test]
-fn h76_30_h76_31_the_request_byte_for_byte() {
+fn the_client_request_byte_for_byte_h76_30_h76_31() {
     let target = target().with_header("Cookie", "a=1").unwrap();
     let target = target.with_header("Cookie2", "$Version=1").unwrap();
     let request = request_to(&target, ENTROPY);
@@ -595,7 +602,7 @@ fn h76_30_h76_31_the_request_byte_for_byte() {
 }
 
 #[test]
-fn h76_31_what_is_not_asked_for_is_not_in_the_request() {
+fn options_that_are_not_set_are_not_in_the_request_h76_31() {
     let request = request_to(&plain_target(), ENTROPY);
     let [key1, key2] = request.keys();
     let head = format!(
@@ -611,7 +618,7 @@ fn h76_31_what_is_not_asked_for_is_not_in_the_request() {
 }
 
 #[test]
-fn h76_30_h76_32_what_the_url_gives() {
+fn the_url_determines_target_host_and_origin_h76_30_h76_32() {
     let rows = [
         ("ws://example.com", "/", "example.com", "http"),
         ("ws://example.com/", "/", "example.com", "http"),
@@ -638,7 +645,7 @@ fn h76_30_h76_32_what_the_url_gives() {
 }
 
 #[test]
-fn h76_32_the_origin_is_lower_cased() {
+fn the_origin_is_lower_cased_h76_32() {
     let target = plain_target().with_origin("HTTPS://WWW.Example.COM:8443");
     let request = request_to(&target.unwrap(), ENTROPY);
     assert_eq!(request.field("Origin"), "https://www.example.com:8443");
@@ -647,7 +654,7 @@ fn h76_32_the_origin_is_lower_cased() {
 }
 
 #[test]
-fn key_9_key_10_keys_have_the_form_that_the_draft_gives_them() {
+fn generated_keys_have_the_form_of_the_draft_key_9_key_10() {
     let mut seen = Vec::new();
     for seed in 0..=u8::MAX {
         let request = request_to(&target(), [seed; 32]);
@@ -660,36 +667,44 @@ fn key_9_key_10_keys_have_the_form_that_the_draft_gives_them() {
             assert!((1..=12).contains(&noise), "{key:?}");
             assert_eq!(spaces + digits + noise, key.len(), "{key:?}");
             assert!(!key.starts_with(' ') && !key.ends_with(' '), "{key:?}");
-            assert!(u64::from(part(key)) * spaces as u64 <= 4_294_967_295);
+            assert!(u64::from(key_part(key)) * spaces as u64 <= 4_294_967_295);
             seen.push((key.to_owned(), request.key3));
         }
     }
     seen.sort();
     seen.dedup();
-    assert_eq!(seen.len(), 512, "other entropy, other keys");
+    assert_eq!(seen.len(), 512, "different entropy gives different keys");
 }
 
-// What the client makes of the reply.
+// Server response.
 
-/// A client that has sent its request, and the answer that it waits for.
+/// Returns a client that has sent its request, and the challenge response it expects.
 fn client_to(target: &ClientRequest, entropy: [u8; 32]) -> (Driver<'static>, [u8; 16]) {
-    let answer = request_to(target, entropy).answer();
+    let challenge_response = request_to(target, entropy).challenge_response();
     let conn = Connection::client(&Config::new(), target, entropy);
     let mut client = Driver::new(conn);
     client.drain();
     client.sent();
-    (client, answer)
+    (client, challenge_response)
 }
 
-/// What a client says to this head and the right answer behind it; it writes nothing.
+/// Returns the events of a client that receives `head` and the expected challenge response; checks
+/// that it writes nothing.
 #[track_caller]
-fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Observed> {
-    let (mut client, answer) = client_to(target, ENTROPY);
-    client.feed(&[head, &answer].concat());
+fn client_events(target: &ClientRequest, head: &[u8]) -> Vec<Observed> {
+    let (mut client, challenge_response) = client_to(target, ENTROPY);
+    client.feed(&[head, &challenge_response].concat());
     assert_eq!(escaped(client.sent()), "");
     let events = client.events();
     if client.conn.closed().is_some() {
-        client.feed(&[DRAFT_76_REPLY.as_bytes(), &answer, b"\x00Hello\xff"].concat());
+        client.feed(
+            &[
+                DRAFT_76_RESPONSE.as_bytes(),
+                &challenge_response,
+                b"\x00Hello\xff",
+            ]
+            .concat(),
+        );
         client.eof();
         assert_eq!(client.transcript, Transcript::default()); // FR-16
     }
@@ -698,40 +713,40 @@ fn heard_by(target: &ClientRequest, head: &[u8]) -> Vec<Observed> {
 
 #[track_caller]
 fn opens(target: &ClientRequest, head: &[u8]) {
-    assert_eq!(heard_by(target, head), [Observed::Open(Hixie76)]);
+    assert_eq!(client_events(target, head), [Observed::Open(Hixie76)]);
 }
 
 #[track_caller]
 fn fails(head: &[u8], error: ProtocolError) {
-    assert_eq!(heard_by(&target(), head), [protocol_error(error)]);
+    assert_eq!(client_events(&target(), head), [protocol_error(error)]);
 }
 
-fn reply_with(from: &str, to: &str) -> Vec<u8> {
-    edit(DRAFT_76_REPLY, from, to)
+fn response_with(from: &str, to: &str) -> Vec<u8> {
+    replace_once(DRAFT_76_RESPONSE, from, to)
 }
 
 #[test]
-fn h76_36_h76_39_the_reply_that_was_asked_for() {
-    let (client, answer) = client_to(&target(), ENTROPY);
+fn a_matching_response_opens_h76_36_h76_39() {
+    let (client, challenge_response) = client_to(&target(), ENTROPY);
     let mut conn = client.conn;
-    let head = reply_with("\r\n\r\n", "\r\nSet-Cookie: a=1\r\nX-Empty:\r\n\r\n");
-    let mut bytes = [&head[..], &answer].concat();
-    let Some(Event::Open(open)) = conn.receive(&mut &mut bytes[..]) else {
-        panic!("it is all there");
+    let head = response_with("\r\n\r\n", "\r\nSet-Cookie: a=1\r\nX-Empty:\r\n\r\n");
+    let mut bytes = [&head[..], &challenge_response].concat();
+    let Some(Event::Open(handshake)) = conn.receive(&mut &mut bytes[..]) else {
+        panic!("no Open");
     };
-    assert_eq!(open.dialect(), Hixie76);
-    assert_eq!(open.protocol(), Some("sample"));
-    assert_eq!(open.header("set-cookie"), Some(&b"a=1"[..]));
-    let last = open.headers().last();
+    assert_eq!(handshake.dialect(), Hixie76);
+    assert_eq!(handshake.protocol(), Some("sample"));
+    assert_eq!(handshake.header("set-cookie"), Some(&b"a=1"[..]));
+    let last = handshake.headers().last();
     assert_eq!(last, Some(("X-Empty", &b""[..])));
     assert_eq!(escaped(conn.transmit()), "");
 }
 
 #[test]
-fn h76_33_nothing_is_sent_before_open() {
-    let (mut client, answer) = client_to(&target(), ENTROPY);
-    let reply = [DRAFT_76_REPLY.as_bytes(), &answer].concat();
-    for byte in reply {
+fn sending_before_open_is_rejected_h76_33() {
+    let (mut client, challenge_response) = client_to(&target(), ENTROPY);
+    let response = [DRAFT_76_RESPONSE.as_bytes(), &challenge_response].concat();
+    for byte in response {
         assert_eq!(client.conn.send_text("early"), Err(Refused::NotOpen));
         client.feed(&[byte]);
         assert_eq!(escaped(client.sent()), "");
@@ -743,7 +758,7 @@ fn h76_33_nothing_is_sent_before_open() {
 }
 
 #[test]
-fn h76_34_the_status_line_needs_two_spaces_and_101() {
+fn the_status_line_needs_two_spaces_and_101_h76_34() {
     let line = "HTTP/1.1 101 WebSocket Protocol Handshake";
     for other in [
         "HTTP/1.1 101 ",
@@ -752,11 +767,11 @@ fn h76_34_the_status_line_needs_two_spaces_and_101() {
         "HTTP/1.1 101 Web Socket Protocol Handshake",
         "HTTP/1.0 101 200 OK",
         "x 101 y",
-        " 101 ", // Seven bytes with its CR LF.
+        " 101 ", // Seven bytes, including CR LF.
     ] {
-        opens(&target(), &reply_with(line, other));
+        opens(&target(), &response_with(line, other));
     }
-    // The byte at which each goes wrong is marked.
+    // The first invalid byte is marked.
     for malformed in [
         "HTTP/1.1 101^",
         "HTTP/1.1^",
@@ -774,27 +789,27 @@ fn h76_34_the_status_line_needs_two_spaces_and_101() {
         "HTTP/1.1 101 x^\x7f",
         "^\0HTTP/1.1 101 x",
     ] {
-        let (head, at) = edit_marked(DRAFT_76_REPLY, line, malformed);
+        let (head, at) = replace_marked(DRAFT_76_RESPONSE, line, malformed);
         fails(&head, ProtocolError::InvalidStartLine { at });
     }
-    // A lone LF ends no line.
-    let head = reply_with("Handshake\r\n", "Handshake\n");
+    // A bare LF does not end a line.
+    let head = response_with("Handshake\r\n", "Handshake\n");
     let kind = LineErrorKind::BareLf;
-    let at = at(&head, "\nUpgrade");
+    let at = offset_of(&head, "\nUpgrade");
     fails(&head, ProtocolError::InvalidLine { at, kind });
 }
 
 #[test]
-fn h76_34_a_status_of_four_digits_goes_wrong_at_the_fourth() {
-    let (head, at) = edit_marked(DRAFT_76_REPLY, " 101 ", " 101^0 ");
+fn a_status_of_four_digits_is_invalid_at_the_fourth_h76_34() {
+    let (head, at) = replace_marked(DRAFT_76_RESPONSE, " 101 ", " 101^0 ");
     fails(&head, ProtocolError::InvalidStartLine { at });
 }
 
 #[test]
-fn h76_34_the_status_line_has_at_most_1024_bytes() {
+fn a_status_line_has_at_most_1024_bytes_h76_34() {
     let line_of = |length: usize| {
         let reason = "x".repeat(length - "HTTP/1.1 101 \r\n".len());
-        reply_with("WebSocket Protocol Handshake", &reason)
+        response_with("WebSocket Protocol Handshake", &reason)
     };
     opens(&target(), &line_of(1024));
     let (at, limit) = (0, 1024);
@@ -802,33 +817,33 @@ fn h76_34_the_status_line_has_at_most_1024_bytes() {
 }
 
 #[test]
-fn h76_34_the_lines_behind_it_may_be_longer_in_bits_too() {
+fn field_lines_may_exceed_1024_bytes_in_any_split_h76_34() {
     let field = format!("X-Long: {}\r\nUpgrade: ", "x".repeat(2_000));
-    let head = reply_with("Upgrade: ", &field);
-    for bits in [1, 7, 1_000] {
+    let head = response_with("Upgrade: ", &field);
+    for size in [1, 7, 1_000] {
         let (mut client, _) = client_to(&target(), ENTROPY);
-        for bit in head.chunks(bits) {
-            client.feed(bit);
+        for chunk in head.chunks(size) {
+            client.feed(chunk);
         }
         client.eof();
         assert_eq!(
             client.events(),
-            [eof(Phase::Handshaking)],
-            "{bits} at a time"
+            [unexpected_eof(Phase::Handshaking)],
+            "{size} at a time"
         );
     }
 }
 
 #[test]
-fn h76_34_any_other_status_is_final() {
+fn any_other_status_is_final_h76_34() {
     for status in [100, 102, 200, 301, 400, 401, 403, 407, 426, 503, 999] {
-        let head = reply_with(" 101 ", &format!(" {status} "));
+        let head = response_with(" 101 ", &format!(" {status} "));
         let rejected = Observed::Closed(Closed::Rejected(status));
-        assert_eq!(heard_by(&target(), &head), [rejected]);
+        assert_eq!(client_events(&target(), &head), [rejected]);
     }
 }
 
-/// The fields that a reply must have, as the draft's reply has them.
+/// The required response fields, as in the draft.
 const FIELDS: [(&str, &str); 5] = [
     ("Upgrade", "WebSocket"),
     ("Connection", "Upgrade"),
@@ -842,28 +857,28 @@ fn line(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn h76_36_each_field_is_there() {
+fn each_field_is_required_h76_36() {
     for (name, value) in FIELDS {
-        let head = reply_with(&line(name, value), "\r\n");
+        let head = response_with(&line(name, value), "\r\n");
         let (at, kind) = (head.len() as u32, HeaderErrorKind::Missing);
         fails(&head, ProtocolError::InvalidHeader { name, at, kind });
     }
 }
 
 #[test]
-fn h76_36_each_field_is_there_once() {
+fn a_repeated_field_is_rejected_h76_36() {
     for (name, value) in FIELDS {
         for again in [value, "other", ""] {
             let second = format!("\r\n{name}:{again}\r\n\r\n");
-            let head = reply_with("\r\n\r\n", &second);
-            let (at, kind) = (at(&head, &second) + 2, HeaderErrorKind::Duplicate);
+            let head = response_with("\r\n\r\n", &second);
+            let (at, kind) = (offset_of(&head, &second) + 2, HeaderErrorKind::Duplicate);
             fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
     }
 }
 
 #[test]
-fn h76_37_h76_38_each_field_says_what_it_has_to() {
+fn each_field_must_have_the_expected_value_h76_37_h76_38() {
     let rows: [(&str, &[&str]); 5] = [
         (
             "Upgrade",
@@ -907,34 +922,37 @@ fn h76_37_h76_38_each_field_says_what_it_has_to() {
             &["", "Sample", "sample, other", "default"],
         ),
     ];
-    for ((name, right), (same, values)) in FIELDS.into_iter().zip(rows) {
+    for ((name, valid), (same, values)) in FIELDS.into_iter().zip(rows) {
         assert_eq!(name, same);
         for value in values {
-            let wrong = line(name, value);
-            let head = reply_with(&line(name, right), &wrong);
-            let (at, kind) = (at(&head, &wrong) + 2, HeaderErrorKind::Mismatch);
+            let invalid = line(name, value);
+            let head = response_with(&line(name, valid), &invalid);
+            let (at, kind) = (offset_of(&head, &invalid) + 2, HeaderErrorKind::Mismatch);
             fails(&head, ProtocolError::InvalidHeader { name, at, kind });
         }
     }
 }
 
 #[test]
-fn h76_35_h76_37_what_may_differ_in_the_reply() {
+fn allowed_differences_in_the_response_h76_35_h76_37() {
     let case = ("Connection: Upgrade", "CONNECTION: uPGRADE");
-    opens(&target(), &reply_with(case.0, case.1));
+    opens(&target(), &response_with(case.0, case.1));
     let no_space = ("Upgrade: WebSocket", "upgrade:WebSocket");
-    opens(&target(), &reply_with(no_space.0, no_space.1));
-    // Only the fields that are used are looked at, and the first colon splits.
+    opens(&target(), &response_with(no_space.0, no_space.1));
+    // Unknown fields are ignored; a name ends at the first colon.
     let more = b"\r\nX: \xff\xfe:a:\tb \r\nx:\r\nDate: now\r\n\r\n";
-    opens(&target(), &edit(DRAFT_76_REPLY, "\r\n\r\n", more));
-    let mut lines: Vec<&str> = DRAFT_76_REPLY.trim_end().split("\r\n").collect();
+    opens(
+        &target(),
+        &replace_once(DRAFT_76_RESPONSE, "\r\n\r\n", more),
+    );
+    let mut lines: Vec<&str> = DRAFT_76_RESPONSE.trim_end().split("\r\n").collect();
     lines[1..].reverse();
     let reversed = lines.join("\r\n") + "\r\n\r\n";
     opens(&target(), reversed.as_bytes());
 }
 
 #[test]
-fn h76_38_the_port_of_the_scheme_may_be_written_out() {
+fn the_location_may_contain_the_default_port_h76_38() {
     for (url, locations) in [
         (
             "ws://example.com/demo",
@@ -949,40 +967,40 @@ fn h76_38_the_port_of_the_scheme_may_be_written_out() {
         let target = target.with_origin("http://example.com").unwrap();
         let target = target.with_protocol("sample").unwrap();
         for location in locations {
-            opens(&target, &reply_with("ws://example.com/demo", location));
+            opens(&target, &response_with("ws://example.com/demo", location));
         }
     }
 }
 
-/// Found by fuzzing `client`: one space is skipped (H76-35), and what is left is exact.
+/// Found by fuzzing `client`: one leading space is skipped (H76-35), the rest must match.
 #[test]
-fn h76_38_no_white_space_round_the_protocol() {
+fn white_space_around_the_subprotocol_is_rejected_h76_38() {
     let name = "Sec-WebSocket-Protocol";
-    for wrong in [":\tsample", ":  sample", ": sample ", ": sample\t"] {
-        let head = reply_with(&line(name, "sample"), &format!("\r\n{name}{wrong}\r\n"));
-        let (at, kind) = (at(&head, name), HeaderErrorKind::Mismatch);
+    for invalid in [":\tsample", ":  sample", ": sample ", ": sample\t"] {
+        let head = response_with(&line(name, "sample"), &format!("\r\n{name}{invalid}\r\n"));
+        let (at, kind) = (offset_of(&head, name), HeaderErrorKind::Mismatch);
         fails(&head, ProtocolError::InvalidHeader { name, at, kind });
     }
-    opens(&target(), &reply_with(": sample", ":sample"));
+    opens(&target(), &response_with(": sample", ":sample"));
 }
 
 #[test]
-fn h76_36_a_protocol_that_was_not_asked_for() {
-    let without = reply_with("Sec-WebSocket-Protocol: sample\r\n", "");
+fn a_subprotocol_that_was_not_offered_is_rejected_h76_36() {
+    let without = response_with("Sec-WebSocket-Protocol: sample\r\n", "");
     opens(&plain_target(), &without);
     let error = ProtocolError::InvalidHeader {
         name: "Sec-WebSocket-Protocol",
-        at: at(DRAFT_76_REPLY.as_bytes(), "Sec-WebSocket-Protocol"),
+        at: offset_of(DRAFT_76_RESPONSE.as_bytes(), "Sec-WebSocket-Protocol"),
         kind: HeaderErrorKind::NotRequested,
     };
-    let events = heard_by(&plain_target(), DRAFT_76_REPLY.as_bytes());
+    let events = client_events(&plain_target(), DRAFT_76_RESPONSE.as_bytes());
     assert_eq!(events, [protocol_error(error)]);
 }
 
 #[test]
-fn h76_35_malformed_lines_of_the_reply() {
+fn malformed_response_lines_are_rejected_h76_35() {
     use LineErrorKind::{BareCr, BareLf, Name, ObsFold, Value};
-    // The byte at which each goes wrong is marked.
+    // The first invalid byte is marked.
     for (malformed, kind) in [
         ("X: y^\nZ: z", BareLf),
         ("X^\nY: y", BareLf),
@@ -996,21 +1014,21 @@ fn h76_35_malformed_lines_of_the_reply() {
         ("X: y\r\n^ z", ObsFold),
     ] {
         let lines = format!("\r\n{malformed}\r\n\r\n");
-        let (head, at) = edit_marked(DRAFT_76_REPLY, "\r\n\r\n", lines);
+        let (head, at) = replace_marked(DRAFT_76_RESPONSE, "\r\n\r\n", lines);
         fails(&head, ProtocolError::InvalidLine { at, kind });
     }
 }
 
 #[test]
-fn h76_39_all_16_bytes_are_awaited_before_anything_is_said_of_them() {
-    for wrong in 0..16 {
-        let (mut client, mut answer) = client_to(&target(), ENTROPY);
-        answer[wrong] ^= 0x20;
-        client.feed(DRAFT_76_REPLY.as_bytes());
-        client.feed(&answer[..15]);
+fn a_wrong_challenge_response_fails_after_all_16_bytes_h76_39() {
+    for at in 0..16 {
+        let (mut client, mut challenge_response) = client_to(&target(), ENTROPY);
+        challenge_response[at] ^= 0x20;
+        client.feed(DRAFT_76_RESPONSE.as_bytes());
+        client.feed(&challenge_response[..15]);
         assert_eq!(client.transcript, Transcript::default());
-        client.feed(&answer[15..]);
-        let at = wrong as u32;
+        client.feed(&challenge_response[15..]);
+        let at = at as u32;
         assert_eq!(
             client.events(),
             [protocol_error(ProtocolError::ChallengeMismatch { at })]
@@ -1020,88 +1038,97 @@ fn h76_39_all_16_bytes_are_awaited_before_anything_is_said_of_them() {
 }
 
 #[test]
-fn h76_39_the_answer_may_straddle_reads_and_hold_any_byte() {
-    let mut held = std::collections::BTreeSet::new();
+fn the_challenge_response_may_be_split_and_contain_any_byte_h76_39() {
+    let mut seen = std::collections::BTreeSet::new();
     for seed in 0..=u8::MAX {
-        let cut = usize::from(seed) % 17;
-        let (mut client, answer) = client_to(&target(), [seed; 32]);
-        held.extend(answer);
-        client.feed(&[DRAFT_76_REPLY.as_bytes(), &answer[..cut]].concat());
-        client.feed(&answer[cut..]);
+        let split = usize::from(seed) % 17;
+        let (mut client, challenge_response) = client_to(&target(), [seed; 32]);
+        seen.extend(challenge_response);
+        client.feed(&[DRAFT_76_RESPONSE.as_bytes(), &challenge_response[..split]].concat());
+        client.feed(&challenge_response[split..]);
         assert_eq!(
             client.events(),
             [Observed::Open(Hixie76)],
-            "{answer:?} at {cut}"
+            "{challenge_response:?} at {split}"
         );
     }
-    assert!([0x00, b'\r', b'\n', 0xFF].iter().all(|b| held.contains(b)));
+    assert!([0x00, b'\r', b'\n', 0xFF].iter().all(|b| seen.contains(b)));
 }
 
 #[test]
-fn h76_40_frames_behind_the_answer_are_heard_in_the_same_call() {
-    let (mut client, answer) = client_to(&target(), ENTROPY);
+fn frames_after_the_challenge_response_are_returned_at_once_h76_40() {
+    let (mut client, challenge_response) = client_to(&target(), ENTROPY);
     let bytes = [
-        DRAFT_76_REPLY.as_bytes(),
-        &answer,
+        DRAFT_76_RESPONSE.as_bytes(),
+        &challenge_response,
         b"\x00Hello\xff\x00you\xff\xff\x00",
     ]
     .concat();
     client.feed(&bytes);
-    let events = [Observed::Open(Hixie76), text("Hello"), text("you"), clean()];
+    let events = [
+        Observed::Open(Hixie76),
+        text("Hello"),
+        text("you"),
+        clean_close_without_code(),
+    ];
     assert_eq!(client.events(), events);
     assert_eq!(escaped(client.sent()), escaped(b"\xff\x00"));
 }
 
 #[test]
-fn h76_19_input_may_end_at_any_byte_of_the_reply() {
-    let (_, answer) = client_to(&target(), ENTROPY);
-    let reply = [DRAFT_76_REPLY.as_bytes(), &answer].concat();
-    for end in 0..reply.len() {
+fn eof_at_any_byte_of_the_response_is_reported_h76_19() {
+    let (_, challenge_response) = client_to(&target(), ENTROPY);
+    let response = [DRAFT_76_RESPONSE.as_bytes(), &challenge_response].concat();
+    for end in 0..response.len() {
         let (mut client, _) = client_to(&target(), ENTROPY);
-        client.feed(&reply[..end]);
+        client.feed(&response[..end]);
         client.eof();
-        assert_eq!(client.events(), [eof(Phase::Handshaking)], "at {end}");
+        assert_eq!(
+            client.events(),
+            [unexpected_eof(Phase::Handshaking)],
+            "at {end}"
+        );
         assert_eq!(escaped(client.sent()), "");
     }
 }
 
 // Frames.
 
-/// What both ends make of frames; it is the same.
+/// Feeds `reads` to both roles and returns their transcripts, which must be equal.
 #[track_caller]
-fn heard(dialect: Dialect, config: &Config, reads: &[&[u8]]) -> Transcript {
+fn feed_both_roles(dialect: Dialect, config: &Config, reads: &[&[u8]]) -> Transcript {
     let [server, client] = [Role::Server, Role::Client].map(|role| {
         let conn = Connection::established(config, role, dialect, [0; 32]);
-        let mut end = Driver::new(conn);
+        let mut driver = Driver::new(conn);
         for read in reads {
-            end.feed(read);
+            driver.feed(read);
         }
-        end.transcript
+        driver.transcript
     });
     assert_eq!(server, client);
     server
 }
 
-fn discarded(kind: u8, length: u64) -> Observed {
-    Observed::Skipped(kind, length)
+fn skipped(frame_type: u8, length: u64) -> Observed {
+    Observed::Skipped(frame_type, length)
 }
 
 const CLOSE: &[u8] = b"\xff\x00";
 
-/// A row of section 12. Side hears the last of it writes its own close frame, and else nothing.
+/// Checks a row of section 12. A connection that closes writes a close frame, others nothing.
 #[track_caller]
 fn row(id: &str, dialects: &[Dialect], reads: &[&[u8]], events: &[Observed]) {
     for dialect in dialects {
-        let transcript = heard(*dialect, &Config::new(), reads);
+        let transcript = feed_both_roles(*dialect, &Config::new(), reads);
         assert_eq!(transcript.events, events, "{id} of {dialect}");
-        let over = matches!(events, [.., Observed::Closed(_)]);
-        let sent = if over { CLOSE } else { b"" };
+        let is_closed = matches!(events, [.., Observed::Closed(_)]);
+        let sent = if is_closed { CLOSE } else { b"" };
         assert_eq!(escaped(transcript.sent), escaped(sent), "{id} of {dialect}");
     }
 }
 
 #[test]
-fn fr_1_fr_2_fr_3_fr_4_fr_6_fr_8_fr_9_f1_to_f15() {
+fn the_frame_vectors_f1_to_f15_fr_1_fr_2_fr_3_fr_4_fr_6_fr_8_fr_9() {
     let both = &[Hixie75, Hixie76];
     let hello = || text("Hello");
     row("F1", both, &[b"\x00Hello\xff"], &[hello()]);
@@ -1113,14 +1140,19 @@ fn fr_1_fr_2_fr_3_fr_4_fr_6_fr_8_fr_9_f1_to_f15() {
     row("F5", both, &[apple], &[text("Apple = \u{f8ff}")]);
     row("F6", both, &[b"\x00A", b"p\xff"], &[text("Ap")]);
     let binary = b"\x80\x02He\x00Hi\xff";
-    row("F7", both, &[binary], &[discarded(0x80, 2), text("Hi")]);
-    row("F8", both, &[b"\x66He\xff"], &[discarded(0x66, 2)]);
+    row("F7", both, &[binary], &[skipped(0x80, 2), text("Hi")]);
+    row("F8", both, &[b"\x66He\xff"], &[skipped(0x66, 2)]);
     row("F9", both, &[b"\x00\xc3\x28\xff"], &[text("\u{fffd}(")]); // FR-10
     row("F10", both, &[b"\x00\xe2\x82\xff"], &[text("\u{fffd}")]);
-    row("F11", &[Hixie76], &[b"\xff\x00"], &[clean()]);
+    row(
+        "F11",
+        &[Hixie76],
+        &[b"\xff\x00"],
+        &[clean_close_without_code()],
+    );
     let closed = b"\xff\x00\x00Hi\xff";
-    row("F12", &[Hixie76], &[closed], &[clean()]);
-    let events = [discarded(0xFF, 0), text("Hi")];
+    row("F12", &[Hixie76], &[closed], &[clean_close_without_code()]);
+    let events = [skipped(0xFF, 0), text("Hi")];
     row("F13", &[Hixie75], &[closed], &events);
     let error = ProtocolError::FrameTooLong {
         at: 10,
@@ -1129,41 +1161,41 @@ fn fr_1_fr_2_fr_3_fr_4_fr_6_fr_8_fr_9_f1_to_f15() {
     let endless = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00";
     row("F14", &[Hixie76], &[endless], &[protocol_error(error)]); // FR-7
     let empty = b"\x80\x00\x00Hi\xff";
-    row("F15", both, &[empty], &[discarded(0x80, 0), text("Hi")]);
+    row("F15", both, &[empty], &[skipped(0x80, 0), text("Hi")]);
 }
 
 #[test]
-fn fr_14_f16_a_frame_is_too_long_without_waiting_for_its_end() {
+fn a_frame_that_is_too_long_fails_before_its_end_fr_14() {
     let config = Config::new().max_frame_len(5);
-    let right = heard(Hixie76, &config, &[b"\x00Hello\xff\x01Hello\xff"]);
-    assert_eq!(right.events, [text("Hello"), discarded(0x01, 5)]);
+    let transcript = feed_both_roles(Hixie76, &config, &[b"\x00Hello\xff\x01Hello\xff"]);
+    assert_eq!(transcript.events, [text("Hello"), skipped(0x01, 5)]);
 
-    let at_limit = heard(Hixie76, &config, &[b"\x00Hello"]);
+    let at_limit = feed_both_roles(Hixie76, &config, &[b"\x00Hello"]);
     assert_eq!(at_limit, Transcript::default());
-    // The sixth byte of payload shows it.
+    // Rejected at the sixth byte of the payload.
     let error = ProtocolError::FrameTooLong { at: 6, limit: 5 };
     for reads in [&[&b"\x00Hello!"[..]][..], &[b"\x00Hel", b"lo", b"!"]] {
-        let transcript = heard(Hixie76, &config, reads);
+        let transcript = feed_both_roles(Hixie76, &config, reads);
         assert_eq!(
             transcript.events,
             [
-                Observed::Unfinished("Hello".to_owned()),
+                Observed::IncompleteText("Hello".to_owned()),
                 protocol_error(error)
             ]
         );
         assert_eq!(escaped(transcript.sent), escaped(CLOSE));
     }
-    let transcript = heard(Hixie76, &config, &[b"\x7fHello!"]);
+    let transcript = feed_both_roles(Hixie76, &config, &[b"\x7fHello!"]);
     assert_eq!(transcript.events, [protocol_error(error)]);
     assert_eq!(escaped(transcript.sent), escaped(CLOSE));
 }
 
 #[test]
-fn fr_2_every_byte_but_ff_may_stand_in_a_text() {
+fn text_may_contain_every_byte_except_ff_fr_2() {
     let payload: Vec<u8> = (0x00..=0xFE).collect();
-    let transcript = heard(Hixie76, &Config::new(), &[b"\x00", &payload, b"\xff"]);
+    let transcript = feed_both_roles(Hixie76, &Config::new(), &[b"\x00", &payload, b"\xff"]);
     let ascii: String = (0x00..=0x7F).map(char::from).collect();
-    // FR-10: of the upper half no byte goes with the one behind it.
+    // FR-10: no two adjacent bytes of the upper half form a character.
     assert_eq!(
         transcript.events,
         [text(&(ascii + &"\u{fffd}".repeat(127)))]
@@ -1171,19 +1203,19 @@ fn fr_2_every_byte_but_ff_may_stand_in_a_text() {
 }
 
 #[test]
-fn fr_4_every_low_type_runs_to_ff_and_is_never_text() {
-    for kind in 0x01..=0x7F {
-        let bytes = [kind, 0x00, 0x80, kind, 0xFF, 0x00, b'x', 0xFF];
-        let transcript = heard(Hixie76, &Config::new(), &[&bytes]);
-        assert_eq!(transcript.events, [discarded(kind, 3), text("x")]);
+fn every_other_low_type_is_skipped_up_to_ff_fr_4() {
+    for frame_type in 0x01..=0x7F {
+        let bytes = [frame_type, 0x00, 0x80, frame_type, 0xFF, 0x00, b'x', 0xFF];
+        let transcript = feed_both_roles(Hixie76, &Config::new(), &[&bytes]);
+        assert_eq!(transcript.events, [skipped(frame_type, 3), text("x")]);
         assert_eq!(escaped(transcript.sent), "");
 
         let strict = Config::new().strict_frames(true);
-        let transcript = heard(Hixie76, &strict, &[&bytes]);
+        let transcript = feed_both_roles(Hixie76, &strict, &[&bytes]);
         assert_eq!(
             transcript.events,
             [protocol_error(ProtocolError::UnknownFrameType {
-                frame_type: kind
+                frame_type
             })]
         );
         assert_eq!(escaped(transcript.sent), escaped(CLOSE));
@@ -1191,53 +1223,57 @@ fn fr_4_every_low_type_runs_to_ff_and_is_never_text() {
 }
 
 #[test]
-fn fr_6_every_high_type_is_skipped_by_count() {
-    for kind in 0x80..=0xFF {
-        let bytes = [kind, 0x04, 0xFF, 0x00, 0x00, 0xFF, 0x00, b'x', 0xFF];
-        let transcript = heard(Hixie76, &Config::new(), &[&bytes]);
-        assert_eq!(transcript.events, [discarded(kind, 4), text("x")]);
+fn every_high_type_is_skipped_by_its_length_fr_6() {
+    for frame_type in 0x80..=0xFF {
+        let bytes = [frame_type, 0x04, 0xFF, 0x00, 0x00, 0xFF, 0x00, b'x', 0xFF];
+        let transcript = feed_both_roles(Hixie76, &Config::new(), &[&bytes]);
+        assert_eq!(transcript.events, [skipped(frame_type, 4), text("x")]);
         assert_eq!(escaped(transcript.sent), "");
     }
 }
 
 #[test]
-fn fr_6_the_end_of_a_skipped_frame_is_told_with_its_last_byte() {
+fn a_skipped_frame_is_reported_with_its_last_byte_fr_6() {
     let bytes = [0x80, 0x05, b'h', 0xFF, 0x00, b'l', b'o'];
-    for cut in 0..=bytes.len() {
-        let (front, back) = bytes.split_at(cut);
-        for pieces in [[front, back, &[]], [front, &[], back]] {
-            let transcript = heard(Hixie76, &Config::new(), &pieces);
-            assert_eq!(transcript.events, [discarded(0x80, 5)], "cut at {cut}");
+    for split in 0..=bytes.len() {
+        let (first, second) = bytes.split_at(split);
+        for chunks in [[first, second, &[]], [first, &[], second]] {
+            let transcript = feed_both_roles(Hixie76, &Config::new(), &chunks);
+            assert_eq!(transcript.events, [skipped(0x80, 5)], "split at {split}");
         }
     }
 }
 
 #[test]
-fn fr_8_only_ff_of_length_0_closes() {
-    for kind in 0x80..=0xFE {
-        let transcript = heard(Hixie76, &Config::new(), &[&[kind, 0x00]]);
-        assert_eq!(transcript.events, [discarded(kind, 0)]);
+fn only_ff_with_length_0_closes_fr_8() {
+    for frame_type in 0x80..=0xFE {
+        let transcript = feed_both_roles(Hixie76, &Config::new(), &[&[frame_type, 0x00]]);
+        assert_eq!(transcript.events, [skipped(frame_type, 0)]);
         assert_eq!(escaped(transcript.sent), "");
     }
-    // However many bytes spell the zero.
+    // With any number of leading 0x80 bytes.
     for zeros in 0..=8 {
         let bytes = [&[0xFF][..], &[0x80].repeat(zeros), &[0x00]].concat();
-        let transcript = heard(Hixie76, &Config::new(), &[&bytes]);
-        assert_eq!(transcript.events, [clean()], "{zeros} leading zeros");
+        let transcript = feed_both_roles(Hixie76, &Config::new(), &[&bytes]);
+        assert_eq!(
+            transcript.events,
+            [clean_close_without_code()],
+            "{zeros} leading zeros"
+        );
         assert_eq!(escaped(transcript.sent), escaped(CLOSE));
     }
-    // The decision belongs to its frame alone.
-    let transcript = heard(
+    // Earlier frames do not matter.
+    let transcript = feed_both_roles(
         Hixie76,
         &Config::new(),
         &[b"\xff\x01x\x80\x00\x00\xff\xff\x80\x01\x00\xff\x00"],
     );
     let events = [
-        discarded(0xFF, 1),
-        discarded(0x80, 0),
+        skipped(0xFF, 1),
+        skipped(0x80, 0),
         text(""),
-        discarded(0xFF, 1),
-        clean(),
+        skipped(0xFF, 1),
+        clean_close_without_code(),
     ];
     assert_eq!(transcript.events, events);
     assert_eq!(escaped(transcript.sent), escaped(CLOSE));
@@ -1264,42 +1300,50 @@ const LENGTHS: [(u64, &[u8]); 14] = [
 ];
 
 #[test]
-fn fr_5_fr_6_lengths_of_section_12_are_skipped_by_count() {
+fn frames_with_the_lengths_of_section_12_are_skipped_fr_5_fr_6() {
     for (length, bytes) in LENGTHS {
         if length > 0x00FF_FFFF {
             continue;
         }
-        // Bytes that would begin and end frames if they were looked at.
+        // Bytes that would start and end frames if they were not skipped.
         let mut payload = [0xFF, 0x00].repeat(length as usize / 2 + 1);
         payload.truncate(length as usize);
         let frame = [&[0x80], bytes, &payload, b"\x00Hi\xff"].concat();
-        let transcript = heard(Hixie76, &Config::new(), &[&frame]);
-        assert_eq!(transcript.events, [discarded(0x80, length), text("Hi")]);
+        let transcript = feed_both_roles(Hixie76, &Config::new(), &[&frame]);
+        assert_eq!(transcript.events, [skipped(0x80, length), text("Hi")]);
     }
 }
 
 #[test]
-fn fr_5_fr_7_lengths_of_section_12_fail_at_the_byte_that_passes_the_limit() {
+fn lengths_of_section_12_fail_at_the_byte_over_the_limit_fr_5_fr_7() {
     for (length, bytes) in LENGTHS {
         let frame = [&[0x80], bytes].concat();
-        let events = heard(Hixie76, &Config::new().max_frame_len(length), &[&frame]).events;
-        let skipped = (length == 0).then(|| discarded(0x80, 0));
-        assert_eq!(events, Vec::from_iter(skipped), "{length} is within itself");
+        let events =
+            feed_both_roles(Hixie76, &Config::new().max_frame_len(length), &[&frame]).events;
+        let skipped = (length == 0).then(|| skipped(0x80, 0));
+        assert_eq!(
+            events,
+            Vec::from_iter(skipped),
+            "{length} bytes at the limit"
+        );
 
         let Some(limit) = length.checked_sub(1) else {
             continue;
         };
         let config = Config::new().max_frame_len(limit);
-        let (last, but_last) = frame.split_last().unwrap();
-        assert_eq!(heard(Hixie76, &config, &[but_last]), Transcript::default());
-        let transcript = heard(Hixie76, &config, &[but_last, &[*last]]);
-        let at = but_last.len() as u64;
+        let (last, before) = frame.split_last().unwrap();
+        assert_eq!(
+            feed_both_roles(Hixie76, &config, &[before]),
+            Transcript::default()
+        );
+        let transcript = feed_both_roles(Hixie76, &config, &[before, &[*last]]);
+        let at = before.len() as u64;
         let error = ProtocolError::FrameTooLong { at, limit };
         assert_eq!(transcript.events, [protocol_error(error)], "{length}");
         assert_eq!(escaped(transcript.sent), escaped(CLOSE));
     }
-    // Not a byte later: the rest of the length is not awaited.
-    let transcript = heard(
+    // Rejected before the length is complete.
+    let transcript = feed_both_roles(
         Hixie76,
         &Config::new().max_frame_len(100),
         &[b"\x80\x81\x80"],
@@ -1309,13 +1353,13 @@ fn fr_5_fr_7_lengths_of_section_12_fail_at_the_byte_that_passes_the_limit() {
 }
 
 #[test]
-fn fr_7_a_length_has_at_most_9_bytes() {
-    for kind in [0x80, 0xFF] {
-        let nine = [&[kind][..], &[0x80; 9]].concat();
-        let transcript = heard(Hixie76, &Config::new(), &[&nine]);
+fn a_length_has_at_most_9_bytes_fr_7() {
+    for frame_type in [0x80, 0xFF] {
+        let nine = [&[frame_type][..], &[0x80; 9]].concat();
+        let transcript = feed_both_roles(Hixie76, &Config::new(), &[&nine]);
         assert_eq!(transcript, Transcript::default());
         for tenth in [0x80, 0x00] {
-            let transcript = heard(Hixie76, &Config::new(), &[&nine, &[tenth]]);
+            let transcript = feed_both_roles(Hixie76, &Config::new(), &[&nine, &[tenth]]);
             let error = ProtocolError::InvalidLength { at: 10 };
             assert_eq!(transcript.events, [protocol_error(error)]);
             assert_eq!(escaped(transcript.sent), escaped(CLOSE));
@@ -1324,7 +1368,7 @@ fn fr_7_a_length_has_at_most_9_bytes() {
 }
 
 #[test]
-fn fr_4_fr_6_a_skipped_frame_is_empty_or_not() {
+fn skipped_frames_report_their_payload_len_fr_4_fr_6() {
     for (frame, length) in [(&b"\x01\xff"[..], 0), (b"\x01a\xff", 1), (b"\x80\x00", 0)] {
         let mut conn = Connection::established(&Config::new(), Role::Server, Hixie76, [0; 32]);
         let mut frame = frame.to_vec();
@@ -1339,21 +1383,20 @@ fn fr_4_fr_6_a_skipped_frame_is_empty_or_not() {
 }
 
 #[test]
-fn fr_10_text_is_decoded_whole_wherever_it_is_cut() {
+fn text_is_decoded_the_same_at_every_split_fr_10() {
     let frame = "\0h\u{e9}\u{2603}\u{1f600}".as_bytes();
     let frame = [frame, b"\xf0\x9f\x98\xff"].concat();
-    for cut in 0..=frame.len() {
-        let (one, other) = frame.split_at(cut);
-        let transcript = heard(Hixie76, &Config::new(), &[one, other]);
+    for split in 0..=frame.len() {
+        let (first, second) = frame.split_at(split);
+        let transcript = feed_both_roles(Hixie76, &Config::new(), &[first, second]);
         let events = [text("h\u{e9}\u{2603}\u{1f600}\u{fffd}")];
-        assert_eq!(transcript.events, events, "cut at {cut}");
+        assert_eq!(transcript.events, events, "split at {split}");
     }
 }
 
-/// The pieces of messages as they come: text only in whole characters, and no empty piece but the
-/// last. Behind the last, the end of file is one between two frames.
+/// Only the final chunk of a message may be empty. An EOF after it is between two frames.
 #[test]
-fn fr_2_fr_3_fr_10_pieces() {
+fn chunks_contain_whole_characters_fr_2_fr_3_fr_10() {
     let reads: [&[u8]; 7] = [
         b"\x00",
         b"ab",
@@ -1365,15 +1408,15 @@ fn fr_2_fr_3_fr_10_pieces() {
     ];
     for dialect in [Hixie75, Hixie76] {
         let mut conn = Connection::established(&Config::new(), Role::Server, dialect, [0; 32]);
-        let mut pieces = Vec::new();
+        let mut chunks = Vec::new();
         for read in reads {
             let mut read = read.to_vec();
             let mut input = &mut read[..];
             while let Some(event) = conn.receive(&mut input) {
-                let Event::Text(piece) = event else {
+                let Event::Text(chunk) = event else {
                     panic!("{event:?}");
                 };
-                pieces.push((piece.as_str().to_owned(), piece.is_final()));
+                chunks.push((chunk.as_str().to_owned(), chunk.is_final()));
             }
         }
         let expected = [
@@ -1385,9 +1428,11 @@ fn fr_2_fr_3_fr_10_pieces() {
             ("f", false),
             ("", true),
         ];
-        let pieces: Vec<(&str, bool)> =
-            pieces.iter().map(|(s, last)| (s.as_str(), *last)).collect();
-        assert_eq!(pieces, expected);
+        let chunks: Vec<(&str, bool)> = chunks
+            .iter()
+            .map(|(text, fin)| (text.as_str(), *fin))
+            .collect();
+        assert_eq!(chunks, expected);
         conn.receive_eof();
         let end = conn.receive(&mut &mut [][..]);
         assert!(matches!(end, Some(Event::Closed(Closed::Eof(Phase::Open)))));
@@ -1395,9 +1440,9 @@ fn fr_2_fr_3_fr_10_pieces() {
 }
 
 #[test]
-fn fr_10_strict_utf8_fails_instead() {
+fn strict_utf8_rejects_invalid_utf8_fr_10() {
     let strict = Config::new().strict_utf8(true);
-    let transcript = heard(
+    let transcript = feed_both_roles(
         Hixie76,
         &strict,
         &["\0h\u{e9}\u{2603}\u{1f600}".as_bytes(), b"\xff"],
@@ -1414,23 +1459,28 @@ fn fr_10_strict_utf8_fails_instead() {
         (b"\x00ab\xfe", "ab", 2),
     ];
     for (bytes, before, at) in rows {
-        let unfinished = Observed::Unfinished(before.to_owned());
-        let before = (!before.is_empty()).then_some(unfinished);
+        let incomplete = Observed::IncompleteText(before.to_owned());
+        let before = (!before.is_empty()).then_some(incomplete);
         let events = before
             .into_iter()
             .chain([protocol_error(ProtocolError::InvalidUtf8 { at })]);
         let events = Vec::from_iter(events);
-        for cut in 0..=bytes.len() {
-            let (one, other) = bytes.split_at(cut);
-            let transcript = heard(Hixie76, &strict, &[one, other, b"\x00Hi\xff"]);
-            assert_eq!(transcript.events, events, "{} cut at {cut}", escaped(bytes));
+        for split in 0..=bytes.len() {
+            let (first, second) = bytes.split_at(split);
+            let transcript = feed_both_roles(Hixie76, &strict, &[first, second, b"\x00Hi\xff"]);
+            assert_eq!(
+                transcript.events,
+                events,
+                "{} split at {split}",
+                escaped(bytes)
+            );
             assert_eq!(escaped(transcript.sent), escaped(CLOSE));
         }
     }
 }
 
 #[test]
-fn fr_11_a_text_goes_out_between_00_and_ff() {
+fn text_is_sent_between_00_and_ff_fr_11() {
     for role in [Role::Server, Role::Client] {
         let mut conn = Connection::established(&Config::new(), role, Hixie76, [0; 32]);
         for text in ["", "Hello", "\0\n\u{ff}\u{10ffff}"] {
@@ -1443,49 +1493,49 @@ fn fr_11_a_text_goes_out_between_00_and_ff() {
 }
 
 #[test]
-fn fr_12_there_is_no_binary() {
+fn binary_messages_are_rejected_fr_12() {
     for dialect in [Hixie75, Hixie76] {
         for role in [Role::Server, Role::Client] {
             let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
-            let refused = conn.send_binary(b"bytes");
-            assert_eq!(refused, Err(Refused::Unsupported(dialect)));
+            let result = conn.send_binary(b"bytes");
+            assert_eq!(result, Err(Refused::Unsupported(dialect)));
             assert_eq!(escaped(conn.transmit()), "");
         }
     }
 }
 
 #[test]
-fn fr_3_an_empty_message_ends_nothing() {
+fn empty_messages_do_not_end_the_connection_fr_3() {
     for role in [Role::Server, Role::Client] {
         let conn = Connection::established(&Config::new(), role, Hixie76, [0; 32]);
-        let mut end = Driver::new(conn);
-        end.feed(b"\x00\xff\x00\xff");
-        assert_eq!(end.events(), [text(""), text("")]);
-        end.conn.send_text("").unwrap();
-        end.drain();
-        assert_eq!(escaped(end.sent()), escaped(b"\x00\xff"));
+        let mut driver = Driver::new(conn);
+        driver.feed(b"\x00\xff\x00\xff");
+        assert_eq!(driver.events(), [text(""), text("")]);
+        driver.conn.send_text("").unwrap();
+        driver.drain();
+        assert_eq!(escaped(driver.sent()), escaped(b"\x00\xff"));
     }
 }
 
 #[test]
-fn fr_16_nothing_is_heard_after_a_fatal_error() {
+fn input_after_a_fatal_error_is_ignored_fr_16() {
     let config = Config::new().max_frame_len(5).strict_frames(true);
     for fatal in [&b"\x00Hello!"[..], b"\x80\x06", b"\x01x\xff"] {
         for role in [Role::Server, Role::Client] {
             let conn = Connection::established(&config, role, Hixie76, [0; 32]);
-            let mut end = Driver::new(conn);
-            end.feed(fatal);
-            let events = end.events();
+            let mut driver = Driver::new(conn);
+            driver.feed(fatal);
+            let events = driver.events();
             assert!(matches!(
                 events.last(),
                 Some(Observed::Closed(Closed::Protocol(_)))
             ));
-            assert_eq!(escaped(end.sent()), escaped(CLOSE));
-            end.feed(b"\xff\x00Hello\xff\xff\x00");
-            end.eof();
-            assert_eq!(end.transcript, Transcript::default());
-            assert_eq!(end.conn.send_text("late"), Err(Refused::Closing));
-            assert!(end.conn.is_done());
+            assert_eq!(escaped(driver.sent()), escaped(CLOSE));
+            driver.feed(b"\xff\x00Hello\xff\xff\x00");
+            driver.eof();
+            assert_eq!(driver.transcript, Transcript::default());
+            assert_eq!(driver.conn.send_text("late"), Err(Refused::Closing));
+            assert!(driver.conn.is_done());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that a server refuses, with what it says to whom; and odd ones that it takes.
+//! Requests that a server rejects, with its response, and unusual ones that it accepts.
 
 mod common;
 
@@ -17,7 +17,7 @@ use ProtocolError::{
     UnsupportedMethod,
 };
 
-/// Stands in all that the client chooses, and in no refusal.
+/// Occurs in every value that the client chooses, and must not occur in an error response.
 const MARK: &str = "zqxj";
 
 const HEAD_76: &str = "GET /zqxj?zqxj HTTP/1.1\r\n\
@@ -44,76 +44,86 @@ const BOTH: [&str; 2] = [HEAD_75, HEAD_76];
 
 const CONFIG: Config = Config::new().dialects(Dialects::ALL);
 
-/// Cuts between all bytes.
-fn everywhere(bytes: &[u8]) -> Vec<usize> {
+/// Splits between all bytes.
+fn every_split(bytes: &[u8]) -> Vec<usize> {
     (1..bytes.len()).collect()
 }
 
-/// The request gives this error and this answer, whole and byte by byte, and then nothing more.
+/// Checks that the request gives this error and response, and nothing after it.
 #[track_caller]
-fn refused(name: &str, config: Config, bytes: &[u8], error: ProtocolError, status: Option<u16>) {
-    let answer = status.map(|status| refusal(status, VERSIONS));
-    let answer = answer.unwrap_or_default(); // H76-2: and no 101
-    refused_with(name, config, bytes, error, status, &answer);
-}
-
-#[track_caller]
-fn refused_with(
+fn assert_rejected(
     name: &str,
     config: Config,
     bytes: &[u8],
     error: ProtocolError,
     status: Option<u16>,
-    answer: &str,
+) {
+    let response = status.map(|status| error_response(status, VERSIONS));
+    let response = response.unwrap_or_default(); // H76-2: no 101
+    assert_rejected_with(name, config, bytes, error, status, &response);
+}
+
+#[track_caller]
+fn assert_rejected_with(
+    name: &str,
+    config: Config,
+    bytes: &[u8],
+    error: ProtocolError,
+    status: Option<u16>,
+    response: &str,
 ) {
     let transcript = run(Connection::server(&config), bytes, &[], false);
     let closed = Observed::Closed(Closed::Protocol(error));
     assert_eq!(transcript.events, [closed], "{name}: {}", escaped(bytes));
-    assert_eq!(escaped(&transcript.sent), escaped(answer), "{name}");
-    assert!(!answer.contains(MARK));
+    assert_eq!(escaped(&transcript.sent), escaped(response), "{name}");
+    assert!(!response.contains(MARK));
     assert_eq!(error.status(), status, "{name}");
 
     // RQ-20
-    let cut = run(
+    let bytewise = run(
         Connection::server(&config),
         bytes,
-        &everywhere(bytes),
+        &every_split(bytes),
         false,
     );
-    assert_eq!(cut, transcript, "{name}, byte by byte");
+    assert_eq!(bytewise, transcript, "{name}, byte by byte");
 
     // FR-16
     let mut server = Driver::new(Connection::server(&config));
     server.feed(bytes);
     server.transcript = Transcript::default();
-    let good = [DRAFT_76_HEAD.as_bytes(), DRAFT_76_KEY3, b"\x00Hello\xff"].concat();
-    server.feed(&good);
+    let valid = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3, b"\x00Hello\xff"].concat();
+    server.feed(&valid);
     server.eof();
-    assert_eq!(server.transcript, Transcript::default(), "{name}, and more");
+    assert_eq!(
+        server.transcript,
+        Transcript::default(),
+        "{name}, further input"
+    );
     assert!(server.conn.is_done(), "{name}");
 }
 
-/// A request edited: what it is, from, to, the error, the status. A `^` in `to` marks the byte
-/// whose place the error tells; without it that is the head's length.
+/// Description, replaced text, replacement, error and status of an edited request. A `^` in the
+/// replacement marks the offset in the error; without one it is the length of the head.
 type Row<'a> = (&'a str, &'a str, &'a [u8], fn(u32) -> ProtocolError, u16);
 
 #[track_caller]
-fn refuses(heads: &[&str], rows: &[Row<'_>]) {
+fn assert_rows_rejected(heads: &[&str], rows: &[Row<'_>]) {
     for (name, from, to, error, status) in rows {
         for head in heads {
-            let (bytes, at) = edit_marked(head, from, to);
-            refused(name, CONFIG, &bytes, error(at), Some(*status));
+            let (bytes, at) = replace_marked(head, from, to);
+            assert_rejected(name, CONFIG, &bytes, error(at), Some(*status));
         }
     }
 }
 
 #[test]
-fn rq_1_rq_2_rq_3_rq_4_rq_6_h76_2_the_first_line() {
+fn invalid_request_lines_are_rejected_rq_1_rq_2_rq_3_rq_4_rq_6_h76_2() {
     let line = "GET /zqxj?zqxj HTTP/1.1";
     let method = |_| UnsupportedMethod;
     let version = |at| UnsupportedHttpVersion { at };
     let malformed = |at| InvalidStartLine { at };
-    refuses(
+    assert_rows_rejected(
         &BOTH,
         &[
             ("POST", "GET ", b"POST ", method, 405),
@@ -136,10 +146,16 @@ fn rq_1_rq_2_rq_3_rq_4_rq_6_h76_2_the_first_line() {
             ("another protocol", "HTTP/1.1", b"^RTSP/1.1", malformed, 400),
             ("no slash", "GET /", b"GET ^", malformed, 400),
             ("two spaces before", "GET /", b"GET ^ /", malformed, 400),
-            ("two spaces behind", " HTTP", b" ^ HTTP", malformed, 400),
+            (
+                "two spaces after the target",
+                " HTTP",
+                b" ^ HTTP",
+                malformed,
+                400,
+            ),
             ("space in front", "GET /", b"^ GET /", malformed, 400),
             ("tab before", "GET /", b"GET^\t/", malformed, 400),
-            ("tab behind", " HTTP", b"^\tHTTP", malformed, 400),
+            ("tab after the target", " HTTP", b"^\tHTTP", malformed, 400),
             ("space in the target", "/zqxj?", b"/zqxj ^?", malformed, 400),
             ("no target", "/zqxj?zqxj ", b"^", malformed, 400),
             ("no version", " HTTP/1.1", b"^", malformed, 400),
@@ -163,9 +179,9 @@ fn rq_1_rq_2_rq_3_rq_4_rq_6_h76_2_the_first_line() {
 }
 
 #[test]
-fn rq_1_the_first_line_is_wrong_from_its_first_wrong_byte_on() {
+fn a_request_line_is_invalid_at_its_first_invalid_byte_rq_1() {
     let malformed = |at| InvalidStartLine { at };
-    refuses(
+    assert_rows_rejected(
         &BOTH,
         &[
             ("space at the end", "1.1\r\n", b"1.1^ \r\n", malformed, 400),
@@ -178,7 +194,7 @@ fn rq_1_the_first_line_is_wrong_from_its_first_wrong_byte_on() {
                 400,
             ),
             ("letter in the version", "/1.1", b"/1.^x", malformed, 400),
-            ("version cut short", "HTTP/1.1", b"HT^", malformed, 400),
+            ("version split short", "HTTP/1.1", b"HT^", malformed, 400),
             ("no number", "HTTP/1.1", b"HTTP/^", malformed, 400),
             ("no slash", "HTTP/1.1", b"HTTP^1.1", malformed, 400),
         ],
@@ -186,14 +202,14 @@ fn rq_1_the_first_line_is_wrong_from_its_first_wrong_byte_on() {
 }
 
 #[test]
-fn rq_5_rq_7_rq_10_rq_11_lines() {
+fn invalid_lines_are_rejected_rq_5_rq_7_rq_10_rq_11() {
     let host = "Host: zqxj.example\r\n";
-    let cr = |at| kind(at, BareCr);
-    let lf = |at| kind(at, BareLf);
-    let fold = |at| kind(at, ObsFold);
-    let name = |at| kind(at, Name);
-    let value = |at| kind(at, Value);
-    refuses(
+    let cr = |at| line_error(at, BareCr);
+    let lf = |at| line_error(at, BareLf);
+    let fold = |at| line_error(at, ObsFold);
+    let name = |at| line_error(at, Name);
+    let value = |at| line_error(at, Value);
+    assert_rows_rejected(
         &BOTH,
         &[
             (
@@ -255,33 +271,39 @@ fn rq_5_rq_7_rq_10_rq_11_lines() {
     );
 }
 
-fn kind(at: u32, kind: LineErrorKind) -> ProtocolError {
+fn line_error(at: u32, kind: LineErrorKind) -> ProtocolError {
     InvalidLine { at, kind }
 }
 
-fn header(name: &'static str, at: u32, kind: HeaderErrorKind) -> ProtocolError {
+fn header_error(name: &'static str, at: u32, kind: HeaderErrorKind) -> ProtocolError {
     InvalidHeader { name, at, kind }
 }
 
-/// This value of this field gives the error for that field's line.
+/// Checks that `value` is an invalid value of the field.
 #[track_caller]
-fn refuses_value(heads: &[&str], name: &'static str, line: &str, value: &[u8], status: u16) {
+fn assert_value_rejected(
+    heads: &[&str],
+    name: &'static str,
+    line: &str,
+    value: &[u8],
+    status: u16,
+) {
     for head in heads {
         let line = format!("{line}\r\n");
-        let wrong = [b"^", name.as_bytes(), b": ", value, b"\r\n"].concat();
-        let (bytes, at) = edit_marked(head, line, wrong);
-        let what = format!("{name}: {}", escaped(value));
-        let error = header(name, at, Invalid);
-        refused(&what, CONFIG, &bytes, error, Some(status));
+        let invalid = [b"^", name.as_bytes(), b": ", value, b"\r\n"].concat();
+        let (bytes, at) = replace_marked(head, line, invalid);
+        let description = format!("{name}: {}", escaped(value));
+        let error = header_error(name, at, Invalid);
+        assert_rejected(&description, CONFIG, &bytes, error, Some(status));
     }
 }
 
 #[test]
-fn rq_16_the_host() {
-    let missing = |at| header("Host", at, Missing);
+fn an_invalid_host_is_rejected_rq_16() {
+    let missing = |at| header_error("Host", at, Missing);
     let line = "Host: zqxj.example";
     let none = "Host: zqxj.example\r\n";
-    refuses(&BOTH, &[("no Host", none, b"", missing, 400)]);
+    assert_rows_rejected(&BOTH, &[("no Host", none, b"", missing, 400)]);
     for value in [
         &b""[..],
         b"example.com:0x50",
@@ -306,26 +328,26 @@ fn rq_16_the_host() {
         b"[::1]:",
         b"[zqxj]",
     ] {
-        refuses_value(&BOTH, "Host", line, value, 400);
+        assert_value_rejected(&BOTH, "Host", line, value, 400);
     }
 }
 
 #[test]
-fn h75_4_h76_11_the_origin() {
-    let missing = |at| header("Origin", at, Missing);
+fn an_invalid_origin_is_rejected_h75_4_h76_11() {
+    let missing = |at| header_error("Origin", at, Missing);
     let line = "Origin: http://zqxj.example";
     let none = "Origin: http://zqxj.example\r\n";
-    refuses(&BOTH, &[("no Origin", none, b"", missing, 400)]);
+    assert_rows_rejected(&BOTH, &[("no Origin", none, b"", missing, 400)]);
     for value in [&b""[..], b"zqxj example", b"zqxj\texample", b"zqxj\x80"] {
-        refuses_value(&BOTH, "Origin", line, value, 400);
+        assert_value_rejected(&BOTH, "Origin", line, value, 400);
     }
 }
 
 #[test]
-fn rq_14_the_upgrade() {
+fn an_invalid_upgrade_field_is_rejected_rq_14() {
     let none = "Upgrade: WebSocket\r\n";
     let plain = |_| NotWebSocket;
-    refuses(&BOTH, &[("no Upgrade", none, b"", plain, 426)]);
+    assert_rows_rejected(&BOTH, &[("no Upgrade", none, b"", plain, 426)]);
     for value in [
         &b""[..],
         b"NonWebSocket",
@@ -335,26 +357,26 @@ fn rq_14_the_upgrade() {
         b"Web Socket",
         b"zqxj",
     ] {
-        refuses_value(&BOTH, "Upgrade", "Upgrade: WebSocket", value, 426);
+        assert_value_rejected(&BOTH, "Upgrade", "Upgrade: WebSocket", value, 426);
     }
 }
 
 #[test]
-fn rq_14_the_page_that_a_browser_asks_for() {
+fn a_plain_http_request_is_rejected_rq_14() {
     let get = "GET /zqxj HTTP/1.1\r\n\
         Host: zqxj.example\r\n\
         User-Agent: zqxj/5.0 (zqxj)\r\n\
         Accept: */*\r\n\
         Cookie: zqxj=zqxj\r\n\
         Connection: keep-alive\r\n\r\n";
-    refused("GET", CONFIG, get.as_bytes(), NotWebSocket, Some(426));
+    assert_rejected("GET", CONFIG, get.as_bytes(), NotWebSocket, Some(426));
 }
 
 #[test]
-fn rq_15_the_connection() {
-    let missing = |at| header("Connection", at, Missing);
+fn an_invalid_connection_field_is_rejected_rq_15() {
+    let missing = |at| header_error("Connection", at, Missing);
     let none = "Connection: Upgrade\r\n";
-    refuses(&BOTH, &[("no Connection", none, b"", missing, 400)]);
+    assert_rows_rejected(&BOTH, &[("no Connection", none, b"", missing, 400)]);
     for value in [
         &b""[..],
         b"close",
@@ -364,36 +386,36 @@ fn rq_15_the_connection() {
         b"Upgraded",
         b"\"Upgrade\"",
     ] {
-        refuses_value(&BOTH, "Connection", "Connection: Upgrade", value, 400);
+        assert_value_rejected(&BOTH, "Connection", "Connection: Upgrade", value, 400);
     }
 }
 
 #[test]
-fn h75_9_h76_14_the_protocol() {
+fn an_invalid_subprotocol_is_rejected_h75_9_h76_14() {
     for (head, name) in [
         (HEAD_75, "WebSocket-Protocol"),
         (HEAD_76, "Sec-WebSocket-Protocol"),
     ] {
         let line = format!("{name}: zqxj");
         for value in [&b""[..], b" ", b"zq\txj", b"zqxj\x80", b"zqxj\xc3\xa9"] {
-            refuses_value(&[head], name, &line, value, 400);
+            assert_value_rejected(&[head], name, &line, value, 400);
         }
-        // One bad line among good ones.
+        // One invalid field among valid ones.
         let more = format!("{line}\r\n^{name}:\r\n");
-        let (bytes, at) = edit_marked(head, line + "\r\n", more);
-        let error = header(name, at, Invalid);
-        refused("two lines", CONFIG, &bytes, error, Some(400));
+        let (bytes, at) = replace_marked(head, line + "\r\n", more);
+        let error = header_error(name, at, Invalid);
+        assert_rejected("two lines", CONFIG, &bytes, error, Some(400));
     }
 }
 
 #[test]
-fn rq_12_fields_that_may_stand_once() {
-    let doubled = |head: &str, name: &'static str, first: &str| {
+fn repeated_fields_are_rejected_rq_12() {
+    let assert_duplicate_rejected = |head: &str, name: &'static str, first: &str| {
         for second in [first, &format!("{name}: zqxj"), &format!("{name}:")] {
             let end = format!("\r\n{first}\r\n^{second}\r\n\r\n");
-            let (bytes, at) = edit_marked(head, "\r\n\r\n", end);
-            let error = header(name, at, Duplicate);
-            refused(second, CONFIG, &bytes, error, Some(400));
+            let (bytes, at) = replace_marked(head, "\r\n\r\n", end);
+            let error = header_error(name, at, Duplicate);
+            assert_rejected(second, CONFIG, &bytes, error, Some(400));
         }
     };
     for head in BOTH {
@@ -402,34 +424,34 @@ fn rq_12_fields_that_may_stand_once() {
             ("Origin", "Origin: http://zqxj.example"),
             ("Upgrade", "Upgrade: WebSocket"),
         ] {
-            let without = edit(head, format!("{first}\r\n"), "");
+            let without = replace_once(head, format!("{first}\r\n"), "");
             let without = String::from_utf8(without).unwrap();
-            doubled(&without, name, first);
+            assert_duplicate_rejected(&without, name, first);
         }
         for (name, first) in [
             ("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13"),
             ("Sec-WebSocket-Key", "sec-websocket-key: zqxj=="),
             ("Sec-WebSocket-Draft", "Sec-WebSocket-Draft: 0"),
         ] {
-            doubled(head, name, first);
+            assert_duplicate_rejected(head, name, first);
         }
     }
-    doubled(HEAD_75, "Sec-WebSocket-Key1", "Sec-WebSocket-Key1: 1 1");
-    doubled(HEAD_75, "Sec-WebSocket-Key2", "Sec-WebSocket-Key2: 1 1");
+    assert_duplicate_rejected(HEAD_75, "Sec-WebSocket-Key1", "Sec-WebSocket-Key1: 1 1");
+    assert_duplicate_rejected(HEAD_75, "Sec-WebSocket-Key2", "Sec-WebSocket-Key2: 1 1");
     let once = "\r\nSec-WebSocket-Key1: 1 1\r\nSec-WebSocket-Key2: 1 1\r\n\r\n";
     let twice = "\r\nSec-WebSocket-Key1: 1 1\r\n^sec-websocket-key1: 1 1\r\n\
         Sec-WebSocket-Key2: 1 1\r\n\r\n";
-    let head = String::from_utf8(edit(HEAD_75, "\r\n\r\n", once)).unwrap();
-    let (bytes, at) = edit_marked(&head, once, twice);
-    let error = header("Sec-WebSocket-Key1", at, Duplicate);
-    refused("Key1 twice beside Key2", CONFIG, &bytes, error, Some(400));
+    let head = String::from_utf8(replace_once(HEAD_75, "\r\n\r\n", once)).unwrap();
+    let (bytes, at) = replace_marked(&head, once, twice);
+    let error = header_error("Sec-WebSocket-Key1", at, Duplicate);
+    assert_rejected("Key1 twice beside Key2", CONFIG, &bytes, error, Some(400));
 }
 
 #[test]
-fn rq_18_a_body_is_refused() {
-    let coded = |at| header("Transfer-Encoding", at, Invalid);
+fn a_request_body_is_rejected_rq_18() {
+    let coded = |at| header_error("Transfer-Encoding", at, Invalid);
     let field = "Zqxj: zqxj\r\n";
-    refuses(
+    assert_rows_rejected(
         &BOTH,
         &[
             (
@@ -461,59 +483,59 @@ fn rq_18_a_body_is_refused() {
         b"99999999999999999999",
         b"zqxj",
     ] {
-        refuses_value(&[HEAD_76], "Content-Length", "Zqxj: zqxj", value, 400);
+        assert_value_rejected(&[HEAD_76], "Content-Length", "Zqxj: zqxj", value, 400);
     }
 }
 
-// Section 2: which dialect.
+// Dialect selection (section 2).
 
 #[test]
-fn hy_9_an_unknown_version_is_answered_426_whatever_stands_beside_it() {
+fn an_unknown_version_is_answered_426_despite_other_errors_hy_9() {
     for version in ["6", "12", "14", "0", "-1", "zqxj", ""] {
         let value = version.as_bytes();
         let name = "Sec-WebSocket-Version";
-        refuses_value(&BOTH, name, "Zqxj: zqxj", value, 426);
-        let beside = "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        assert_value_rejected(&BOTH, name, "Zqxj: zqxj", value, 426);
+        let with_key = "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
         for head in BOTH {
-            let head = String::from_utf8(edit(head, "\r\n\r\n", beside)).unwrap();
-            refuses_value(&[&head], name, "Zqxj: zqxj", value, 426);
+            let head = String::from_utf8(replace_once(head, "\r\n\r\n", with_key)).unwrap();
+            assert_value_rejected(&[&head], name, "Zqxj: zqxj", value, 426);
         }
     }
 }
 
 #[test]
-fn a_later_key_without_version_is_never_hixie() {
-    let missing = |at| header("Sec-WebSocket-Version", at, Missing);
+fn sec_websocket_key_without_a_version_is_never_hixie() {
+    let missing = |at| header_error("Sec-WebSocket-Version", at, Missing);
     let key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    refuses(&BOTH, &[("Key", "Zqxj: zqxj\r\n", key, missing, 400)]);
+    assert_rows_rejected(&BOTH, &[("Key", "Zqxj: zqxj\r\n", key, missing, 400)]);
 }
 
 #[test]
-fn another_draft_is_an_unsupported_version() {
+fn a_sec_websocket_draft_field_is_an_unsupported_version() {
     for draft in ["1", "2", "3", "76", "00", "zqxj", ""] {
         let value = draft.as_bytes();
-        refuses_value(&BOTH, "Sec-WebSocket-Draft", "Zqxj: zqxj", value, 426);
+        assert_value_rejected(&BOTH, "Sec-WebSocket-Draft", "Zqxj: zqxj", value, 426);
     }
 }
 
 #[test]
-fn a_lone_key_never_falls_back_to_hixie_75() {
-    let without_1 = |at| header("Sec-WebSocket-Key1", at, Missing);
-    let without_2 = |at| header("Sec-WebSocket-Key2", at, Missing);
+fn a_request_with_one_key_never_falls_back_to_hixie_75() {
+    let without_1 = |at| header_error("Sec-WebSocket-Key1", at, Missing);
+    let without_2 = |at| header_error("Sec-WebSocket-Key2", at, Missing);
     let key1 = "Sec-WebSocket-Key1: zqxj4 @1  46546xW%0l 1 5\r\n";
     let key2 = "Sec-WebSocket-Key2: zqxj12998 5 Y3 1  .P00\r\n";
     let rows: [Row<'_>; 2] = [
         ("no Key1", key1, b"", without_1, 400),
         ("no Key2", key2, b"", without_2, 400),
     ];
-    refuses(&[HEAD_76], &rows);
+    assert_rows_rejected(&[HEAD_76], &rows);
     let draft = b"Sec-WebSocket-Draft: 0\r\n";
     let rows: [Row<'_>; 1] = [("Draft: 0", "Zqxj: zqxj\r\n", draft, without_1, 400)];
-    refuses(&[HEAD_75], &rows);
+    assert_rows_rejected(&[HEAD_75], &rows);
 }
 
 #[test]
-fn a_dialect_switched_twice_stays_as_it_is() {
+fn enabling_or_disabling_a_dialect_is_idempotent() {
     for dialect in [Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455] {
         assert_eq!(Dialects::ALL.with(dialect), Dialects::ALL);
         assert_eq!(Dialects::NONE.without(dialect), Dialects::NONE);
@@ -524,16 +546,16 @@ fn a_dialect_switched_twice_stays_as_it_is() {
 }
 
 #[test]
-fn dialects_have_their_names() {
+fn dialects_display_their_names() {
     let named = [Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455].map(|dialect| dialect.to_string());
     let names = ["Hixie-75", "Hixie-76", "HyBi-7", "HyBi-8", "RFC 6455"];
     assert_eq!(named, names);
 }
 
 #[test]
-fn a_dialect_that_is_off_is_answered_426() {
+fn a_disabled_dialect_is_answered_426() {
     let none = Config::new().dialects(Dialects::NONE);
-    let no_version = refusal(426, "");
+    let no_version = error_response(426, "");
     let all_but = |dialect| CONFIG.dialects(Dialects::ALL.without(dialect));
     for (head, dialect, configs) in [
         (HEAD_75, Hixie75, [Config::new(), all_but(Hixie75), none]),
@@ -541,42 +563,42 @@ fn a_dialect_that_is_off_is_answered_426() {
     ] {
         for config in configs {
             let error = DialectNotEnabled(dialect);
-            let answer = if config == none {
+            let response = if config == none {
                 no_version.clone()
             } else {
-                refusal(426, VERSIONS)
+                error_response(426, VERSIONS)
             };
-            refused_with("off", config, head.as_bytes(), error, Some(426), &answer);
+            assert_rejected_with("off", config, head.as_bytes(), error, Some(426), &response);
         }
     }
 }
 
 #[test]
-fn px_3_a_tls_hello_gets_no_answer() {
+fn a_tls_client_hello_is_not_answered_px_3() {
     for hello in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03zqxj"[..],
         b"\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10zqxj",
         b"\x16",
         b"\x80",
     ] {
-        refused("TLS", CONFIG, hello, TlsClientHello, None);
+        assert_rejected("TLS", CONFIG, hello, TlsClientHello, None);
     }
 }
 
 // Keys.
 
-/// This value of either key gives this error.
+/// Checks that `value` is invalid for either key.
 #[track_caller]
-fn refuses_key(value: &str, kind: KeyErrorKind) {
+fn assert_key_rejected(value: &str, kind: KeyErrorKind) {
     for (name, line) in [
         ("Sec-WebSocket-Key1", "zqxj4 @1  46546xW%0l 1 5"),
         ("Sec-WebSocket-Key2", "zqxj12998 5 Y3 1  .P00"),
     ] {
-        let bytes = edit(HEAD_76, line, value);
+        let bytes = replace_once(HEAD_76, line, value);
         let config = CONFIG
             .max_header_line_len(16 * 1024)
             .max_head_len(32 * 1024);
-        refused(
+        assert_rejected(
             value,
             config,
             &bytes,
@@ -587,7 +609,7 @@ fn refuses_key(value: &str, kind: KeyErrorKind) {
 }
 
 #[test]
-fn key_3_no_space() {
+fn a_key_without_spaces_is_rejected_key_3() {
     for key in [
         "4@146546xW%0l15", // N5
         "nospaces",
@@ -596,12 +618,12 @@ fn key_3_no_space() {
         "12\u{a0}",
         "4294967296",
     ] {
-        refuses_key(key, KeyErrorKind::NoSpaces);
+        assert_key_rejected(key, KeyErrorKind::NoSpaces);
     }
 }
 
 #[test]
-fn key_4_not_a_multiple() {
+fn a_key_number_must_be_a_multiple_of_its_spaces_key_4() {
     for (key, number, spaces) in [
         ("2 L785 8o% s9Sy9@V. 4<1P5", 2_785_899_415, 4), // N1
         ("4 @1   46546xW%0l 1 5", 4_146_546_015, 6),     // N2
@@ -610,12 +632,12 @@ fn key_4_not_a_multiple() {
         ("1 0 1", 101, 2),
         ("4294967295  ", 4_294_967_295, 2),
     ] {
-        refuses_key(key, KeyErrorKind::NotMultiple { number, spaces });
+        assert_key_rejected(key, KeyErrorKind::NotMultiple { number, spaces });
     }
 }
 
 #[test]
-fn key_5_too_big() {
+fn a_key_number_over_32_bits_is_rejected_key_5() {
     let many = "9".repeat(8_000) + " ";
     for key in [
         "8589934590!  !", // N7
@@ -625,31 +647,31 @@ fn key_5_too_big() {
         "18446744073709551617 ",
         &many,
     ] {
-        refuses_key(key, KeyErrorKind::TooBig);
+        assert_key_rejected(key, KeyErrorKind::TooBig);
     }
 }
 
 #[test]
-fn key_6_no_digit() {
+fn a_key_without_digits_is_rejected_key_6() {
     for key in [
         "abs @ew dsdsxWdd d s", // N6
         "a b",
         "x ",
         "\u{661} \u{ff11} \u{b2}",
     ] {
-        refuses_key(key, KeyErrorKind::NoDigits);
+        assert_key_rejected(key, KeyErrorKind::NoDigits);
     }
 }
 
 // Limits.
 
 #[test]
-fn rq_19_a_head_that_is_too_long() {
+fn a_head_that_is_too_long_is_rejected_rq_19() {
     let fill = |length: usize| {
         let bytes = |filler: usize| {
             let end = format!("\r\nX: {}\r\nX: \r\n\r\n", "zqxj".repeat(1000));
-            let head = edit(HEAD_76, "\r\n\r\n", end);
-            edit(
+            let head = replace_once(HEAD_76, "\r\n\r\n", end);
+            replace_once(
                 head,
                 "\r\nX: \r\n",
                 format!("\r\nX: {}\r\n", "x".repeat(filler)),
@@ -657,15 +679,15 @@ fn rq_19_a_head_that_is_too_long() {
         };
         bytes(length - bytes(0).len())
     };
-    accepted(CONFIG, &fill(8192));
+    assert_accepted(CONFIG, &fill(8192));
     for length in [8193, 8200] {
         let error = HeadTooLong { limit: 8192 };
-        refused("head", CONFIG, &fill(length), error, Some(431));
+        assert_rejected("head", CONFIG, &fill(length), error, Some(431));
     }
     let endless = [b"GET / HTTP/1.1\r\n", &b"X: zqxj\r\n".repeat(9)[..]].concat();
     let config = CONFIG.max_head_len(endless.len() - 1);
     let limit = endless.len() as u32 - 1;
-    refused(
+    assert_rejected(
         "unfinished",
         config,
         &endless,
@@ -675,53 +697,53 @@ fn rq_19_a_head_that_is_too_long() {
 }
 
 #[test]
-fn rq_19_a_line_that_is_too_long() {
+fn a_line_that_is_too_long_is_rejected_rq_19() {
     for head in BOTH {
         let fill = |length: usize| {
             let value = "x".repeat(length - "Cookie: \r\n".len());
-            edit_marked(head, "Cookie: zqxj=zqxj", format!("^Cookie: {value}"))
+            replace_marked(head, "Cookie: zqxj=zqxj", format!("^Cookie: {value}"))
         };
-        accepted(CONFIG, &fill(4096).0);
+        assert_accepted(CONFIG, &fill(4096).0);
         for length in [4097, 4100] {
             let ((bytes, at), limit) = (fill(length), 4096);
             let error = LineTooLong { at, limit };
-            refused("line", CONFIG, &bytes, error, Some(431));
+            assert_rejected("line", CONFIG, &bytes, error, Some(431));
         }
     }
 }
 
 #[test]
-fn rq_19_too_many_fields() {
+fn too_many_fields_are_rejected_rq_19() {
     for head in BOTH {
         let fields = head.lines().count() - 2;
         let fill = |count: usize| {
             let more = "zqxj: zqxj\r\n".repeat(count - fields);
-            edit(head, "\r\n\r\n", format!("\r\n{more}\r\n"))
+            replace_once(head, "\r\n\r\n", format!("\r\n{more}\r\n"))
         };
-        accepted(CONFIG, &fill(100));
+        assert_accepted(CONFIG, &fill(100));
         for count in [101, 200] {
             let error = TooManyHeaders { limit: 100 };
-            refused("fields", CONFIG, &fill(count), error, Some(431));
+            assert_rejected("fields", CONFIG, &fill(count), error, Some(431));
         }
     }
 }
 
 #[test]
-fn rq_19_px_3_a_first_line_that_is_too_long() {
+fn a_request_line_that_is_too_long_is_rejected_rq_19_px_3() {
     let fill = |length: usize| {
         let query = "x".repeat(length - "GET /zqxj? HTTP/1.1\r\n".len());
-        edit(HEAD_76, "?zqxj", format!("?{query}"))
+        replace_once(HEAD_76, "?zqxj", format!("?{query}"))
     };
-    accepted(CONFIG, &fill(4096));
+    assert_accepted(CONFIG, &fill(4096));
     let (at, limit) = (0, 4096);
     let error = LineTooLong { at, limit };
-    refused("line", CONFIG, &fill(4097), error, Some(431));
+    assert_rejected("line", CONFIG, &fill(4097), error, Some(431));
 }
 
-// The input ends.
+// EOF.
 
 #[test]
-fn rq_20_the_end_of_input_in_the_head_gets_no_answer() {
+fn eof_in_the_head_is_not_answered_rq_20() {
     for head in BOTH {
         for end in 0..head.len() {
             let conn = Connection::server(&CONFIG);
@@ -733,15 +755,15 @@ fn rq_20_the_end_of_input_in_the_head_gets_no_answer() {
     }
 }
 
-// Frames before the request is accepted stay the caller's.
+// Frames before the request is accepted.
 
 #[test]
-fn h76_4_nothing_behind_the_head_is_taken_before_the_answer() {
+fn input_after_the_head_is_not_consumed_before_the_answer_h76_4() {
     for head in BOTH {
         let frames = b"^n:ds[4U\x00Hello\xff";
-        let mut server = Driver::answering(Connection::server(&CONFIG), |_, _| {});
-        let left = server.feed(&[head.as_bytes(), frames].concat());
-        assert_eq!(left, frames.len());
+        let mut server = Driver::with_request_handler(Connection::server(&CONFIG), |_, _| {});
+        let remaining = server.feed(&[head.as_bytes(), frames].concat());
+        assert_eq!(remaining, frames.len());
         assert_eq!(server.feed(frames), frames.len());
         assert!(matches!(server.events()[..], [Observed::Request(..)]));
         assert_eq!(escaped(server.sent()), "");
@@ -749,73 +771,77 @@ fn h76_4_nothing_behind_the_head_is_taken_before_the_answer() {
     }
 }
 
-// What is odd and taken all the same.
+// Unusual but valid requests.
 
-/// The request opens.
+/// Checks that the request is accepted.
 #[track_caller]
-fn accepted(config: Config, head: &[u8]) {
+fn assert_accepted(config: Config, head: &[u8]) {
     let key1 = b"Sec-WebSocket-Key1";
     let mut windows = head.windows(key1.len());
     let hixie76 = windows.any(|name| name.eq_ignore_ascii_case(key1));
-    let (dialect, key3, answer) = if hixie76 {
-        (Hixie76, &DRAFT_76_KEY3[..], &DRAFT_76_ANSWER[..])
+    let (dialect, key3, end) = if hixie76 {
+        (
+            Hixie76,
+            &DRAFT_76_KEY3[..],
+            &DRAFT_76_CHALLENGE_RESPONSE[..],
+        )
     } else {
         (Hixie75, &b""[..], &b"\r\n\r\n"[..])
     };
     let bytes = [head, key3].concat();
     let transcript = run(Connection::server(&config), &bytes, &[], false);
     assert!(
-        matches!(&transcript.events[..], [Observed::Request(Some(asked), _), Observed::Open(open)]
-            if *asked == dialect && *open == dialect),
+        matches!(&transcript.events[..], [Observed::Request(Some(requested), _), Observed::Open(opened)]
+            if *requested == dialect && *opened == dialect),
         "{:?} of {}",
         transcript.events,
         escaped(head)
     );
     assert!(transcript.sent.starts_with(b"HTTP/1.1 101 Web"));
     assert!(
-        transcript.sent.ends_with(answer),
+        transcript.sent.ends_with(end),
         "{}",
         escaped(&transcript.sent)
     );
-    let cut = run(
+    let bytewise = run(
         Connection::server(&config),
         &bytes,
-        &everywhere(&bytes),
+        &every_split(&bytes),
         false,
     );
-    assert_eq!(cut, transcript, "byte by byte"); // RQ-20
+    assert_eq!(bytewise, transcript, "byte by byte"); // RQ-20
 }
 
 #[test]
-fn rq_7_rq_8_rq_9_rq_11_rq_12_rq_15_rq_17_odd_fields() {
-    // What is odd, from, to; the reply is the usual one.
+fn unusual_but_valid_fields_are_accepted_rq_7_rq_8_rq_9_rq_11_rq_12_rq_15_rq_17() {
+    // Description, replaced text, replacement; the response is unchanged.
     let rows: [(&str, &str, &[u8]); 27] = [
         ("no space", "Host: example.com", b"Host:example.com"),
         ("more spaces", "Host: ", b"Host: \t  "),
         (
-            "spaces behind",
+            "trailing spaces",
             "Host: example.com",
             b"Host: example.com \t ",
         ),
-        ("names in capitals", "Host:", b"HOST:"),
+        ("upper-case names", "Host:", b"HOST:"),
         (
-            "names in small letters",
+            "lower-case names",
             "Sec-WebSocket-Key1:",
             b"sec-websocket-key1:",
         ),
         ("key without a space", "Key1: 4", b"Key1:4"),
         (
-            "spaces round the origin",
+            "spaces around the origin",
             "Origin: http://example.com",
             b"Origin:  http://example.com ",
         ),
         (
-            "spaces round the upgrade",
+            "spaces around the upgrade",
             "WebSocket\r\n",
             b" WebSocket\t\r\n",
         ),
         (
-            "spaces round the protocol",
+            "spaces around the protocol",
             "sample\r\n",
             b"\t sample  \r\n",
         ),
@@ -838,7 +864,7 @@ fn rq_7_rq_8_rq_9_rq_11_rq_12_rq_15_rq_17_odd_fields() {
             b"\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n",
         ),
         ("colons", "\r\n\r\n", b"\r\nX: :a:b::\r\n\r\n"),
-        ("colon at once", "\r\n\r\n", b"\r\nX:::\r\n\r\n"),
+        ("leading colons", "\r\n\r\n", b"\r\nX:::\r\n\r\n"),
         ("tab", "\r\n\r\n", b"\r\nX: a\tb\t\r\n\r\n"),
         (
             "0x80 to 0xff",
@@ -851,12 +877,12 @@ fn rq_7_rq_8_rq_9_rq_11_rq_12_rq_15_rq_17_odd_fields() {
             b"Connection: keep-alive, ",
         ),
         (
-            "no space in the list",
+            "list without a space",
             "Connection: ",
             b"Connection: keep-alive,",
         ),
         (
-            "list of holes",
+            "empty list members",
             "Connection: Upgrade",
             b"Connection: ,,\tupgrade ,",
         ),
@@ -866,7 +892,7 @@ fn rq_7_rq_8_rq_9_rq_11_rq_12_rq_15_rq_17_odd_fields() {
             b"Connection: keep-alive\r\nConnection: ",
         ),
         (
-            "list behind",
+            "second list at the end",
             "\r\n\r\n",
             b"\r\nConnection: keep-alive\r\n\r\n",
         ),
@@ -879,19 +905,23 @@ fn rq_7_rq_8_rq_9_rq_11_rq_12_rq_15_rq_17_odd_fields() {
         ),
     ];
     for (name, from, to) in rows {
-        let head = edit(DRAFT_76_HEAD, from, to);
-        accepted(CONFIG, &head);
+        let head = replace_once(DRAFT_76_REQUEST, from, to);
+        assert_accepted(CONFIG, &head);
         let transcript = run(Connection::server(&CONFIG), &head, &[], false);
-        assert_eq!(escaped(transcript.sent), escaped(DRAFT_76_REPLY), "{name}");
+        assert_eq!(
+            escaped(transcript.sent),
+            escaped(DRAFT_76_RESPONSE),
+            "{name}"
+        );
     }
 }
 
 #[test]
-fn rq_11_values_are_kept_as_raw_bytes() {
+fn header_values_are_returned_as_raw_bytes_rq_11() {
     let raw: Vec<u8> = (0x80..=0xFF).collect();
     let cookie = [b"\r\nCookie: ", &raw[..], b"\r\nX: :a: b\r\n\r\n"].concat();
-    let head = edit(DRAFT_76_HEAD, "\r\n\r\n", cookie);
-    let mut server = Driver::answering(Connection::server(&CONFIG), |_, request| {
+    let head = replace_once(DRAFT_76_REQUEST, "\r\n\r\n", cookie);
+    let mut server = Driver::with_request_handler(Connection::server(&CONFIG), |_, request| {
         assert_eq!(request.header("cookie"), Some(&raw[..]));
         assert_eq!(request.header("X"), Some(&b":a: b"[..])); // RQ-7
     });
@@ -899,87 +929,92 @@ fn rq_11_values_are_kept_as_raw_bytes() {
     assert_eq!(server.events().len(), 1);
 }
 
-/// Wherever it stands, and whatever stands round it. An LF would end the line.
+/// At every offset and with different neighbours. An LF would end the line.
 #[test]
-fn rq_11_a_control_at_any_place_of_a_value() {
+fn a_control_character_anywhere_in_a_value_is_rejected_rq_11() {
     let is_control = |byte: u8| byte.is_ascii_control() && byte != b'\t';
     let config = CONFIG.plain_http(true);
-    for (length, round) in (1..=17).flat_map(|n| [(n, b'a'), (n, b'\t'), (n, 0xFF)]) {
+    for (length, filler) in (1..=17).flat_map(|n| [(n, b'a'), (n, b'\t'), (n, 0xFF)]) {
         for (at, byte) in (0..length).flat_map(|at| (0..=0xFF).map(move |byte| (at, byte))) {
             for colon in [":", ": "] {
-                let front = format!("GET / HTTP/1.1\r\nHost: a\r\nX{colon}");
-                let mut head = [front.as_bytes(), &vec![round; length], b"\r\n\r\n"].concat();
-                head[front.len() + at] = byte;
-                let wrong = match byte {
+                let prefix = format!("GET / HTTP/1.1\r\nHost: a\r\nX{colon}");
+                let mut head = [prefix.as_bytes(), &vec![filler; length], b"\r\n\r\n"].concat();
+                head[prefix.len() + at] = byte;
+                let expected = match byte {
                     b'\n' => continue,
                     b'\r' => Some(BareCr),
                     _ => is_control(byte).then_some(Value),
                 };
-                let wrong = wrong.map(|wrong| kind((front.len() + at) as u32, wrong));
-                let heard = match Connection::server(&config).receive(&mut &mut head[..]) {
+                let expected =
+                    expected.map(|expected| line_error((prefix.len() + at) as u32, expected));
+                let error = match Connection::server(&config).receive(&mut &mut head[..]) {
                     Some(Event::Request(_)) => None,
                     Some(Event::Closed(Closed::Protocol(error))) => Some(error),
                     other => panic!("{other:?}"),
                 };
-                assert_eq!(heard, wrong, "{}", escaped(&head));
+                assert_eq!(error, expected, "{}", escaped(&head));
             }
         }
     }
 }
 
 #[test]
-fn rq_13_any_order() {
+fn request_fields_may_have_any_order_rq_13() {
     for head in BOTH {
         let lines: Vec<&str> = head.trim_end().split("\r\n").collect();
-        for turn in 0..lines.len() - 1 {
-            let mut turned = lines.clone();
-            turned[1..].rotate_left(turn);
-            accepted_lines(&turned);
-            turned[1..].reverse();
-            accepted_lines(&turned);
+        for n in 0..lines.len() - 1 {
+            let mut rotated = lines.clone();
+            rotated[1..].rotate_left(n);
+            assert_lines_accepted(&rotated);
+            rotated[1..].reverse();
+            assert_lines_accepted(&rotated);
         }
     }
 }
 
 #[track_caller]
-fn accepted_lines(lines: &[&str]) {
+fn assert_lines_accepted(lines: &[&str]) {
     let head = lines.join("\r\n") + "\r\n\r\n";
-    accepted(CONFIG, head.as_bytes());
+    assert_accepted(CONFIG, head.as_bytes());
 }
 
 #[test]
-fn rq_18_hixie_75_ignores_any_length() {
+fn hixie_75_ignores_any_content_length_rq_18() {
     for length in ["0", "8", "9", "zqxj"] {
         let end = format!("\r\nContent-Length: {length}\r\n\r\n");
-        accepted(CONFIG, &edit(HEAD_75, "\r\n\r\n", end));
+        assert_accepted(CONFIG, &replace_once(HEAD_75, "\r\n\r\n", end));
     }
 }
 
-/// What 0x01 eight times gives when both parts are 4294967295 (V15).
-const ANSWER_TO_MAX: &[u8; 16] =
+/// The challenge response if both key parts are 4294967295 and key3 is 0x01 eight times (V15).
+const RESPONSE_TO_MAX: &[u8; 16] =
     b"\x17\xd2\x9e\x98\xdd\x8c\x0b\x13\x58\xd9\xe4\x5f\x5a\x18\x6d\xf4";
 
-/// What the draft's key3 gives when both parts are 0.
-const ANSWER_TO_ZERO: &[u8; 16] =
+/// The challenge response if both key parts are 0 and key3 is that of the draft.
+const RESPONSE_TO_ZERO: &[u8; 16] =
     b"\x30\x51\x12\xde\x3e\x55\x1a\x5d\x07\x04\x16\xac\xd8\x57\x9f\xbc";
 
-/// The answer when these bytes follow the colon of both keys.
-fn answer_to(key: &str, key3: &[u8]) -> Vec<u8> {
-    let head = edit(DRAFT_76_HEAD, " 4 @1  46546xW%0l 1 5", key);
-    let head = edit(head, " 12998 5 Y3 1  .P00", key);
+/// Returns the challenge response if `key` follows the colon of both keys.
+fn challenge_response(key: &str, key3: &[u8]) -> Vec<u8> {
+    let head = replace_once(DRAFT_76_REQUEST, " 4 @1  46546xW%0l 1 5", key);
+    let head = replace_once(head, " 12998 5 Y3 1  .P00", key);
     let mut server = Driver::new(Connection::server(&CONFIG));
     server.feed(&head);
-    assert_eq!(escaped(server.sent()), escaped(DRAFT_76_REPLY), "{key:?}");
+    assert_eq!(
+        escaped(server.sent()),
+        escaped(DRAFT_76_RESPONSE),
+        "{key:?}"
+    );
     server.feed(key3);
     server.sent()
 }
 
 #[test]
-fn rq_8_key_1_key_2_key_7_key_11_how_a_key_may_be_spelled() {
+fn unusual_but_valid_keys_are_accepted_rq_8_key_1_key_2_key_7_key_11() {
     for key in [
         " 4294967295 ",
         "4294967295 ",
-        "  4294967295", // The second space is the key's own.
+        "  4294967295", // The second space belongs to the key.
         " 4294967295 x",
         " x4294967295 ",
         " 0000000000000004294967295 ",
@@ -989,27 +1024,27 @@ fn rq_8_key_1_key_2_key_7_key_11_how_a_key_may_be_spelled() {
         " 4294967295\u{a0} \u{2003}",
         " +4294967295 .e-x",
     ] {
-        let answer = answer_to(key, &[0x01; 8]);
-        assert_eq!(escaped(answer), escaped(ANSWER_TO_MAX), "{key:?}");
+        let response = challenge_response(key, &[0x01; 8]);
+        assert_eq!(escaped(response), escaped(RESPONSE_TO_MAX), "{key:?}");
     }
 }
 
 #[test]
-fn key_7_a_part_may_be_zero() {
+fn a_key_part_may_be_zero_key_7() {
     let many = format!(" 0{}", " ".repeat(1000));
     for key in [" 0 0", " 0 ", "  000", " x0 y  z ", &many] {
-        let answer = answer_to(key, DRAFT_76_KEY3);
-        assert_eq!(escaped(answer), escaped(ANSWER_TO_ZERO), "{key:?}");
+        let response = challenge_response(key, DRAFT_76_KEY3);
+        assert_eq!(escaped(response), escaped(RESPONSE_TO_ZERO), "{key:?}");
     }
 }
 
-// Plain HTTP, where it is let in.
+// Plain HTTP.
 
 #[test]
-fn a_plain_request_is_handed_over_where_that_is_on() {
+fn plain_http_requests_are_returned_if_enabled() {
     let config = CONFIG.plain_http(true);
     let get = "GET /zqxj HTTP/1.1\r\nHost: zqxj.example\r\n\r\n";
-    let mut server = Driver::answering(Connection::server(&config), |conn, request| {
+    let mut server = Driver::with_request_handler(Connection::server(&config), |conn, request| {
         assert_eq!(request.origin(), None);
         let page = hybi::Response::new(200).body(b"page");
         conn.respond(&page).unwrap();
@@ -1020,52 +1055,53 @@ fn a_plain_request_is_handed_over_where_that_is_on() {
         server.events(),
         [request, Observed::Closed(Closed::Rejected(200))]
     );
-    let answer = "HTTP/1.1 200 OK\r\n\
+    let response = "HTTP/1.1 200 OK\r\n\
         Connection: close\r\n\
         Content-Type: text/plain\r\n\
         Content-Length: 4\r\n\r\n\
         page";
-    assert_eq!(escaped(server.sent()), escaped(answer));
+    assert_eq!(escaped(server.sent()), escaped(response));
 
-    // What is malformed is refused all the same.
-    let post = edit(get, "GET", "POST");
-    refused("POST", config, &post, UnsupportedMethod, Some(405));
-    let (body, at) = edit_marked(get, "\r\n\r\n", "\r\n^Content-Length: 4\r\n\r\n");
-    let error = header("Content-Length", at, Invalid);
-    refused("body", config, &body, error, Some(400));
+    // Invalid requests are still rejected.
+    let post = replace_once(get, "GET", "POST");
+    assert_rejected("POST", config, &post, UnsupportedMethod, Some(405));
+    let (body, at) = replace_marked(get, "\r\n\r\n", "\r\n^Content-Length: 4\r\n\r\n");
+    let error = header_error("Content-Length", at, Invalid);
+    assert_rejected("body", config, &body, error, Some(400));
 
-    // So is a WebSocket's request whose `Upgrade` got lost on its way through a proxy.
+    // So are WebSocket requests whose `Upgrade` field was removed by a proxy.
     for field in ["Key", "Key1", "Key2", "Version", "Draft"] {
-        let lost = edit(
+        let without_upgrade = replace_once(
             get,
             "\r\n\r\n",
             format!("\r\nSec-WebSocket-{field}: 0\r\n\r\n"),
         );
-        refused(field, config, &lost, NotWebSocket, Some(426));
+        assert_rejected(field, config, &without_upgrade, NotWebSocket, Some(426));
     }
 }
 
-/// RFC 9110, 15.3.5, 15.3.6, 15.4.5: these say nothing, whatever body is given.
+/// RFC 9110, 15.3.5, 15.3.6, 15.4.5: a given body is ignored.
 #[test]
-fn some_statuses_have_no_content() {
-    for (status, length) in [(204, false), (205, true), (304, false)] {
+fn responses_without_content_have_no_body() {
+    for (status, has_length) in [(204, false), (205, true), (304, false)] {
         for response in [
             hybi::Response::new(status),
             hybi::Response::new(status).body(b"text"),
         ] {
             let server = Connection::server(&CONFIG.plain_http(true));
-            let mut server = Driver::answering(server, |conn, _| conn.respond(&response).unwrap());
+            let mut server =
+                Driver::with_request_handler(server, |conn, _| conn.respond(&response).unwrap());
             server.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
             let sent = String::from_utf8(server.sent()).unwrap();
             assert!(sent.ends_with("\r\n\r\n"), "{sent}");
-            assert_eq!(sent.contains("Content-Length: 0\r\n"), length, "{sent}");
+            assert_eq!(sent.contains("Content-Length: 0\r\n"), has_length, "{sent}");
         }
     }
 }
 
-/// RFC 9110, 15, and RFC 6585, 4 and 5: the phrase of a status, or of its class.
+/// The phrase of the status (RFC 9110, 15; RFC 6585, 4 and 5), or of its class.
 #[test]
-fn each_status_has_its_phrase() {
+fn each_status_has_a_reason_phrase() {
     let phrases = [
         (200, "OK"),
         (201, "Created"),
@@ -1104,7 +1140,7 @@ fn each_status_has_its_phrase() {
     ];
     for (status, phrase) in phrases {
         let server = Connection::server(&CONFIG.plain_http(true));
-        let mut server = Driver::answering(server, |conn, _| {
+        let mut server = Driver::with_request_handler(server, |conn, _| {
             conn.respond(&hybi::Response::new(status)).unwrap();
         });
         server.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");

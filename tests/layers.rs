@@ -1,11 +1,11 @@
-//! Which module of `src/` may use which: every dependency is in the table, and none goes back.
+//! Dependencies between the modules of `src/`: each is listed here, and there are no cycles.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-/// A module and the modules that it uses, all of them above it. A folder is one module, less the
-/// files that have a row of their own.
+/// Each module and the modules it uses, which must be listed above it. A folder is one module,
+/// except for files with their own row.
 const LAYERS: &[(&str, &str)] = &[
     ("work", ""),
     ("config", ""),
@@ -33,7 +33,7 @@ const LAYERS: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn each_module_uses_what_the_table_says() -> io::Result<()> {
+fn each_module_uses_only_the_modules_in_its_row() -> io::Result<()> {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for entry in fs::read_dir(&src)? {
@@ -67,23 +67,23 @@ fn each_module_uses_what_the_table_says() -> io::Result<()> {
 }
 
 #[test]
-fn dependencies_go_one_way() {
-    for (at, (module, used)) in LAYERS.iter().enumerate() {
+fn modules_use_only_modules_above_them() {
+    for (index, (module, used)) in LAYERS.iter().enumerate() {
         for other in used.split_whitespace() {
-            let above = LAYERS[..at].iter().any(|row| row.0 == other);
+            let above = LAYERS[..index].iter().any(|row| row.0 == other);
             assert!(above, "{module} uses {other}");
         }
     }
 }
 
-/// The row of a path of two segments.
+/// Returns the row of a path with two segments.
 fn row(first: &str, second: &str) -> String {
     let both = format!("{first}/{second}");
     let has_row = LAYERS.iter().any(|row| row.0 == both);
     if has_row { both } else { first.to_owned() }
 }
 
-/// The modules behind `crate::`, and behind `super::` in a folder; unit tests aside.
+/// Returns the modules after `crate::`, and after `super::` in a folder, except in unit tests.
 fn uses(folder: &str, text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
     let code = code.lines().filter(|line| !line.trim().starts_with("//"));

@@ -1,8 +1,8 @@
-//! Each limit at, below and above.
+//! Each limit, tested at, below and above its value.
 
 mod common;
 
-use common::pair::answer_to;
+use common::pair::response_to;
 use common::*;
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Event,
@@ -11,14 +11,10 @@ use hybi::{
 
 const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
 
-fn protocol_error(error: ProtocolError) -> Observed {
-    Observed::Closed(Closed::Protocol(error))
-}
-
-/// What a server says of the draft's request, and the status that it answers.
+/// Returns the last event of a server for the request of the draft, and the status of its response.
 fn server(config: Config) -> (Observed, Option<u16>) {
     let mut driver = Driver::new(Connection::server(&config));
-    driver.feed(DRAFT_76_HEAD.as_bytes());
+    driver.feed(DRAFT_76_REQUEST.as_bytes());
     let status = driver.sent().get(9..12).map(|status| {
         let status = std::str::from_utf8(status).unwrap();
         status.parse().unwrap()
@@ -26,20 +22,20 @@ fn server(config: Config) -> (Observed, Option<u16>) {
     (driver.events().pop().unwrap(), status)
 }
 
-fn admitted() -> (Observed, Option<u16>) {
+fn accepted() -> (Observed, Option<u16>) {
     let request = Observed::Request(Some(Dialect::Hixie76), "/demo".into());
     (request, Some(101))
 }
 
-/// What a client says of `reply` with this configuration.
-fn client(config: Config, reply: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Option<Observed> {
+/// Returns the last event of a client for its response, edited by `edit`.
+fn client(config: Config, edit: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Option<Observed> {
     let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
         .with_dialect(Dialect::Hixie76);
     let mut conn = Connection::client(&config, &target, [9; 32]);
-    let reply = reply(answer_to(&mut conn));
+    let response = edit(response_to(&mut conn));
     let mut driver = Driver::new(conn);
-    driver.feed(&reply);
+    driver.feed(&response);
     driver.events().pop()
 }
 
@@ -53,10 +49,10 @@ fn open(config: Config, dialect: Dialect) -> Driver<'static> {
 }
 
 #[test]
-fn rq_19_max_head_of_a_request() {
-    let length = DRAFT_76_HEAD.len();
-    assert_eq!(server(Config::new().max_head_len(length)), admitted());
-    assert_eq!(server(Config::new().max_head_len(length + 1)), admitted());
+fn max_head_len_limits_a_request_rq_19() {
+    let length = DRAFT_76_REQUEST.len();
+    assert_eq!(server(Config::new().max_head_len(length)), accepted());
+    assert_eq!(server(Config::new().max_head_len(length + 1)), accepted());
     for below in [length - 1, length - 2, 60, 1] {
         let limit = below as u32;
         let error = ProtocolError::HeadTooLong { limit };
@@ -68,12 +64,12 @@ fn rq_19_max_head_of_a_request() {
 }
 
 #[test]
-fn rq_19_the_default_head_is_8_kib_of_lines_of_4_kib() {
+fn heads_are_limited_to_8_kib_and_lines_to_4_kib_by_default_rq_19() {
     let filler = |n: usize| format!("X: {}\r\n", "x".repeat(n - 5));
     let head = |bytes: usize| {
-        let rest = bytes - DRAFT_76_HEAD.len();
-        let filler = [filler(4096), filler(rest - 4096)].concat();
-        edit(DRAFT_76_HEAD, "Host:", filler + "Host:")
+        let padding = bytes - DRAFT_76_REQUEST.len();
+        let filler = [filler(4096), filler(padding - 4096)].concat();
+        replace_once(DRAFT_76_REQUEST, "Host:", filler + "Host:")
     };
     let events = |bytes: usize| {
         let mut driver = Driver::new(Connection::server(&Config::new()));
@@ -81,8 +77,8 @@ fn rq_19_the_default_head_is_8_kib_of_lines_of_4_kib() {
         driver.events().pop().unwrap()
     };
     assert_eq!(head(8192).len(), 8192);
-    assert_eq!(events(8191), admitted().0);
-    assert_eq!(events(8192), admitted().0);
+    assert_eq!(events(8191), accepted().0);
+    assert_eq!(events(8192), accepted().0);
     assert_eq!(
         events(8193),
         protocol_error(ProtocolError::HeadTooLong { limit: 8192 })
@@ -90,9 +86,9 @@ fn rq_19_the_default_head_is_8_kib_of_lines_of_4_kib() {
 }
 
 #[test]
-fn rq_19_max_head_is_told_with_the_first_byte_too_many() {
+fn max_head_len_is_enforced_at_the_first_excess_byte_rq_19() {
     let mut driver = Driver::new(Connection::server(&Config::new().max_head_len(20)));
-    driver.feed(&DRAFT_76_HEAD.as_bytes()[..20]);
+    driver.feed(&DRAFT_76_REQUEST.as_bytes()[..20]);
     assert_eq!(driver.events(), []);
     driver.feed(b"o");
     assert_eq!(
@@ -102,9 +98,9 @@ fn rq_19_max_head_is_told_with_the_first_byte_too_many() {
 }
 
 #[test]
-fn rq_19_a_line_in_bits_is_too_long_with_its_first_byte_too_many() {
+fn a_split_line_is_too_long_at_its_first_excess_byte_rq_19() {
     let first = "GET / HTTP/1.1\r\n";
-    let begins = first.len() as u32;
+    let start = first.len() as u32;
     let limit = 40;
     let line = |at: u32| ProtocolError::LineTooLong { at, limit };
     let head = ProtocolError::HeadTooLong { limit };
@@ -113,47 +109,47 @@ fn rq_19_a_line_in_bits_is_too_long_with_its_first_byte_too_many() {
         Config::new().max_head_len(40),
     );
     let endless = "/".repeat(100);
-    for (config, before, line, room, error) in [
+    for (config, before, line, limit, error) in [
         (max_line, "", "GET ", 40, line(0)),
         (max_head, "", "GET ", 40, head),
-        (max_line, first, "Name: ", 40, line(begins)),
+        (max_line, first, "Name: ", 40, line(start)),
         (max_head, first, "Name: ", 40 - first.len(), head),
     ] {
         let line = [line, &endless].concat();
-        for bit in 1..=20 {
+        for size in 1..=20 {
             let mut driver = Driver::new(Connection::server(&config));
             driver.feed(before.as_bytes());
-            let mut fed = 0;
-            for piece in line.as_bytes().chunks(bit) {
-                assert_eq!(driver.events(), [], "{fed} bytes by {bit}");
-                driver.feed(piece);
-                fed += bit;
-                if fed > room {
+            let mut len = 0;
+            for chunk in line.as_bytes().chunks(size) {
+                assert_eq!(driver.events(), [], "{len} bytes, {size} at a time");
+                driver.feed(chunk);
+                len += size;
+                if len > limit {
                     break;
                 }
             }
             assert_eq!(
                 driver.events(),
                 [protocol_error(error)],
-                "{fed} bytes by {bit}"
+                "{len} bytes, {size} at a time"
             );
         }
     }
 }
 
 #[test]
-fn rq_19_max_line_of_a_request() {
+fn max_header_line_len_limits_a_request_rq_19() {
     let longest = "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n".len();
     assert_eq!(
         server(Config::new().max_header_line_len(longest)),
-        admitted()
+        accepted()
     );
     assert_eq!(
         server(Config::new().max_header_line_len(longest + 1)),
-        admitted()
+        accepted()
     );
     let error = ProtocolError::LineTooLong {
-        at: at(DRAFT_76_HEAD.as_bytes(), "Sec-WebSocket-Key1"),
+        at: offset_of(DRAFT_76_REQUEST.as_bytes(), "Sec-WebSocket-Key1"),
         limit: longest as u32 - 1,
     };
     assert_eq!(
@@ -163,7 +159,7 @@ fn rq_19_max_line_of_a_request() {
 }
 
 #[test]
-fn rq_19_a_first_line_that_is_too_long_is_431() {
+fn a_request_line_that_is_too_long_is_answered_431_rq_19() {
     let first = "GET /demo HTTP/1.1\r\n".len();
     let limit = first as u32 - 1;
     let error = ProtocolError::LineTooLong { at: 0, limit };
@@ -173,14 +169,14 @@ fn rq_19_a_first_line_that_is_too_long_is_431() {
         (protocol_error(error), Some(431))
     );
     let long = format!("/{}", "a".repeat(100));
-    let head = edit(DRAFT_76_HEAD, "/demo", &long);
+    let head = replace_once(DRAFT_76_REQUEST, "/demo", &long);
     let first = "GET  HTTP/1.1\r\n".len() + long.len();
-    for (limit, whole) in [(first, true), (first + 1, true), (first - 1, false)] {
+    for (limit, is_accepted) in [(first, true), (first + 1, true), (first - 1, false)] {
         let mut driver = Driver::new(Connection::server(
             &Config::new().max_header_line_len(limit),
         ));
         driver.feed(&head);
-        let status: &[u8] = if whole {
+        let status: &[u8] = if is_accepted {
             b"HTTP/1.1 101 "
         } else {
             b"HTTP/1.1 431 "
@@ -190,10 +186,10 @@ fn rq_19_a_first_line_that_is_too_long_is_431() {
 }
 
 #[test]
-fn rq_19_max_headers_of_a_request() {
-    assert_eq!(DRAFT_76_HEAD.lines().count(), 1 + 7 + 1);
-    assert_eq!(server(Config::new().max_headers(7)), admitted());
-    assert_eq!(server(Config::new().max_headers(8)), admitted());
+fn max_headers_limits_a_request_rq_19() {
+    assert_eq!(DRAFT_76_REQUEST.lines().count(), 1 + 7 + 1);
+    assert_eq!(server(Config::new().max_headers(7)), accepted());
+    assert_eq!(server(Config::new().max_headers(8)), accepted());
     for limit in [6, 1, 0] {
         let error = ProtocolError::TooManyHeaders { limit };
         assert_eq!(
@@ -204,79 +200,84 @@ fn rq_19_max_headers_of_a_request() {
 }
 
 #[test]
-fn rq_19_100_headers_by_default() {
+fn requests_are_limited_to_100_headers_by_default_rq_19() {
     for (more, events) in [
-        (93, admitted().0),
+        (93, accepted().0),
         (
             94,
             protocol_error(ProtocolError::TooManyHeaders { limit: 100 }),
         ),
     ] {
-        let head = edit(DRAFT_76_HEAD, "Host:", "X: y\r\n".repeat(more) + "Host:");
+        let head = replace_once(DRAFT_76_REQUEST, "Host:", "X: y\r\n".repeat(more) + "Host:");
         let mut driver = Driver::new(Connection::server(&Config::new()));
         driver.feed(&head);
         assert_eq!(driver.events(), [events]);
     }
 }
 
-/// Sizes of heads are kept in 32 bits, and a limit beyond them is none.
+/// Head sizes are stored in 32 bits; larger limits have no effect.
 #[cfg(target_pointer_width = "64")]
 #[test]
-fn rq_19_limits_of_more_than_32_bits() {
-    let most = 1 << 32;
-    let config = Config::new().max_head_len(most);
+fn limits_of_u32_max_are_no_limit_rq_19() {
+    let max = 1 << 32;
+    let config = Config::new().max_head_len(max);
     assert_eq!(
-        server(config.max_header_line_len(most).max_headers(most)),
-        admitted()
+        server(config.max_header_line_len(max).max_headers(max)),
+        accepted()
     );
 }
 
 #[test]
-fn h76_35_the_limits_of_a_replys_head() {
+fn limits_apply_to_a_response_head_h76_35() {
     let target = ClientRequest::new("ws://example.com/demo")
         .unwrap()
         .with_dialect(Dialect::Hixie76);
-    let reply = answer_to(&mut Connection::client(&Config::new(), &target, [9; 32]));
-    let head = reply.len() - 16;
+    let response = response_to(&mut Connection::client(&Config::new(), &target, [9; 32]));
+    let head = response.len() - 16;
     let opened = Some(Observed::Open(Dialect::Hixie76));
     assert_eq!(
-        client(Config::new().max_head_len(head), |reply| reply),
+        client(Config::new().max_head_len(head), |response| response),
         opened
     );
     let limit = head as u32 - 1;
     assert_eq!(
-        client(Config::new().max_head_len(head - 1), |reply| reply),
+        client(Config::new().max_head_len(head - 1), |response| response),
         Some(protocol_error(ProtocolError::HeadTooLong { limit }))
     );
     let longest = "Sec-WebSocket-Location: ws://example.com/demo\r\n".len();
     assert_eq!(
-        client(Config::new().max_header_line_len(longest), |reply| reply),
+        client(Config::new().max_header_line_len(longest), |response| {
+            response
+        }),
         opened
     );
     let error = ProtocolError::LineTooLong {
-        at: at(&reply, "Sec-WebSocket-Location"),
+        at: offset_of(&response, "Sec-WebSocket-Location"),
         limit: longest as u32 - 1,
     };
     assert_eq!(
-        client(Config::new().max_header_line_len(longest - 1), |reply| {
-            reply
+        client(Config::new().max_header_line_len(longest - 1), |response| {
+            response
         }),
         Some(protocol_error(error))
     );
-    assert_eq!(client(Config::new().max_headers(4), |reply| reply), opened);
     assert_eq!(
-        client(Config::new().max_headers(3), |reply| reply),
+        client(Config::new().max_headers(4), |response| response),
+        opened
+    );
+    assert_eq!(
+        client(Config::new().max_headers(3), |response| response),
         Some(protocol_error(ProtocolError::TooManyHeaders { limit: 3 }))
     );
 }
 
-/// H76-34: the cap that WebKit had.
+/// The limit of WebKit.
 #[test]
-fn h76_34_a_status_line_of_1024_bytes() {
+fn status_lines_are_limited_to_1024_bytes_h76_34() {
     let phrase = "WebSocket Protocol Handshake";
     let long = |line: usize| {
-        let rest = line - "HTTP/1.1 101 \r\n".len();
-        move |reply: Vec<u8>| edit(reply, phrase, "x".repeat(rest))
+        let len = line - "HTTP/1.1 101 \r\n".len();
+        move |response: Vec<u8>| replace_once(response, phrase, "x".repeat(len))
     };
     let opened = Some(Observed::Open(Dialect::Hixie76));
     assert_eq!(client(Config::new(), long(1023)), opened);
@@ -286,26 +287,26 @@ fn h76_34_a_status_line_of_1024_bytes() {
         client(Config::new(), long(1025)),
         Some(protocol_error(error))
     );
-    // A lower limit for all lines holds for the first one too.
+    // A lower `max_header_line_len` applies to the status line too.
     let error = ProtocolError::LineTooLong { at: 0, limit: 100 };
     assert_eq!(
         client(Config::new().max_header_line_len(100), long(101)),
         Some(protocol_error(error))
     );
-    // It is no limit for the lines behind the first.
+    // The limit does not apply to field lines.
     let location = "Sec-WebSocket-Location:";
     let field = ["X: ", &"x".repeat(1025), "\r\n", location].concat();
-    let long_field = |reply: Vec<u8>| edit(reply, location, field);
+    let long_field = |response: Vec<u8>| replace_once(response, location, field);
     assert_eq!(client(Config::new(), long_field), opened);
 }
 
 #[test]
-fn fr_14_max_frame_of_text() {
+fn max_frame_len_limits_text_fr_14() {
     for dialect in DIALECTS {
         for limit in [0_usize, 1, 2, 125, 70_000] {
             let frame = |length: usize| [&[0x00][..], &b"a".repeat(length), &[0xff]].concat();
             let mut driver = open(Config::new().max_frame_len(limit as u64), dialect);
-            // Each frame is counted for itself.
+            // The limit applies to each frame.
             for length in [limit.saturating_sub(1), limit, limit] {
                 driver.feed(&frame(length));
                 assert_eq!(driver.events(), [Observed::Text("a".repeat(length))]);
@@ -314,7 +315,7 @@ fn fr_14_max_frame_of_text() {
                 at: 1 + limit as u64,
                 limit: limit as u64,
             });
-            // F16: not the 0xFF is waited for.
+            // F16: rejected before the 0xFF.
             driver.feed(&frame(limit + 1)[..limit + 2]);
             assert_eq!(driver.events().last(), Some(&too_long));
         }
@@ -322,7 +323,7 @@ fn fr_14_max_frame_of_text() {
 }
 
 #[test]
-fn fr_14_max_frame_within_a_character() {
+fn max_frame_len_may_split_a_character_fr_14() {
     for dialect in DIALECTS {
         for character in ["\u{e9}", "\u{2603}", "\u{1f600}"] {
             let frame = [b"\x00", character.as_bytes(), b"\xff"].concat();
@@ -346,7 +347,7 @@ fn fr_14_max_frame_within_a_character() {
 }
 
 #[test]
-fn fr_14_max_frame_of_a_frame_of_an_unknown_low_type() {
+fn max_frame_len_limits_skipped_low_types_fr_14() {
     for dialect in DIALECTS {
         for limit in [0_usize, 1, 300] {
             let frame = |length: usize| [&[0x42][..], &b"a".repeat(length), &[0xff]].concat();
@@ -366,7 +367,7 @@ fn fr_14_max_frame_of_a_frame_of_an_unknown_low_type() {
 }
 
 #[test]
-fn fr_7_max_frame_of_a_frame_with_a_length() {
+fn max_frame_len_limits_frames_with_a_length_fr_7() {
     for dialect in DIALECTS {
         let config = Config::new().max_frame_len(300);
         let mut driver = open(config, dialect);
@@ -374,7 +375,7 @@ fn fr_7_max_frame_of_a_frame_with_a_length() {
             driver.feed(&[&[0x80][..], &bytes, &vec![0xff; length]].concat());
             assert_eq!(driver.events(), [Observed::Skipped(0x80, length as u64)]);
         }
-        // Not one byte of the payload is waited for.
+        // Rejected before the payload.
         driver.feed(&[0x80, 0x82]);
         assert_eq!(driver.events(), []);
         driver.feed(&[0x2d]);
@@ -383,9 +384,9 @@ fn fr_7_max_frame_of_a_frame_with_a_length() {
     }
 }
 
-/// Section 12's lengths, at their own limit and one below it (FR-5, FR-7).
+/// The lengths of section 12, at the limit and one above it.
 #[test]
-fn fr_5_fr_7_the_lengths_of_the_table() {
+fn max_frame_len_at_each_length_of_section_12_fr_5_fr_7() {
     let lengths: [(u64, &[u8]); 12] = [
         (0, &[0x00]),
         (1, &[0x01]),
@@ -425,9 +426,9 @@ fn fr_5_fr_7_the_lengths_of_the_table() {
     }
 }
 
-/// FR-7: 2^63 - 1 is the largest length there is; F14 and 2^63 are beyond it, whatever the limit.
+/// The largest length is 2^63 - 1; F14 and 2^63 are rejected with any limit.
 #[test]
-fn fr_7_the_largest_length_of_the_format() {
+fn the_largest_length_is_63_bits_fr_7() {
     let largest = b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\x7f";
     for dialect in DIALECTS {
         for config in [Config::new(), Config::new().max_frame_len(u64::MAX)] {
@@ -456,13 +457,13 @@ fn fr_7_the_largest_length_of_the_format() {
 }
 
 #[test]
-fn fr_7_nine_length_bytes_and_not_ten() {
+fn ten_length_bytes_are_rejected_fr_7() {
     for dialect in DIALECTS {
-        for (zeros, kind) in (0..=12).flat_map(|n| [0x80, 0xc1, 0xff].map(|kind| (n, kind))) {
+        for (zeros, frame_type) in (0..=12).flat_map(|n| [0x80, 0xc1, 0xff].map(|kind| (n, kind))) {
             let mut driver = open(Config::new(), dialect);
-            driver.feed(&[&[kind][..], &vec![0x80; zeros], &[0x01, b'?']].concat());
+            driver.feed(&[&[frame_type][..], &vec![0x80; zeros], &[0x01, b'?']].concat());
             let expected = if zeros < 9 {
-                Observed::Skipped(kind, 1)
+                Observed::Skipped(frame_type, 1)
             } else {
                 protocol_error(ProtocolError::InvalidLength { at: 10 })
             };
@@ -471,16 +472,15 @@ fn fr_7_nine_length_bytes_and_not_ten() {
     }
 }
 
-fn pieces<'i>(conn: &mut Connection, input: &mut &'i mut [u8]) -> hybi::TextChunk<'i> {
+fn next_chunk<'i>(conn: &mut Connection, input: &mut &'i mut [u8]) -> hybi::TextChunk<'i> {
     match conn.receive(input) {
-        Some(Event::Text(text)) => text,
+        Some(Event::Text(chunk)) => chunk,
         other => panic!("{other:?}"),
     }
 }
 
-/// FR-14: the other limit, of the whole message.
 #[test]
-fn fr_14_a_message_at_below_and_above_its_limit() {
+fn message_assembler_enforces_its_limit_fr_14() {
     for limit in [0_usize, 1, 5, 70_000] {
         for read in [1, 2, 3, 1 << 20] {
             let mut message = MessageAssembler::new(limit);
@@ -499,17 +499,17 @@ fn fr_14_a_message_at_below_and_above_its_limit() {
                 let mut results = Vec::new();
                 for mut input in bytes.chunks_mut(read) {
                     while let Some(event) = conn.receive(&mut input) {
-                        let Event::Text(piece) = event else {
+                        let Event::Text(chunk) = event else {
                             panic!("{event:?}");
                         };
-                        match message.push_text(&piece) {
+                        match message.push_text(&chunk) {
                             Ok(None) => {}
                             Ok(Some(text)) => results.push(Ok(text.to_owned())),
                             Err(error) => results.push(Err(error)),
                         }
                     }
                 }
-                // Once, and the next message is fine.
+                // The error is returned once; the next message is accepted.
                 let expected = if length <= limit {
                     Ok(text)
                 } else {
@@ -522,13 +522,13 @@ fn fr_14_a_message_at_below_and_above_its_limit() {
 }
 
 #[test]
-fn a_message_too_long_is_told_with_the_piece_that_passes_the_limit() {
+fn message_too_long_is_returned_with_the_chunk_over_the_limit() {
     let mut conn = open(Config::new(), Dialect::Hixie76).conn;
     let mut message = MessageAssembler::new(3);
     let mut read = |bytes: &mut [u8]| {
-        let piece = pieces(&mut conn, &mut &mut *bytes);
+        let chunk = next_chunk(&mut conn, &mut &mut *bytes);
         message
-            .push_text(&piece)
+            .push_text(&chunk)
             .map(|text| text.map(str::to_owned))
     };
     assert_eq!(read(&mut b"\x00ab".to_vec()), Ok(None));
@@ -539,7 +539,7 @@ fn a_message_too_long_is_told_with_the_piece_that_passes_the_limit() {
 }
 
 #[test]
-fn above_high_water_it_reads_no_more() {
+fn above_high_water_reading_stops() {
     for dialect in DIALECTS {
         let mut conn = open(Config::new().high_water(10), dialect).conn;
         assert!(conn.wants_read());
@@ -570,7 +570,7 @@ fn high_water_is_64_kib_by_default() {
 }
 
 #[test]
-fn max_pending_of_messages() {
+fn max_send_buffer_limits_messages() {
     for dialect in DIALECTS {
         for limit in [2, 10, 1000] {
             let config = Config::new().max_send_buffer(limit);
@@ -579,7 +579,7 @@ fn max_pending_of_messages() {
                 let mut conn = open(config, dialect).conn;
                 assert_eq!(conn.send_text(&"a".repeat(length)), Ok(()));
                 assert_eq!(conn.send_text(""), full);
-                // What the socket took is pending no more.
+                // Written bytes are no longer pending.
                 conn.advance(2.min(length + 2));
                 assert_eq!(conn.send_text(""), Ok(()));
             }
@@ -599,7 +599,7 @@ fn max_pending_of_messages() {
 }
 
 #[test]
-fn max_pending_is_1_mib_by_default() {
+fn max_send_buffer_is_1_mib_by_default() {
     let limit = 1 << 20;
     let mut conn = open(Config::new(), Dialect::Hixie75).conn;
     let text = "a".repeat(limit - 1);
@@ -607,38 +607,38 @@ fn max_pending_is_1_mib_by_default() {
     assert_eq!(conn.send_text(&text[1..]), Ok(()));
 }
 
-/// The docs of `accept` and `respond`: a head and a response count as a message does.
+/// Docs of `accept` and `respond`: the limit applies to responses as to messages.
 #[test]
-fn max_pending_of_answers() {
-    let waiting = |limit: usize| {
+fn max_send_buffer_limits_responses() {
+    let with_request = |limit: usize| {
         let config = Config::new().max_send_buffer(limit);
-        let mut driver = Driver::answering(Connection::server(&config), |_, _| ());
-        driver.feed(DRAFT_76_HEAD.as_bytes());
+        let mut driver = Driver::with_request_handler(Connection::server(&config), |_, _| ());
+        driver.feed(DRAFT_76_REQUEST.as_bytes());
         assert_eq!(driver.events().len(), 1);
         driver.conn
     };
-    let head = DRAFT_76_REPLY.len();
-    assert_eq!(waiting(head).accept(&AcceptOptions::new()), Ok(()));
-    assert_eq!(waiting(head + 1).accept(&AcceptOptions::new()), Ok(()));
+    let head = DRAFT_76_RESPONSE.len();
+    assert_eq!(with_request(head).accept(&AcceptOptions::new()), Ok(()));
+    assert_eq!(with_request(head + 1).accept(&AcceptOptions::new()), Ok(()));
     let limit = head - 1;
     let full = Err(Refused::BufferFull { limit });
-    assert_eq!(waiting(limit).accept(&AcceptOptions::new()), full);
+    assert_eq!(with_request(limit).accept(&AcceptOptions::new()), full);
 
     let response = Response::new(404).body(b"There is no such page.");
-    let mut conn = waiting(1000);
+    let mut conn = with_request(1000);
     conn.respond(&response).unwrap();
     let length = conn.transmit().len();
-    assert_eq!(waiting(length).respond(&response), Ok(()));
+    assert_eq!(with_request(length).respond(&response), Ok(()));
     let limit = length - 1;
     assert_eq!(
-        waiting(limit).respond(&response),
+        with_request(limit).respond(&response),
         Err(Refused::BufferFull { limit })
     );
 }
 
-/// CL-2: what the machine says by itself is no call of the application.
+/// The limit does not apply to automatic output.
 #[test]
-fn cl_2_a_full_connection_still_answers_a_close() {
+fn a_full_send_buffer_still_answers_a_close_cl_2() {
     let config = Config::new().max_send_buffer(2);
     let mut conn = open(config, Dialect::Hixie76).conn;
     conn.send_text("").unwrap();

@@ -1,4 +1,4 @@
-//! A client's way through an HTTP proxy (PX-2).
+//! HTTP CONNECT through a proxy (PX-2).
 
 mod common;
 
@@ -11,7 +11,7 @@ fn tunnel_to(url: &str, authorization: Option<&str>) -> Result<ProxyTunnel, Refu
     ProxyTunnel::new(&Config::new(), &ClientRequest::new(url)?, authorization)
 }
 
-/// A tunnel whose request is sent.
+/// Returns a tunnel that has sent its request.
 fn tunnel() -> ProxyTunnel {
     let mut tunnel = tunnel_to("ws://example.com/demo", None).unwrap();
     tunnel.advance(tunnel.transmit().len());
@@ -20,18 +20,18 @@ fn tunnel() -> ProxyTunnel {
 
 type Outcome = Option<Result<(), Closed>>;
 
-/// What a tunnel makes of these reads, and what it leaves of the last.
-fn heard(reads: &[&[u8]]) -> (Outcome, Vec<u8>) {
+/// Feeds `reads` to a tunnel; returns the outcome and the rest of the last read.
+fn receive(reads: &[&[u8]]) -> (Outcome, Vec<u8>) {
     let mut tunnel = tunnel();
-    let (mut outcome, mut left) = (None, Vec::new());
+    let (mut outcome, mut remaining) = (None, Vec::new());
     for read in reads {
-        assert_eq!(left, b"", "all is taken while more is needed");
+        assert_eq!(remaining, b"", "all input is consumed while more is needed");
         let mut input = *read;
         outcome = tunnel.receive(&mut input);
-        left = input.to_vec();
+        remaining = input.to_vec();
     }
     assert_eq!(escaped(tunnel.transmit()), "");
-    (outcome, left)
+    (outcome, remaining)
 }
 
 fn rejected(status: u16) -> Outcome {
@@ -43,7 +43,7 @@ fn protocol_error(error: ProtocolError) -> Outcome {
 }
 
 #[test]
-fn px_2_the_request_byte_for_byte() {
+fn the_connect_request_byte_for_byte_px_2() {
     for (url, authority) in [
         ("ws://example.com/demo?a=1", "example.com:80"),
         ("wss://example.com/demo", "example.com:443"),
@@ -61,7 +61,7 @@ fn px_2_the_request_byte_for_byte() {
 }
 
 #[test]
-fn px_2_the_authorization_is_sent_as_it_is_given() {
+fn the_authorization_is_sent_unchanged_px_2() {
     let tunnel = tunnel_to("ws://example.com/", Some("Basic dXNlcjpwYXNz")).unwrap();
     let request = "CONNECT example.com:80 HTTP/1.1\r\n\
         Host: example.com:80\r\n\
@@ -70,7 +70,7 @@ fn px_2_the_authorization_is_sent_as_it_is_given() {
 }
 
 #[test]
-fn px_2_an_authorization_that_would_break_the_head_is_refused() {
+fn an_authorization_with_control_characters_is_rejected_px_2() {
     for authorization in [
         "Basic x\r\nHost: other",
         "Basic x\r\n\r\n",
@@ -79,9 +79,9 @@ fn px_2_an_authorization_that_would_break_the_head_is_refused() {
         "Basic\0x",
         "Basic x\u{7f}",
     ] {
-        let refused = tunnel_to("ws://example.com/", Some(authorization));
+        let result = tunnel_to("ws://example.com/", Some(authorization));
         assert_eq!(
-            refused.err(),
+            result.err(),
             Some(Refused::InvalidHeader),
             "{authorization:?}"
         );
@@ -89,7 +89,7 @@ fn px_2_an_authorization_that_would_break_the_head_is_refused() {
 }
 
 #[test]
-fn px_2_200_goes_on_and_what_follows_is_left_at_every_cut() {
+fn a_200_completes_and_leaves_the_rest_at_every_split_px_2() {
     for head in [
         "HTTP/1.1 200 Connection established\r\n\r\n",
         "HTTP/1.0 200 OK\r\n\r\n",
@@ -97,20 +97,24 @@ fn px_2_200_goes_on_and_what_follows_is_left_at_every_cut() {
     ] {
         for follows in ["", "\r\n", "HTTP/1.1 101 WebSocket Protocol Handshake\r\n"] {
             let bytes = [head, follows].concat();
-            for cut in 0..head.len() {
-                let (one, other) = bytes.split_at(cut);
-                assert_eq!(heard(&[one.as_bytes()]), (None, vec![]), "cut at {cut}");
-                let both = heard(&[one.as_bytes(), other.as_bytes()]);
+            for split in 0..head.len() {
+                let (first, second) = bytes.split_at(split);
+                assert_eq!(
+                    receive(&[first.as_bytes()]),
+                    (None, vec![]),
+                    "split at {split}"
+                );
+                let both = receive(&[first.as_bytes(), second.as_bytes()]);
                 assert_eq!(both, (Some(Ok(())), follows.as_bytes().to_vec()));
             }
         }
         let bytes: Vec<&[u8]> = head.as_bytes().chunks(1).collect();
-        assert_eq!(heard(&bytes), (Some(Ok(())), vec![]));
+        assert_eq!(receive(&bytes), (Some(Ok(())), vec![]));
     }
 }
 
 #[test]
-fn px_2_once_it_stands_it_takes_nothing_more() {
+fn an_established_tunnel_consumes_no_input_px_2() {
     let mut tunnel = tunnel();
     let mut input = &b"HTTP/1.1 200 OK\r\n\r\nserver"[..];
     for _ in 0..3 {
@@ -121,18 +125,22 @@ fn px_2_once_it_stands_it_takes_nothing_more() {
 }
 
 #[test]
-fn px_2_any_other_status_fails() {
+fn any_other_status_fails_px_2() {
     for status in [100, 101, 201, 204, 301, 400, 403, 407, 500, 502, 999] {
         let head = format!(
             "HTTP/1.1 {status} Reason\r\n\
              Proxy-Authenticate: Basic realm=\"proxy\"\r\n\r\n"
         );
         let line = head.find('\n').unwrap() + 1;
-        assert_eq!(heard(&[head.as_bytes()]).0, rejected(status));
-        for cut in 0..line {
-            let (one, other) = head.as_bytes().split_at(cut);
-            assert_eq!(heard(&[one]), (None, vec![]));
-            assert_eq!(heard(&[one, other]).0, rejected(status), "cut at {cut}");
+        assert_eq!(receive(&[head.as_bytes()]).0, rejected(status));
+        for split in 0..line {
+            let (first, second) = head.as_bytes().split_at(split);
+            assert_eq!(receive(&[first]), (None, vec![]));
+            assert_eq!(
+                receive(&[first, second]).0,
+                rejected(status),
+                "split at {split}"
+            );
         }
         let mut tunnel = tunnel();
         tunnel.receive(&mut head.as_bytes());
@@ -143,15 +151,15 @@ fn px_2_any_other_status_fails() {
 }
 
 #[test]
-fn px_2_a_malformed_reply_fails() {
-    let whole = "HTTP/1.1 200 OK\r\nVia: proxy\r\n\r\n";
+fn a_malformed_response_fails_px_2() {
+    let response = "HTTP/1.1 200 OK\r\nVia: proxy\r\n\r\n";
     let start = |at| ProtocolError::InvalidStartLine { at };
     let line = |kind| move |at| ProtocolError::InvalidLine { at, kind };
     let fails = |from: &str, to: &str, error: &dyn Fn(u32) -> ProtocolError| {
-        let (bytes, at) = edit_marked(whole, from, to);
-        assert_eq!(heard(&[&bytes]).0, protocol_error(error(at)), "{to:?}");
+        let (bytes, at) = replace_marked(response, from, to);
+        assert_eq!(receive(&[&bytes]).0, protocol_error(error(at)), "{to:?}");
     };
-    // The byte at which each goes wrong is marked.
+    // The first invalid byte is marked.
     fails("HTTP/1.1 200 OK", "SSH-2.0-proxy^", &start);
     fails(" 200 OK", " 200^", &start);
     fails(" 200 ", " 20^x ", &start);
@@ -165,34 +173,34 @@ fn px_2_a_malformed_reply_fails() {
 }
 
 #[test]
-fn px_2_the_limits_are_those_of_a_head() {
+fn the_limits_of_heads_apply_px_2() {
     let config = Config::new()
         .max_head_len(64)
         .max_header_line_len(32)
         .max_headers(2);
     let target = ClientRequest::new("ws://example.com/").unwrap();
-    let heard = |head: String| {
+    let receive = |head: String| {
         let mut tunnel = ProxyTunnel::new(&config, &target, None).unwrap();
         tunnel.receive(&mut head.as_bytes())
     };
     let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
-    assert_eq!(heard(head("X: 1\r\nX: 2\r\n")), Some(Ok(())));
+    assert_eq!(receive(head("X: 1\r\nX: 2\r\n")), Some(Ok(())));
     let error = ProtocolError::TooManyHeaders { limit: 2 };
     assert_eq!(
-        heard(head("X: 1\r\nX: 2\r\nX: 3\r\n")),
+        receive(head("X: 1\r\nX: 2\r\nX: 3\r\n")),
         protocol_error(error)
     );
     let long = head(&format!("X: {}\r\n", "x".repeat(28)));
-    let (at, limit) = (at(long.as_bytes(), "X:"), 32);
+    let (at, limit) = (offset_of(long.as_bytes(), "X:"), 32);
     let error = ProtocolError::LineTooLong { at, limit };
-    assert_eq!(heard(long), protocol_error(error));
+    assert_eq!(receive(long), protocol_error(error));
     let wide = format!("X: {}\r\n", "x".repeat(25)).repeat(2);
     let error = ProtocolError::HeadTooLong { limit: 64 };
-    assert_eq!(heard(head(&wide)), protocol_error(error));
+    assert_eq!(receive(head(&wide)), protocol_error(error));
 }
 
 #[test]
-fn px_2_the_end_of_input_before_the_blank_line() {
+fn eof_before_the_blank_line_is_reported_px_2() {
     let head = b"HTTP/1.1 200 OK\r\nVia: proxy\r\n\r\n";
     for end in 0..head.len() {
         let mut tunnel = tunnel();

@@ -1,14 +1,15 @@
-//! How a connection of HyBi-7, HyBi-8 or RFC 6455 ends: codes and reasons, who closes first, the
-//! end of file, and what an error is answered with.
+//! Closing HyBi-7, HyBi-8 and RFC 6455 connections: codes and reasons, either side closing first,
+//! EOF, and close frames after errors.
 
 mod common;
 
 use std::time::Duration;
 
 use common::rfc::{
-    BINARY, BINARY_PART, CLOSE, Form, HYBI, KEY, LAST, MORE, PING, PONG, ROLES, TEXT, TEXT_PART,
-    at_every_split, at_every_split_then_eof, binary, body, clean, close_code, contents, eof,
-    every_end, frame, header, may_be_sent, open, other, ping, pong, protocol_error, text,
+    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, HYBI, LengthEncoding,
+    MASKING_KEY, PING, PONG, ROLES, TEXT, TEXT_FRAGMENT, at_every_split, at_every_split_then_eof,
+    binary, clean_close, close_code, close_payload, every_role_and_dialect, frame, frame_contents,
+    header, is_valid_close_code, open, other, ping, pong, protocol_error, text, unexpected_eof,
 };
 use common::*;
 use hybi::{
@@ -19,7 +20,7 @@ use hybi::{
 use Dialect::Rfc6455;
 use ProtocolError::{InvalidCloseCode, InvalidCloseLength, InvalidUtf8};
 
-fn end(role: Role, dialect: Dialect) -> impl Fn() -> Connection {
+fn connection(role: Role, dialect: Dialect) -> impl Fn() -> Connection {
     move || Connection::established(&Config::new(), role, dialect, [9; 32])
 }
 
@@ -27,16 +28,17 @@ fn close_frame(from: Role, body: impl AsRef<[u8]>) -> Vec<u8> {
     frame(from, CLOSE, body)
 }
 
-/// Nothing comes any more, whatever is done: one `Closed`, and last (RFC-7.1.7-2).
+/// Checks that a closed connection ignores input, rejects calls and returns no further event
+/// (RFC-7.1.7-2).
 #[track_caller]
-fn assert_over(driver: &mut Driver<'_>) {
-    let why = driver.conn.closed().cloned();
-    assert!(why.is_some());
+fn assert_closed(driver: &mut Driver<'_>) {
+    let closed = driver.conn.closed().cloned();
+    assert!(closed.is_some());
     driver.drain();
     driver.sent();
     let peer = other(driver.conn.role());
     for bytes in [
-        close_frame(peer, body(1000, "")),
+        close_frame(peer, close_payload(1000, "")),
         close_frame(peer, ""),
         frame(peer, TEXT, "more"),
         frame(peer, PING, "more"),
@@ -56,16 +58,15 @@ fn assert_over(driver: &mut Driver<'_>) {
     }
     assert_eq!(driver.events(), []);
     assert_eq!(driver.sent(), b"");
-    assert_eq!(driver.conn.closed().cloned(), why);
+    assert_eq!(driver.conn.closed().cloned(), closed);
     assert!(driver.conn.is_done());
     assert!(!driver.conn.wants_read() && !driver.conn.wants_write());
 }
 
 // The peer closes.
 
-/// Between the answer to a request and `Event::Open`: the close goes out, and nothing behind it.
 #[test]
-fn cl_3_cl_6_closed_before_open_was_taken() {
+fn close_before_the_open_event_sends_a_close_frame_and_nothing_after_it_cl_3_cl_6() {
     for version in ["7", "8", "13"] {
         let mut request = format!(
             "GET / HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -82,112 +83,124 @@ fn cl_3_cl_6_closed_before_open_was_taken() {
 
         server.close(&Close::new(1001, "")).unwrap();
         assert_eq!(server.transmit(), b"\x88\x02\x03\xe9");
-        for told in [false, true] {
+        for open_reported in [false, true] {
             assert!(!server.is_open());
             assert_eq!(server.send_text("late"), Err(Refused::Closing));
             assert_eq!(server.close(&Close::EMPTY), Err(Refused::Closing));
             assert_eq!(server.transmit(), b"\x88\x02\x03\xe9");
-            if !told {
+            if !open_reported {
                 let event = server.receive(&mut &mut [][..]);
                 assert!(matches!(event, Some(Event::Open(_))));
             }
         }
-        let mut answer = close_frame(Role::Client, body(1001, ""));
+        let mut answer = close_frame(Role::Client, close_payload(1001, ""));
         let event = server.receive(&mut &mut answer[..]);
         assert!(matches!(event, Some(Event::Closed(Closed::Clean(_)))));
         assert_eq!(server.transmit(), b"\x88\x02\x03\xe9");
     }
 }
 
-/// RFC-5.5.1-1, RFC-5.5.1-2, RFC-5.5.1-4, B12, B13: the code comes back, the reason does not.
+/// RFC-5.5.1-1, RFC-5.5.1-2, RFC-5.5.1-4, B12, B13: without the reason.
 #[test]
-fn hy_8_a_close_frame_is_answered_with_its_code() {
-    for (payload, events, answer) in [
-        (vec![], clean(1005, ""), vec![]),
-        (body(1000, ""), clean(1000, ""), body(1000, "")),
-        (body(1001, "bye"), clean(1001, "bye"), body(1001, "")),
+fn a_close_frame_is_answered_with_its_code_hy_8() {
+    for (payload, event, answer) in [
+        (vec![], clean_close(1005, ""), vec![]),
         (
-            body(3000, "\u{2603}\0"),
-            clean(3000, "\u{2603}\0"),
-            body(3000, ""),
+            close_payload(1000, ""),
+            clean_close(1000, ""),
+            close_payload(1000, ""),
         ),
         (
-            body(4999, [b'x'; 123]),
-            clean(4999, &"x".repeat(123)),
-            body(4999, ""),
+            close_payload(1001, "bye"),
+            clean_close(1001, "bye"),
+            close_payload(1001, ""),
+        ),
+        (
+            close_payload(3000, "\u{2603}\0"),
+            clean_close(3000, "\u{2603}\0"),
+            close_payload(3000, ""),
+        ),
+        (
+            close_payload(4999, [b'x'; 123]),
+            clean_close(4999, &"x".repeat(123)),
+            close_payload(4999, ""),
         ),
     ] {
-        for (role, dialect) in every_end() {
+        for (role, dialect) in every_role_and_dialect() {
             let bytes = close_frame(other(role), &payload);
-            let transcript = at_every_split_then_eof(end(role, dialect), &bytes);
+            let transcript = at_every_split_then_eof(connection(role, dialect), &bytes);
             assert_eq!(
                 transcript.events,
-                std::slice::from_ref(&events),
+                std::slice::from_ref(&event),
                 "{}",
                 escaped(bytes)
             );
-            assert_eq!(contents(&transcript.sent), [(CLOSE, answer.clone())]);
+            assert_eq!(frame_contents(&transcript.sent), [(CLOSE, answer.clone())]);
             let masked = transcript.sent[1] & 0x80 != 0;
             assert_eq!(masked, role == Role::Client);
         }
     }
     let server = at_every_split(
-        end(Role::Server, Rfc6455),
-        &close_frame(Role::Client, body(1000, "bye")),
+        connection(Role::Server, Rfc6455),
+        &close_frame(Role::Client, close_payload(1000, "bye")),
     );
     assert_eq!(server.sent, b"\x88\x02\x03\xe8");
-    let server = at_every_split(end(Role::Server, Rfc6455), &close_frame(Role::Client, ""));
+    let server = at_every_split(
+        connection(Role::Server, Rfc6455),
+        &close_frame(Role::Client, ""),
+    );
     assert_eq!(server.sent, b"\x88\x00");
 }
 
-/// RFC-7.4.1-1, B15: every code there is.
+/// RFC-7.4.1-1, B15
 #[test]
-fn hy_8_the_codes_that_a_close_frame_may_hold() {
+fn close_codes_that_must_not_be_sent_are_rejected_hy_8() {
     for code in 0..=u16::MAX {
-        let bytes = close_frame(Role::Client, body(code, ""));
-        let transcript = run(end(Role::Server, Rfc6455)(), &bytes, &[], false);
-        let (events, answer) = if may_be_sent(code) {
-            (clean(code, ""), code)
+        let bytes = close_frame(Role::Client, close_payload(code, ""));
+        let transcript = run(connection(Role::Server, Rfc6455)(), &bytes, &[], false);
+        let (event, code_sent) = if is_valid_close_code(code) {
+            (clean_close(code, ""), code)
         } else {
             (protocol_error(InvalidCloseCode { code }), 1002)
         };
-        assert_eq!(transcript.events, [events], "{code}");
-        assert_eq!(close_code(&transcript.sent), answer, "{code}");
+        assert_eq!(transcript.events, [event], "{code}");
+        assert_eq!(close_code(&transcript.sent), code_sent, "{code}");
     }
-    // At the edges of each range: for both ends, in each dialect, with a reason, at every cut.
+    // The limits of each range, for each role and dialect, with a reason, at every split.
     for code in [
         0, 1, 999, 1000, 1003, 1004, 1005, 1006, 1007, 1011, 1014, 1015, 1016, 1999, 2000, 2999,
         3000, 3999, 4000, 4999, 5000, 32768, 65535,
     ] {
-        for (role, dialect) in every_end() {
-            let bytes = close_frame(other(role), body(code, "why"));
-            let transcript = at_every_split(end(role, dialect), &bytes);
-            let (events, answer) = if may_be_sent(code) {
-                (clean(code, "why"), code)
+        for (role, dialect) in every_role_and_dialect() {
+            let bytes = close_frame(other(role), close_payload(code, "why"));
+            let transcript = at_every_split(connection(role, dialect), &bytes);
+            let (event, code_sent) = if is_valid_close_code(code) {
+                (clean_close(code, "why"), code)
             } else {
                 (protocol_error(InvalidCloseCode { code }), 1002)
             };
-            assert_eq!(transcript.events, [events], "{code}");
-            assert_eq!(close_code(&transcript.sent), answer, "{code}");
+            assert_eq!(transcript.events, [event], "{code}");
+            assert_eq!(close_code(&transcript.sent), code_sent, "{code}");
         }
     }
 }
 
 /// RFC-5.5.1-1, B14
 #[test]
-fn hy_8_half_a_code() {
+fn a_close_payload_of_one_byte_is_rejected_hy_8() {
     for byte in [0x00, 0x03, 0xff] {
-        for (role, dialect) in every_end() {
-            let transcript = at_every_split(end(role, dialect), &close_frame(other(role), [byte]));
+        for (role, dialect) in every_role_and_dialect() {
+            let transcript =
+                at_every_split(connection(role, dialect), &close_frame(other(role), [byte]));
             assert_eq!(transcript.events, [protocol_error(InvalidCloseLength)]);
             assert_eq!(close_code(&transcript.sent), 1002);
         }
     }
 }
 
-/// RFC-8.1-1: where the reason goes wrong; a code that is wrong as well is told first.
+/// RFC-8.1-1: with the offset in the payload; an invalid code is reported first.
 #[test]
-fn hy_8_a_reason_that_is_not_utf8() {
+fn a_close_reason_that_is_not_utf8_is_rejected_hy_8() {
     for (reason, at) in [
         (&b"\xff"[..], 2),
         (b"a\xc3(", 3),
@@ -196,9 +209,9 @@ fn hy_8_a_reason_that_is_not_utf8() {
         (b"abc\xf4\x90\x80\x80", 5),
         (b"\xc0\x80", 2),
     ] {
-        for (role, dialect) in every_end() {
-            let bytes = close_frame(other(role), body(1000, reason));
-            let transcript = at_every_split(end(role, dialect), &bytes);
+        for (role, dialect) in every_role_and_dialect() {
+            let bytes = close_frame(other(role), close_payload(1000, reason));
+            let transcript = at_every_split(connection(role, dialect), &bytes);
             assert_eq!(
                 transcript.events,
                 [protocol_error(InvalidUtf8 { at })],
@@ -207,8 +220,8 @@ fn hy_8_a_reason_that_is_not_utf8() {
             );
             assert_eq!(close_code(&transcript.sent), 1007);
 
-            let bytes = close_frame(other(role), body(1005, reason));
-            let transcript = at_every_split(end(role, dialect), &bytes);
+            let bytes = close_frame(other(role), close_payload(1005, reason));
+            let transcript = at_every_split(connection(role, dialect), &bytes);
             assert_eq!(
                 transcript.events,
                 [protocol_error(InvalidCloseCode { code: 1005 })]
@@ -218,43 +231,46 @@ fn hy_8_a_reason_that_is_not_utf8() {
     }
 }
 
-/// RFC-5.5.1-5: what follows the peer's close frame is not looked at.
+/// RFC-5.5.1-5
 #[test]
-fn hy_8_what_follows_a_close_frame() {
-    for (role, dialect) in every_end() {
+fn input_after_a_close_frame_is_ignored_hy_8() {
+    for (role, dialect) in every_role_and_dialect() {
         let peer = other(role);
         let bytes = [
             frame(peer, TEXT, "a"),
-            close_frame(peer, body(1000, "")),
+            close_frame(peer, close_payload(1000, "")),
             frame(peer, TEXT, "b"),
             frame(peer, PING, "b"),
-            close_frame(peer, body(1001, "")),
+            close_frame(peer, close_payload(1001, "")),
             vec![0xff; 20],
         ]
         .concat();
-        let transcript = at_every_split_then_eof(end(role, dialect), &bytes);
-        assert_eq!(transcript.events, [text("a"), clean(1000, "")]);
-        assert_eq!(contents(&transcript.sent), [(CLOSE, body(1000, ""))]);
+        let transcript = at_every_split_then_eof(connection(role, dialect), &bytes);
+        assert_eq!(transcript.events, [text("a"), clean_close(1000, "")]);
+        assert_eq!(
+            frame_contents(&transcript.sent),
+            [(CLOSE, close_payload(1000, ""))]
+        );
 
         let mut driver = open(&Config::new(), role, dialect);
         driver.feed(&bytes);
         driver.events();
-        assert_over(&mut driver);
+        assert_closed(&mut driver);
     }
 }
 
-/// RFC-5.5.1-5, RFC-7.1.7-1: done once all is flushed and `Closed` was taken.
+/// RFC-5.5.1-5, RFC-7.1.7-1
 #[test]
-fn hy_8_done_comes_after_the_flush_and_after_closed() {
-    for (role, dialect) in every_end() {
-        for payload in [body(1000, ""), body(999, ""), Vec::new()] {
-            let mut conn = end(role, dialect)();
+fn is_done_is_false_until_the_output_is_flushed_hy_8() {
+    for (role, dialect) in every_role_and_dialect() {
+        for payload in [close_payload(1000, ""), close_payload(999, ""), Vec::new()] {
+            let mut conn = connection(role, dialect)();
             let mut bytes = close_frame(other(role), &payload);
             let mut input = &mut bytes[..];
-            let Some(Event::Closed(why)) = conn.receive(&mut input) else {
+            let Some(Event::Closed(closed)) = conn.receive(&mut input) else {
                 panic!();
             };
-            assert_eq!(conn.closed(), Some(&why));
+            assert_eq!(conn.closed(), Some(&closed));
             while conn.wants_write() {
                 assert!(!conn.is_done());
                 conn.advance(1);
@@ -264,41 +280,47 @@ fn hy_8_done_comes_after_the_flush_and_after_closed() {
     }
 }
 
-/// RFC-5.4-4: within a message, which then never ends.
+/// RFC-5.4-4
 #[test]
-fn hy_8_a_close_frame_within_a_message() {
-    for (role, dialect) in every_end() {
+fn a_close_frame_between_fragments_ends_the_message_hy_8() {
+    for (role, dialect) in every_role_and_dialect() {
         let peer = other(role);
         let bytes = [
-            frame(peer, TEXT_PART, "ab\u{e9}".as_bytes()),
-            frame(peer, MORE, b"\xe2\x98"),
-            close_frame(peer, body(1000, "")),
+            frame(peer, TEXT_FRAGMENT, "ab\u{e9}".as_bytes()),
+            frame(peer, CONTINUATION, b"\xe2\x98"),
+            close_frame(peer, close_payload(1000, "")),
         ]
         .concat();
-        let transcript = at_every_split(end(role, dialect), &bytes);
-        let unfinished = Observed::Unfinished("ab\u{e9}".into());
-        assert_eq!(transcript.events, [unfinished, clean(1000, "")]);
-        assert_eq!(contents(&transcript.sent), [(CLOSE, body(1000, ""))]);
+        let transcript = at_every_split(connection(role, dialect), &bytes);
+        let unfinished = Observed::IncompleteText("ab\u{e9}".into());
+        assert_eq!(transcript.events, [unfinished, clean_close(1000, "")]);
+        assert_eq!(
+            frame_contents(&transcript.sent),
+            [(CLOSE, close_payload(1000, ""))]
+        );
     }
 }
 
-/// RFC-6.1-1: our message in parts ends with it.
+/// RFC-6.1-1
 #[test]
-fn hy_8_a_close_frame_while_we_send_a_message_in_parts() {
-    for (role, dialect) in every_end() {
+fn a_received_close_frame_ends_our_fragmented_message_hy_8() {
+    for (role, dialect) in every_role_and_dialect() {
         let mut driver = open(&Config::new(), role, dialect);
         driver.conn.send_text_fragment("a", false).unwrap();
-        driver.feed(&close_frame(other(role), body(1000, "")));
-        assert_eq!(driver.events(), [clean(1000, "")]);
+        driver.feed(&close_frame(other(role), close_payload(1000, "")));
+        assert_eq!(driver.events(), [clean_close(1000, "")]);
         assert_eq!(
-            contents(&driver.sent()),
-            [(TEXT_PART, b"a".to_vec()), (CLOSE, body(1000, ""))]
+            frame_contents(&driver.sent()),
+            [
+                (TEXT_FRAGMENT, b"a".to_vec()),
+                (CLOSE, close_payload(1000, ""))
+            ]
         );
         assert_eq!(
             driver.conn.send_text_fragment("b", true),
             Err(Refused::Closing)
         );
-        assert_over(&mut driver);
+        assert_closed(&mut driver);
     }
 }
 
@@ -306,47 +328,53 @@ fn hy_8_a_close_frame_while_we_send_a_message_in_parts() {
 
 /// RFC-7.1.2-1, RFC-5.5.1-2
 #[test]
-fn hy_8_our_close_frame_says_what_it_is_told_to() {
+fn close_sends_the_given_code_and_reason_hy_8() {
     for (close, payload) in [
         (Close::EMPTY, Vec::new()),
         (Close::new(1005, ""), Vec::new()),
-        (Close::new(1000, ""), body(1000, "")),
-        (Close::new(1001, "bye"), body(1001, "bye")),
-        (Close::new(3999, "\u{2603}"), body(3999, "\u{2603}")),
-        (Close::new(4000, &"x".repeat(123)), body(4000, [b'x'; 123])),
+        (Close::new(1000, ""), close_payload(1000, "")),
+        (Close::new(1001, "bye"), close_payload(1001, "bye")),
+        (
+            Close::new(3999, "\u{2603}"),
+            close_payload(3999, "\u{2603}"),
+        ),
+        (
+            Close::new(4000, &"x".repeat(123)),
+            close_payload(4000, [b'x'; 123]),
+        ),
     ] {
-        for (role, dialect) in every_end() {
-            let mut conn = end(role, dialect)();
+        for (role, dialect) in every_role_and_dialect() {
+            let mut conn = connection(role, dialect)();
             conn.close(&close).unwrap();
-            assert_eq!(contents(conn.transmit()), [(CLOSE, payload.clone())]);
+            assert_eq!(frame_contents(conn.transmit()), [(CLOSE, payload.clone())]);
             let masked = conn.transmit()[1] & 0x80 != 0;
             assert_eq!(masked, role == Role::Client);
             assert_eq!(conn.closed(), None);
         }
     }
-    let mut server = end(Role::Server, Rfc6455)();
+    let mut server = connection(Role::Server, Rfc6455)();
     server.close(&Close::new(1001, "bye")).unwrap();
     assert_eq!(server.transmit(), b"\x88\x05\x03\xe9bye");
 }
 
-/// RFC-7.4.1-1, RFC-5.5-1, RFC-5.5.1-1: refused, and nothing has changed.
+/// RFC-7.4.1-1, RFC-5.5-1, RFC-5.5.1-1
 #[test]
-fn hy_8_a_close_that_can_not_be_sent() {
-    let refused = |conn: &mut Connection, close: &Close| {
+fn an_invalid_code_or_reason_is_rejected_and_changes_nothing_hy_8() {
+    let expect_rejected = |conn: &mut Connection, close: &Close| {
         let before = (format!("{conn:?}"), conn.transmit().to_vec());
         assert_eq!(conn.close(close), Err(Refused::InvalidClose), "{close:?}");
         assert_eq!((format!("{conn:?}"), conn.transmit().to_vec()), before);
     };
-    let mut server = end(Role::Server, Rfc6455)();
-    for code in (0..=u16::MAX).filter(|code| !may_be_sent(*code) && *code != 1005) {
-        refused(&mut server, &Close::new(code, ""));
+    let mut server = connection(Role::Server, Rfc6455)();
+    for code in (0..=u16::MAX).filter(|code| !is_valid_close_code(*code) && *code != 1005) {
+        expect_rejected(&mut server, &Close::new(code, ""));
     }
-    for code in (0..=u16::MAX).filter(|code| may_be_sent(*code)) {
-        let mut server = end(Role::Server, Rfc6455)();
+    for code in (0..=u16::MAX).filter(|code| is_valid_close_code(*code)) {
+        let mut server = connection(Role::Server, Rfc6455)();
         assert_eq!(server.close(&Close::new(code, "")), Ok(()));
     }
-    for (role, dialect) in every_end() {
-        let mut conn = end(role, dialect)();
+    for (role, dialect) in every_role_and_dialect() {
+        let mut conn = connection(role, dialect)();
         conn.send_text_fragment("a", false).unwrap();
         for close in [
             Close::new(1000, &"x".repeat(124)),
@@ -360,26 +388,28 @@ fn hy_8_a_close_that_can_not_be_sent() {
             Close::new(0, ""),
             Close::new(5000, ""),
         ] {
-            refused(&mut conn, &close);
+            expect_rejected(&mut conn, &close);
         }
-        // And then it still speaks.
+        // The connection is still usable.
         conn.send_text_fragment("b", true).unwrap();
         conn.close(&Close::new(1000, &"\u{e9}".repeat(61))).unwrap();
     }
 }
 
-/// RFC-5.5.1-3, RFC-5.5.1-5: no data behind our close frame; what the peer sends is still heard
-/// until it answers; its code is what is told.
+/// RFC-5.5.1-3, RFC-5.5.1-5: the reported code is the peer's.
 #[test]
-fn hy_8_we_close_first() {
-    for (role, dialect) in every_end() {
+fn after_close_sends_are_rejected_and_input_is_received_until_the_answer_hy_8() {
+    for (role, dialect) in every_role_and_dialect() {
         let peer = other(role);
         let mut driver = open(&Config::new(), role, dialect);
         driver.conn.send_text("last").unwrap();
         driver.conn.close(&Close::new(1001, "bye")).unwrap();
         driver.drain();
-        let sent = [(TEXT, b"last".to_vec()), (CLOSE, body(1001, "bye"))];
-        assert_eq!(contents(&driver.sent()), sent);
+        let sent = [
+            (TEXT, b"last".to_vec()),
+            (CLOSE, close_payload(1001, "bye")),
+        ];
+        assert_eq!(frame_contents(&driver.sent()), sent);
         assert_eq!(driver.conn.closed(), None);
         assert!(driver.conn.wants_read());
 
@@ -404,24 +434,24 @@ fn hy_8_we_close_first() {
             &[
                 frame(peer, TEXT, "a"),
                 frame(peer, PONG, "b"),
-                frame(peer, BINARY_PART, "c"),
+                frame(peer, BINARY_FRAGMENT, "c"),
             ]
             .concat(),
         );
         assert_eq!(driver.events(), [text("a"), pong("b")]);
-        driver.feed(&frame(peer, LAST, "d"));
+        driver.feed(&frame(peer, FINAL_CONTINUATION, "d"));
         assert_eq!(driver.events(), [binary("cd")]);
-        driver.feed(&close_frame(peer, body(1000, "")));
-        assert_eq!(driver.events(), [clean(1000, "")]);
+        driver.feed(&close_frame(peer, close_payload(1000, "")));
+        assert_eq!(driver.events(), [clean_close(1000, "")]);
         assert_eq!(driver.sent(), b"");
-        assert_over(&mut driver);
+        assert_closed(&mut driver);
     }
 }
 
-/// RFC-5.5.1-3, RFC-6.1-1: our message in parts is protocol_error off.
+/// RFC-5.5.1-3, RFC-6.1-1
 #[test]
-fn hy_8_we_close_within_our_own_message() {
-    for (role, dialect) in every_end() {
+fn close_aborts_our_fragmented_message_hy_8() {
+    for (role, dialect) in every_role_and_dialect() {
         let mut driver = open(&Config::new(), role, dialect);
         driver.conn.send_binary_fragment(b"a", false).unwrap();
         driver.conn.close(&Close::new(1000, "")).unwrap();
@@ -429,17 +459,20 @@ fn hy_8_we_close_within_our_own_message() {
             driver.conn.send_binary_fragment(b"b", true),
             Err(Refused::Closing)
         );
-        driver.feed(&close_frame(other(role), body(1000, "")));
-        let sent = [(BINARY_PART, b"a".to_vec()), (CLOSE, body(1000, ""))];
-        assert_eq!(contents(&driver.sent()), sent);
-        assert_eq!(driver.events(), [clean(1000, "")]);
+        driver.feed(&close_frame(other(role), close_payload(1000, "")));
+        let sent = [
+            (BINARY_FRAGMENT, b"a".to_vec()),
+            (CLOSE, close_payload(1000, "")),
+        ];
+        assert_eq!(frame_contents(&driver.sent()), sent);
+        assert_eq!(driver.events(), [clean_close(1000, "")]);
     }
 }
 
-/// RFC-5.5.2-1: a ping is answered until the peer's close frame has come, ours or no.
+/// RFC-5.5.2-1
 #[test]
-fn a_ping_while_our_close_waits_for_its_answer() {
-    for (role, dialect) in every_end() {
+fn a_ping_is_answered_while_our_close_awaits_its_answer() {
+    for (role, dialect) in every_role_and_dialect() {
         let peer = other(role);
         let mut driver = open(&Config::new(), role, dialect);
         driver.conn.close(&Close::new(1000, "")).unwrap();
@@ -449,43 +482,42 @@ fn a_ping_while_our_close_waits_for_its_answer() {
         assert_eq!(driver.events(), [ping("still there?")]);
         let sent = driver.sent();
         assert_eq!(
-            contents(&sent),
+            frame_contents(&sent),
             [(PONG, b"still there?".to_vec())],
             "{role:?} {dialect}"
         );
-        driver.feed(&close_frame(peer, body(1000, "")));
-        assert_eq!(driver.events(), [clean(1000, "")]);
+        driver.feed(&close_frame(peer, close_payload(1000, "")));
+        assert_eq!(driver.events(), [clean_close(1000, "")]);
         assert_eq!(driver.sent(), b"");
     }
 }
 
-/// RFC-5.5.1-4: each sees the other's frame as the answer to its own; there is no third.
+/// RFC-5.5.1-4
 #[test]
-fn hy_8_both_close_at_once() {
+fn simultaneous_close_frames_answer_each_other_hy_8() {
     for dialect in HYBI {
-        let mut ends = ROLES.map(|role| open(&Config::new(), role, dialect));
-        for (i, end) in ends.iter_mut().enumerate() {
+        let mut drivers = ROLES.map(|role| open(&Config::new(), role, dialect));
+        for (i, driver) in drivers.iter_mut().enumerate() {
             let close = Close::new(1000 + i as u16, "");
-            end.conn.close(&close).unwrap();
-            end.drain();
+            driver.conn.close(&close).unwrap();
+            driver.drain();
         }
-        let [client, server] = &mut ends;
+        let [client, server] = &mut drivers;
         let (from_client, from_server) = (client.sent(), server.sent());
         client.feed(&from_server);
         server.feed(&from_client);
-        assert_eq!(client.events(), [clean(1001, "")]);
-        assert_eq!(server.events(), [clean(1000, "")]);
-        for end in &mut ends {
-            assert_eq!(end.sent(), b"");
-            assert_over(end);
+        assert_eq!(client.events(), [clean_close(1001, "")]);
+        assert_eq!(server.events(), [clean_close(1000, "")]);
+        for driver in &mut drivers {
+            assert_eq!(driver.sent(), b"");
+            assert_closed(driver);
         }
     }
 }
 
-/// One end closes, the other answers: both are done, and both know the code.
 #[test]
-fn hy_8_between_our_own_ends() {
-    for (first, dialect) in every_end() {
+fn both_sides_report_the_close_code_hy_8() {
+    for (first, dialect) in every_role_and_dialect() {
         for (close, code, reason) in [
             (Close::EMPTY, 1005, ""),
             (Close::new(1000, "enough"), 1000, "enough"),
@@ -497,20 +529,20 @@ fn hy_8_between_our_own_ends() {
             one.drain();
             two.feed(&one.sent());
             one.feed(&two.sent());
-            assert_eq!(two.events(), [clean(code, reason)]);
-            assert_eq!(one.events(), [clean(code, "")]);
-            assert_over(&mut one);
-            assert_over(&mut two);
+            assert_eq!(two.events(), [clean_close(code, reason)]);
+            assert_eq!(one.events(), [clean_close(code, "")]);
+            assert_closed(&mut one);
+            assert_closed(&mut two);
         }
     }
 }
 
-// The end of file, and time.
+// EOF and timeouts.
 
-/// RFC-7.2.1-1, RFC-7.1.7-1: told as what it is; nothing is sent.
+/// RFC-7.2.1-1, RFC-7.1.7-1
 #[test]
-fn an_end_of_file_before_the_close_frame() {
-    for (role, dialect) in every_end() {
+fn eof_before_the_close_frame_is_reported_and_sends_nothing() {
+    for (role, dialect) in every_role_and_dialect() {
         let peer = other(role);
         let cases: [(Vec<u8>, bool, Phase); 8] = [
             (vec![], false, Phase::Open),
@@ -520,16 +552,16 @@ fn an_end_of_file_before_the_close_frame() {
                 false,
                 Phase::InMessage,
             ),
-            (frame(peer, TEXT_PART, "a"), false, Phase::InMessage),
+            (frame(peer, TEXT_FRAGMENT, "a"), false, Phase::InMessage),
             (
-                close_frame(peer, body(1000, ""))[..3].to_vec(),
+                close_frame(peer, close_payload(1000, ""))[..3].to_vec(),
                 false,
                 Phase::InMessage,
             ),
             (vec![], true, Phase::Closing),
             (frame(peer, TEXT, "a"), true, Phase::Closing),
             (
-                close_frame(peer, body(1000, ""))[..3].to_vec(),
+                close_frame(peer, close_payload(1000, ""))[..3].to_vec(),
                 true,
                 Phase::InMessage,
             ),
@@ -546,39 +578,42 @@ fn an_end_of_file_before_the_close_frame() {
             driver.eof();
             assert_eq!(
                 driver.events().last(),
-                Some(&eof(phase)),
+                Some(&unexpected_eof(phase)),
                 "{}",
                 escaped(bytes)
             );
             assert_eq!(driver.sent(), b"");
-            assert_over(&mut driver);
+            assert_closed(&mut driver);
         }
     }
 }
 
 #[test]
-fn an_end_of_file_behind_the_close_frame() {
-    for (role, dialect) in every_end() {
+fn a_close_frame_passed_after_receive_eof_is_answered() {
+    for (role, dialect) in every_role_and_dialect() {
         let mut driver = open(&Config::new(), role, dialect);
         driver.conn.receive_eof();
-        driver.feed(&close_frame(other(role), body(1000, "")));
-        assert_eq!(driver.events(), [clean(1000, "")]);
-        assert_eq!(contents(&driver.sent()), [(CLOSE, body(1000, ""))]);
-        assert_over(&mut driver);
+        driver.feed(&close_frame(other(role), close_payload(1000, "")));
+        assert_eq!(driver.events(), [clean_close(1000, "")]);
+        assert_eq!(
+            frame_contents(&driver.sent()),
+            [(CLOSE, close_payload(1000, ""))]
+        );
+        assert_closed(&mut driver);
     }
 }
 
 #[test]
-fn a_close_frame_that_nobody_answers() {
+fn an_unanswered_close_frame_times_out() {
     let config = Config::new().close_timeout(Duration::from_secs(5));
-    for (role, dialect) in every_end() {
+    for (role, dialect) in every_role_and_dialect() {
         let mut driver = open(&config, role, dialect);
         let second = Duration::from_secs(1);
         assert_eq!(driver.conn.tick(second), None);
         driver.conn.close(&Close::new(1000, "")).unwrap();
         driver.drain();
         assert_eq!(driver.conn.tick(2 * second), Some(5 * second));
-        driver.feed(&frame(other(role), TEXT, "not that"));
+        driver.feed(&frame(other(role), TEXT, "no close frame"));
         assert_eq!(driver.conn.tick(6 * second), Some(second));
         driver.events();
         driver.conn.tick(7 * second);
@@ -587,16 +622,16 @@ fn a_close_frame_that_nobody_answers() {
             driver.events(),
             [Observed::Closed(Closed::TimedOut(Phase::Closing))]
         );
-        assert_over(&mut driver);
+        assert_closed(&mut driver);
     }
 }
 
 // Errors.
 
-/// A way to break the protocol, in bytes of that peer, what is events of it, and the close code.
-type Breach = (fn(Role) -> Vec<u8>, ProtocolError, u16);
+/// The bytes that a peer in this role sends, their error, and its close code.
+type InvalidInput = (fn(Role) -> Vec<u8>, ProtocolError, u16);
 
-const BREACHES: &[Breach] = &[
+const INVALID_INPUTS: &[InvalidInput] = &[
     (
         |_| vec![0xc1],
         ProtocolError::ReservedBits { byte: 0xc1 },
@@ -618,8 +653,8 @@ const BREACHES: &[Breach] = &[
         |from| {
             header(
                 PING,
-                (from == Role::Client).then_some(KEY),
-                Form::Sixteen,
+                (from == Role::Client).then_some(MASKING_KEY),
+                LengthEncoding::Bits16,
                 126,
             )
         },
@@ -630,8 +665,8 @@ const BREACHES: &[Breach] = &[
         |from| {
             header(
                 BINARY,
-                (from == Role::Client).then_some(KEY),
-                Form::SixtyFour,
+                (from == Role::Client).then_some(MASKING_KEY),
+                LengthEncoding::Bits64,
                 1 << 63,
             )
         },
@@ -644,12 +679,12 @@ const BREACHES: &[Breach] = &[
         1002,
     ),
     (
-        |from| close_frame(from, body(1006, "")),
+        |from| close_frame(from, close_payload(1006, "")),
         ProtocolError::InvalidCloseCode { code: 1006 },
         1002,
     ),
     (
-        |from| close_frame(from, body(1000, [0xff])),
+        |from| close_frame(from, close_payload(1000, [0xff])),
         ProtocolError::InvalidUtf8 { at: 2 },
         1007,
     ),
@@ -671,9 +706,9 @@ const BREACHES: &[Breach] = &[
     (
         |from| {
             [
-                frame(from, BINARY_PART, ""),
-                frame(from, MORE, ""),
-                frame(from, LAST, ""),
+                frame(from, BINARY_FRAGMENT, ""),
+                frame(from, CONTINUATION, ""),
+                frame(from, FINAL_CONTINUATION, ""),
             ]
             .concat()
         },
@@ -684,46 +719,54 @@ const BREACHES: &[Breach] = &[
 
 const LIMITED: Config = Config::new().max_frame_len(3).max_fragments(2);
 
-/// RFC-7.1.7-1, RFC-7.1.7-2, RFC-10.7-1: the code, once, masked by a client; and all that was sent
-/// before stays.
+/// RFC-7.1.7-1, RFC-7.1.7-2, RFC-10.7-1: masked by a client, and after all earlier output.
 #[test]
-fn hy_5_hy_6_hy_7_hy_8_the_close_code_of_each_error() {
-    for (bytes, error, code) in BREACHES {
-        for (role, dialect) in every_end() {
+fn each_error_sends_its_close_code_once_hy_5_hy_6_hy_7_hy_8() {
+    for (bytes, error, code) in INVALID_INPUTS {
+        for (role, dialect) in every_role_and_dialect() {
             let conn = || Connection::established(&LIMITED, role, dialect, [9; 32]);
             let transcript = at_every_split(conn, &bytes(other(role)));
             assert_eq!(transcript.events, [protocol_error(*error)]);
-            assert_eq!(contents(&transcript.sent), [(CLOSE, body(*code, ""))]);
+            assert_eq!(
+                frame_contents(&transcript.sent),
+                [(CLOSE, close_payload(*code, ""))]
+            );
             let masked = transcript.sent[1] & 0x80 != 0;
             assert_eq!(masked, role == Role::Client);
 
             let mut driver = Driver::new(conn());
             driver.conn.send_text("before").unwrap();
             driver.feed(&bytes(other(role)));
-            let sent = [(TEXT, b"before".to_vec()), (CLOSE, body(*code, ""))];
-            assert_eq!(contents(&driver.sent()), sent);
+            let sent = [
+                (TEXT, b"before".to_vec()),
+                (CLOSE, close_payload(*code, "")),
+            ];
+            assert_eq!(frame_contents(&driver.sent()), sent);
             driver.events();
-            assert_over(&mut driver);
+            assert_closed(&mut driver);
         }
     }
 }
 
-/// Those that are of one end alone, and of RFC 6455 alone.
+/// These errors are specific to a role or dialect.
 #[test]
-fn hy_5_hy_6_the_close_code_of_the_other_errors() {
-    for (role, dialect) in every_end() {
+fn mask_and_length_errors_send_close_code_1002_hy_5_hy_6() {
+    for (role, dialect) in every_role_and_dialect() {
         let wrong = frame(role, TEXT, "a");
         let error = match role {
             Role::Client => ProtocolError::MaskedFrameFromServer,
             Role::Server => ProtocolError::UnmaskedFrameFromClient,
         };
-        let transcript = at_every_split(end(role, dialect), &wrong);
+        let transcript = at_every_split(connection(role, dialect), &wrong);
         assert_eq!(transcript.events, [protocol_error(error)]);
         assert_eq!(close_code(&transcript.sent), 1002);
     }
     for role in ROLES {
-        let key = (role == Role::Server).then_some(KEY);
-        let transcript = at_every_split(end(role, Rfc6455), &header(TEXT, key, Form::Sixteen, 125));
+        let key = (role == Role::Server).then_some(MASKING_KEY);
+        let transcript = at_every_split(
+            connection(role, Rfc6455),
+            &header(TEXT, key, LengthEncoding::Bits16, 125),
+        );
         assert_eq!(
             transcript.events,
             [protocol_error(ProtocolError::InvalidLength { at: 3 })]
@@ -732,11 +775,11 @@ fn hy_5_hy_6_the_close_code_of_the_other_errors() {
     }
 }
 
-/// RFC-5.5.1-4: ours was sent before, so there is no second.
+/// RFC-5.5.1-4
 #[test]
-fn hy_8_an_error_behind_our_close_frame() {
-    for (bytes, error, _) in BREACHES {
-        for (role, dialect) in every_end() {
+fn an_error_after_our_close_frame_sends_no_second_one_hy_8() {
+    for (bytes, error, _) in INVALID_INPUTS {
+        for (role, dialect) in every_role_and_dialect() {
             let mut driver = open(&LIMITED, role, dialect);
             driver.conn.close(&Close::EMPTY).unwrap();
             driver.drain();
@@ -744,14 +787,13 @@ fn hy_8_an_error_behind_our_close_frame() {
             driver.feed(&bytes(other(role)));
             assert_eq!(driver.events(), [protocol_error(*error)]);
             assert_eq!(driver.sent(), b"");
-            assert_over(&mut driver);
+            assert_closed(&mut driver);
         }
     }
 }
 
-/// What the application reads of it.
 #[test]
-fn hy_8_what_closed_displays() {
+fn closed_displays_the_code_and_the_reason_hy_8() {
     let displayed = |bytes: &[u8]| {
         let mut client = open(&Config::new(), Role::Client, Rfc6455);
         client.feed(bytes);

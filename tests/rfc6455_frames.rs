@@ -1,12 +1,13 @@
-//! The frames of HyBi-7, HyBi-8 and RFC 6455, as they are read: at every cut, byte for byte.
+//! Decoding of HyBi-7, HyBi-8 and RFC 6455 frames, with the input split at every byte.
 
 mod common;
 
 use common::rfc::{
-    BINARY, BINARY_PART, CLOSE, Form, HYBI, KEY, LAST, MORE, PING, PONG, ROLES, Rules, TEXT,
-    TEXT_PART, at_every_split, at_every_split_then_eof, binary, body, clean, close_code, contents,
-    eof, every_end, frame, header, masked, open, other, ping, pong, protocol_error, sized, text,
-    transcript,
+    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, HYBI, LengthEncoding,
+    MASKING_KEY, PING, PONG, ROLES, ReferenceDecoder, TEXT, TEXT_FRAGMENT, at_every_split,
+    at_every_split_then_eof, binary, clean_close, close_code, close_payload,
+    every_role_and_dialect, frame, frame_contents, frame_with_encoding, header, masked, open,
+    other, ping, pong, protocol_error, run_checked, text, unexpected_eof,
 };
 use common::*;
 use hybi::{
@@ -21,26 +22,25 @@ use ProtocolError::{
     ReservedBits, TooManyFragments, UnknownOpcode, UnmaskedFrameFromClient,
 };
 
-fn end(role: Role, dialect: Dialect) -> impl Fn() -> Connection {
-    limited(Config::new(), role, dialect)
+fn connection(role: Role, dialect: Dialect) -> impl Fn() -> Connection {
+    connection_with(Config::new(), role, dialect)
 }
 
-fn limited(config: Config, role: Role, dialect: Dialect) -> impl Fn() -> Connection {
+fn connection_with(config: Config, role: Role, dialect: Dialect) -> impl Fn() -> Connection {
     move || Connection::established(&config, role, dialect, [9; 32])
 }
 
-/// What each end in each dialect hears of the frames that its peer sends, at every cut. It sends
-/// nothing.
+/// Expects these events, and no output, for each role and dialect, at every split.
 #[track_caller]
-fn on_every_end(frames: &[(u8, &[u8])], expected: &[Observed]) {
-    for (role, dialect) in every_end() {
+fn expect_events_everywhere(frames: &[(u8, &[u8])], expected: &[Observed]) {
+    for (role, dialect) in every_role_and_dialect() {
         expect_events(role, dialect, &from_peer(role, frames), expected);
     }
 }
 
 #[track_caller]
 fn expect_events(role: Role, dialect: Dialect, bytes: &[u8], expected: &[Observed]) {
-    let transcript = at_every_split(end(role, dialect), bytes);
+    let transcript = at_every_split(connection(role, dialect), bytes);
     assert_eq!(
         transcript.events,
         expected,
@@ -57,28 +57,34 @@ fn from_peer(role: Role, frames: &[(u8, &[u8])]) -> Vec<u8> {
         .collect()
 }
 
-/// Each end in each dialect fails on the frames, at every cut, says `code`, and reads no more.
+/// Expects [`expect_failure`] for each role and dialect.
 #[track_caller]
-fn all_fail(frames: &[(u8, &[u8])], before: &[Observed], error: ProtocolError, code: u16) {
-    for (role, dialect) in every_end() {
+fn expect_failure_everywhere(
+    frames: &[(u8, &[u8])],
+    before: &[Observed],
+    error: ProtocolError,
+    code: u16,
+) {
+    for (role, dialect) in every_role_and_dialect() {
         let bytes = from_peer(role, frames);
-        fails(end(role, dialect), &bytes, before, error, code);
+        expect_failure(connection(role, dialect), &bytes, before, error, code);
     }
 }
 
-/// RFC-7.1.7-1, RFC-7.1.7-2
+/// Expects `before`, then `error` and a close frame with `code`, at every split, and that later input
+/// is ignored (RFC-7.1.7-1, RFC-7.1.7-2).
 #[track_caller]
-fn fails(
+fn expect_failure(
     conn: impl Fn() -> Connection,
     bytes: &[u8],
     before: &[Observed],
     error: ProtocolError,
     code: u16,
 ) {
-    let whole = at_every_split(&conn, bytes);
+    let transcript = at_every_split(&conn, bytes);
     let expected = [before, &[protocol_error(error)]].concat();
-    assert_eq!(whole.events, expected, "{}", escaped(bytes));
-    assert_eq!(close_code(&whole.sent), code, "{}", escaped(bytes));
+    assert_eq!(transcript.events, expected, "{}", escaped(bytes));
+    assert_eq!(close_code(&transcript.sent), code, "{}", escaped(bytes));
     assert_eq!(error.close_code(), code);
 
     let peer = other(conn().role());
@@ -87,17 +93,17 @@ fn fails(
     driver.transcript = Transcript::default();
     driver.feed(&frame(peer, TEXT, "more"));
     driver.feed(&frame(peer, PING, "more"));
-    driver.feed(&frame(peer, CLOSE, body(1000, "")));
+    driver.feed(&frame(peer, CLOSE, close_payload(1000, "")));
     driver.eof();
     assert_eq!(driver.transcript, Transcript::default());
     assert!(driver.conn.is_done());
 }
 
-// Whole conversations.
+// Complete conversations.
 
-/// RFC-6.2-1: the frames of the RFC's examples (5.7), which are also B1 to B7.
+/// RFC-6.2-1: the examples of section 5.7, which are B1 to B7.
 #[test]
-fn hy_5_hy_6_hy_7_the_examples_of_the_rfc() {
+fn the_frames_of_the_rfc_examples_are_decoded_hy_5_hy_6_hy_7() {
     let client = |bytes: &[u8], expected: &[Observed]| {
         HYBI.into_iter()
             .for_each(|dialect| expect_events(Role::Client, dialect, bytes, expected));
@@ -124,17 +130,19 @@ fn hy_5_hy_6_hy_7_the_examples_of_the_rfc() {
     client(&long, &[binary([7; 65536])]);
 
     for dialect in HYBI {
-        let transcript = at_every_split(end(Role::Client, dialect), b"\x89\x05Hello");
+        let transcript = at_every_split(connection(Role::Client, dialect), b"\x89\x05Hello");
         assert_eq!(transcript.events, [ping("Hello")]);
-        assert_eq!(contents(&transcript.sent), [(PONG, b"Hello".to_vec())]);
+        assert_eq!(
+            frame_contents(&transcript.sent),
+            [(PONG, b"Hello".to_vec())]
+        );
     }
 }
 
-/// RFC-5.4-2, RFC-5.4-4, RFC-5.4-5, RFC-6.2-1, RFC-6.2-2, RFC-6.2-3, RFC-6.2-4: everything that a
-/// connection can hear.
+/// RFC-5.4-2, RFC-5.4-4, RFC-5.4-5, RFC-6.2-1, RFC-6.2-2, RFC-6.2-3, RFC-6.2-4
 #[test]
-fn hy_7_a_conversation_with_all_kinds_of_frames() {
-    for (role, dialect) in every_end() {
+fn every_frame_type_is_received_and_pings_and_close_are_answered_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
         let bytes = from_peer(
             role,
             &[
@@ -142,19 +150,19 @@ fn hy_7_a_conversation_with_all_kinds_of_frames() {
                 (TEXT, b""),
                 (BINARY, b"\0\xff"),
                 (PING, b""),
-                (TEXT_PART, "\u{e9}".as_bytes()),
+                (TEXT_FRAGMENT, "\u{e9}".as_bytes()),
                 (PING, b"within"),
-                (MORE, b""),
-                (MORE, &"\u{1f600}".as_bytes()[..2]),
+                (CONTINUATION, b""),
+                (CONTINUATION, &"\u{1f600}".as_bytes()[..2]),
                 (PONG, b"unasked"),
-                (LAST, &"\u{1f600}".as_bytes()[2..]),
-                (BINARY_PART, b"\xfe"),
-                (LAST, b"\xff"),
+                (FINAL_CONTINUATION, &"\u{1f600}".as_bytes()[2..]),
+                (BINARY_FRAGMENT, b"\xfe"),
+                (FINAL_CONTINUATION, b"\xff"),
                 (BINARY, b""),
-                (CLOSE, &body(1001, "bye")),
+                (CLOSE, &close_payload(1001, "bye")),
             ],
         );
-        let transcript = at_every_split_then_eof(end(role, dialect), &bytes);
+        let transcript = at_every_split_then_eof(connection(role, dialect), &bytes);
         assert_eq!(
             transcript.events,
             [
@@ -167,15 +175,15 @@ fn hy_7_a_conversation_with_all_kinds_of_frames() {
                 text("\u{e9}\u{1f600}"),
                 binary(b"\xfe\xff"),
                 binary(""),
-                clean(1001, "bye"),
+                clean_close(1001, "bye"),
             ]
         );
         assert_eq!(
-            contents(&transcript.sent),
+            frame_contents(&transcript.sent),
             [
                 (PONG, b"".to_vec()),
                 (PONG, b"within".to_vec()),
-                (CLOSE, body(1001, "")),
+                (CLOSE, close_payload(1001, "")),
             ]
         );
     }
@@ -183,40 +191,40 @@ fn hy_7_a_conversation_with_all_kinds_of_frames() {
 
 // Masks.
 
-/// RFC-5.1-2, RFC-5.1-4, RFC-10.7-1, B16, B17: seen at the second byte, before any payload.
+/// RFC-5.1-2, RFC-5.1-4, RFC-10.7-1, B16, B17: rejected at the second byte, before any payload.
 #[test]
-fn hy_5_a_mask_is_a_clients_alone() {
+fn unmasked_client_frames_and_masked_server_frames_are_rejected_hy_5() {
     for dialect in HYBI {
-        let server = || end(Role::Server, dialect);
-        let client = || end(Role::Client, dialect);
+        let server = || connection(Role::Server, dialect);
+        let client = || connection(Role::Client, dialect);
         for second in [0x00, 0x05, 0x7d, 0x7e, 0x7f] {
             let unmasked = [TEXT, second];
-            fails(server(), &unmasked, &[], UnmaskedFrameFromClient, 1002);
+            expect_failure(server(), &unmasked, &[], UnmaskedFrameFromClient, 1002);
             let masked = [TEXT, 0x80 | second];
-            fails(client(), &masked, &[], MaskedFrameFromServer, 1002);
+            expect_failure(client(), &masked, &[], MaskedFrameFromServer, 1002);
         }
-        // Within a message, and of control frames too.
-        for first in [MORE, LAST, PING, PONG, CLOSE] {
-            let parts = [(TEXT_PART, &b"a"[..])];
+        // Also within a message, and for control frames.
+        for first in [CONTINUATION, FINAL_CONTINUATION, PING, PONG, CLOSE] {
+            let fragments = [(TEXT_FRAGMENT, &b"a"[..])];
             let transcript = |role: Role, second: u8| {
-                let bytes = [from_peer(role, &parts), vec![first, second]].concat();
-                at_every_split(end(role, dialect), &bytes)
+                let bytes = [from_peer(role, &fragments), vec![first, second]].concat();
+                at_every_split(connection(role, dialect), &bytes)
             };
-            let unfinished = Observed::Unfinished("a".into());
-            let heard = transcript(Role::Server, 0x00);
+            let incomplete = Observed::IncompleteText("a".into());
+            let failed = transcript(Role::Server, 0x00);
             assert_eq!(
-                heard.events,
-                [unfinished.clone(), protocol_error(UnmaskedFrameFromClient)]
+                failed.events,
+                [incomplete.clone(), protocol_error(UnmaskedFrameFromClient)]
             );
-            assert_eq!(heard.sent, b"\x88\x02\x03\xea");
-            let heard = transcript(Role::Client, 0x80);
+            assert_eq!(failed.sent, b"\x88\x02\x03\xea");
+            let failed = transcript(Role::Client, 0x80);
             assert_eq!(
-                heard.events,
-                [unfinished, protocol_error(MaskedFrameFromServer)]
+                failed.events,
+                [incomplete, protocol_error(MaskedFrameFromServer)]
             );
-            assert_eq!(close_code(&heard.sent), 1002);
+            assert_eq!(close_code(&failed.sent), 1002);
         }
-        // Alone, and with as much behind it as a mask would take.
+        // Also if enough bytes follow to be taken for a mask.
         for times in [1, 2] {
             let unmasked = at_every_split(server(), &b"\x81\x05Hello".repeat(times));
             assert_eq!(unmasked.events, [protocol_error(UnmaskedFrameFromClient)]);
@@ -226,11 +234,11 @@ fn hy_5_a_mask_is_a_clients_alone() {
     }
 }
 
-/// RFC-5.3-1, RFC-6.2-4: every key, every length up to a few words, every cut.
+/// RFC-5.3-1, RFC-6.2-4
 #[test]
-fn hy_5_what_is_masked_is_unmasked() {
+fn payloads_of_every_short_length_are_unmasked_hy_5() {
     let keys = [
-        KEY,
+        MASKING_KEY,
         [0; 4],
         [0xff; 4],
         [0, 0, 0, 1],
@@ -240,30 +248,35 @@ fn hy_5_what_is_masked_is_unmasked() {
     for key in keys {
         for length in 0..40 {
             let payload: Vec<u8> = (0..length).map(|i| 255 - 6 * i).collect();
-            let form = Form::Seven;
-            let header = header(BINARY, Some(key), form, payload.len() as u64);
+            let encoding = LengthEncoding::Bits7;
+            let header = header(BINARY, Some(key), encoding, payload.len() as u64);
             let bytes = [header, masked(&payload, key)].concat();
             expect_events(Role::Server, Rfc6455, &bytes, &[binary(payload)]);
         }
     }
 }
 
-/// RFC-5.3-1: each frame has a key of its own.
+/// RFC-5.3-1
 #[test]
-fn hy_5_keys_change_from_frame_to_frame() {
-    let parts: [&[u8]; 4] = [b"abc", b"", b"defgh", b"i"];
+fn each_frame_is_unmasked_with_its_own_key_hy_5() {
+    let fragments: [&[u8]; 4] = [b"abc", b"", b"defgh", b"i"];
     let mut bytes = Vec::new();
-    for (i, part) in (0_u8..).zip(parts) {
+    for (i, fragment) in (0_u8..).zip(fragments) {
         let first = match i {
-            0 => TEXT_PART,
-            3 => LAST,
-            _ => MORE,
+            0 => TEXT_FRAGMENT,
+            3 => FINAL_CONTINUATION,
+            _ => CONTINUATION,
         };
         let key = [i, 200 - i, i * 3, 255];
-        bytes.extend(header(first, Some(key), Form::Seven, part.len() as u64));
-        bytes.extend(masked(part, key));
+        bytes.extend(header(
+            first,
+            Some(key),
+            LengthEncoding::Bits7,
+            fragment.len() as u64,
+        ));
+        bytes.extend(masked(fragment, key));
         let key = [0xaa, i, i, i];
-        bytes.extend(header(PONG, Some(key), Form::Seven, 3));
+        bytes.extend(header(PONG, Some(key), LengthEncoding::Bits7, 3));
         bytes.extend(masked(b"xyz", key));
     }
     for dialect in HYBI {
@@ -276,12 +289,12 @@ fn hy_5_keys_change_from_frame_to_frame() {
 // Lengths.
 
 #[test]
-fn hy_6_each_form_at_its_edges() {
+fn lengths_at_the_limits_of_each_encoding_are_read_hy_6() {
     for length in [
         0, 1, 124, 125, 126, 127, 128, 65534, 65535, 65536, 65537, 70000,
     ] {
         let payload: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
-        for (role, dialect) in every_end() {
+        for (role, dialect) in every_role_and_dialect() {
             let bytes = frame(other(role), BINARY, &payload);
             let header = bytes.len() - length - if role == Role::Server { 4 } else { 0 };
             let expected = match length {
@@ -295,95 +308,99 @@ fn hy_6_each_form_at_its_edges() {
     }
 }
 
-/// RFC-5.2-5, B8: a length that a shorter form could hold.
+/// RFC-5.2-5, B8
 #[test]
-fn hy_6_rfc_6455_alone_demands_the_shortest_form() {
-    for (form, at, lengths) in [
-        (Form::Sixteen, 3, &[0, 1, 124, 125][..]),
-        (Form::SixtyFour, 9, &[0, 1, 125, 126, 127, 65535][..]),
+fn only_rfc_6455_rejects_lengths_not_in_the_shortest_encoding_hy_6() {
+    for (encoding, at, lengths) in [
+        (LengthEncoding::Bits16, 3, &[0, 1, 124, 125][..]),
+        (LengthEncoding::Bits64, 9, &[0, 1, 125, 126, 127, 65535][..]),
     ] {
         for length in lengths {
             let payload = vec![b'a'; *length];
             for role in ROLES {
-                let bytes = sized(other(role), TEXT, form, &payload);
-                let whole = [text(&"a".repeat(*length))];
-                expect_events(role, HyBi7, &bytes, &whole);
-                expect_events(role, HyBi8, &bytes, &whole);
-                // At the last byte of the length, without waiting for a mask or payload.
+                let bytes = frame_with_encoding(other(role), TEXT, encoding, &payload);
+                let expected = [text(&"a".repeat(*length))];
+                expect_events(role, HyBi7, &bytes, &expected);
+                expect_events(role, HyBi8, &bytes, &expected);
+                // Rejected at the last byte of the length, before a mask or payload.
                 let error = InvalidLength { at: at as u64 };
                 for bytes in [&bytes[..at + 1], &bytes] {
-                    fails(end(role, Rfc6455), bytes, &[], error, 1002);
+                    expect_failure(connection(role, Rfc6455), bytes, &[], error, 1002);
                 }
             }
         }
     }
-    for (role, dialect) in every_end() {
-        let bytes = sized(other(role), BINARY, Form::SixtyFour, [1; 65536]);
+    for (role, dialect) in every_role_and_dialect() {
+        let bytes = frame_with_encoding(other(role), BINARY, LengthEncoding::Bits64, [1; 65536]);
         expect_events(role, dialect, &bytes, &[binary([1; 65536])]);
     }
 }
 
-/// RFC-5.2-4, B9: at the first byte of the length.
+/// RFC-5.2-4, B9: rejected at the first byte of the length.
 #[test]
-fn hy_6_the_top_bit_of_a_long_length() {
-    for (role, dialect) in every_end() {
+fn a_64_bit_length_with_the_top_bit_set_is_rejected_hy_6() {
+    for (role, dialect) in every_role_and_dialect() {
         let second = if role == Role::Server { 0xff } else { 0x7f };
         for top in [0x80, 0xff, 0x81] {
             let bytes = [BINARY, second, top];
-            fails(
-                end(role, dialect),
+            expect_failure(
+                connection(role, dialect),
                 &bytes,
                 &[],
                 InvalidLength { at: 2 },
                 1002,
             );
         }
-        // One bit less is a frame that will never end.
+        // The largest valid length is accepted.
         let longest = [&[BINARY, second][..], &[0x7f], &[0xff; 7], &[0; 4], b"abc"].concat();
         let mut driver = open(&Config::new(), role, dialect);
         driver.feed(&longest);
         assert_eq!(driver.events(), []);
         assert_eq!(driver.conn.closed(), None);
         driver.eof();
-        assert_eq!(driver.events().last(), Some(&eof(Phase::InMessage)));
+        assert_eq!(
+            driver.events().last(),
+            Some(&unexpected_eof(Phase::InMessage))
+        );
     }
 }
 
 // The first byte.
 
-/// RFC-5.2-2, RFC-5.8-1, B18: no extension gives them a meaning.
+/// RFC-5.2-2, RFC-5.8-1, B18: no extension is ever negotiated.
 #[test]
-fn hy_6_reserved_bits() {
+fn reserved_bits_are_rejected_hy_6() {
     for bits in [0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70] {
         for opcode in 0..16 {
             for fin in [0x00, 0x80] {
                 let byte = fin | bits | opcode;
-                for (role, dialect) in every_end() {
-                    let end = end(role, dialect);
-                    fails(end, &[byte], &[], ReservedBits { byte }, 1002);
+                for (role, dialect) in every_role_and_dialect() {
+                    let conn = connection(role, dialect);
+                    expect_failure(conn, &[byte], &[], ReservedBits { byte }, 1002);
                 }
             }
         }
-        let byte = bits | LAST;
-        let parts: [(u8, &[u8]); 2] = [(BINARY_PART, b"a"), (byte, b"b")];
-        let before = [Observed::UnfinishedBinary(b"a".to_vec())];
-        all_fail(&parts, &before, ReservedBits { byte }, 1002);
+        let byte = bits | FINAL_CONTINUATION;
+        let fragments: [(u8, &[u8]); 2] = [(BINARY_FRAGMENT, b"a"), (byte, b"b")];
+        let before = [Observed::IncompleteBinary(b"a".to_vec())];
+        expect_failure_everywhere(&fragments, &before, ReservedBits { byte }, 1002);
     }
 }
 
 /// RFC-5.2-3, B19
 #[test]
-fn hy_6_opcodes_without_a_meaning() {
+fn unknown_opcodes_are_rejected_hy_6() {
     for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
         for fin in [0x00, 0x80] {
-            for (role, dialect) in every_end() {
-                let end = end(role, dialect);
-                fails(end, &[fin | opcode], &[], UnknownOpcode { opcode }, 1002);
+            for (role, dialect) in every_role_and_dialect() {
+                let conn = connection(role, dialect);
+                expect_failure(conn, &[fin | opcode], &[], UnknownOpcode { opcode }, 1002);
             }
         }
-        let parts: [(u8, &[u8]); 2] = [(TEXT_PART, b"a"), (LAST | opcode, b"b")];
-        let before = [Observed::Unfinished("a".into())];
-        all_fail(&parts, &before, UnknownOpcode { opcode }, 1002);
+        let fragments: [(u8, &[u8]); 2] =
+            [(TEXT_FRAGMENT, b"a"), (FINAL_CONTINUATION | opcode, b"b")];
+        let before = [Observed::IncompleteText("a".into())];
+        expect_failure_everywhere(&fragments, &before, UnknownOpcode { opcode }, 1002);
     }
 }
 
@@ -391,57 +408,63 @@ fn hy_6_opcodes_without_a_meaning() {
 
 /// RFC-5.4-1, B20
 #[test]
-fn hy_6_a_control_frame_in_fragments() {
+fn a_fragmented_control_frame_is_rejected_hy_6() {
     for opcode in [8, 9, 10] {
-        for (role, dialect) in every_end() {
-            let end = end(role, dialect);
-            fails(end, &[opcode], &[], Control { opcode }, 1002);
+        for (role, dialect) in every_role_and_dialect() {
+            let conn = connection(role, dialect);
+            expect_failure(conn, &[opcode], &[], Control { opcode }, 1002);
         }
-        let parts: [(u8, &[u8]); 2] = [(TEXT_PART, b"a"), (opcode, b"")];
-        let before = [Observed::Unfinished("a".into())];
-        all_fail(&parts, &before, Control { opcode }, 1002);
+        let fragments: [(u8, &[u8]); 2] = [(TEXT_FRAGMENT, b"a"), (opcode, b"")];
+        let before = [Observed::IncompleteText("a".into())];
+        expect_failure_everywhere(&fragments, &before, Control { opcode }, 1002);
     }
 }
 
-/// RFC-5.5-1, B21: at the second byte; a form that is too long for it tells enough.
+/// RFC-5.5-1, B21: rejected at the second byte, since both longer encodings are too long.
 #[test]
-fn hy_6_a_control_frame_of_more_than_125_bytes() {
-    for (role, dialect) in every_end() {
+fn a_control_frame_of_more_than_125_bytes_is_rejected_hy_6() {
+    for (role, dialect) in every_role_and_dialect() {
         let mask = if role == Role::Server { 0x80 } else { 0 };
         for first in [CLOSE, PING, PONG] {
             for length in [126, 127] {
                 let opcode = first & 0x0f;
                 let bytes = [first, mask | length];
-                fails(end(role, dialect), &bytes, &[], Control { opcode }, 1002);
+                expect_failure(
+                    connection(role, dialect),
+                    &bytes,
+                    &[],
+                    Control { opcode },
+                    1002,
+                );
             }
         }
         let longest = [b'x'; 125];
         let transcript = at_every_split(
-            end(role, dialect),
+            connection(role, dialect),
             &from_peer(role, &[(PONG, &longest), (PING, &longest), (PING, b"")]),
         );
         assert_eq!(transcript.events, [pong(longest), ping(longest), ping("")]);
         let pongs = [(PONG, longest.to_vec()), (PONG, Vec::new())];
-        assert_eq!(contents(&transcript.sent), pongs);
+        assert_eq!(frame_contents(&transcript.sent), pongs);
     }
 }
 
-/// RFC-5.4-4, RFC-5.5.2-1: between any two fragments, and in any number.
+/// RFC-5.4-4, RFC-5.5.2-1
 #[test]
-fn hy_7_control_frames_between_fragments() {
-    for (role, dialect) in every_end() {
+fn control_frames_between_fragments_are_handled_at_once_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
         let frames = [
-            (TEXT_PART, &b"\xe2"[..]),
+            (TEXT_FRAGMENT, &b"\xe2"[..]),
             (PING, b"1"),
             (PING, b"2"),
-            (MORE, b"\x98"),
+            (CONTINUATION, b"\x98"),
             (PONG, b"3"),
-            (MORE, b""),
+            (CONTINUATION, b""),
             (PING, b"4"),
-            (LAST, b"\x83"),
+            (FINAL_CONTINUATION, b"\x83"),
             (PING, b"5"),
         ];
-        let transcript = at_every_split(end(role, dialect), &from_peer(role, &frames));
+        let transcript = at_every_split(connection(role, dialect), &from_peer(role, &frames));
         assert_eq!(
             transcript.events,
             [
@@ -454,7 +477,7 @@ fn hy_7_control_frames_between_fragments() {
             ]
         );
         let pongs = [b"1", b"2", b"4", b"5"].map(|payload| (PONG, payload.to_vec()));
-        assert_eq!(contents(&transcript.sent), pongs);
+        assert_eq!(frame_contents(&transcript.sent), pongs);
     }
 }
 
@@ -462,52 +485,69 @@ fn hy_7_control_frames_between_fragments() {
 
 /// RFC-5.4-3, RFC-5.4-6, RFC-6.2-2, RFC-6.2-3
 #[test]
-fn hy_7_frames_out_of_turn() {
+fn unexpected_continuations_and_interleaved_messages_are_rejected_hy_7() {
     let out_of_turn = |opcode| OutOfTurn { opcode };
-    for first in [MORE, LAST] {
-        all_fail(&[(first, b"a")], &[], out_of_turn(0), 1002);
-        let whole: [(u8, &[u8]); 2] = [(TEXT, b"a"), (first, b"b")];
-        all_fail(&whole, &[text("a")], out_of_turn(0), 1002);
-        let ended: [(u8, &[u8]); 3] = [(BINARY_PART, b"a"), (LAST, b"b"), (first, b"c")];
-        all_fail(&ended, &[binary("ab")], out_of_turn(0), 1002);
+    for first in [CONTINUATION, FINAL_CONTINUATION] {
+        expect_failure_everywhere(&[(first, b"a")], &[], out_of_turn(0), 1002);
+        let complete: [(u8, &[u8]); 2] = [(TEXT, b"a"), (first, b"b")];
+        expect_failure_everywhere(&complete, &[text("a")], out_of_turn(0), 1002);
+        let finished: [(u8, &[u8]); 3] = [
+            (BINARY_FRAGMENT, b"a"),
+            (FINAL_CONTINUATION, b"b"),
+            (first, b"c"),
+        ];
+        expect_failure_everywhere(&finished, &[binary("ab")], out_of_turn(0), 1002);
     }
-    for first in [TEXT, BINARY, TEXT_PART, BINARY_PART] {
+    for first in [TEXT, BINARY, TEXT_FRAGMENT, BINARY_FRAGMENT] {
         let opcode = first & 0x0f;
-        let mixed: [(u8, &[u8]); 2] = [(TEXT_PART, b"a"), (first, b"b")];
-        let before = [Observed::Unfinished("a".into())];
-        all_fail(&mixed, &before, out_of_turn(opcode), 1002);
-        let mixed: [(u8, &[u8]); 3] = [(BINARY_PART, b"a"), (MORE, b"b"), (first, b"c")];
-        let before = [Observed::UnfinishedBinary(b"ab".to_vec())];
-        all_fail(&mixed, &before, out_of_turn(opcode), 1002);
-        let begun: [(u8, &[u8]); 2] = [(TEXT_PART, b""), (first, b"b")];
-        all_fail(&begun, &[], out_of_turn(opcode), 1002);
+        let interleaved: [(u8, &[u8]); 2] = [(TEXT_FRAGMENT, b"a"), (first, b"b")];
+        let before = [Observed::IncompleteText("a".into())];
+        expect_failure_everywhere(&interleaved, &before, out_of_turn(opcode), 1002);
+        let interleaved: [(u8, &[u8]); 3] =
+            [(BINARY_FRAGMENT, b"a"), (CONTINUATION, b"b"), (first, b"c")];
+        let before = [Observed::IncompleteBinary(b"ab".to_vec())];
+        expect_failure_everywhere(&interleaved, &before, out_of_turn(opcode), 1002);
+        let started: [(u8, &[u8]); 2] = [(TEXT_FRAGMENT, b""), (first, b"b")];
+        expect_failure_everywhere(&started, &[], out_of_turn(opcode), 1002);
     }
-    // Seen at the first byte.
-    for (role, dialect) in every_end() {
-        fails(end(role, dialect), &[LAST], &[], out_of_turn(0), 1002);
+    // Rejected at the first byte.
+    for (role, dialect) in every_role_and_dialect() {
+        expect_failure(
+            connection(role, dialect),
+            &[FINAL_CONTINUATION],
+            &[],
+            out_of_turn(0),
+            1002,
+        );
     }
 }
 
 /// RFC-5.4-5
 #[test]
-fn hy_7_empty_fragments_and_messages() {
-    on_every_end(&[(TEXT_PART, b""), (LAST, b"")], &[text("")]);
-    on_every_end(&[(BINARY_PART, b""), (LAST, b"")], &[binary("")]);
-    on_every_end(
+fn empty_fragments_and_messages_are_received_hy_7() {
+    expect_events_everywhere(
+        &[(TEXT_FRAGMENT, b""), (FINAL_CONTINUATION, b"")],
+        &[text("")],
+    );
+    expect_events_everywhere(
+        &[(BINARY_FRAGMENT, b""), (FINAL_CONTINUATION, b"")],
+        &[binary("")],
+    );
+    expect_events_everywhere(
         &[
-            (TEXT_PART, b""),
-            (MORE, b""),
-            (MORE, b"a"),
-            (MORE, b""),
-            (LAST, b""),
+            (TEXT_FRAGMENT, b""),
+            (CONTINUATION, b""),
+            (CONTINUATION, b"a"),
+            (CONTINUATION, b""),
+            (FINAL_CONTINUATION, b""),
         ],
         &[text("a")],
     );
-    on_every_end(
+    expect_events_everywhere(
         &[
-            (BINARY_PART, b"a"),
-            (MORE, b""),
-            (LAST, b"b"),
+            (BINARY_FRAGMENT, b"a"),
+            (CONTINUATION, b""),
+            (FINAL_CONTINUATION, b"b"),
             (BINARY, b""),
             (TEXT, b""),
         ],
@@ -517,80 +557,95 @@ fn hy_7_empty_fragments_and_messages() {
 
 /// RFC-10.4-1
 #[test]
-fn hy_7_max_fragments_counts_every_frame_of_a_message() {
-    for (role, dialect) in every_end() {
+fn max_fragments_counts_every_frame_of_a_message_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
         for limit in [1_u32, 2, 5] {
             let config = Config::new().max_fragments(limit);
-            let parts = |count: u32, payload: &'static [u8]| {
-                let within = (1..count).map(|_| (MORE, payload));
-                let frames: Vec<(u8, &[u8])> =
-                    [(TEXT_PART, payload)].into_iter().chain(within).collect();
+            let fragments = |count: u32, payload: &'static [u8]| {
+                let continuations = (1..count).map(|_| (CONTINUATION, payload));
+                let frames: Vec<(u8, &[u8])> = [(TEXT_FRAGMENT, payload)]
+                    .into_iter()
+                    .chain(continuations)
+                    .collect();
                 from_peer(role, &frames)
             };
             for payload in [&b""[..], b"x"] {
-                let conn = || limited(config, role, dialect);
-                // As many as that, and as many again in the next message, and control frames.
-                let most = parts(limit - 1, payload);
-                let most = if limit == 1 { Vec::new() } else { most };
-                let last = if limit == 1 { TEXT } else { LAST };
-                let whole = [&most[..], &from_peer(role, &[(PONG, b""), (last, payload)])].concat();
+                let conn = || connection_with(config, role, dialect);
+                // Each message may have `limit` frames; control frames do not count.
+                let first_frames = fragments(limit - 1, payload);
+                let first_frames = if limit == 1 { Vec::new() } else { first_frames };
+                let last = if limit == 1 { TEXT } else { FINAL_CONTINUATION };
+                let message_bytes = [
+                    &first_frames[..],
+                    &from_peer(role, &[(PONG, b""), (last, payload)]),
+                ]
+                .concat();
                 let message = text(&String::from_utf8(payload.repeat(limit as usize)).unwrap());
-                let transcript = at_every_split(conn(), &[&whole[..], &whole].concat());
+                let transcript =
+                    at_every_split(conn(), &[&message_bytes[..], &message_bytes].concat());
                 assert_eq!(
                     transcript.events,
                     [pong(""), message.clone(), pong(""), message]
                 );
 
-                let many = [parts(limit, payload), from_peer(role, &[(MORE, payload)])].concat();
-                let told_of = payload.repeat(limit as usize);
-                let unfinished = Observed::Unfinished(String::from_utf8(told_of).unwrap());
+                let too_many = [
+                    fragments(limit, payload),
+                    from_peer(role, &[(CONTINUATION, payload)]),
+                ]
+                .concat();
+                let valid = payload.repeat(limit as usize);
+                let incomplete = Observed::IncompleteText(String::from_utf8(valid).unwrap());
                 let before = if payload.is_empty() {
                     vec![]
                 } else {
-                    vec![unfinished]
+                    vec![incomplete]
                 };
-                // The header of the one too many is enough.
-                let many = &many[..many.len() - payload.len()];
-                fails(conn(), many, &before, TooManyFragments { limit }, 1009);
+                // The header of the first frame over the limit is enough.
+                let too_many = &too_many[..too_many.len() - payload.len()];
+                expect_failure(conn(), too_many, &before, TooManyFragments { limit }, 1009);
             }
         }
     }
 }
 
-/// RFC-10.4-1: with no frame allowed there is no message, but control frames.
+/// RFC-10.4-1
 #[test]
-fn hy_7_max_fragments_of_0_takes_no_message() {
-    for (role, dialect) in every_end() {
-        let conn = || limited(Config::new().max_fragments(0), role, dialect);
-        for message in [TEXT, BINARY, TEXT_PART, BINARY_PART] {
+fn max_fragments_0_rejects_every_message_but_no_control_frame_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
+        let conn = || connection_with(Config::new().max_fragments(0), role, dialect);
+        for message in [TEXT, BINARY, TEXT_FRAGMENT, BINARY_FRAGMENT] {
             let bytes = from_peer(role, &[(PONG, b"p"), (message, b"m")]);
             let error = TooManyFragments { limit: 0 };
-            fails(conn(), &bytes, &[pong("p")], error, 1009);
+            expect_failure(conn(), &bytes, &[pong("p")], error, 1009);
         }
     }
 }
 
-/// RFC-10.4-1: the header is enough, whatever the length claims.
+/// RFC-10.4-1
 #[test]
-fn hy_7_max_frame_by_the_header_alone() {
-    for (role, dialect) in every_end() {
-        let key = (role == Role::Server).then_some(KEY);
+fn a_header_over_max_frame_len_is_rejected_before_the_payload_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
+        let key = (role == Role::Server).then_some(MASKING_KEY);
         for limit in [0_u64, 1, 125, 126, 65535, 65536, 1 << 40] {
             let config = Config::new().max_frame_len(limit);
-            let conn = || limited(config, role, dialect);
+            let conn = || connection_with(config, role, dialect);
             for length in [limit + 1, limit + 1000, i64::MAX as u64] {
-                for first in [TEXT, BINARY, TEXT_PART, BINARY_PART] {
-                    let bytes = header(first, key, Form::shortest(length), length);
-                    // Told where the length begins.
+                for first in [TEXT, BINARY, TEXT_FRAGMENT, BINARY_FRAGMENT] {
+                    let bytes = header(first, key, LengthEncoding::shortest(length), length);
+                    // Reported at the first byte of the length.
                     let error = FrameTooLong { at: 1, limit };
-                    fails(conn(), &bytes, &[], error, 1009);
+                    expect_failure(conn(), &bytes, &[], error, 1009);
                 }
             }
             if limit <= 65536 {
                 let payload = vec![0x7f; limit as usize];
                 let bytes = from_peer(
                     role,
-                    &[(BINARY, &payload), (TEXT_PART, &payload), (LAST, &payload)],
+                    &[
+                        (BINARY, &payload),
+                        (TEXT_FRAGMENT, &payload),
+                        (FINAL_CONTINUATION, &payload),
+                    ],
                 );
                 let twice = String::from_utf8(payload.repeat(2)).unwrap();
                 let transcript = at_every_split(conn(), &bytes);
@@ -598,27 +653,42 @@ fn hy_7_max_frame_by_the_header_alone() {
             }
         }
     }
-    // Of control frames too, and of a fragment within.
+    // Also for control frames and later fragments.
     let config = Config::new().max_frame_len(3);
     let error = FrameTooLong { at: 1, limit: 3 };
-    for (role, dialect) in every_end() {
+    for (role, dialect) in every_role_and_dialect() {
         let bytes = from_peer(
             role,
-            &[(TEXT_PART, b"abc"), (PONG, b"abc"), (PONG, b"abcd")],
+            &[(TEXT_FRAGMENT, b"abc"), (PONG, b"abc"), (PONG, b"abcd")],
         );
-        let before = [pong("abc"), Observed::Unfinished("abc".into())];
-        fails(limited(config, role, dialect), &bytes, &before, error, 1009);
-        let bytes = from_peer(role, &[(BINARY_PART, b"abc"), (LAST, b"abcd")]);
-        let before = [Observed::UnfinishedBinary(b"abc".to_vec())];
-        fails(limited(config, role, dialect), &bytes, &before, error, 1009);
+        let before = [pong("abc"), Observed::IncompleteText("abc".into())];
+        expect_failure(
+            connection_with(config, role, dialect),
+            &bytes,
+            &before,
+            error,
+            1009,
+        );
+        let bytes = from_peer(
+            role,
+            &[(BINARY_FRAGMENT, b"abc"), (FINAL_CONTINUATION, b"abcd")],
+        );
+        let before = [Observed::IncompleteBinary(b"abc".to_vec())];
+        expect_failure(
+            connection_with(config, role, dialect),
+            &bytes,
+            &before,
+            error,
+            1009,
+        );
     }
 }
 
 // Text.
 
-/// RFC-5.6-1, RFC-8.1-1: payload, how much of it is told, where it goes wrong, and at which byte that
-/// shows: the first that no character can go on with.
-const NOT_UTF8: &[(&[u8], &str, u64, usize)] = &[
+/// Payload, its valid text, the offset of the invalid character, and the length up to the byte that
+/// makes it invalid (RFC-5.6-1, RFC-8.1-1).
+const INVALID_UTF8: &[(&[u8], &str, u64, usize)] = &[
     (b"\x80", "", 0, 1),
     (b"\xbf", "", 0, 1),
     (b"\xc0\x80", "", 0, 1),
@@ -652,8 +722,8 @@ const NOT_UTF8: &[(&[u8], &str, u64, usize)] = &[
     ),
 ];
 
-/// A message that ends within a character.
-const CUT_SHORT: &[(&[u8], &str, u64)] = &[
+/// Payload that ends within a character, its valid text, and the offset of that character.
+const INCOMPLETE_UTF8: &[(&[u8], &str, u64)] = &[
     (b"\xc3", "", 0),
     (b"\xe2\x98", "", 0),
     (b"\xf0\x9f\x98", "", 0),
@@ -661,27 +731,25 @@ const CUT_SHORT: &[(&[u8], &str, u64)] = &[
     (b"\xc3\xa9\xf0", "\u{e9}", 2),
 ];
 
-fn unfinished(told: &str) -> Vec<Observed> {
-    let some = !told.is_empty();
-    some.then(|| Observed::Unfinished(told.to_owned()))
-        .into_iter()
-        .collect()
+fn incomplete_text(text: &str) -> Vec<Observed> {
+    let event = (!text.is_empty()).then(|| Observed::IncompleteText(text.to_owned()));
+    event.into_iter().collect()
 }
 
 #[test]
-fn hy_7_text_fails_at_the_first_impossible_byte() {
-    for (payload, told_of, at, shown) in NOT_UTF8 {
-        let before = unfinished(told_of);
+fn invalid_utf8_is_rejected_at_the_first_impossible_byte_hy_7() {
+    for (payload, valid, at, invalid_len) in INVALID_UTF8 {
+        let before = incomplete_text(valid);
         let error = InvalidUtf8 { at: *at };
-        for (role, dialect) in every_end() {
-            let whole = frame(other(role), TEXT, payload);
-            fails(end(role, dialect), &whole, &before, error, 1007);
-            // The rest of the frame need not come, and one byte less is not wrong yet.
-            let behind = payload.len() - shown;
-            let shown = &whole[..whole.len() - behind];
-            fails(end(role, dialect), shown, &before, error, 1007);
+        for (role, dialect) in every_role_and_dialect() {
+            let bytes = frame(other(role), TEXT, payload);
+            expect_failure(connection(role, dialect), &bytes, &before, error, 1007);
+            // The first invalid byte is enough; without it there is no error yet.
+            let unread = payload.len() - invalid_len;
+            let invalid = &bytes[..bytes.len() - unread];
+            expect_failure(connection(role, dialect), invalid, &before, error, 1007);
             let mut driver = open(&Config::new(), role, dialect);
-            driver.feed(&shown[..shown.len() - 1]);
+            driver.feed(&invalid[..invalid.len() - 1]);
             assert_eq!(driver.conn.closed(), None, "{}", escaped(payload));
             assert_eq!(driver.sent(), b"");
         }
@@ -689,54 +757,71 @@ fn hy_7_text_fails_at_the_first_impossible_byte() {
 }
 
 #[test]
-fn hy_7_text_that_ends_within_a_character() {
-    for (payload, told_of, at) in CUT_SHORT {
-        let before = unfinished(told_of);
+fn text_that_ends_in_an_incomplete_character_is_rejected_hy_7() {
+    for (payload, valid, at) in INCOMPLETE_UTF8 {
+        let before = incomplete_text(valid);
         let error = InvalidUtf8 { at: *at };
-        all_fail(&[(TEXT, payload)], &before, error, 1007);
-        all_fail(&[(TEXT_PART, payload), (LAST, b"")], &before, error, 1007);
-        all_fail(
-            &[(TEXT_PART, payload), (MORE, b""), (LAST, b"")],
+        expect_failure_everywhere(&[(TEXT, payload)], &before, error, 1007);
+        expect_failure_everywhere(
+            &[(TEXT_FRAGMENT, payload), (FINAL_CONTINUATION, b"")],
             &before,
             error,
             1007,
         );
-        // As long as more can come nothing is wrong.
-        for (role, dialect) in every_end() {
+        expect_failure_everywhere(
+            &[
+                (TEXT_FRAGMENT, payload),
+                (CONTINUATION, b""),
+                (FINAL_CONTINUATION, b""),
+            ],
+            &before,
+            error,
+            1007,
+        );
+        // There is no error while the character can still be completed.
+        for (role, dialect) in every_role_and_dialect() {
             let mut driver = open(&Config::new(), role, dialect);
-            driver.feed(&from_peer(role, &[(TEXT_PART, payload), (MORE, b"")]));
+            driver.feed(&from_peer(
+                role,
+                &[(TEXT_FRAGMENT, payload), (CONTINUATION, b"")],
+            ));
             assert_eq!(driver.conn.closed(), None);
             driver.eof();
-            let expected = [unfinished(told_of), vec![eof(Phase::InMessage)]].concat();
+            let expected = [
+                incomplete_text(valid),
+                vec![unexpected_eof(Phase::InMessage)],
+            ]
+            .concat();
             assert_eq!(driver.events(), expected);
         }
     }
 }
 
-/// RFC-5.6-1: a message in two frames, cut at each byte, and in frames of one byte.
+/// RFC-5.6-1: in two frames, split at each byte, and in frames of one byte.
 #[test]
-fn hy_7_text_that_is_not_utf8_cut_by_frames() {
-    for (payload, told_of, at, shown) in NOT_UTF8 {
-        let before = unfinished(told_of);
+fn invalid_utf8_is_rejected_however_it_is_fragmented_hy_7() {
+    for (payload, valid, at, invalid_len) in INVALID_UTF8 {
+        let before = incomplete_text(valid);
         let error = InvalidUtf8 { at: *at };
-        for cut in 0..=payload.len() {
-            let (front, back) = payload.split_at(cut);
-            let parts = [(TEXT_PART, front), (LAST, back)];
-            // What stands behind the bad byte is not looked at.
-            all_fail(&parts, &before, error, 1007);
+        for split in 0..=payload.len() {
+            let (first, second) = payload.split_at(split);
+            let fragments = [(TEXT_FRAGMENT, first), (FINAL_CONTINUATION, second)];
+            // Bytes after the invalid byte are not read.
+            expect_failure_everywhere(&fragments, &before, error, 1007);
         }
         let single = payload.iter().enumerate().map(|(i, byte)| {
-            let first = if i == 0 { TEXT_PART } else { MORE };
+            let first = if i == 0 { TEXT_FRAGMENT } else { CONTINUATION };
             (first, std::slice::from_ref(byte))
         });
-        let single: Vec<(u8, &[u8])> = single.take(*shown).collect();
-        all_fail(&single, &before, error, 1007);
+        let single: Vec<(u8, &[u8])> = single.take(*invalid_len).collect();
+        expect_failure_everywhere(&single, &before, error, 1007);
         let with_empty: Vec<(u8, &[u8])> = single
             .into_iter()
-            .flat_map(|part| [part, (MORE, &b""[..]), (PONG, b"")])
+            .flat_map(|fragment| [fragment, (CONTINUATION, &b""[..]), (PONG, b"")])
             .collect();
-        for (role, dialect) in every_end() {
-            let transcript = at_every_split(end(role, dialect), &from_peer(role, &with_empty));
+        for (role, dialect) in every_role_and_dialect() {
+            let transcript =
+                at_every_split(connection(role, dialect), &from_peer(role, &with_empty));
             assert_eq!(transcript.events.last(), Some(&protocol_error(error)));
             assert_eq!(close_code(&transcript.sent), 1007);
         }
@@ -744,53 +829,58 @@ fn hy_7_text_that_is_not_utf8_cut_by_frames() {
 }
 
 #[test]
-fn hy_7_text_cut_by_frames_within_its_characters() {
-    let whole = "\u{0}a\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{fffd}\u{ffff}\u{10000}\
+fn text_may_be_fragmented_within_characters_hy_7() {
+    let string = "\u{0}a\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{fffd}\u{ffff}\u{10000}\
         \u{10ffff}\u{feff}";
-    let payload = whole.as_bytes();
-    on_every_end(&[(TEXT, payload)], &[text(whole)]);
-    for cut in 0..=payload.len() {
-        let (front, back) = payload.split_at(cut);
-        on_every_end(&[(TEXT_PART, front), (LAST, back)], &[text(whole)]);
+    let payload = string.as_bytes();
+    expect_events_everywhere(&[(TEXT, payload)], &[text(string)]);
+    for split in 0..=payload.len() {
+        let (first, second) = payload.split_at(split);
+        expect_events_everywhere(
+            &[(TEXT_FRAGMENT, first), (FINAL_CONTINUATION, second)],
+            &[text(string)],
+        );
     }
     for size in 1..5 {
-        let mut frames: Vec<(u8, &[u8])> = payload.chunks(size).map(|part| (MORE, part)).collect();
-        frames[0].0 = TEXT_PART;
-        frames.push((LAST, b""));
-        on_every_end(&frames, &[text(whole)]);
+        let mut frames: Vec<(u8, &[u8])> = payload
+            .chunks(size)
+            .map(|fragment| (CONTINUATION, fragment))
+            .collect();
+        frames[0].0 = TEXT_FRAGMENT;
+        frames.push((FINAL_CONTINUATION, b""));
+        expect_events_everywhere(&frames, &[text(string)]);
     }
 }
 
-/// Nothing of it is looked at.
 #[test]
-fn hy_7_binary_is_any_bytes() {
+fn binary_and_control_payloads_are_not_checked_for_utf8_hy_7() {
     let all: Vec<u8> = (0..=255).collect();
-    on_every_end(&[(BINARY, &all)], &[binary(&all)]);
-    for (payload, ..) in NOT_UTF8 {
-        let (front, back) = payload.split_at(payload.len() / 2);
-        on_every_end(&[(BINARY, payload)], &[binary(payload)]);
-        on_every_end(&[(BINARY_PART, front), (LAST, back)], &[binary(payload)]);
+    expect_events_everywhere(&[(BINARY, &all)], &[binary(&all)]);
+    for (payload, ..) in INVALID_UTF8 {
+        let (first, second) = payload.split_at(payload.len() / 2);
+        expect_events_everywhere(&[(BINARY, payload)], &[binary(payload)]);
+        expect_events_everywhere(
+            &[(BINARY_FRAGMENT, first), (FINAL_CONTINUATION, second)],
+            &[binary(payload)],
+        );
     }
-    // A pong's and a ping's neither.
-    on_every_end(&[(PONG, &all[150..])], &[pong(&all[150..])]);
+    expect_events_everywhere(&[(PONG, &all[150..])], &[pong(&all[150..])]);
 }
 
-/// The pieces of a message as they come: text only in whole characters, and no empty piece but the
-/// last.
 #[test]
-fn hy_7_pieces() {
+fn text_chunks_hold_complete_characters_and_only_the_last_chunk_may_be_empty_hy_7() {
     for dialect in HYBI {
         let bytes = b"\x01\x04ab\xe2\x98\x00\x00\x80\x03\x83cd\x02\x02xy\x00\x00\x80\x00";
-        let mut conn = end(Role::Client, dialect)();
-        let (mut pieces, mut copy) = (Vec::new(), bytes.to_vec());
+        let mut conn = connection(Role::Client, dialect)();
+        let (mut chunks, mut copy) = (Vec::new(), bytes.to_vec());
         for read in copy.chunks_mut(3) {
             let mut input = read;
             while let Some(event) = conn.receive(&mut input) {
-                pieces.push(match event {
-                    Event::Text(piece) => (piece.as_str().to_owned(), piece.is_final()),
-                    Event::Binary(piece) => {
-                        let bytes = piece.as_bytes().to_vec();
-                        (String::from_utf8(bytes).unwrap(), piece.is_final())
+                chunks.push(match event {
+                    Event::Text(chunk) => (chunk.as_str().to_owned(), chunk.is_final()),
+                    Event::Binary(chunk) => {
+                        let bytes = chunk.as_bytes().to_vec();
+                        (String::from_utf8(bytes).unwrap(), chunk.is_final())
                     }
                     other => panic!("{other:?}"),
                 });
@@ -805,46 +895,61 @@ fn hy_7_pieces() {
             ("xy", false),
             ("", true),
         ];
-        let pieces: Vec<(&str, bool)> =
-            pieces.iter().map(|(s, last)| (s.as_str(), *last)).collect();
-        assert_eq!(pieces, expected);
+        let chunks: Vec<(&str, bool)> = chunks
+            .iter()
+            .map(|(string, is_final)| (string.as_str(), *is_final))
+            .collect();
+        assert_eq!(chunks, expected);
     }
 }
 
-// Ends.
+// Ends of input.
 
 #[test]
-fn an_end_of_file_within_a_frame_or_message() {
-    for (role, dialect) in every_end() {
-        let whole = frame(other(role), TEXT, "Hello");
-        for cut in 0..whole.len() {
+fn eof_reports_whether_a_frame_or_message_was_incomplete() {
+    for (role, dialect) in every_role_and_dialect() {
+        let bytes = frame(other(role), TEXT, "Hello");
+        for len in 0..bytes.len() {
             let mut driver = open(&Config::new(), role, dialect);
-            driver.feed(&whole[..cut]);
+            driver.feed(&bytes[..len]);
             driver.events();
             driver.eof();
-            let phase = if cut == 0 {
+            let phase = if len == 0 {
                 Phase::Open
             } else {
                 Phase::InMessage
             };
-            assert_eq!(driver.events().last(), Some(&eof(phase)), "cut at {cut}");
+            assert_eq!(
+                driver.events().last(),
+                Some(&unexpected_eof(phase)),
+                "{len} bytes"
+            );
             assert_eq!(driver.sent(), b"");
         }
-        let parts = from_peer(role, &[(BINARY_PART, b"ab"), (PONG, b""), (MORE, b"")]);
-        let transcript = at_every_split_then_eof(end(role, dialect), &parts);
-        let unfinished = Observed::UnfinishedBinary(b"ab".to_vec());
+        let fragments = from_peer(
+            role,
+            &[(BINARY_FRAGMENT, b"ab"), (PONG, b""), (CONTINUATION, b"")],
+        );
+        let transcript = at_every_split_then_eof(connection(role, dialect), &fragments);
+        let incomplete = Observed::IncompleteBinary(b"ab".to_vec());
         assert_eq!(
             transcript.events,
-            [pong(""), unfinished, eof(Phase::InMessage)]
+            [pong(""), incomplete, unexpected_eof(Phase::InMessage)]
         );
     }
 }
 
-/// An empty read is no end of file and changes nothing.
 #[test]
-fn nothing_comes_of_an_empty_input() {
-    for (role, dialect) in every_end() {
-        let bytes = from_peer(role, &[(TEXT_PART, b"a"), (PING, b"b"), (LAST, b"c")]);
+fn an_empty_input_changes_nothing_and_is_not_eof() {
+    for (role, dialect) in every_role_and_dialect() {
+        let bytes = from_peer(
+            role,
+            &[
+                (TEXT_FRAGMENT, b"a"),
+                (PING, b"b"),
+                (FINAL_CONTINUATION, b"c"),
+            ],
+        );
         let mut driver = open(&Config::new(), role, dialect);
         for byte in bytes {
             driver.feed(&[byte]);
@@ -871,30 +976,30 @@ fn role() -> impl Strategy<Value = Role> {
     prop::sample::select(&ROLES[..])
 }
 
-fn cuts() -> impl Strategy<Value = Vec<Index>> {
+fn splits() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 0..24)
 }
 
-fn cut_at(indices: &[Index], length: usize) -> Vec<usize> {
-    let mut cuts: Vec<usize> = indices.iter().map(|i| i.index(length + 1)).collect();
-    cuts.sort_unstable();
-    cuts
+fn split_points(indices: &[Index], length: usize) -> Vec<usize> {
+    let mut splits: Vec<usize> = indices.iter().map(|i| i.index(length + 1)).collect();
+    splits.sort_unstable();
+    splits
 }
 
-fn rules() -> impl Strategy<Value = Rules> {
+fn decoders() -> impl Strategy<Value = ReferenceDecoder> {
     let max_frame = prop_oneof![3 => Just(i64::MAX as u64), 1 => 0..200_u64];
     let max_fragments = prop_oneof![3 => Just(u32::MAX), 1 => 1..5_u32];
     (role(), dialect(), max_frame, max_fragments).prop_map(
-        |(role, dialect, max_frame, max_fragments)| Rules {
+        |(role, dialect, max_frame, max_fragments)| ReferenceDecoder {
             max_frame,
             max_fragments,
-            ..Rules::new(role, dialect)
+            ..ReferenceDecoder::new(role, dialect)
         },
     )
 }
 
-/// Bytes at every edge of UTF-8, in any order.
-fn nearly_text() -> impl Strategy<Value = Vec<u8>> {
+/// Bytes at the limits of the UTF-8 ranges, in any order.
+fn almost_utf8() -> impl Strategy<Value = Vec<u8>> {
     let edges: &[u8] = &[
         0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe2, 0xed,
         0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff,
@@ -909,26 +1014,26 @@ fn string() -> impl Strategy<Value = String> {
 fn payload() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => string().prop_map(String::into_bytes),
-        1 => nearly_text(),
+        1 => almost_utf8(),
         1 => prop::collection::vec(any::<u8>(), 0..12),
         1 => prop::collection::vec(any::<u8>(), 120..130),
         1 => (120..300_usize).prop_map(|n| vec![b'a'; n]),
     ]
 }
 
-/// A frame of any kind with any header, and what its header is wrong in, if in anything.
-fn any_frame() -> impl Strategy<Value = (u8, Vec<u8>, Option<Form>, bool)> {
+/// The first byte, payload and length encoding of a frame, and whether to mask it wrongly.
+fn any_frame() -> impl Strategy<Value = (u8, Vec<u8>, Option<LengthEncoding>, bool)> {
     let first = prop_oneof![
-        6 => prop::sample::select(&[TEXT, BINARY, TEXT_PART, BINARY_PART, PING, PONG][..]),
-        6 => prop::sample::select(&[MORE, LAST][..]),
+        6 => prop::sample::select(&[TEXT, BINARY, TEXT_FRAGMENT, BINARY_FRAGMENT, PING, PONG][..]),
+        6 => prop::sample::select(&[CONTINUATION, FINAL_CONTINUATION][..]),
         1 => any::<u8>(),
     ];
-    let form = prop_oneof![
+    let encoding = prop_oneof![
         8 => Just(None),
-        1 => Just(Some(Form::Sixteen)),
-        1 => Just(Some(Form::SixtyFour)),
+        1 => Just(Some(LengthEncoding::Bits16)),
+        1 => Just(Some(LengthEncoding::Bits64)),
     ];
-    (first, payload(), form, prop::bool::weighted(0.02))
+    (first, payload(), encoding, prop::bool::weighted(0.02))
 }
 
 fn close_frame() -> impl Strategy<Value = Vec<u8>> {
@@ -938,30 +1043,30 @@ fn close_frame() -> impl Strategy<Value = Vec<u8>> {
         1 => any::<u8>().prop_map(|byte| vec![byte]),
         4 => (code, payload()).prop_map(|(code, mut reason)| {
             reason.truncate(123);
-            body(code, reason)
+            close_payload(code, reason)
         }),
     ]
 }
 
-/// Frames that a peer of `role` sends, mostly right ones, and bytes that are none.
+/// Mostly valid frames of a peer of `role`, mixed with random bytes.
 fn conversation(role: Role) -> impl Strategy<Value = Vec<u8>> {
     let from = other(role);
-    let frame = any_frame().prop_map(move |(first, payload, form, wrong_mask)| {
+    let frame = any_frame().prop_map(move |(first, payload, encoding, wrong_mask)| {
         let from = if wrong_mask { role } else { from };
-        let shortest = Form::shortest(payload.len() as u64);
-        sized(from, first, form.unwrap_or(shortest), payload)
+        let shortest = LengthEncoding::shortest(payload.len() as u64);
+        frame_with_encoding(from, first, encoding.unwrap_or(shortest), payload)
     });
     let close = close_frame().prop_map(move |body| common::rfc::frame(from, CLOSE, body));
-    let message = prop::collection::vec(string(), 1..5).prop_map(move |parts| {
-        let count = parts.len();
+    let message = prop::collection::vec(string(), 1..5).prop_map(move |fragments| {
+        let count = fragments.len();
         let first = |i: usize| match (i, i + 1 == count) {
             (0, true) => TEXT,
-            (0, false) => TEXT_PART,
-            (_, false) => MORE,
-            (_, true) => LAST,
+            (0, false) => TEXT_FRAGMENT,
+            (_, false) => CONTINUATION,
+            (_, true) => FINAL_CONTINUATION,
         };
-        let parts = parts.iter().enumerate();
-        let frames = parts.map(|(i, part)| common::rfc::frame(from, first(i), part));
+        let fragments = fragments.iter().enumerate();
+        let frames = fragments.map(|(i, fragment)| common::rfc::frame(from, first(i), fragment));
         frames.collect::<Vec<_>>().concat()
     });
     let some = prop_oneof![
@@ -973,21 +1078,28 @@ fn conversation(role: Role) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(some, 0..8).prop_map(|frames| frames.concat())
 }
 
-fn heard() -> impl Strategy<Value = (Rules, Vec<u8>)> {
-    rules().prop_flat_map(|rules| (Just(rules), conversation(rules.role)))
+fn decoders_and_input() -> impl Strategy<Value = (ReferenceDecoder, Vec<u8>)> {
+    decoders().prop_flat_map(|decoder| (Just(decoder), conversation(decoder.role)))
 }
 
-/// What a connection says is what the naive reader says.
-fn agrees(rules: Rules, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseError> {
-    let (events, sent) = rules.transcript(bytes);
-    let whole = transcript(rules.connection(), bytes, &[], true);
-    prop_assert_eq!(&whole.events, &events);
-    prop_assert_eq!(contents(&whole.sent), sent);
-    prop_assert_eq!(&transcript(rules.connection(), bytes, cuts, true), &whole);
-    let everywhere: Vec<usize> = (0..bytes.len()).collect();
+/// Checks that events and output match the reference decoder, at these splits and at every byte.
+fn check_against_reference(
+    decoder: ReferenceDecoder,
+    bytes: &[u8],
+    splits: &[usize],
+) -> Result<(), TestCaseError> {
+    let (events, sent) = decoder.decode(bytes);
+    let transcript = run_checked(decoder.connection(), bytes, &[], true);
+    prop_assert_eq!(&transcript.events, &events);
+    prop_assert_eq!(frame_contents(&transcript.sent), sent);
     prop_assert_eq!(
-        &transcript(rules.connection(), bytes, &everywhere, true),
-        &whole
+        &run_checked(decoder.connection(), bytes, splits, true),
+        &transcript
+    );
+    let every_split: Vec<usize> = (0..bytes.len()).collect();
+    prop_assert_eq!(
+        &run_checked(decoder.connection(), bytes, &every_split, true),
+        &transcript
     );
     Ok(())
 }
@@ -1001,24 +1113,24 @@ proptest! {
 
     // HY-5, HY-6, HY-7, HY-8
     #[test]
-    fn any_frames_at_any_cuts_mean_what_they_mean_at_once(
-        (rules, bytes) in heard(),
-        cuts in cuts(),
+    fn random_frames_match_the_reference_decoder_at_any_split(
+        (decoder, bytes) in decoders_and_input(),
+        splits in splits(),
     ) {
-        agrees(rules, &bytes, &cut_at(&cuts, bytes.len()))?;
+        check_against_reference(decoder, &bytes, &split_points(&splits, bytes.len()))?;
     }
 
     #[test]
-    fn any_bytes_at_any_cuts_mean_what_they_mean_at_once(
-        rules in rules(),
+    fn random_bytes_match_the_reference_decoder_at_any_split(
+        decoder in decoders(),
         bytes in prop::collection::vec(any::<u8>(), 0..64),
-        cuts in cuts(),
+        splits in splits(),
     ) {
-        agrees(rules, &bytes, &cut_at(&cuts, bytes.len()))?;
+        check_against_reference(decoder, &bytes, &split_points(&splits, bytes.len()))?;
     }
 }
 
-/// A message and where it is cut.
+/// A message and where it is split into fragments.
 #[derive(Clone, Debug)]
 enum Sent {
     Text(String, Vec<Index>),
@@ -1027,36 +1139,36 @@ enum Sent {
 }
 
 fn sent() -> impl Strategy<Value = Sent> {
-    let parts = || prop::collection::vec(any::<Index>(), 0..4);
+    let fragments = || prop::collection::vec(any::<Index>(), 0..4);
     let long = prop_oneof![4 => 0..20_usize, 2 => 120..130_usize, 1 => 65530..65540_usize];
     let long = (any::<u8>(), long).prop_map(|(byte, n)| vec![byte; n]);
     prop_oneof![
-        3 => (string(), parts()).prop_map(|(text, parts)| Sent::Text(text, parts)),
-        3 => (long, parts()).prop_map(|(bytes, parts)| Sent::Binary(bytes, parts)),
+        3 => (string(), fragments()).prop_map(|(text, fragments)| Sent::Text(text, fragments)),
+        3 => (long, fragments()).prop_map(|(bytes, fragments)| Sent::Binary(bytes, fragments)),
         1 => prop::collection::vec(any::<u8>(), 0..=125).prop_map(Sent::Ping),
     ]
 }
 
-/// Sends it, in as many frames as there are cuts and one.
+/// Sends a message in one frame, or in one more fragment than split points.
 fn send(conn: &mut Connection, message: &Sent) {
     match message {
         Sent::Ping(payload) => conn.send_ping(payload).unwrap(),
-        Sent::Text(text, cuts) if cuts.is_empty() => conn.send_text(text).unwrap(),
-        Sent::Binary(bytes, cuts) if cuts.is_empty() => conn.send_binary(bytes).unwrap(),
-        Sent::Text(text, cuts) => {
+        Sent::Text(text, splits) if splits.is_empty() => conn.send_text(text).unwrap(),
+        Sent::Binary(bytes, splits) if splits.is_empty() => conn.send_binary(bytes).unwrap(),
+        Sent::Text(text, splits) => {
             let chars: Vec<char> = text.chars().collect();
             let mut from = 0;
-            for to in cut_at(cuts, chars.len()) {
-                let part = String::from_iter(&chars[from..to]);
-                conn.send_text_fragment(&part, false).unwrap();
+            for to in split_points(splits, chars.len()) {
+                let fragment = String::from_iter(&chars[from..to]);
+                conn.send_text_fragment(&fragment, false).unwrap();
                 from = to;
             }
             let rest = String::from_iter(&chars[from..]);
             conn.send_text_fragment(&rest, true).unwrap();
         }
-        Sent::Binary(bytes, cuts) => {
+        Sent::Binary(bytes, splits) => {
             let mut from = 0;
-            for to in cut_at(cuts, bytes.len()) {
+            for to in split_points(splits, bytes.len()) {
                 conn.send_binary_fragment(&bytes[from..to], false).unwrap();
                 from = to;
             }
@@ -1075,12 +1187,12 @@ proptest! {
     // RFC-5.4-2, RFC-5.4-5; RFC-6.1-2, RFC-6.1-3, RFC-6.1-4, RFC-6.1-5, RFC-6.1-6; RFC-6.2-1,
     // RFC-6.2-2, RFC-6.2-3, RFC-6.2-4
     #[test]
-    fn hy_5_hy_6_hy_7_what_one_end_sends_the_other_hears(
+    fn messages_sent_by_one_side_are_received_by_the_other_hy_5_hy_6_hy_7(
         role in role(),
         dialect in dialect(),
         messages in prop::collection::vec(sent(), 0..8),
         seed: [u8; 32],
-        cuts in cuts(),
+        splits in splits(),
     ) {
         let config = Config::new();
         let mut sender = Connection::established(&config, role, dialect, seed);
@@ -1088,8 +1200,8 @@ proptest! {
             send(&mut sender, message);
         }
         let bytes = sender.transmit().to_vec();
-        let hearer = Connection::established(&config, other(role), dialect, [1; 32]);
-        let transcript = transcript(hearer, &bytes, &cut_at(&cuts, bytes.len()), false);
+        let receiver = Connection::established(&config, other(role), dialect, [1; 32]);
+        let transcript = run_checked(receiver, &bytes, &split_points(&splits, bytes.len()), false);
         let expected: Vec<Observed> = messages
             .iter()
             .map(|message| match message {
@@ -1099,7 +1211,6 @@ proptest! {
             })
             .collect();
         prop_assert_eq!(transcript.events, expected);
-        // And the pongs come back.
         let mut sender = Driver::new(sender);
         sender.feed(&transcript.sent);
         let pings = messages.iter().filter_map(|message| match message {
@@ -1110,24 +1221,24 @@ proptest! {
     }
 }
 
-/// RFC-10.4-1: a whole message has a limit of its own, however small its frames are.
+/// RFC-10.4-1
 #[test]
-fn hy_7_a_message_of_many_small_frames_is_too_long() {
-    let mut conn = end(Role::Client, Rfc6455)();
-    let mut message = MessageAssembler::new(1000);
+fn a_message_of_many_small_frames_over_the_message_limit_is_rejected_hy_7() {
+    let mut conn = connection(Role::Client, Rfc6455)();
+    let mut assembler = MessageAssembler::new(1000);
     let mut bytes = [&b"\x02\x01a"[..], &b"\x00\x01b".repeat(2000)].concat();
     let mut input = &mut bytes[..];
-    let (mut pieces, mut refused) = (0, 0);
-    while let Some(Event::Binary(piece)) = conn.receive(&mut input) {
-        pieces += 1;
-        match message.push_binary(&piece) {
-            Ok(whole) => assert_eq!(whole, None),
+    let (mut chunks, mut errors) = (0, 0);
+    while let Some(Event::Binary(chunk)) = conn.receive(&mut input) {
+        chunks += 1;
+        match assembler.push_binary(&chunk) {
+            Ok(message) => assert_eq!(message, None),
             Err(error) => {
-                assert_eq!((error.limit, pieces), (1000, 1001));
-                refused += 1;
+                assert_eq!((error.limit, chunks), (1000, 1001));
+                errors += 1;
             }
         }
     }
-    assert_eq!((pieces, refused), (2001, 1));
+    assert_eq!((chunks, errors), (2001, 1));
     assert_eq!(conn.closed(), None::<&Closed>);
 }

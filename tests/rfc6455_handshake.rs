@@ -1,10 +1,10 @@
-//! The opening handshake of HyBi-7, HyBi-8 and RFC 6455, byte for byte, from both ends.
+//! The opening handshake of HyBi-7, HyBi-8 and RFC 6455, in both roles.
 
 mod common;
 
 use common::rfc::{
-    HEAD, HYBI, REPLY, TEXT, at_every_split, at_every_split_then_eof, binary, eof, every_end,
-    frame, protocol_error, text,
+    HYBI, REQUEST, RESPONSE, TEXT, at_every_split, at_every_split_then_eof, binary,
+    every_role_and_dialect, frame, protocol_error, text, unexpected_eof,
 };
 use common::*;
 use data_encoding::BASE64;
@@ -35,25 +35,25 @@ fn version(dialect: Dialect) -> &'static str {
         HyBi7 => "7",
         HyBi8 => "8",
         Rfc6455 => "13",
-        _ => panic!("{dialect} has no number"),
+        _ => panic!("{dialect} has no version number"),
     }
 }
 
-/// The RFC's request in that version.
-fn head(dialect: Dialect) -> Vec<u8> {
-    let field = format!("Sec-WebSocket-Version: {}\r\n", version(dialect));
-    edit(HEAD, VERSION, field)
+/// Returns the RFC's example request with the version of a dialect.
+fn request_head(dialect: Dialect) -> Vec<u8> {
+    let header_line = format!("Sec-WebSocket-Version: {}\r\n", version(dialect));
+    replace_once(REQUEST, VERSION, header_line)
 }
 
 fn header(name: &'static str, at: u32, kind: HeaderErrorKind) -> ProtocolError {
     ProtocolError::InvalidHeader { name, at, kind }
 }
 
-// The server's side.
+// Server role.
 
-/// The request opens, with exactly this reply, at every cut.
+/// Expects the server to accept the request with exactly this response, at every split.
 #[track_caller]
-fn opens(head: impl AsRef<[u8]>, dialect: Dialect, reply: impl AsRef<[u8]>) {
+fn expect_accepted(head: impl AsRef<[u8]>, dialect: Dialect, response: impl AsRef<[u8]>) {
     let transcript = at_every_split(server(Config::new()), head.as_ref());
     let resource = "/chat".to_owned();
     assert_eq!(
@@ -65,12 +65,13 @@ fn opens(head: impl AsRef<[u8]>, dialect: Dialect, reply: impl AsRef<[u8]>) {
         "{}",
         escaped(head)
     );
-    assert_eq!(escaped(transcript.sent), escaped(reply));
+    assert_eq!(escaped(transcript.sent), escaped(response));
 }
 
-/// The request gives this error and this answer, at every cut, and nothing more comes of more.
+/// Expects this error and an error response with this status, at every split, and that later input
+/// is ignored.
 #[track_caller]
-fn refused(head: impl AsRef<[u8]>, error: ProtocolError, status: u16) {
+fn expect_rejected(head: impl AsRef<[u8]>, error: ProtocolError, status: u16) {
     let head = head.as_ref();
     let transcript = at_every_split(server(Config::new()), head);
     assert_eq!(
@@ -81,7 +82,7 @@ fn refused(head: impl AsRef<[u8]>, error: ProtocolError, status: u16) {
     );
     assert_eq!(
         escaped(&transcript.sent),
-        escaped(refusal(status, VERSIONS))
+        escaped(error_response(status, VERSIONS))
     );
     assert_eq!(error.status(), Some(status));
 
@@ -89,61 +90,66 @@ fn refused(head: impl AsRef<[u8]>, error: ProtocolError, status: u16) {
     let mut server = Driver::new(Connection::server(&Config::new()));
     server.feed(head);
     server.transcript = Transcript::default();
-    server.feed(HEAD.as_bytes());
+    server.feed(REQUEST.as_bytes());
     server.feed(&frame(Role::Client, TEXT, "Hello"));
     server.eof();
     assert_eq!(
         server.transcript,
         Transcript::default(),
-        "{}, and more",
+        "{}, and more input",
         escaped(head)
     );
     assert!(server.conn.is_done());
 }
 
-/// The RFC's request with an edit is refused for the field `name`, which stands where `to` does;
-/// at the end of the head if `to` is empty.
+/// Expects the example request, with `from` replaced by `to`, to be rejected for the header `name`.
+///
+/// The error is at the replaced header, or at the end of the head if it is missing.
 #[track_caller]
-fn refused_field(from: &str, to: &str, name: &'static str, kind: HeaderErrorKind, status: u16) {
-    let edited = edit(HEAD, from, to);
-    let place = match kind {
+fn expect_header_rejected(
+    from: &str,
+    to: &str,
+    name: &'static str,
+    kind: HeaderErrorKind,
+    status: u16,
+) {
+    let edited = replace_once(REQUEST, from, to);
+    let at = match kind {
         Missing => edited.len() as u32,
-        // The second one.
-        Duplicate => at(HEAD, from) + to.find("\r\n").unwrap() as u32 + 2,
-        _ => at(HEAD, from),
+        // At the second header.
+        Duplicate => offset_of(REQUEST, from) + to.find("\r\n").unwrap() as u32 + 2,
+        _ => offset_of(REQUEST, from),
     };
-    refused(edited, header(name, place, kind), status);
+    expect_rejected(edited, header(name, at, kind), status);
 }
 
-/// HY-1, HY-2, RFC-4.2.2-5: the RFC's request in each version; RFC-4.2.2-3: none of its
-/// subprotocols is chosen, so none is named.
+/// RFC-4.2.2-5; RFC-4.2.2-3: no subprotocol is selected, so the response has none.
 #[test]
-fn hy_1_hy_2_the_opening_of_the_rfc_in_each_version() {
+fn the_rfc_example_request_is_accepted_in_each_version_hy_1_hy_2() {
     for dialect in HYBI {
-        opens(head(dialect), dialect, REPLY);
+        expect_accepted(request_head(dialect), dialect, RESPONSE);
     }
 }
 
 #[test]
-fn hy_2_frames_right_behind_the_request() {
+fn frames_directly_after_the_request_are_received_hy_2() {
     for dialect in HYBI {
         let hello = frame(Role::Client, TEXT, "Hello");
         let transcript = at_every_split(
             server(Config::new()),
-            &[head(dialect), hello.clone(), hello].concat(),
+            &[request_head(dialect), hello.clone(), hello].concat(),
         );
         assert_eq!(
             transcript.events[1..],
             [Observed::Open(dialect), text("Hello"), text("Hello")]
         );
-        assert_eq!(escaped(transcript.sent), escaped(REPLY));
+        assert_eq!(escaped(transcript.sent), escaped(RESPONSE));
     }
 }
 
-/// RFC-4.2.1-1, RFC-4.2.1-2, RFC-4.2.1-3, RFC-4.2.1-4, RFC-4.2.1-5, RFC-4.2.1-6: the order of fields is
-/// free, names are in any case, and so are some values.
+/// RFC-4.2.1-1, RFC-4.2.1-2, RFC-4.2.1-3, RFC-4.2.1-4, RFC-4.2.1-5, RFC-4.2.1-6
 #[test]
-fn hy_10_requests_that_differ_and_open() {
+fn requests_with_other_order_case_or_extra_headers_are_accepted_hy_10() {
     for (from, to) in [
         (UPGRADE, "Upgrade: WebSocket\r\n"),
         (UPGRADE, "upgrade: WEBSOCKET\r\n"),
@@ -168,35 +174,39 @@ fn hy_10_requests_that_differ_and_open() {
         ),
         (PROTOCOL, "Content-Length: 0\r\n"),
         (PROTOCOL, "Authorization: Basic Zm9vOmJhcg==\r\n"),
-        // Section 2: the version wins over the keys of Hixie-76.
+        // The version takes precedence over the keys of Hixie-76.
         (
             PROTOCOL,
             "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n\
              Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n",
         ),
     ] {
-        opens(edit(HEAD, from, to), Rfc6455, REPLY);
+        expect_accepted(replace_once(REQUEST, from, to), Rfc6455, RESPONSE);
     }
-    let mut lines: Vec<&str> = HEAD
+    let mut lines: Vec<&str> = REQUEST
         .lines()
         .skip(1)
         .filter(|line| !line.is_empty())
         .collect();
     for _ in 0..lines.len() {
         lines.rotate_left(1);
-        let turned = format!("GET /chat HTTP/1.1\r\n{}\r\n\r\n", lines.join("\r\n"));
-        opens(turned, Rfc6455, REPLY);
+        let rotated = format!("GET /chat HTTP/1.1\r\n{}\r\n\r\n", lines.join("\r\n"));
+        expect_accepted(rotated, Rfc6455, RESPONSE);
     }
 }
 
 /// RFC-4.2.1-1
 #[test]
-fn a_request_line_that_is_not_of_http_1_1() {
+fn an_invalid_request_line_is_rejected() {
     let version = |at| ProtocolError::UnsupportedHttpVersion { at };
     let malformed = |at| ProtocolError::InvalidStartLine { at };
     for (line, error, status) in [
         ("POST /chat HTTP/1.1", ProtocolError::UnsupportedMethod, 405),
-        ("HEAD /chat HTTP/1.1", ProtocolError::UnsupportedMethod, 405),
+        (
+            "REQUEST /chat HTTP/1.1",
+            ProtocolError::UnsupportedMethod,
+            405,
+        ),
         ("get /chat HTTP/1.1", ProtocolError::UnsupportedMethod, 405),
         ("GET /chat HTTP/1.0", version(10), 505),
         ("GET /chat HTTP/2.0", version(10), 505),
@@ -207,38 +217,42 @@ fn a_request_line_that_is_not_of_http_1_1() {
         ("GET /chat#top HTTP/1.1", malformed(9), 400),
         ("GET /chat XTTP/1.1", malformed(10), 400),
     ] {
-        refused(edit(HEAD, "GET /chat HTTP/1.1", line), error, status);
+        expect_rejected(
+            replace_once(REQUEST, "GET /chat HTTP/1.1", line),
+            error,
+            status,
+        );
     }
 }
 
 /// RFC-4.2.1-2, RFC-4.2.1-3, RFC-4.2.1-4
 #[test]
-fn host_upgrade_and_connection() {
-    refused_field(HOST, "", "Host", Missing, 400);
-    refused_field(HOST, "Host:\r\n", "Host", Invalid, 400);
-    refused_field(HOST, "Host: a b\r\n", "Host", Invalid, 400);
-    refused_field(HOST, "Host: server.example.com:0\r\n", "Host", Invalid, 400);
-    refused_field(HOST, "Host: a/b\r\n", "Host", Invalid, 400);
-    refused_field(HOST, "Host: a\r\nHost: a\r\n", "Host", Duplicate, 400);
-    let no_upgrade = edit(HEAD, UPGRADE, "");
-    refused(no_upgrade, ProtocolError::NotWebSocket, 426);
-    refused_field(UPGRADE, "Upgrade: h2c\r\n", "Upgrade", Invalid, 426);
-    refused_field(UPGRADE, "Upgrade:\r\n", "Upgrade", Invalid, 426);
-    refused_field(UPGRADE, "Upgrade: websockets\r\n", "Upgrade", Invalid, 426);
+fn a_missing_invalid_or_duplicate_host_upgrade_or_connection_is_rejected() {
+    expect_header_rejected(HOST, "", "Host", Missing, 400);
+    expect_header_rejected(HOST, "Host:\r\n", "Host", Invalid, 400);
+    expect_header_rejected(HOST, "Host: a b\r\n", "Host", Invalid, 400);
+    expect_header_rejected(HOST, "Host: server.example.com:0\r\n", "Host", Invalid, 400);
+    expect_header_rejected(HOST, "Host: a/b\r\n", "Host", Invalid, 400);
+    expect_header_rejected(HOST, "Host: a\r\nHost: a\r\n", "Host", Duplicate, 400);
+    let no_upgrade = replace_once(REQUEST, UPGRADE, "");
+    expect_rejected(no_upgrade, ProtocolError::NotWebSocket, 426);
+    expect_header_rejected(UPGRADE, "Upgrade: h2c\r\n", "Upgrade", Invalid, 426);
+    expect_header_rejected(UPGRADE, "Upgrade:\r\n", "Upgrade", Invalid, 426);
+    expect_header_rejected(UPGRADE, "Upgrade: websockets\r\n", "Upgrade", Invalid, 426);
     let twice = "Upgrade: websocket\r\nUpgrade: websocket\r\n";
-    refused_field(UPGRADE, twice, "Upgrade", Duplicate, 400);
-    refused_field(CONNECTION, "", "Connection", Missing, 400);
+    expect_header_rejected(UPGRADE, twice, "Upgrade", Duplicate, 400);
+    expect_header_rejected(CONNECTION, "", "Connection", Missing, 400);
     for other in ["close", "keep-alive", "Upgraded", "", "\"Upgrade\""] {
-        let field = format!("Connection: {other}\r\n");
-        refused_field(CONNECTION, &field, "Connection", Invalid, 400);
+        let header_line = format!("Connection: {other}\r\n");
+        expect_header_rejected(CONNECTION, &header_line, "Connection", Invalid, 400);
     }
 }
 
-/// RFC-4.2.1-7: lines that are no fields.
+/// RFC-4.2.1-7
 #[test]
-fn lines_that_are_no_fields() {
+fn invalid_header_lines_of_a_request_are_rejected() {
     let line = |at, kind| ProtocolError::InvalidLine { at, kind };
-    let place = at(HEAD, ORIGIN);
+    let at = offset_of(REQUEST, ORIGIN);
     for (to, offset, kind) in [
         (" Origin: http://example.com\r\n", 0, LineErrorKind::ObsFold),
         ("Origin : http://example.com\r\n", 6, LineErrorKind::Name),
@@ -251,20 +265,24 @@ fn lines_that_are_no_fields() {
             LineErrorKind::BareCr,
         ),
     ] {
-        refused(edit(HEAD, ORIGIN, to), line(place + offset, kind), 400);
+        expect_rejected(
+            replace_once(REQUEST, ORIGIN, to),
+            line(at + offset, kind),
+            400,
+        );
     }
 }
 
-/// A GET whose body would be taken for frames.
+/// The body would be read as frames.
 #[test]
-fn hy_10_a_request_with_a_body() {
+fn a_request_with_a_body_is_rejected_hy_10() {
     for length in ["5", "8", "-1", "0, 0", "+0", "00"] {
-        let field = format!("Content-Length: {length}\r\n");
-        refused_field(PROTOCOL, &field, "Content-Length", Invalid, 400);
+        let header_line = format!("Content-Length: {length}\r\n");
+        expect_header_rejected(PROTOCOL, &header_line, "Content-Length", Invalid, 400);
     }
     for coding in ["chunked", "identity", ""] {
-        let field = format!("Transfer-Encoding: {coding}\r\n");
-        refused_field(PROTOCOL, &field, "Transfer-Encoding", Invalid, 400);
+        let header_line = format!("Transfer-Encoding: {coding}\r\n");
+        expect_header_rejected(PROTOCOL, &header_line, "Transfer-Encoding", Invalid, 400);
     }
 }
 
@@ -272,27 +290,27 @@ fn hy_10_a_request_with_a_body() {
 
 /// RFC-4.2.2-1, RFC-4.4-1
 #[test]
-fn hy_1_hy_9_any_other_version_is_told_those_that_are_spoken() {
+fn other_versions_get_a_426_with_the_supported_versions_hy_1_hy_9() {
     for other in [
         "0", "1", "2", "3", "4", "5", "6", "9", "10", "11", "12", "14", "25", "255", "256", "013",
         "07", "+13", "-13", "13.0", "0x0d", "1 3", "13, 8", "13;", "\"13\"", "x", "",
     ] {
-        let field = format!("Sec-WebSocket-Version: {other}\r\n");
-        refused_field(VERSION, &field, "Sec-WebSocket-Version", Invalid, 426);
+        let header_line = format!("Sec-WebSocket-Version: {other}\r\n");
+        expect_header_rejected(VERSION, &header_line, "Sec-WebSocket-Version", Invalid, 426);
     }
-    // Told before anything of it is looked at that could be otherwise in that version.
-    let future = edit(HEAD, VERSION, "Sec-WebSocket-Version: 14\r\n");
-    let place = at(HEAD, VERSION) - KEY.len() as u32 + 7;
-    refused(
-        edit(future, KEY, "Key: 1\r\n"),
-        header("Sec-WebSocket-Version", place + 1, Invalid),
+    // Checked before all headers that another version may define differently.
+    let future = replace_once(REQUEST, VERSION, "Sec-WebSocket-Version: 14\r\n");
+    let at = offset_of(REQUEST, VERSION) - KEY.len() as u32 + 7;
+    expect_rejected(
+        replace_once(future, KEY, "Key: 1\r\n"),
+        header("Sec-WebSocket-Version", at + 1, Invalid),
         426,
     );
 }
 
-/// RFC-4.4-1: the versions that are switched on and no other, the newest first.
+/// RFC-4.4-1
 #[test]
-fn hy_9_the_versions_listed_are_those_switched_on() {
+fn a_426_lists_the_enabled_versions_newest_first_hy_9() {
     for subset in 0..8_usize {
         let on = |i: usize| subset >> i & 1 == 1;
         let mut dialects = Dialects::NONE.with(Hixie75).with(Hixie76);
@@ -306,19 +324,19 @@ fn hy_9_the_versions_listed_are_those_switched_on() {
         let list = list.join(", ");
         let config = Config::new().dialects(dialects);
 
-        let unknown = edit(HEAD, VERSION, "Sec-WebSocket-Version: 25\r\n");
+        let unknown = replace_once(REQUEST, VERSION, "Sec-WebSocket-Version: 25\r\n");
         let transcript = at_every_split(server(config), &unknown);
-        let place = at(HEAD, VERSION);
-        let error = header("Sec-WebSocket-Version", place, Invalid);
+        let at = offset_of(REQUEST, VERSION);
+        let error = header("Sec-WebSocket-Version", at, Invalid);
         assert_eq!(transcript.events, [protocol_error(error)]);
         assert_eq!(
             escaped(transcript.sent),
-            escaped(refusal(426, &list)),
+            escaped(error_response(426, &list)),
             "{dialects:?}"
         );
 
         for (i, dialect) in HYBI.into_iter().enumerate() {
-            let transcript = at_every_split(server(config), &head(dialect));
+            let transcript = at_every_split(server(config), &request_head(dialect));
             if on(i) {
                 assert_eq!(transcript.events[1], Observed::Open(dialect));
                 continue;
@@ -327,7 +345,7 @@ fn hy_9_the_versions_listed_are_those_switched_on() {
             assert_eq!(transcript.events, [protocol_error(error)]);
             assert_eq!(
                 escaped(transcript.sent),
-                escaped(refusal(426, &list)),
+                escaped(error_response(426, &list)),
                 "{dialects:?}"
             );
             assert_eq!(error.status(), Some(426));
@@ -337,11 +355,11 @@ fn hy_9_the_versions_listed_are_those_switched_on() {
 
 /// RFC-4.2.1-6, RFC-11.3-1
 #[test]
-fn hy_9_no_version_and_two() {
-    refused_field(VERSION, "", "Sec-WebSocket-Version", Missing, 400);
+fn a_missing_or_duplicate_version_is_rejected_hy_9() {
+    expect_header_rejected(VERSION, "", "Sec-WebSocket-Version", Missing, 400);
     for second in ["13", "8"] {
         let twice = format!("{VERSION}Sec-WebSocket-Version: {second}\r\n");
-        refused_field(VERSION, &twice, "Sec-WebSocket-Version", Duplicate, 400);
+        expect_header_rejected(VERSION, &twice, "Sec-WebSocket-Version", Duplicate, 400);
     }
 }
 
@@ -349,10 +367,10 @@ fn hy_9_no_version_and_two() {
 
 /// RFC-4.2.1-5, RFC-11.3-1
 #[test]
-fn hy_2_a_key_that_is_not_16_bytes() {
-    refused_field(KEY, "", "Sec-WebSocket-Key", Missing, 400);
+fn a_key_that_is_not_base64_of_16_bytes_is_rejected_hy_2() {
+    expect_header_rejected(KEY, "", "Sec-WebSocket-Key", Missing, 400);
     let twice = format!("{KEY}{KEY}");
-    refused_field(KEY, &twice, "Sec-WebSocket-Key", Duplicate, 400);
+    expect_header_rejected(KEY, &twice, "Sec-WebSocket-Key", Duplicate, 400);
     for key in [
         "",
         "=",
@@ -363,31 +381,31 @@ fn hy_2_a_key_that_is_not_16_bytes() {
         "dGhlIHNhbXBsZSBub25jZWE=",      // 17 bytes
         "dGhlIHNhbXBsZSBub25j",          // 15
         "dGhlIHNhbXBsZSBub25jZWFh",      // 18
-        "dGhlIHNhbXBsZSBub25jZR==",      // bits that code nothing are set
-        "AQIDBAUGBwgJCgsMDQ4PEC==",      // so they are in the RFC's own text
+        "dGhlIHNhbXBsZSBub25jZR==",      // unused bits are set
+        "AQIDBAUGBwgJCgsMDQ4PEC==",      // also, in the text of the RFC
         "dGhlIHNhbXBsZSBub25_ZQ==",      // base64url
         "dGhlIHNhbXBs ZSBub25jZQ==",     // a space
-        "dGhlIHNhbXBsZSBub25jZ\u{e9}==", // no ASCII
+        "dGhlIHNhbXBsZSBub25jZ\u{e9}==", // not ASCII
         "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==",
     ] {
-        let field = format!("Sec-WebSocket-Key: {key}\r\n");
-        refused_field(KEY, &field, "Sec-WebSocket-Key", Invalid, 400);
+        let header_line = format!("Sec-WebSocket-Key: {key}\r\n");
+        expect_header_rejected(KEY, &header_line, "Sec-WebSocket-Key", Invalid, 400);
     }
 }
 
 #[test]
-fn hy_2_accept_values() {
+fn known_keys_give_known_accept_values_hy_2() {
     for (key, accept) in [
         ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
         ("x3JJHMbDL1EzLkh9GBhXDw==", "HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
         ("AQIDBAUGBwgJCgsMDQ4PEA==", "C/0nmHhBztSRGR1CwL6Tf4ZjwpY="),
     ] {
         for dialect in HYBI {
-            let head = edit(head(dialect), "dGhlIHNhbXBsZSBub25jZQ==", key);
-            opens(
+            let head = replace_once(request_head(dialect), "dGhlIHNhbXBsZSBub25jZQ==", key);
+            expect_accepted(
                 head,
                 dialect,
-                edit(REPLY, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", accept),
+                replace_once(RESPONSE, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", accept),
             );
         }
     }
@@ -403,12 +421,12 @@ proptest! {
 
     // RFC-4.2.2-5
     #[test]
-    fn hy_2_any_16_bytes_are_a_key(bytes: [u8; 16]) {
+    fn any_16_bytes_are_a_valid_key_hy_2(bytes: [u8; 16]) {
         let key = BASE64.encode(&bytes);
-        let head = edit(HEAD, "dGhlIHNhbXBsZSBub25jZQ==", &key);
+        let head = replace_once(REQUEST, "dGhlIHNhbXBsZSBub25jZQ==", &key);
         let transcript = run(Connection::server(&Config::new()), &head, &[], false);
-        let reply = edit(REPLY, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", accept_value(&key));
-        prop_assert_eq!(escaped(transcript.sent), escaped(reply));
+        let response = replace_once(RESPONSE, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", accept_value(&key));
+        prop_assert_eq!(escaped(transcript.sent), escaped(response));
     }
 }
 
@@ -424,58 +442,62 @@ fn request(head: &[u8]) -> Request {
 }
 
 #[test]
-fn hy_3_where_the_origin_is_read() {
+fn the_origin_is_read_from_the_header_of_the_version_hy_3() {
     let (new, old) = (
         "Origin: http://new\r\n",
         "Sec-WebSocket-Origin: http://old\r\n",
     );
     let both = format!("{new}{old}");
-    let (is_new, is_old) = (Some("http://new"), Some("http://old"));
-    for (fields, in_drafts, in_13) in [
+    let (new_value, old_value) = (Some("http://new"), Some("http://old"));
+    for (headers, in_drafts, in_13) in [
         ("", None, None),
-        (new, is_new, is_new),
-        (old, is_old, None),
-        (both.as_str(), is_old, is_new),
+        (new, new_value, new_value),
+        (old, old_value, None),
+        (both.as_str(), old_value, new_value),
     ] {
         for dialect in HYBI {
             let expected = if dialect == Rfc6455 { in_13 } else { in_drafts };
-            let head = edit(head(dialect), ORIGIN, fields);
-            assert_eq!(request(&head).origin(), expected, "{dialect}: {fields}");
-            opens(head, dialect, REPLY);
+            let head = replace_once(request_head(dialect), ORIGIN, headers);
+            assert_eq!(request(&head).origin(), expected, "{dialect}: {headers}");
+            expect_accepted(head, dialect, RESPONSE);
         }
     }
-    let allowed = request(&edit(HEAD, ORIGIN, "Origin: HTTPS://Example.com\r\n"));
+    let allowed = request(&replace_once(
+        REQUEST,
+        ORIGIN,
+        "Origin: HTTPS://Example.com\r\n",
+    ));
     assert!(allowed.origin_among(&["https://example.com"]));
     assert!(!allowed.origin_among(&["https://example.org"]));
 }
 
 #[test]
-fn hy_3_an_origin_that_is_no_visible_ascii_or_there_twice() {
+fn an_invalid_or_duplicate_origin_is_rejected_hy_3() {
     for value in ["", "http://a b", "http://\u{e9}", "http://a\tb"] {
-        let field = format!("Origin: {value}\r\n");
-        refused_field(ORIGIN, &field, "Origin", Invalid, 400);
-        let field = format!("Sec-WebSocket-Origin: {value}\r\n");
-        refused_field(ORIGIN, &field, "Sec-WebSocket-Origin", Invalid, 400);
+        let header_line = format!("Origin: {value}\r\n");
+        expect_header_rejected(ORIGIN, &header_line, "Origin", Invalid, 400);
+        let header_line = format!("Sec-WebSocket-Origin: {value}\r\n");
+        expect_header_rejected(ORIGIN, &header_line, "Sec-WebSocket-Origin", Invalid, 400);
     }
     let twice = format!("{ORIGIN}{ORIGIN}");
-    refused_field(ORIGIN, &twice, "Origin", Duplicate, 400);
+    expect_header_rejected(ORIGIN, &twice, "Origin", Duplicate, 400);
     let twice = "Sec-WebSocket-Origin: http://a\r\n".repeat(2);
-    refused_field(ORIGIN, &twice, "Sec-WebSocket-Origin", Duplicate, 400);
+    expect_header_rejected(ORIGIN, &twice, "Sec-WebSocket-Origin", Duplicate, 400);
 }
 
 // Subprotocols.
 
-/// What a server that accepts so sends.
+/// Returns the server's response to a request that it accepts with these options.
 fn accepted(head: &[u8], accept: AcceptOptions<'_>) -> Vec<u8> {
     let server = Connection::server(&Config::new());
-    let mut server = Driver::answering(server, |conn, _| conn.accept(&accept).unwrap());
+    let mut server = Driver::with_request_handler(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
     server.sent()
 }
 
 /// RFC-4.2.2-2, RFC-4.2.2-3, RFC-11.3-2
 #[test]
-fn hy_4_one_of_the_subprotocols_offered_or_none() {
+fn the_server_selects_an_offered_subprotocol_or_none_hy_4() {
     let offers = [
         "Sec-WebSocket-Protocol: chat, superchat\r\n",
         "Sec-WebSocket-Protocol: chat,superchat\r\n",
@@ -483,40 +505,40 @@ fn hy_4_one_of_the_subprotocols_offered_or_none() {
         "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: superchat\r\n",
     ];
     for (offer, dialect) in offers.iter().flat_map(|offer| HYBI.map(|d| (offer, d))) {
-        let head = edit(head(dialect), PROTOCOL, offer);
+        let head = replace_once(request_head(dialect), PROTOCOL, offer);
         let request = request(&head);
         let offered: Vec<&str> = request.protocols().collect();
         assert_eq!(offered, ["chat", "superchat"], "{offer}");
         for name in offered {
-            let field = format!("xOo=\r\nSec-WebSocket-Protocol: {name}\r\n");
-            let reply = edit(REPLY, "xOo=\r\n", field);
+            let header_line = format!("xOo=\r\nSec-WebSocket-Protocol: {name}\r\n");
+            let response = replace_once(RESPONSE, "xOo=\r\n", header_line);
             let sent = accepted(&head, AcceptOptions::new().protocol(name));
-            assert_eq!(escaped(sent), escaped(reply));
+            assert_eq!(escaped(sent), escaped(response));
         }
         assert_eq!(
             escaped(accepted(&head, AcceptOptions::new())),
-            escaped(REPLY)
+            escaped(RESPONSE)
         );
     }
     let any = "!#$%&'*+-.^_`|~09azAZ";
-    let head = edit(HEAD, "superchat", any);
+    let head = replace_once(REQUEST, "superchat", any);
     assert_eq!(request(&head).protocols().last(), Some(any));
-    opens(head, Rfc6455, REPLY);
+    expect_accepted(head, Rfc6455, RESPONSE);
 }
 
-/// RFC-4.2.2-2: white space round a member is no part of it, and none itself.
+/// RFC-4.2.2-2
 #[test]
-fn hy_4_tabs_between_the_subprotocols_offered() {
+fn tabs_around_offered_subprotocols_are_ignored_hy_4() {
     let offer = "Sec-WebSocket-Protocol:\tchat\t,\t \tsuperchat \t\r\n";
-    let request = request(&edit(HEAD, PROTOCOL, offer));
+    let request = request(&replace_once(REQUEST, PROTOCOL, offer));
     let offered: Vec<&str> = request.protocols().collect();
     assert_eq!(offered, ["chat", "superchat"]);
 }
 
 /// RFC-4.2.2-2
 #[test]
-fn hy_4_no_other_subprotocol_can_be_chosen() {
-    let waiting = |head: &[u8]| {
+fn accept_rejects_a_subprotocol_that_was_not_offered_hy_4() {
+    let with_request = |head: &[u8]| {
         let mut conn = Connection::server(&Config::new());
         let mut bytes = head.to_vec();
         assert!(conn.receive(&mut &mut bytes[..]).is_some());
@@ -531,21 +553,21 @@ fn hy_4_no_other_subprotocol_can_be_chosen() {
         " chat",
         "c",
     ] {
-        let mut conn = waiting(HEAD.as_bytes());
+        let mut conn = with_request(REQUEST.as_bytes());
         let before = format!("{conn:?}");
-        let refused = conn.accept(&AcceptOptions::new().protocol(name));
-        assert_eq!(refused, Err(Refused::ProtocolNotOffered), "{name}");
+        let result = conn.accept(&AcceptOptions::new().protocol(name));
+        assert_eq!(result, Err(Refused::ProtocolNotOffered), "{name}");
         assert_eq!(format!("{conn:?}"), before);
         assert_eq!(conn.accept(&AcceptOptions::new().protocol("chat")), Ok(()));
     }
-    let mut conn = waiting(&edit(HEAD, PROTOCOL, ""));
-    let refused = conn.accept(&AcceptOptions::new().protocol("chat"));
-    assert_eq!(refused, Err(Refused::ProtocolNotOffered));
+    let mut conn = with_request(&replace_once(REQUEST, PROTOCOL, ""));
+    let result = conn.accept(&AcceptOptions::new().protocol("chat"));
+    assert_eq!(result, Err(Refused::ProtocolNotOffered));
 }
 
 /// RFC-4.2.1-7
 #[test]
-fn hy_4_an_offer_of_subprotocols_that_is_no_list_of_tokens() {
+fn an_invalid_list_of_subprotocols_is_rejected_hy_4() {
     for list in [
         "",
         ",",
@@ -562,20 +584,26 @@ fn hy_4_an_offer_of_subprotocols_that_is_no_list_of_tokens() {
         "a@b",
         "chat\tsuperchat",
     ] {
-        let field = format!("Sec-WebSocket-Protocol: {list}\r\n");
-        refused_field(PROTOCOL, &field, "Sec-WebSocket-Protocol", Invalid, 400);
+        let header_line = format!("Sec-WebSocket-Protocol: {list}\r\n");
+        expect_header_rejected(
+            PROTOCOL,
+            &header_line,
+            "Sec-WebSocket-Protocol",
+            Invalid,
+            400,
+        );
     }
     let second = "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: a b\r\n";
-    let place = at(HEAD, PROTOCOL) + 30;
-    let error = header("Sec-WebSocket-Protocol", place, Invalid);
-    refused(edit(HEAD, PROTOCOL, second), error, 400);
+    let at = offset_of(REQUEST, PROTOCOL) + 30;
+    let error = header("Sec-WebSocket-Protocol", at, Invalid);
+    expect_rejected(replace_once(REQUEST, PROTOCOL, second), error, 400);
 }
 
 // Extensions.
 
-/// RFC-4.2.2-4, RFC-5.8-1, RFC-9-1: whatever is offered, none is accepted.
+/// RFC-4.2.2-4, RFC-5.8-1, RFC-9-1
 #[test]
-fn hy_4_extensions_are_not_accepted() {
+fn offered_extensions_are_declined_hy_4() {
     for offer in [
         "Sec-WebSocket-Extensions: permessage-deflate\r\n",
         "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
@@ -587,16 +615,20 @@ fn hy_4_extensions_are_not_accepted() {
         "sec-websocket-extensions:deflate-stream\r\n",
     ] {
         for dialect in HYBI {
-            opens(edit(head(dialect), PROTOCOL, offer), dialect, REPLY);
+            expect_accepted(
+                replace_once(request_head(dialect), PROTOCOL, offer),
+                dialect,
+                RESPONSE,
+            );
         }
     }
 }
 
-/// RFC-4.2.2-4: nor can the application name one.
+/// RFC-4.2.2-4
 #[test]
-fn hy_4_the_application_can_name_no_extension_either() {
+fn accept_rejects_handshake_headers_such_as_extensions_hy_4() {
     let mut conn = Connection::server(&Config::new());
-    let mut bytes = HEAD.as_bytes().to_vec();
+    let mut bytes = REQUEST.as_bytes().to_vec();
     assert!(conn.receive(&mut &mut bytes[..]).is_some());
     let before = format!("{conn:?}");
     for name in [
@@ -609,24 +641,25 @@ fn hy_4_the_application_can_name_no_extension_either() {
         "Content-Length",
         "Transfer-Encoding",
     ] {
-        let fields = [(name, "permessage-deflate")];
-        let refused = conn.accept(&AcceptOptions::new().headers(&fields));
-        assert_eq!(refused, Err(Refused::InvalidHeader), "{name}");
+        let headers = [(name, "permessage-deflate")];
+        let result = conn.accept(&AcceptOptions::new().headers(&headers));
+        assert_eq!(result, Err(Refused::InvalidHeader), "{name}");
         assert_eq!(format!("{conn:?}"), before);
     }
-    let fields = [("Set-Cookie", "seen=1"), ("Server", "x")];
-    conn.accept(&AcceptOptions::new().headers(&fields)).unwrap();
-    let reply = edit(
-        REPLY,
+    let headers = [("Set-Cookie", "seen=1"), ("Server", "x")];
+    conn.accept(&AcceptOptions::new().headers(&headers))
+        .unwrap();
+    let response = replace_once(
+        RESPONSE,
         "xOo=\r\n",
         "xOo=\r\nSet-Cookie: seen=1\r\nServer: x\r\n",
     );
-    assert_eq!(escaped(conn.transmit()), escaped(reply));
+    assert_eq!(escaped(conn.transmit()), escaped(response));
 }
 
 /// RFC-9.1-1
 #[test]
-fn an_offer_of_extensions_that_is_not_of_its_grammar() {
+fn an_invalid_list_of_extensions_is_rejected() {
     for list in [
         "",
         ",",
@@ -640,21 +673,27 @@ fn an_offer_of_extensions_that_is_not_of_its_grammar() {
         "a=b",
         "(a)",
     ] {
-        let field = format!("Sec-WebSocket-Extensions: {list}\r\n");
-        refused_field(PROTOCOL, &field, "Sec-WebSocket-Extensions", Invalid, 400);
+        let header_line = format!("Sec-WebSocket-Extensions: {list}\r\n");
+        expect_header_rejected(
+            PROTOCOL,
+            &header_line,
+            "Sec-WebSocket-Extensions",
+            Invalid,
+            400,
+        );
     }
 }
 
-// The application's answer, and none.
+// The application's answer, and EOF.
 
 #[test]
-fn the_application_may_refuse() {
-    let refuse = |conn: &mut Connection, _: &Request| {
+fn the_application_can_reject_a_request() {
+    let reject = |conn: &mut Connection, _: &Request| {
         conn.respond(&Response::new(403)).unwrap();
     };
     let conn = Connection::server(&Config::new());
-    let mut server = Driver::answering(conn, refuse);
-    server.feed(&[HEAD.as_bytes(), &frame(Role::Client, TEXT, "Hello")].concat());
+    let mut server = Driver::with_request_handler(conn, reject);
+    server.feed(&[REQUEST.as_bytes(), &frame(Role::Client, TEXT, "Hello")].concat());
     assert_eq!(
         server.events(),
         [
@@ -674,22 +713,26 @@ fn the_application_may_refuse() {
 
 /// RFC-7.2.2-1
 #[test]
-fn an_end_of_file_in_the_request() {
-    for cut in 0..HEAD.len() {
+fn eof_in_the_request_is_reported() {
+    for len in 0..REQUEST.len() {
         let transcript = run(
             Connection::server(&Config::new()),
-            &HEAD.as_bytes()[..cut],
+            &REQUEST.as_bytes()[..len],
             &[],
             true,
         );
-        assert_eq!(transcript.events, [eof(Phase::Handshaking)], "cut at {cut}");
+        assert_eq!(
+            transcript.events,
+            [unexpected_eof(Phase::Handshaking)],
+            "{len} bytes"
+        );
         assert_eq!(escaped(transcript.sent), "");
     }
 }
 
 #[test]
-fn hy_2_a_request_that_a_library_has_read() {
-    let fields = |head: &str| -> Vec<(String, String)> {
+fn upgrade_accepts_a_request_parsed_by_a_library_hy_2() {
+    let headers = |head: &str| -> Vec<(String, String)> {
         let lines = head.lines().skip(1);
         let split = lines.filter_map(|line| line.split_once(": "));
         split
@@ -697,70 +740,79 @@ fn hy_2_a_request_that_a_library_has_read() {
             .collect()
     };
     for dialect in HYBI {
-        let head = String::from_utf8(head(dialect)).unwrap();
-        let request = Request::from_parts("/chat", fields(&head)).unwrap();
+        let head = String::from_utf8(request_head(dialect)).unwrap();
+        let request = Request::from_parts("/chat", headers(&head)).unwrap();
         assert_eq!(request.dialect(), Some(dialect));
         let accept = AcceptOptions::new().protocol("chat");
         let (mut conn, upgrade) = Connection::upgrade(&Config::new(), &request, &accept).unwrap();
         let protocol = "xOo=\r\nSec-WebSocket-Protocol: chat\r\n";
         assert_eq!(
             escaped(upgrade.as_bytes()),
-            escaped(edit(REPLY, "xOo=\r\n", protocol))
+            escaped(replace_once(RESPONSE, "xOo=\r\n", protocol))
         );
         assert_eq!(
             (upgrade.status(), upgrade.reason()),
             (101, "Switching Protocols")
         );
-        let mut behind = frame(Role::Client, TEXT, "Hello");
-        let mut input = &mut behind[..];
+        let mut hello = frame(Role::Client, TEXT, "Hello");
+        let mut input = &mut hello[..];
         assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
         assert!(matches!(conn.receive(&mut input), Some(Event::Text(_))));
 
         let off = Config::new().dialects(Dialects::ALL.without(dialect));
-        let refused = Connection::upgrade(&off, &request, &AcceptOptions::new()).err();
-        assert_eq!(refused, Some(Refused::Unsupported(dialect)));
+        let result = Connection::upgrade(&off, &request, &AcceptOptions::new()).err();
+        assert_eq!(result, Some(Refused::Unsupported(dialect)));
     }
-    let bad = Request::from_parts("/chat", fields(&HEAD.replace("ZQ==", "ZR==")));
+    let invalid = Request::from_parts("/chat", headers(&REQUEST.replace("ZQ==", "ZR==")));
     assert_eq!(
-        bad.err(),
-        Some(header("Sec-WebSocket-Key", at(HEAD, KEY), Invalid))
+        invalid.err(),
+        Some(header(
+            "Sec-WebSocket-Key",
+            offset_of(REQUEST, KEY),
+            Invalid
+        ))
     );
 }
 
-// The client's side.
+// Client role.
 
-fn target(dialect: Dialect) -> ClientRequest {
-    let target = ClientRequest::new("ws://server.example.com/chat").unwrap();
-    let target = target.with_dialect(dialect).with_protocol("chat").unwrap();
-    target.with_protocol("superchat").unwrap()
+fn client_request(dialect: Dialect) -> ClientRequest {
+    let client_request = ClientRequest::new("ws://server.example.com/chat").unwrap();
+    let client_request = client_request
+        .with_dialect(dialect)
+        .with_protocol("chat")
+        .unwrap();
+    client_request.with_protocol("superchat").unwrap()
 }
 
-fn client(target: &ClientRequest) -> Connection {
-    Connection::client(&Config::new(), target, [9; 32])
+fn client(client_request: &ClientRequest) -> Connection {
+    Connection::client(&Config::new(), client_request, [9; 32])
 }
 
-fn sent_by(target: &ClientRequest) -> String {
-    String::from_utf8(client(target).transmit().to_vec()).unwrap()
+fn request_text(client_request: &ClientRequest) -> String {
+    String::from_utf8(client(client_request).transmit().to_vec()).unwrap()
 }
 
-/// The key in a request.
-fn key_of(request: &str) -> &str {
+/// Returns the value of `Sec-WebSocket-Key` in a request.
+fn key_in(request: &str) -> &str {
     let (_, rest) = request.split_once("Sec-WebSocket-Key: ").unwrap();
     rest.split_once("\r\n").unwrap().0
 }
 
 /// RFC-4.1-2, RFC-4.1-3, RFC-4.1-4, RFC-4.1-5, RFC-4.1-6, RFC-4.1-7, RFC-4.1-8, RFC-11.3-1
 #[test]
-fn hy_1_hy_3_hy_4_the_whole_request() {
+fn the_client_request_has_exactly_the_expected_bytes_hy_1_hy_3_hy_4() {
     for dialect in HYBI {
-        let target = target(dialect).with_origin("HTTP://Example.com").unwrap();
-        let target = target.with_header("Cookie", "a=b").unwrap();
-        let request = sent_by(&target);
+        let client_request = client_request(dialect)
+            .with_origin("HTTP://Example.com")
+            .unwrap();
+        let client_request = client_request.with_header("Cookie", "a=b").unwrap();
+        let request = request_text(&client_request);
         let origin = match dialect {
             Rfc6455 => "Origin",
             _ => "Sec-WebSocket-Origin",
         };
-        let (key, version) = (key_of(&request), version(dialect));
+        let (key, version) = (key_in(&request), version(dialect));
         assert_eq!(
             request,
             format!(
@@ -778,9 +830,9 @@ fn hy_1_hy_3_hy_4_the_whole_request() {
         assert_eq!(BASE64.decode(key.as_bytes()).unwrap().len(), 16);
         assert_eq!(request.matches("Sec-WebSocket-Key").count(), 1);
     }
-    // Rfc6455 is the default; no origin and no subprotocol unless they are given.
-    let plain = sent_by(&ClientRequest::new("ws://server.example.com/chat").unwrap());
-    let key = key_of(&plain);
+    // The defaults: RFC 6455, no origin and no subprotocol.
+    let plain = request_text(&ClientRequest::new("ws://server.example.com/chat").unwrap());
+    let key = key_in(&plain);
     assert_eq!(
         plain,
         format!(
@@ -793,7 +845,7 @@ fn hy_1_hy_3_hy_4_the_whole_request() {
 
 /// RFC-3-1, RFC-4.1-3, RFC-4.1-4
 #[test]
-fn the_target_and_the_host_of_the_request() {
+fn the_request_target_and_host_follow_from_the_url() {
     for (url, resource, host) in [
         ("ws://example.com", "/", "example.com"),
         ("ws://example.com/", "/", "example.com"),
@@ -806,7 +858,7 @@ fn the_target_and_the_host_of_the_request() {
         ("ws://[::1]:8080/", "/", "[::1]:8080"),
         ("ws://127.0.0.1/", "/", "127.0.0.1"),
     ] {
-        let request = sent_by(&ClientRequest::new(url).unwrap());
+        let request = request_text(&ClientRequest::new(url).unwrap());
         assert!(
             request.starts_with(&format!("GET {resource} HTTP/1.1\r\n")),
             "{url}: {request}"
@@ -820,7 +872,7 @@ fn the_target_and_the_host_of_the_request() {
 
 /// RFC-3-1, RFC-4.1-1
 #[test]
-fn a_url_of_no_server() {
+fn an_invalid_url_is_rejected_with_the_offset() {
     for (url, at) in [
         ("", 0),
         ("example.com", 0),
@@ -851,9 +903,9 @@ fn a_url_of_no_server() {
     }
 }
 
-/// RFC-4.1-1: what stands in brackets is an IPv6 address.
+/// RFC-4.1-1
 #[test]
-fn a_url_of_no_address() {
+fn brackets_in_a_url_must_hold_an_ipv6_address() {
     for address in [
         "[:]",
         "[::::]",
@@ -864,15 +916,15 @@ fn a_url_of_no_address() {
         "[a]",
     ] {
         let url = format!("ws://{address}/");
-        let refused = ClientRequest::new(&url).err();
-        assert_eq!(refused, Some(Refused::InvalidUrl { at: 6 }), "{url}");
+        let result = ClientRequest::new(&url).err();
+        assert_eq!(result, Some(Refused::InvalidUrl { at: 6 }), "{url}");
     }
 }
 
 /// RFC-4.1-9
 #[test]
-fn hy_4_subprotocols_asked_for_are_tokens_and_unique() {
-    let target = || {
+fn the_client_rejects_invalid_subprotocols_and_handshake_headers_hy_4() {
+    let client_request = || {
         ClientRequest::new("ws://example.com/")
             .unwrap()
             .with_protocol("chat")
@@ -882,7 +934,7 @@ fn hy_4_subprotocols_asked_for_are_tokens_and_unique() {
         "", "chat", "a b", "a,b", "a;b", "\u{e9}", "a\r\nb", "a\0", "(a)", "a/b",
     ] {
         assert_eq!(
-            target().with_protocol(name).err(),
+            client_request().with_protocol(name).err(),
             Some(Refused::InvalidHeader),
             "{name:?}"
         );
@@ -903,7 +955,7 @@ fn hy_4_subprotocols_asked_for_are_tokens_and_unique() {
         ("", "a"),
     ] {
         assert_eq!(
-            target().with_header(name, value).err(),
+            client_request().with_header(name, value).err(),
             Some(Refused::InvalidHeader),
             "{name:?}"
         );
@@ -912,11 +964,11 @@ fn hy_4_subprotocols_asked_for_are_tokens_and_unique() {
 
 /// RFC-4.1-7
 #[test]
-fn hy_2_another_key_for_each_connection() {
-    let target = target(Rfc6455);
+fn each_client_connection_has_a_different_key_hy_2() {
+    let client_request = client_request(Rfc6455);
     let keys = (0..=255_u8).map(|seed| {
-        let conn = Connection::client(&Config::new(), &target, [seed; 32]);
-        key_of(std::str::from_utf8(conn.transmit()).unwrap()).to_owned()
+        let conn = Connection::client(&Config::new(), &client_request, [seed; 32]);
+        key_in(std::str::from_utf8(conn.transmit()).unwrap()).to_owned()
     });
     let mut keys: Vec<String> = keys.collect();
     keys.sort();
@@ -924,30 +976,30 @@ fn hy_2_another_key_for_each_connection() {
     assert_eq!(keys.len(), 256);
 }
 
-/// The reply to that client's request, as the RFC's server gives it, with `chat` chosen.
-fn reply_to(target: &ClientRequest) -> Vec<u8> {
-    let request = sent_by(target);
+/// Returns a server's response to a client request, with the subprotocol `chat`.
+fn response_to_request(client_request: &ClientRequest) -> Vec<u8> {
+    let request = request_text(client_request);
     format!(
         "HTTP/1.1 101 Switching Protocols\r\n\
          Upgrade: websocket\r\n\
          Connection: Upgrade\r\n\
          Sec-WebSocket-Accept: {}\r\n\
          Sec-WebSocket-Protocol: chat\r\n\r\n",
-        accept_value(key_of(&request))
+        accept_value(key_in(&request))
     )
     .into_bytes()
 }
 
-/// RFC-4.1-10: until the reply was found good, nothing is sent but the request.
+/// RFC-4.1-10
 #[test]
-fn nothing_behind_the_request_before_the_reply() {
+fn the_client_sends_nothing_between_request_and_response() {
     for dialect in HYBI {
-        let target = target(dialect);
-        let reply = reply_to(&target);
-        for cut in 0..reply.len() {
-            let mut client = Driver::new(client(&target));
+        let client_request = client_request(dialect);
+        let response = response_to_request(&client_request);
+        for len in 0..response.len() {
+            let mut client = Driver::new(client(&client_request));
             let request = client.conn.transmit().to_vec();
-            client.feed(&reply[..cut]);
+            client.feed(&response[..len]);
             assert_eq!(client.events(), []);
             let conn = &mut client.conn;
             let before = format!("{conn:?}");
@@ -963,40 +1015,53 @@ fn nothing_behind_the_request_before_the_reply() {
     }
 }
 
-/// The client opens on `reply`, at every cut, and reads the frame behind it.
+/// Expects the client to accept the response and to read the frame after it, at every split.
 #[track_caller]
-fn opens_on(target: &ClientRequest, reply: impl AsRef<[u8]>) {
-    let behind = frame(Role::Server, TEXT, "Hello");
-    let bytes = [reply.as_ref(), &behind].concat();
-    let transcript = at_every_split(|| client(target), &bytes);
-    let dialect = request(sent_by(target).as_bytes()).dialect().unwrap();
+fn expect_response_accepted(client_request: &ClientRequest, response: impl AsRef<[u8]>) {
+    let hello = frame(Role::Server, TEXT, "Hello");
+    let bytes = [response.as_ref(), &hello].concat();
+    let transcript = at_every_split(|| client(client_request), &bytes);
+    let dialect = request(request_text(client_request).as_bytes())
+        .dialect()
+        .unwrap();
     assert_eq!(
         transcript.events,
         [Observed::Open(dialect), text("Hello")],
         "{}",
         escaped(bytes)
     );
-    assert_eq!(escaped(transcript.sent), escaped(sent_by(target)));
+    assert_eq!(
+        escaped(transcript.sent),
+        escaped(request_text(client_request))
+    );
 }
 
-/// The client refuses `reply`, at every cut, sends nothing, and nothing more comes of more.
+/// Expects the client to reject the response, at every split, to send nothing and to ignore later
+/// input.
 #[track_caller]
-fn fails_on(target: &ClientRequest, reply: impl AsRef<[u8]>, why: Closed) {
-    let reply = reply.as_ref();
-    let transcript = at_every_split(|| client(target), reply);
+fn expect_response_rejected(
+    client_request: &ClientRequest,
+    response: impl AsRef<[u8]>,
+    closed: Closed,
+) {
+    let response = response.as_ref();
+    let transcript = at_every_split(|| client(client_request), response);
     assert_eq!(
         transcript.events,
-        [Observed::Closed(why)],
+        [Observed::Closed(closed)],
         "{}",
-        escaped(reply)
+        escaped(response)
     );
-    assert_eq!(escaped(transcript.sent), escaped(sent_by(target)));
+    assert_eq!(
+        escaped(transcript.sent),
+        escaped(request_text(client_request))
+    );
 
     // RFC-7.1.7-1, RFC-7.1.7-2
-    let mut client = Driver::new(client(target));
-    client.feed(reply);
+    let mut client = Driver::new(client(client_request));
+    client.feed(response);
     client.transcript = Transcript::default();
-    client.feed(&reply_to(target));
+    client.feed(&response_to_request(client_request));
     client.feed(&frame(Role::Server, TEXT, "Hello"));
     client.eof();
     assert_eq!(client.transcript, Transcript::default());
@@ -1004,44 +1069,49 @@ fn fails_on(target: &ClientRequest, reply: impl AsRef<[u8]>, why: Closed) {
     assert!(client.conn.is_done());
 }
 
-/// The reply with an edit fails for the field `name`.
+/// Expects the response, with `from` replaced by `to`, to be rejected for the header `name`.
 #[track_caller]
-fn fails_for(from: &str, to: &str, name: &'static str, kind: HeaderErrorKind) {
+fn expect_response_header_rejected(
+    from: &str,
+    to: &str,
+    name: &'static str,
+    kind: HeaderErrorKind,
+) {
     for dialect in HYBI {
-        let target = target(dialect);
-        let reply = reply_to(&target);
-        let edited = edit(&reply, from, to);
-        let place = match kind {
+        let client_request = client_request(dialect);
+        let response = response_to_request(&client_request);
+        let edited = replace_once(&response, from, to);
+        let at = match kind {
             Missing => edited.len() as u32,
-            // The second one.
-            Duplicate => at(&reply, from) + to.find("\r\n").unwrap() as u32 + 2,
-            _ => at(&reply, from),
+            // At the second header.
+            Duplicate => offset_of(&response, from) + to.find("\r\n").unwrap() as u32 + 2,
+            _ => offset_of(&response, from),
         };
-        let error = header(name, place, kind);
-        fails_on(&target, edited, Closed::Protocol(error));
+        let error = header(name, at, kind);
+        expect_response_rejected(&client_request, edited, Closed::Protocol(error));
     }
 }
 
 #[test]
-fn hy_2_the_reply_of_the_rfc() {
+fn the_rfc_example_response_is_accepted_hy_2() {
     for dialect in HYBI {
-        let target = target(dialect);
-        opens_on(&target, reply_to(&target));
+        let client_request = client_request(dialect);
+        expect_response_accepted(&client_request, response_to_request(&client_request));
     }
 }
 
 #[test]
-fn hy_4_what_the_client_hears_of_the_reply() {
+fn the_open_event_has_the_subprotocol_and_headers_of_the_response_hy_4() {
     for (from, to, protocol) in [
         ("chat\r\n\r\n", "chat\r\n\r\n", Some("chat")),
         ("chat\r\n\r\n", " superchat\t\r\n\r\n", Some("superchat")),
         ("Sec-WebSocket-Protocol: chat\r\n", "", None),
     ] {
-        let target = target(Rfc6455);
-        let mut reply = edit(reply_to(&target), from, to);
-        let mut conn = client(&target);
-        let Some(Event::Open(open)) = conn.receive(&mut &mut reply[..]) else {
-            panic!("not open");
+        let client_request = client_request(Rfc6455);
+        let mut response = replace_once(response_to_request(&client_request), from, to);
+        let mut conn = client(&client_request);
+        let Some(Event::Open(open)) = conn.receive(&mut &mut response[..]) else {
+            panic!("no open event");
         };
         assert_eq!((open.dialect(), open.protocol()), (Rfc6455, protocol));
         assert_eq!(open.header("upgrade"), Some(&b"websocket"[..]));
@@ -1050,7 +1120,7 @@ fn hy_4_what_the_client_hears_of_the_reply() {
 }
 
 #[test]
-fn hy_10_replies_that_differ_and_open() {
+fn responses_with_other_case_spaces_or_reason_are_accepted_hy_10() {
     for (from, to) in [
         ("Upgrade: websocket\r\n", "UPGRADE:WebSocket\r\n"),
         ("Upgrade: websocket\r\n", "Upgrade: \t websocket \r\n"),
@@ -1078,27 +1148,34 @@ fn hy_10_replies_that_differ_and_open() {
             "101 Web Socket Protocol Handshake \u{e9}",
         ),
     ] {
-        let target = target(Rfc6455);
-        opens_on(&target, edit(reply_to(&target), from, to));
+        let client_request = client_request(Rfc6455);
+        expect_response_accepted(
+            &client_request,
+            replace_once(response_to_request(&client_request), from, to),
+        );
     }
 }
 
 /// RFC-4.1-11
 #[test]
-fn any_other_status_is_final() {
-    let target = target(Rfc6455);
+fn a_status_other_than_101_closes_the_connection() {
+    let client_request = client_request(Rfc6455);
     for status in [
         200, 204, 301, 302, 400, 401, 403, 404, 407, 426, 500, 503, 999,
     ] {
-        let reply = edit(reply_to(&target), "101", status.to_string());
-        fails_on(&target, reply, Closed::Rejected(status));
+        let response = replace_once(
+            response_to_request(&client_request),
+            "101",
+            status.to_string(),
+        );
+        expect_response_rejected(&client_request, response, Closed::Rejected(status));
     }
 }
 
-/// RFC-4.1-17: what begins the reply is no status line.
+/// RFC-4.1-17
 #[test]
-fn a_reply_without_a_status_line() {
-    let target = target(Rfc6455);
+fn a_response_with_an_invalid_status_line_is_rejected() {
+    let client_request = client_request(Rfc6455);
     for line in [
         "HTTP/1.1 1o1 Switching Protocols",
         "HTTP/1.1 0101 Switching Protocols",
@@ -1109,8 +1186,12 @@ fn a_reply_without_a_status_line() {
         "HTTP/1.1 101 Switching\0Protocols",
         "GET /chat HTTP/1.1",
     ] {
-        let reply = edit(reply_to(&target), "HTTP/1.1 101 Switching Protocols", line);
-        let transcript = at_every_split(|| client(&target), &reply);
+        let response = replace_once(
+            response_to_request(&client_request),
+            "HTTP/1.1 101 Switching Protocols",
+            line,
+        );
+        let transcript = at_every_split(|| client(&client_request), &response);
         let [Observed::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] =
             transcript.events[..]
         else {
@@ -1119,13 +1200,13 @@ fn a_reply_without_a_status_line() {
     }
 }
 
-/// RFC-4.1-17: a status line is HTTP's.
+/// RFC-4.1-17
 #[test]
-fn a_reply_of_another_protocol() {
-    let target = target(Rfc6455);
+fn a_response_of_another_protocol_is_rejected() {
+    let client_request = client_request(Rfc6455);
     for protocol in ["RTSP/1.1", "ICY", "HTTP", "http/1.1", "HTTP/x.y", "x"] {
-        let reply = edit(reply_to(&target), "HTTP/1.1", protocol);
-        let transcript = at_every_split(|| client(&target), &reply);
+        let response = replace_once(response_to_request(&client_request), "HTTP/1.1", protocol);
+        let transcript = at_every_split(|| client(&client_request), &response);
         let [Observed::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] =
             transcript.events[..]
         else {
@@ -1136,9 +1217,9 @@ fn a_reply_of_another_protocol() {
 
 /// RFC-4.1-12
 #[test]
-fn a_reply_without_upgrade_or_with_another() {
-    let field = "Upgrade: websocket\r\n";
-    fails_for(field, "", "Upgrade", Missing);
+fn a_response_with_a_missing_wrong_or_duplicate_upgrade_is_rejected() {
+    let header_line = "Upgrade: websocket\r\n";
+    expect_response_header_rejected(header_line, "", "Upgrade", Missing);
     for other in [
         "",
         "websockets",
@@ -1148,16 +1229,16 @@ fn a_reply_without_upgrade_or_with_another() {
         "web socket",
     ] {
         let to = format!("Upgrade: {other}\r\n");
-        fails_for(field, &to, "Upgrade", Mismatch);
+        expect_response_header_rejected(header_line, &to, "Upgrade", Mismatch);
     }
-    fails_for(field, &field.repeat(2), "Upgrade", Duplicate);
+    expect_response_header_rejected(header_line, &header_line.repeat(2), "Upgrade", Duplicate);
 }
 
 /// RFC-4.1-13
 #[test]
-fn a_reply_without_connection_or_with_another() {
-    let field = "Connection: Upgrade\r\n";
-    fails_for(field, "", "Connection", Missing);
+fn a_response_with_a_missing_or_wrong_connection_is_rejected() {
+    let header_line = "Connection: Upgrade\r\n";
+    expect_response_header_rejected(header_line, "", "Connection", Missing);
     for other in [
         "",
         "close",
@@ -1167,30 +1248,37 @@ fn a_reply_without_connection_or_with_another() {
         "\"Upgrade\"",
     ] {
         let to = format!("Connection: {other}\r\n");
-        fails_for(field, &to, "Connection", Mismatch);
+        expect_response_header_rejected(header_line, &to, "Connection", Mismatch);
     }
 }
 
 /// RFC-4.1-14, RFC-11.3-2
 #[test]
-fn hy_2_a_reply_without_the_accept_value_or_with_another() {
+fn a_response_with_a_missing_wrong_or_duplicate_accept_value_is_rejected_hy_2() {
     for dialect in HYBI {
-        let target = target(dialect);
-        let reply = reply_to(&target);
-        let value = accept_value(key_of(&sent_by(&target)));
-        let field = format!("Sec-WebSocket-Accept: {value}\r\n");
+        let client_request = client_request(dialect);
+        let response = response_to_request(&client_request);
+        let value = accept_value(key_in(&request_text(&client_request)));
+        let header_line = format!("Sec-WebSocket-Accept: {value}\r\n");
         let name = "Sec-WebSocket-Accept";
-        let fails = |to: &str, place: u32, kind: HeaderErrorKind| {
-            let error = header(name, place, kind);
-            fails_on(&target, edit(&reply, &field, to), Closed::Protocol(error));
+        let fails = |to: &str, at: u32, kind: HeaderErrorKind| {
+            let error = header(name, at, kind);
+            expect_response_rejected(
+                &client_request,
+                replace_once(&response, &header_line, to),
+                Closed::Protocol(error),
+            );
         };
-        let length = (reply.len() - field.len()) as u32;
+        let length = (response.len() - header_line.len()) as u32;
         fails("", length, Missing);
-        let place = at(&reply, name);
-        let twice = [&field[..], &field].concat();
-        fails(&twice, place + field.len() as u32, Duplicate);
+        let at = offset_of(&response, name);
+        let twice = [&header_line[..], &header_line].concat();
+        fails(&twice, at + header_line.len() as u32, Duplicate);
         let trimmed = value.trim_end_matches('=');
-        let (key, lower) = (key_of(&sent_by(&target)).to_owned(), value.to_lowercase());
+        let (key, lower) = (
+            key_in(&request_text(&client_request)).to_owned(),
+            value.to_lowercase(),
+        );
         for other in [
             "",
             "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
@@ -1202,16 +1290,16 @@ fn hy_2_a_reply_without_the_accept_value_or_with_another() {
             &format!("\"{value}\""),
             &value[1..],
         ] {
-            fails(&format!("{name}: {other}\r\n"), place, Mismatch);
+            fails(&format!("{name}: {other}\r\n"), at, Mismatch);
         }
-        // Each character counts.
+        // Any changed character is a mismatch.
         for i in 0..value.len() - 1 {
             let mut other = value.clone().into_bytes();
             other[i] = if other[i] == b'A' { b'B' } else { b'A' };
             let other = String::from_utf8(other).unwrap();
-            let error = header(name, place, Mismatch);
-            let edited = edit(&reply, &value, &other);
-            let transcript = run(client(&target), &edited, &[], false);
+            let error = header(name, at, Mismatch);
+            let edited = replace_once(&response, &value, &other);
+            let transcript = run(client(&client_request), &edited, &[], false);
             assert_eq!(transcript.events, [protocol_error(error)], "{other}");
         }
     }
@@ -1219,18 +1307,18 @@ fn hy_2_a_reply_without_the_accept_value_or_with_another() {
 
 /// RFC-4.1-15
 #[test]
-fn hy_4_a_reply_with_an_extension() {
+fn a_response_with_an_extension_is_rejected_hy_4() {
     for value in ["permessage-deflate", "foo; bar=1", "x", ""] {
-        let field = "Sec-WebSocket-Protocol: chat\r\n";
+        let header_line = "Sec-WebSocket-Protocol: chat\r\n";
         let to = format!("Sec-WebSocket-Extensions: {value}\r\n");
-        fails_for(field, &to, "Sec-WebSocket-Extensions", NotRequested);
+        expect_response_header_rejected(header_line, &to, "Sec-WebSocket-Extensions", NotRequested);
     }
 }
 
 /// RFC-4.1-16, RFC-11.3-2
 #[test]
-fn hy_4_a_reply_with_a_subprotocol_that_was_not_asked_for() {
-    let field = "Sec-WebSocket-Protocol: chat\r\n";
+fn a_response_with_a_subprotocol_that_was_not_requested_is_rejected_hy_4() {
+    let header_line = "Sec-WebSocket-Protocol: chat\r\n";
     let name = "Sec-WebSocket-Protocol";
     for other in [
         "Chat",
@@ -1240,23 +1328,27 @@ fn hy_4_a_reply_with_a_subprotocol_that_was_not_asked_for() {
         "",
         "chat,",
     ] {
-        fails_for(field, &format!("{name}: {other}\r\n"), name, Mismatch);
+        expect_response_header_rejected(
+            header_line,
+            &format!("{name}: {other}\r\n"),
+            name,
+            Mismatch,
+        );
     }
-    fails_for(field, &field.repeat(2), name, Duplicate);
+    expect_response_header_rejected(header_line, &header_line.repeat(2), name, Duplicate);
 
-    let target = ClientRequest::new("ws://server.example.com/chat").unwrap();
-    let reply = reply_to(&target);
-    let error = header(name, at(&reply, name), NotRequested);
-    fails_on(&target, reply, Closed::Protocol(error));
+    let client_request = ClientRequest::new("ws://server.example.com/chat").unwrap();
+    let response = response_to_request(&client_request);
+    let error = header(name, offset_of(&response, name), NotRequested);
+    expect_response_rejected(&client_request, response, Closed::Protocol(error));
 }
 
-/// RFC-4.1-17, RFC-8.1-1: lines that are no fields; bytes that are no UTF-8 are nobody's concern
-/// where nothing reads them as text.
+/// RFC-4.1-17, RFC-8.1-1: but values need not be UTF-8.
 #[test]
-fn a_reply_with_lines_that_are_no_fields() {
-    let target = target(Rfc6455);
-    let reply = reply_to(&target);
-    let place = at(&reply, "Sec-WebSocket-Protocol");
+fn invalid_header_lines_of_a_response_are_rejected() {
+    let client_request = client_request(Rfc6455);
+    let response = response_to_request(&client_request);
+    let at = offset_of(&response, "Sec-WebSocket-Protocol");
     for (to, offset, kind) in [
         (&b" Sec-WebSocket-Protocol: "[..], 0, LineErrorKind::ObsFold),
         (b"Sec-WebSocket-Protocol : ", 22, LineErrorKind::Name),
@@ -1265,34 +1357,41 @@ fn a_reply_with_lines_that_are_no_fields() {
         (b"Sec-WebSocket-Protocol: \r", 24, LineErrorKind::BareCr),
         (b"A: b\nSec-WebSocket-Protocol: ", 4, LineErrorKind::BareLf),
     ] {
-        let at = place + offset;
+        let at = at + offset;
         let error = ProtocolError::InvalidLine { at, kind };
-        let edited = edit(&reply, "Sec-WebSocket-Protocol: ", to);
-        fails_on(&target, edited, Closed::Protocol(error));
+        let edited = replace_once(&response, "Sec-WebSocket-Protocol: ", to);
+        expect_response_rejected(&client_request, edited, Closed::Protocol(error));
     }
     let bytes = b"Server: \xff\xfe\xc3(\r\nSec-WebSocket-Protocol: ";
-    opens_on(&target, edit(&reply, "Sec-WebSocket-Protocol: ", bytes));
+    expect_response_accepted(
+        &client_request,
+        replace_once(&response, "Sec-WebSocket-Protocol: ", bytes),
+    );
 }
 
 /// RFC-7.2.1-1
 #[test]
-fn an_end_of_file_in_the_reply() {
-    let target = target(Rfc6455);
-    let reply = reply_to(&target);
-    for cut in 0..reply.len() {
-        let transcript = run(client(&target), &reply[..cut], &[], true);
-        assert_eq!(transcript.events, [eof(Phase::Handshaking)], "cut at {cut}");
+fn eof_in_the_response_is_reported() {
+    let client_request = client_request(Rfc6455);
+    let response = response_to_request(&client_request);
+    for len in 0..response.len() {
+        let transcript = run(client(&client_request), &response[..len], &[], true);
+        assert_eq!(
+            transcript.events,
+            [unexpected_eof(Phase::Handshaking)],
+            "{len} bytes"
+        );
     }
-    let transcript = at_every_split_then_eof(|| client(&target), &reply);
+    let transcript = at_every_split_then_eof(|| client(&client_request), &response);
     assert_eq!(
         transcript.events,
-        [Observed::Open(Rfc6455), eof(Phase::Open)]
+        [Observed::Open(Rfc6455), unexpected_eof(Phase::Open)]
     );
 }
 
 #[test]
-fn a_close_before_the_opening_is_through() {
-    let mut conn = client(&target(Rfc6455));
+fn close_during_the_client_handshake_sends_nothing() {
+    let mut conn = client(&client_request(Rfc6455));
     let n = conn.transmit().len();
     conn.advance(n);
     assert_eq!(conn.close(&Close::new(1000, "")), Ok(()));
@@ -1300,26 +1399,27 @@ fn a_close_before_the_opening_is_through() {
     assert_eq!(conn.transmit(), b"");
 }
 
-/// Both ends against each other.
 #[test]
-fn hy_1_to_hy_4_each_version_between_our_own_ends() {
+fn our_client_and_server_connect_in_each_version_hy_1_hy_2_hy_3_hy_4() {
     for dialect in HYBI {
-        let target = target(dialect).with_origin("http://example.com").unwrap();
-        let mut request = client(&target).transmit().to_vec();
+        let client_request = client_request(dialect)
+            .with_origin("http://example.com")
+            .unwrap();
+        let mut request = client(&client_request).transmit().to_vec();
         let mut server = Connection::server(&Config::new());
-        let Some(Event::Request(asked)) = server.receive(&mut &mut request[..]) else {
-            panic!("no request");
+        let Some(Event::Request(received)) = server.receive(&mut &mut request[..]) else {
+            panic!("no request event");
         };
-        assert_eq!(asked.dialect(), Some(dialect));
-        assert_eq!(asked.origin(), Some("http://example.com"));
+        assert_eq!(received.dialect(), Some(dialect));
+        assert_eq!(received.origin(), Some("http://example.com"));
         server
             .accept(&AcceptOptions::new().protocol("superchat"))
             .unwrap();
-        let reply = server.transmit().to_vec();
-        opens_on(&target, reply);
+        let response = server.transmit().to_vec();
+        expect_response_accepted(&client_request, response);
     }
-    // And with a frame of binary data, to see that each end is what it is.
-    for (role, dialect) in every_end() {
+    // Frames show that each connection has the right role.
+    for (role, dialect) in every_role_and_dialect() {
         let conn = Connection::established(&Config::new(), role, dialect, [1; 32]);
         let mut driver = Driver::new(conn);
         driver.conn.send_binary(b"\0\xff").unwrap();

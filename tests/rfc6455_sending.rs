@@ -1,5 +1,5 @@
-//! What a connection of HyBi-7, HyBi-8 or RFC 6455 sends: messages whole and in parts, masks, pings
-//! and pongs, and what it refuses.
+//! Sending with HyBi-7, HyBi-8 and RFC 6455: messages and fragments, masks, pings and pongs, and
+//! rejected calls.
 
 mod common;
 
@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use common::escaped;
 use common::rfc::{
-    BINARY, BINARY_PART, CLOSE, Form, Found, HYBI, LAST, MORE, PING, PONG, ROLES, TEXT, TEXT_PART,
-    body, clean, contents, every_end, frame, frames, open, other, ping, pong, text,
+    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, Frame, HYBI, LengthEncoding,
+    PING, PONG, ROLES, TEXT, TEXT_FRAGMENT, clean_close, close_payload, every_role_and_dialect,
+    frame, frame_contents, open, other, parse_frames, ping, pong, text,
 };
 use data_encoding::BASE64;
 use hybi::{
@@ -29,43 +30,43 @@ fn client(dialect: Dialect) -> Connection {
 }
 
 fn every_conn() -> impl Iterator<Item = Connection> {
-    every_end()
+    every_role_and_dialect()
         .map(|(role, dialect)| Connection::established(&Config::new(), role, dialect, [5; 32]))
 }
 
-/// All output, taken.
+/// Takes all output.
 fn drain(conn: &mut Connection) -> Vec<u8> {
     let sent = conn.transmit().to_vec();
     conn.advance(sent.len());
     sent
 }
 
-/// Feeds bytes and forgets what they mean.
+/// Passes input and ignores the events.
 fn feed(conn: &mut Connection, bytes: &[u8]) {
     let mut bytes = bytes.to_vec();
     let mut input = &mut bytes[..];
     while conn.receive(&mut input).is_some() {}
 }
 
-/// Refused, with the connection and its output as they were before.
+/// Expects a call to fail without a change to the connection or its output; returns the error.
 #[track_caller]
-fn refused<T>(
+fn expect_rejected<T>(
     conn: &mut Connection,
     call: impl FnOnce(&mut Connection) -> Result<T, Refused>,
 ) -> Refused {
     let before = (format!("{conn:?}"), conn.transmit().to_vec());
-    let Err(why) = call(conn).map(drop) else {
-        panic!("it was not refused by {}", before.0);
+    let Err(error) = call(conn).map(drop) else {
+        panic!("the call succeeded on {}", before.0);
     };
     assert_eq!((format!("{conn:?}"), conn.transmit().to_vec()), before);
-    why
+    error
 }
 
 // Bytes.
 
-/// RFC-5.1-3, RFC-6.1-2, RFC-6.1-3, RFC-6.1-4: a server's bytes.
+/// RFC-5.1-3, RFC-6.1-2, RFC-6.1-3, RFC-6.1-4
 #[test]
-fn hy_5_hy_6_what_a_server_sends() {
+fn a_server_sends_exactly_the_expected_unmasked_frames_hy_5_hy_6() {
     for dialect in HYBI {
         let mut conn = server(dialect);
         conn.send_text("Hello").unwrap();
@@ -87,9 +88,9 @@ fn hy_5_hy_6_what_a_server_sends() {
     }
 }
 
-/// RFC-5.1-1, RFC-5.3-1, RFC-5.5.1-2, RFC-6.1-5: the same from a client, all of it masked.
+/// RFC-5.1-1, RFC-5.3-1, RFC-5.5.1-2, RFC-6.1-5
 #[test]
-fn hy_5_what_a_client_sends() {
+fn a_client_masks_every_frame_hy_5() {
     for dialect in HYBI {
         let mut conn = client(dialect);
         conn.send_text("Hello").unwrap();
@@ -109,18 +110,18 @@ fn hy_5_what_a_client_sends() {
             (BINARY, b"\0\xff"),
             (PING, b"?"),
             (PONG, b""),
-            (TEXT_PART, b"Hel"),
-            (LAST, b"lo"),
+            (TEXT_FRAGMENT, b"Hel"),
+            (FINAL_CONTINUATION, b"lo"),
             (BINARY, b"x"),
             (PONG, b"ha!"),
             (CLOSE, b"\x03\xe8bye"),
         ];
         assert_eq!(
-            contents(&sent),
+            frame_contents(&sent),
             plain.map(|(first, payload)| (first, payload.to_vec()))
         );
-        assert!(frames(&sent).iter().all(|frame| frame.key.is_some()));
-        // The header, then the key, then each byte under its own.
+        assert!(parse_frames(&sent).iter().all(|frame| frame.key.is_some()));
+        // The header, the key, and the masked payload.
         let [first, second, a, b, c, d, rest @ ..] = &sent[..] else {
             panic!();
         };
@@ -130,40 +131,43 @@ fn hy_5_what_a_client_sends() {
     }
 }
 
-/// RFC-5.2-1, RFC-5.2-4, RFC-5.2-5: the shortest form, at its edges, however it is sent.
+/// RFC-5.2-1, RFC-5.2-4, RFC-5.2-5: by every call, at the limits of each encoding.
 #[test]
-fn hy_6_the_shortest_form_of_a_length() {
+fn lengths_are_sent_in_the_shortest_encoding_hy_6() {
     for length in [0, 1, 124, 125, 126, 127, 128, 65534, 65535, 65536, 65537] {
         let payload = "a".repeat(length);
         let bytes = payload.as_bytes();
         for mut conn in every_conn() {
-            let masks = conn.role() == Role::Client;
+            let is_client = conn.role() == Role::Client;
             let dialect = conn.dialect().unwrap();
             conn.send_text(&payload).unwrap();
             conn.send_binary(bytes).unwrap();
             conn.send_text_fragment(&payload, false).unwrap();
             conn.send_text_fragment(&payload, true).unwrap();
-            let mut firsts = vec![TEXT, BINARY, TEXT_PART, LAST];
-            if !masks {
+            let mut expected = vec![TEXT, BINARY, TEXT_FRAGMENT, FINAL_CONTINUATION];
+            if !is_client {
                 conn.send_prepared(&PreparedMessage::text(dialect, &payload))
                     .unwrap();
                 conn.send_prepared(&PreparedMessage::binary(dialect, bytes).unwrap())
                     .unwrap();
-                firsts.extend([TEXT, BINARY]);
+                expected.extend([TEXT, BINARY]);
             }
             let mut sent = drain(&mut conn);
-            if !masks {
+            if !is_client {
                 drop(conn.send_text_vectored(&payload).unwrap());
                 sent.extend(drain(&mut conn));
                 drop(conn.send_binary_vectored(bytes).unwrap());
                 sent.extend(drain(&mut conn));
-                firsts.extend([TEXT, BINARY]);
+                expected.extend([TEXT, BINARY]);
             }
-            let found = frames(&sent);
-            assert_eq!(found.iter().map(|f| f.first).collect::<Vec<_>>(), firsts);
-            for frame in found {
-                assert_eq!(frame.form, Form::shortest(length as u64));
-                assert_eq!(frame.key.is_some(), masks);
+            let frames_sent = parse_frames(&sent);
+            assert_eq!(
+                frames_sent.iter().map(|f| f.first).collect::<Vec<_>>(),
+                expected
+            );
+            for frame in frames_sent {
+                assert_eq!(frame.encoding, LengthEncoding::shortest(length as u64));
+                assert_eq!(frame.key.is_some(), is_client);
                 assert_eq!(frame.payload, bytes);
             }
         }
@@ -176,9 +180,9 @@ fn hy_6_the_shortest_form_of_a_length() {
     assert_eq!(conn.transmit()[..11], *b"\x82\x7f\0\0\0\0\0\x01\0\0\x01");
 }
 
-/// RFC-6.1-6: in order and once, however the socket takes it.
+/// RFC-6.1-6
 #[test]
-fn what_is_pending_goes_out_in_order() {
+fn partial_writes_keep_the_output_complete_and_in_order() {
     for step in 1..20 {
         for mut conn in every_conn() {
             let mut sent = Vec::new();
@@ -192,7 +196,7 @@ fn what_is_pending_goes_out_in_order() {
             let expected: Vec<(u8, Vec<u8>)> = (0..50)
                 .map(|i| (TEXT, format!("message {i}").into_bytes()))
                 .collect();
-            assert_eq!(contents(&sent), expected);
+            assert_eq!(frame_contents(&sent), expected);
         }
     }
 }
@@ -200,12 +204,12 @@ fn what_is_pending_goes_out_in_order() {
 // Masks.
 
 fn keys(sent: &[u8]) -> Vec<[u8; 4]> {
-    let key = |frame: Found| frame.key.expect("a client masks");
-    frames(sent).into_iter().map(key).collect()
+    let key = |frame: Frame| frame.key.expect("a client masks");
+    parse_frames(sent).into_iter().map(key).collect()
 }
 
-/// The keys of a thousand frames.
-fn thousand(seed: u8, payload: &str) -> Vec<[u8; 4]> {
+/// Returns the masking keys of 1000 frames.
+fn keys_of_1000_frames(seed: u8, payload: &str) -> Vec<[u8; 4]> {
     let mut conn = Connection::established(&Config::new(), Role::Client, Rfc6455, [seed; 32]);
     for _ in 0..1000 {
         conn.send_text(payload).unwrap();
@@ -215,14 +219,13 @@ fn thousand(seed: u8, payload: &str) -> Vec<[u8; 4]> {
     keys
 }
 
-/// RFC-5.3-2, RFC-5.3-3, RFC-10.3-1: no two alike, and none that follows from the one before in one of
-/// the simple ways.
+/// RFC-5.3-2, RFC-5.3-3, RFC-10.3-1
 #[test]
-fn hy_5_a_thousand_masks() {
-    let keys = thousand(5, "");
+fn masking_keys_of_1000_frames_are_distinct_and_unpredictable_hy_5() {
+    let keys = keys_of_1000_frames(5, "");
     let distinct: BTreeSet<[u8; 4]> = keys.iter().copied().collect();
     assert_eq!(distinct.len(), 1000);
-    let steps = |step: fn(u32, u32) -> u32, read: fn([u8; 4]) -> u32| {
+    let distinct_steps = |step: fn(u32, u32) -> u32, read: fn([u8; 4]) -> u32| {
         let numbers = keys.iter().map(|key| read(*key));
         let pairs = numbers.clone().zip(numbers.skip(1));
         pairs
@@ -230,13 +233,13 @@ fn hy_5_a_thousand_masks() {
             .collect::<BTreeSet<u32>>()
             .len()
     };
-    // Neither a counter, nor a register with a constant put in, in either byte order.
+    // No counter or shift register, in either byte order.
     for read in [u32::from_be_bytes, u32::from_le_bytes] {
-        assert!(steps(|a, b| b.wrapping_sub(a), read) > 990);
-        assert!(steps(|a, b| a ^ b, read) > 990);
-        assert!(steps(|a, b| a.rotate_left(8) ^ b, read) > 990);
-        assert!(steps(|a, b| a.rotate_right(8) ^ b, read) > 990);
-        // Nor a linear generator: b = m * a + c for one m and c.
+        assert!(distinct_steps(|a, b| b.wrapping_sub(a), read) > 990);
+        assert!(distinct_steps(|a, b| a ^ b, read) > 990);
+        assert!(distinct_steps(|a, b| a.rotate_left(8) ^ b, read) > 990);
+        assert!(distinct_steps(|a, b| a.rotate_right(8) ^ b, read) > 990);
+        // No linear congruential generator: b = m * a + c with constant m and c.
         let numbers: Vec<u32> = keys.iter().map(|key| read(*key)).collect();
         let differences: Vec<u32> = numbers
             .windows(2)
@@ -247,33 +250,36 @@ fn hy_5_a_thousand_masks() {
             x.wrapping_mul(2_u32.wrapping_sub(differences[odd].wrapping_mul(x)))
         });
         let factor = differences[odd + 1].wrapping_mul(inverse);
-        let follow = |w: &&[u32]| w[0].wrapping_mul(factor) == w[1];
-        assert!(differences.windows(2).filter(follow).count() < 10);
+        let is_predicted = |w: &&[u32]| w[0].wrapping_mul(factor) == w[1];
+        assert!(differences.windows(2).filter(is_predicted).count() < 10);
     }
-    // Each bit is set about as often as not.
+    // Each bit is set in about half of the keys.
     for bit in 0..32 {
         let set = |key: &&[u8; 4]| u32::from_be_bytes(**key) >> bit & 1 == 1;
         let count = keys.iter().filter(set).count();
         assert!((400..600).contains(&count), "bit {bit}: {count}");
     }
-    // And each of the four bytes takes about every value.
-    for place in 0..4 {
-        let values: BTreeSet<u8> = keys.iter().map(|key| key[place]).collect();
-        assert!(values.len() > 230, "byte {place}: {}", values.len());
+    // Each byte takes nearly every value.
+    for i in 0..4 {
+        let values: BTreeSet<u8> = keys.iter().map(|key| key[i]).collect();
+        assert!(values.len() > 230, "byte {i}: {}", values.len());
     }
 }
 
-/// RFC-10.3-1: what is sent has no say in it; what the seed is has.
+/// RFC-10.3-1
 #[test]
-fn hy_5_masks_follow_from_the_seed_alone() {
-    assert_eq!(thousand(5, "a"), thousand(5, "another"));
-    let [one, two] = [5, 6].map(|seed| BTreeSet::from_iter(thousand(seed, "")));
+fn masking_keys_depend_on_the_seed_and_not_on_the_payload_hy_5() {
+    assert_eq!(
+        keys_of_1000_frames(5, "a"),
+        keys_of_1000_frames(5, "another")
+    );
+    let [one, two] = [5, 6].map(|seed| BTreeSet::from_iter(keys_of_1000_frames(seed, "")));
     assert!(one.is_disjoint(&two));
 }
 
-/// RFC-5.3-2: each kind of frame has its own, also what the machine sends by itself.
+/// RFC-5.3-2: also automatic pongs and the close frame.
 #[test]
-fn hy_5_every_frame_has_a_mask_of_its_own() {
+fn each_frame_has_a_new_masking_key_hy_5() {
     for dialect in HYBI {
         let mut conn = client(dialect);
         for i in 0..50 {
@@ -292,9 +298,9 @@ fn hy_5_every_frame_has_a_mask_of_its_own() {
     }
 }
 
-/// RFC-5.3-2, RFC-5.3-3: what masks are made from is given back in a silence; none comes again.
+/// RFC-5.3-2, RFC-5.3-3: when idle, the connection frees its block of random bytes.
 #[test]
-fn hy_5_no_mask_comes_again_after_a_silence() {
+fn masking_keys_do_not_repeat_after_idle_periods_hy_5() {
     let mut conn = client(Rfc6455);
     let mut now = Duration::ZERO;
     let mut sent = Vec::new();
@@ -309,9 +315,9 @@ fn hy_5_no_mask_comes_again_after_a_silence() {
     assert_eq!(BTreeSet::from_iter(keys(&sent)).len(), 50);
 }
 
-/// RFC-5.3-3: the key of the opening, which a proxy sees, tells none of them.
+/// RFC-5.3-3: proxies see `Sec-WebSocket-Key`.
 #[test]
-fn hy_5_masks_are_not_in_the_opening() {
+fn masking_keys_do_not_occur_in_the_handshake_key_hy_5() {
     for seed in 0..20 {
         let target = ClientRequest::new("ws://example.com/").unwrap();
         let mut conn = Connection::client(&Config::new(), &target, [seed; 32]);
@@ -339,23 +345,23 @@ fn hy_5_masks_are_not_in_the_opening() {
     }
 }
 
-/// RFC-10.3-2: a payload is taken within the call.
+/// RFC-10.3-2
 #[test]
-fn hy_5_a_payload_can_not_change_behind_the_call() {
+fn a_payload_is_copied_within_the_call_hy_5() {
     for mut conn in every_conn() {
         let mut payload = b"harmless".to_vec();
         conn.send_binary(&payload).unwrap();
         let before = conn.transmit().to_vec();
         payload.fill(b'!');
         assert_eq!(conn.transmit(), before);
-        assert_eq!(contents(&before), [(BINARY, b"harmless".to_vec())]);
+        assert_eq!(frame_contents(&before), [(BINARY, b"harmless".to_vec())]);
     }
 }
 
-// PreparedMessage once, and written without a copy.
+// Prepared and vectored messages.
 
 #[test]
-fn hy_6_messages_encoded_once() {
+fn a_prepared_message_is_sent_to_several_peers_hy_6() {
     for dialect in HYBI {
         let text = PreparedMessage::text(dialect, "to all");
         let binary = PreparedMessage::binary(dialect, b"\0\x01").unwrap();
@@ -372,9 +378,9 @@ fn hy_6_messages_encoded_once() {
     assert!(PreparedMessage::binary(Hixie76, b"").is_none());
 }
 
-/// RFC-5.1-1, RFC-5.3-2: a client masks anew each time, so nothing can be encoded for it.
+/// RFC-5.1-1, RFC-5.3-2: a client needs a new mask for each frame.
 #[test]
-fn hy_5_a_client_sends_nothing_encoded_and_nothing_uncopied() {
+fn a_client_rejects_prepared_and_vectored_messages_hy_5() {
     for dialect in HYBI {
         let mut conn = client(dialect);
         let unsupported = Refused::Unsupported(dialect);
@@ -383,23 +389,23 @@ fn hy_5_a_client_sends_nothing_encoded_and_nothing_uncopied() {
             PreparedMessage::binary(dialect, b"a").unwrap(),
         ] {
             assert_eq!(
-                refused(&mut conn, |c| c.send_prepared(&message)),
+                expect_rejected(&mut conn, |c| c.send_prepared(&message)),
                 unsupported
             );
         }
         assert_eq!(
-            refused(&mut conn, |c| c.send_text_vectored("a").map(drop)),
+            expect_rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
             unsupported
         );
         assert_eq!(
-            refused(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
+            expect_rejected(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
             unsupported
         );
     }
 }
 
 #[test]
-fn a_message_encoded_for_another_dialect() {
+fn a_message_prepared_for_another_dialect_is_rejected() {
     for dialect in HYBI {
         for spoken in [Hixie75, Hixie76].into_iter().chain(HYBI) {
             let message = PreparedMessage::text(dialect, "a");
@@ -408,15 +414,15 @@ fn a_message_encoded_for_another_dialect() {
                 assert_eq!(conn.send_prepared(&message), Ok(()));
                 continue;
             }
-            let why = refused(&mut conn, |c| c.send_prepared(&message));
-            assert_eq!(why, Refused::Unsupported(dialect));
+            let error = expect_rejected(&mut conn, |c| c.send_prepared(&message));
+            assert_eq!(error, Refused::Unsupported(dialect));
         }
     }
 }
 
-/// RFC-6.1-6: whatever part of it the socket takes, the rest follows.
+/// RFC-6.1-6
 #[test]
-fn hy_6_messages_written_without_a_copy() {
+fn the_unwritten_rest_of_a_vectored_message_is_buffered_hy_6() {
     for dialect in HYBI {
         for (payload, header) in [
             ("", &b"\x81\x00"[..]),
@@ -424,105 +430,128 @@ fn hy_6_messages_written_without_a_copy() {
             (&"a".repeat(126), b"\x81\x7e\x00\x7e"),
             (&"a".repeat(65536), b"\x81\x7f\0\0\0\0\0\x01\0\0"),
         ] {
-            let whole = [header, payload.as_bytes()].concat();
-            for n in [0, 1, 2, 3, whole.len() / 2, whole.len() - 1, whole.len()] {
+            let encoded = [header, payload.as_bytes()].concat();
+            for n in [
+                0,
+                1,
+                2,
+                3,
+                encoded.len() / 2,
+                encoded.len() - 1,
+                encoded.len(),
+            ] {
                 let mut conn = server(dialect);
-                let frame = conn.send_text_vectored(payload).unwrap();
-                assert_eq!(frame.slices().concat(), whole);
-                assert_eq!(frame.slices()[1], payload.as_bytes());
-                frame.advance(n.min(whole.len()));
-                assert_eq!(conn.transmit(), &whole[n.min(whole.len())..]);
+                let message = conn.send_text_vectored(payload).unwrap();
+                assert_eq!(message.slices().concat(), encoded);
+                assert_eq!(message.slices()[1], payload.as_bytes());
+                message.advance(n.min(encoded.len()));
+                assert_eq!(conn.transmit(), &encoded[n.min(encoded.len())..]);
                 drain(&mut conn);
 
-                let frame = conn.send_binary_vectored(payload.as_bytes()).unwrap();
-                let sent = frame.slices().concat();
-                drop(frame);
-                assert_eq!((sent[0], &sent[1..]), (BINARY, &whole[1..]));
+                let message = conn.send_binary_vectored(payload.as_bytes()).unwrap();
+                let sent = message.slices().concat();
+                drop(message);
+                assert_eq!((sent[0], &sent[1..]), (BINARY, &encoded[1..]));
                 assert_eq!(conn.transmit(), sent);
             }
         }
-        // While anything is pending its turn has not come.
+        // Rejected while other output is pending.
         let mut conn = server(dialect);
         conn.send_text("").unwrap();
         let full = Refused::BufferFull { limit: 1 << 20 };
         assert_eq!(
-            refused(&mut conn, |c| c.send_text_vectored("a").map(drop)),
+            expect_rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
             full
         );
         assert_eq!(
-            refused(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
+            expect_rejected(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
             full
         );
     }
 }
 
-// Refusals.
+// Rejected calls.
 
-/// RFC-5.4-3: another message within one in parts.
+/// RFC-5.4-3
 #[test]
-fn hy_7_fragmented_is_a_message_within_another() {
+fn another_message_within_a_fragmented_one_is_rejected_hy_7() {
     for mut conn in every_conn() {
         let dialect = conn.dialect().unwrap();
         for is_text in [true, false] {
-            let part = |conn: &mut Connection, last: bool| match is_text {
-                true => conn.send_text_fragment("a", last),
-                false => conn.send_binary_fragment(b"a", last),
+            let send_fragment = |conn: &mut Connection, fin: bool| match is_text {
+                true => conn.send_text_fragment("a", fin),
+                false => conn.send_binary_fragment(b"a", fin),
             };
-            part(&mut conn, false).unwrap();
+            send_fragment(&mut conn, false).unwrap();
             for _ in 0..2 {
                 assert_eq!(
-                    refused(&mut conn, |c| c.send_text("b")),
+                    expect_rejected(&mut conn, |c| c.send_text("b")),
                     Refused::FragmentInProgress
                 );
                 assert_eq!(
-                    refused(&mut conn, |c| c.send_binary(b"b")),
+                    expect_rejected(&mut conn, |c| c.send_binary(b"b")),
                     Refused::FragmentInProgress
                 );
-                let whys = [
-                    refused(&mut conn, |c| c.send_text_vectored("b").map(drop)),
-                    refused(&mut conn, |c| c.send_binary_vectored(b"b").map(drop)),
-                    refused(&mut conn, |c| {
+                let errors = [
+                    expect_rejected(&mut conn, |c| c.send_text_vectored("b").map(drop)),
+                    expect_rejected(&mut conn, |c| c.send_binary_vectored(b"b").map(drop)),
+                    expect_rejected(&mut conn, |c| {
                         c.send_prepared(&PreparedMessage::text(dialect, "b"))
                     }),
                 ];
-                assert_eq!(whys, [Refused::FragmentInProgress; 3]);
-                for last in [false, true] {
-                    let why = match is_text {
-                        true => refused(&mut conn, |c| c.send_binary_fragment(b"b", last)),
-                        false => refused(&mut conn, |c| c.send_text_fragment("b", last)),
+                assert_eq!(errors, [Refused::FragmentInProgress; 3]);
+                for fin in [false, true] {
+                    let error = match is_text {
+                        true => expect_rejected(&mut conn, |c| c.send_binary_fragment(b"b", fin)),
+                        false => expect_rejected(&mut conn, |c| c.send_text_fragment("b", fin)),
                     };
-                    assert_eq!(why, Refused::FragmentInProgress);
+                    assert_eq!(error, Refused::FragmentInProgress);
                 }
-                // RFC-5.4-4: control frames go between.
+                // RFC-5.4-4: control frames are allowed.
                 conn.send_ping(b"").unwrap();
                 conn.send_pong(b"").unwrap();
-                part(&mut conn, false).unwrap();
+                send_fragment(&mut conn, false).unwrap();
             }
-            part(&mut conn, true).unwrap();
+            send_fragment(&mut conn, true).unwrap();
             conn.send_text("c").unwrap();
         }
-        let sent = contents(&drain(&mut conn));
+        let sent = frame_contents(&drain(&mut conn));
         let firsts: Vec<u8> = sent.iter().map(|(first, _)| *first).collect();
-        let rest = [PING, PONG, MORE, PING, PONG, MORE, LAST, TEXT];
+        let following = [
+            PING,
+            PONG,
+            CONTINUATION,
+            PING,
+            PONG,
+            CONTINUATION,
+            FINAL_CONTINUATION,
+            TEXT,
+        ];
         assert_eq!(
             firsts,
-            [&[TEXT_PART], &rest[..], &[BINARY_PART], &rest].concat()
+            [
+                &[TEXT_FRAGMENT],
+                &following[..],
+                &[BINARY_FRAGMENT],
+                &following
+            ]
+            .concat()
         );
     }
 }
 
 /// RFC-5.5-1
 #[test]
-fn hy_6_too_long_is_a_ping_or_pong_of_more_than_125_bytes() {
+fn a_ping_or_pong_of_more_than_125_bytes_is_rejected_hy_6() {
     for mut conn in every_conn() {
         for length in [126, 127, 65536] {
             let payload = vec![0; length];
             assert_eq!(
-                refused(&mut conn, |c| c.send_ping(&payload)),
+                expect_rejected(&mut conn, |c| c.send_ping(&payload)),
                 Refused::ControlTooLong
             );
             assert_eq!(
-                refused(&mut conn, |c| c.send_pong(&payload)),
+                expect_rejected(&mut conn, |c| c.send_pong(&payload)),
                 Refused::ControlTooLong
             );
         }
@@ -530,31 +559,30 @@ fn hy_6_too_long_is_a_ping_or_pong_of_more_than_125_bytes() {
         conn.send_pong(&[2; 125]).unwrap();
         let sent = drain(&mut conn);
         let expected = [(PING, vec![1; 125]), (PONG, vec![2; 125])];
-        assert_eq!(contents(&sent), expected);
+        assert_eq!(frame_contents(&sent), expected);
     }
 }
 
-/// Hixie-75 and Hixie-76 have none of it (FR-12).
 #[test]
-fn fr_12_unsupported_is_what_hixie_has_not() {
+fn hixie_rejects_fragments_control_frames_and_binary_messages_fr_12() {
     for dialect in [Hixie75, Hixie76] {
         for role in ROLES {
             let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
             let unsupported = Refused::Unsupported(dialect);
-            for last in [false, true] {
-                let why = refused(&mut conn, |c| c.send_text_fragment("a", last));
-                assert_eq!(why, unsupported);
-                let why = refused(&mut conn, |c| c.send_binary_fragment(b"a", last));
-                assert_eq!(why, unsupported);
+            for fin in [false, true] {
+                let error = expect_rejected(&mut conn, |c| c.send_text_fragment("a", fin));
+                assert_eq!(error, unsupported);
+                let error = expect_rejected(&mut conn, |c| c.send_binary_fragment(b"a", fin));
+                assert_eq!(error, unsupported);
             }
             for payload in [&b""[..], b"a", &[0; 200]] {
-                let whys = [
-                    refused(&mut conn, |c| c.send_ping(payload)),
-                    refused(&mut conn, |c| c.send_pong(payload)),
-                    refused(&mut conn, |c| c.send_binary(payload)),
-                    refused(&mut conn, |c| c.send_binary_vectored(payload).map(drop)),
+                let errors = [
+                    expect_rejected(&mut conn, |c| c.send_ping(payload)),
+                    expect_rejected(&mut conn, |c| c.send_pong(payload)),
+                    expect_rejected(&mut conn, |c| c.send_binary(payload)),
+                    expect_rejected(&mut conn, |c| c.send_binary_vectored(payload).map(drop)),
                 ];
-                assert_eq!(whys, [unsupported; 4]);
+                assert_eq!(errors, [unsupported; 4]);
             }
             conn.send_text("a").unwrap();
             assert_eq!(conn.transmit(), b"\x00a\xff");
@@ -564,18 +592,18 @@ fn fr_12_unsupported_is_what_hixie_has_not() {
 
 /// RFC-6.1-1
 #[test]
-fn not_open_and_closing() {
+fn sends_before_open_and_after_close_are_rejected() {
     let all = |conn: &mut Connection| {
         [
-            refused(conn, |c| c.send_text("a")),
-            refused(conn, |c| c.send_binary(b"a")),
-            refused(conn, |c| c.send_text_fragment("a", false)),
-            refused(conn, |c| c.send_binary_fragment(b"a", true)),
-            refused(conn, |c| c.send_ping(b"a")),
-            refused(conn, |c| c.send_pong(b"a")),
-            refused(conn, |c| c.send_text_vectored("a").map(drop)),
-            refused(conn, |c| c.send_binary_vectored(b"a").map(drop)),
-            refused(conn, |c| {
+            expect_rejected(conn, |c| c.send_text("a")),
+            expect_rejected(conn, |c| c.send_binary(b"a")),
+            expect_rejected(conn, |c| c.send_text_fragment("a", false)),
+            expect_rejected(conn, |c| c.send_binary_fragment(b"a", true)),
+            expect_rejected(conn, |c| c.send_ping(b"a")),
+            expect_rejected(conn, |c| c.send_pong(b"a")),
+            expect_rejected(conn, |c| c.send_text_vectored("a").map(drop)),
+            expect_rejected(conn, |c| c.send_binary_vectored(b"a").map(drop)),
+            expect_rejected(conn, |c| {
                 c.send_prepared(&PreparedMessage::text(Rfc6455, "a"))
             }),
         ]
@@ -598,29 +626,29 @@ fn not_open_and_closing() {
 }
 
 #[test]
-fn full_is_more_than_max_pending() {
+fn sends_over_max_send_buffer_are_rejected() {
     let limit = 100;
     let config = Config::new().max_send_buffer(limit);
     let full = Refused::BufferFull { limit };
-    for (role, dialect) in every_end() {
+    for (role, dialect) in every_role_and_dialect() {
         let mut conn = Connection::established(&config, role, dialect, [0; 32]);
         let (long, bytes) = ("a".repeat(100), [0; 100]);
-        assert_eq!(refused(&mut conn, |c| c.send_text(&long)), full);
-        assert_eq!(refused(&mut conn, |c| c.send_binary(&bytes)), full);
+        assert_eq!(expect_rejected(&mut conn, |c| c.send_text(&long)), full);
+        assert_eq!(expect_rejected(&mut conn, |c| c.send_binary(&bytes)), full);
         assert_eq!(
-            refused(&mut conn, |c| c.send_text_fragment(&long, false)),
+            expect_rejected(&mut conn, |c| c.send_text_fragment(&long, false)),
             full
         );
         assert_eq!(
-            refused(&mut conn, |c| c.send_binary_fragment(&bytes, true)),
+            expect_rejected(&mut conn, |c| c.send_binary_fragment(&bytes, true)),
             full
         );
-        assert_eq!(refused(&mut conn, |c| c.send_ping(&bytes)), full);
-        assert_eq!(refused(&mut conn, |c| c.send_pong(&bytes)), full);
+        assert_eq!(expect_rejected(&mut conn, |c| c.send_ping(&bytes)), full);
+        assert_eq!(expect_rejected(&mut conn, |c| c.send_pong(&bytes)), full);
         conn.send_text_fragment("a", false).unwrap();
-        // The message in parts is where it was.
+        // The rejected fragment did not end the message.
         assert_eq!(
-            refused(&mut conn, |c| c.send_text_fragment(&long, true)),
+            expect_rejected(&mut conn, |c| c.send_text_fragment(&long, true)),
             full
         );
         conn.send_text_fragment("b", true).unwrap();
@@ -628,14 +656,20 @@ fn full_is_more_than_max_pending() {
             assert!(conn.transmit().len() <= limit);
         }
         assert!(conn.transmit().len() > limit - 30);
-        // The machine's own frame still finds its place.
+        // A close frame is sent even if it exceeds the limit.
         conn.close(&Close::new(1000, &"x".repeat(123))).unwrap();
-        let sent = contents(&drain(&mut conn));
-        assert_eq!(sent.last(), Some(&(CLOSE, body(1000, [b'x'; 123]))));
+        let sent = frame_contents(&drain(&mut conn));
+        assert_eq!(
+            sent.last(),
+            Some(&(CLOSE, close_payload(1000, [b'x'; 123])))
+        );
     }
-    // A server's messages fit to the byte.
+    // The limit is exact to the byte.
     let mut conn = Connection::established(&config, Role::Server, Rfc6455, [0; 32]);
-    assert_eq!(refused(&mut conn, |c| c.send_text(&"a".repeat(99))), full);
+    assert_eq!(
+        expect_rejected(&mut conn, |c| c.send_text(&"a".repeat(99))),
+        full
+    );
     conn.send_text(&"a".repeat(98)).unwrap();
     assert_eq!(conn.transmit().len(), limit);
     drain(&mut conn);
@@ -653,17 +687,17 @@ fn full_is_more_than_max_pending() {
 
 // Pings and pongs.
 
-/// RFC-5.5.2-1, RFC-5.5.3-1: at once and with the same bytes.
+/// RFC-5.5.2-1, RFC-5.5.3-1: with the same payload.
 #[test]
-fn hy_7_a_ping_is_answered_at_once() {
-    for (role, dialect) in every_end() {
+fn a_ping_is_answered_at_once_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
         let mut driver = open(&Config::new(), role, dialect);
         for payload in [&b""[..], b"?", &[0xff; 125], b"?"] {
             driver.feed(&frame(other(role), PING, payload));
             assert_eq!(driver.events(), [ping(payload)]);
-            assert_eq!(contents(&driver.sent()), [(PONG, payload.to_vec())]);
+            assert_eq!(frame_contents(&driver.sent()), [(PONG, payload.to_vec())]);
         }
-        // A pong is answered by nothing.
+        // A pong is not answered.
         driver.feed(&frame(other(role), PONG, "?"));
         assert_eq!(driver.events(), [pong("?")]);
         assert_eq!(driver.sent(), b"");
@@ -671,24 +705,23 @@ fn hy_7_a_ping_is_answered_at_once() {
 }
 
 #[test]
-fn hy_7_the_application_may_answer_pings_itself() {
+fn without_auto_pong_the_application_answers_pings_hy_7() {
     let config = Config::new().auto_pong(false);
-    for (role, dialect) in every_end() {
+    for (role, dialect) in every_role_and_dialect() {
         let mut driver = open(&config, role, dialect);
         driver.feed(&frame(other(role), PING, "?"));
         assert_eq!(driver.events(), [ping("?")]);
         assert_eq!(driver.sent(), b"");
         driver.conn.send_pong(b"?").unwrap();
         driver.drain();
-        assert_eq!(contents(&driver.sent()), [(PONG, b"?".to_vec())]);
+        assert_eq!(frame_contents(&driver.sent()), [(PONG, b"?".to_vec())]);
     }
 }
 
-/// RFC-5.5.3-1: while more than `high_water` bytes are pending only the latest waits, and it goes out
-/// as soon as no more are.
+/// RFC-5.5.3-1: as soon as no more than `high_water` bytes are pending.
 #[test]
-fn hy_7_pings_while_the_output_stands() {
-    for (role, dialect) in every_end() {
+fn above_high_water_only_the_latest_ping_is_answered_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
         let config = Config::new().high_water(10);
         let mut conn = Connection::established(&config, role, dialect, [0; 32]);
         let pings = |conn: &mut Connection, payloads: &[&str]| {
@@ -698,27 +731,27 @@ fn hy_7_pings_while_the_output_stands() {
         };
         conn.send_binary(&[0; 10]).unwrap();
         assert!(!conn.wants_read());
-        let held = conn.transmit().len();
+        let pending = conn.transmit().len();
         pings(&mut conn, &["one", "two", "three"]);
-        assert_eq!(conn.transmit().len(), held);
+        assert_eq!(conn.transmit().len(), pending);
 
-        let mut sent = conn.transmit()[..held - 11].to_vec();
-        conn.advance(held - 11);
+        let mut sent = conn.transmit()[..pending - 11].to_vec();
+        conn.advance(pending - 11);
         assert_eq!(conn.transmit().len(), 11);
         sent.push(conn.transmit()[0]);
         conn.advance(1);
-        // 10 bytes and the pong.
+        // The remaining 10 bytes and the pong.
         assert!(conn.transmit().len() > 10);
         pings(&mut conn, &["four", "five"]);
         sent.extend(drain(&mut conn));
         sent.extend(drain(&mut conn));
         let pong = |payload: &str| (PONG, payload.as_bytes().to_vec());
         assert_eq!(
-            contents(&sent),
+            frame_contents(&sent),
             [(BINARY, vec![0; 10]), pong("three"), pong("five")]
         );
 
-        // Before the next message, if one is sent first.
+        // A deferred pong goes out before the next message.
         conn.send_binary(&[0; 10]).unwrap();
         pings(&mut conn, &["six", "seven"]);
         conn.send_text("next").unwrap();
@@ -727,7 +760,7 @@ fn hy_7_pings_while_the_output_stands() {
         let next = b"next".to_vec();
         let sent = [drain(&mut conn), drain(&mut conn)].concat();
         assert_eq!(
-            contents(&sent),
+            frame_contents(&sent),
             [
                 (BINARY, vec![0; 10]),
                 pong("seven"),
@@ -740,46 +773,49 @@ fn hy_7_pings_while_the_output_stands() {
     }
 }
 
-/// RFC-5.5.2-1: not once the peer's close frame has come; but our own does not drop it.
+/// RFC-5.5.2-1
 #[test]
-fn hy_7_a_pong_that_waits_when_it_ends() {
-    for (role, dialect) in every_end() {
+fn a_deferred_pong_is_dropped_by_the_peers_close_frame_but_not_by_ours_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
         let config = Config::new().high_water(0);
-        let waiting = || {
+        let with_deferred_pong = || {
             let mut driver = open(&config, role, dialect);
             driver.conn.send_text("first").unwrap();
             let ping = frame(other(role), PING, "?");
             feed(&mut driver.conn, &ping);
             driver
         };
-        let mut driver = waiting();
-        driver.feed(&frame(other(role), CLOSE, body(1000, "")));
+        let mut driver = with_deferred_pong();
+        driver.feed(&frame(other(role), CLOSE, close_payload(1000, "")));
         driver.drain();
-        assert_eq!(driver.events(), [clean(1000, "")]);
-        let sent = contents(&driver.sent());
-        assert_eq!(sent, [(TEXT, b"first".to_vec()), (CLOSE, body(1000, ""))]);
+        assert_eq!(driver.events(), [clean_close(1000, "")]);
+        let sent = frame_contents(&driver.sent());
+        assert_eq!(
+            sent,
+            [(TEXT, b"first".to_vec()), (CLOSE, close_payload(1000, ""))]
+        );
 
-        let mut driver = waiting();
+        let mut driver = with_deferred_pong();
         driver.conn.close(&Close::new(1000, "")).unwrap();
         driver.drain();
         driver.drain();
-        let sent = contents(&driver.sent());
+        let sent = frame_contents(&driver.sent());
         assert_eq!(sent.len(), 3);
         assert!(sent.contains(&(PONG, b"?".to_vec())));
     }
 }
 
-/// RFC-10.4-1: a million pings, and nothing is written.
+/// RFC-10.4-1
 #[test]
-fn hy_7_a_flood_of_pings_undrained() {
+fn pongs_to_a_million_pings_are_limited_to_high_water_hy_7() {
     for role in ROLES {
         let config = Config::new();
         let mut conn = Connection::established(&config, role, Rfc6455, [0; 32]);
         let key = (role == Role::Server).then_some([0; 4]);
-        // Under a key of zeros, so that the same bytes can be read again.
+        // A masking key of zeros leaves the input unchanged, so it can be reused.
         let mut payload = [b'x'; 125];
         let longest = [
-            common::rfc::header(PING, key, Form::Seven, 125),
+            common::rfc::header(PING, key, LengthEncoding::Bits7, 125),
             payload.to_vec(),
         ]
         .concat();
@@ -796,54 +832,55 @@ fn hy_7_a_flood_of_pings_undrained() {
         }
         assert_eq!(pings, 1_000_000);
         assert!(!conn.wants_read());
-        // Of those that waited the last is answered, once.
+        // Only the latest deferred pong is sent.
         payload[0] = b'y';
         feed(&mut conn, &frame(other(role), PING, payload));
-        let sent = contents(&drain(&mut conn));
+        let sent = frame_contents(&drain(&mut conn));
         assert!(
             sent.iter()
                 .all(|(first, payload)| (*first, &payload[..]) == (PONG, &[b'x'; 125]))
         );
-        assert_eq!(contents(&drain(&mut conn)), [(PONG, payload.to_vec())]);
+        assert_eq!(
+            frame_contents(&drain(&mut conn)),
+            [(PONG, payload.to_vec())]
+        );
         assert_eq!(conn.transmit(), b"");
     }
 }
 
-/// RFC-10.4-1: floods of other control frames, and of pings between fragments and messages that are
-/// sent; only the application's own calls make the output grow past `high_water`.
+/// RFC-10.4-1: also between fragments; only sends can make the output exceed `high_water`.
 #[test]
-fn hy_7_floods_of_other_frames() {
-    for (role, dialect) in every_end() {
+fn floods_of_control_frames_do_not_exceed_high_water_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
         let config = Config::new().high_water(1000).max_send_buffer(3000);
         let mut conn = Connection::established(&config, role, dialect, [0; 32]);
         let peer = other(role);
-        feed(&mut conn, &frame(peer, TEXT_PART, "a"));
-        let some = [
+        feed(&mut conn, &frame(peer, TEXT_FRAGMENT, "a"));
+        let flood = [
             frame(peer, PONG, [1; 125]),
             frame(peer, PING, ""),
-            frame(peer, MORE, ""),
+            frame(peer, CONTINUATION, ""),
             frame(peer, PING, [2; 125]),
         ]
         .concat();
         for _ in 0..5000 {
-            feed(&mut conn, &some);
+            feed(&mut conn, &flood);
         }
         assert!(conn.transmit().len() <= 1000 + 131);
-        let mut refusals = 0;
+        let mut rejected = 0;
         for _ in 0..1000 {
-            feed(&mut conn, &some);
-            refusals += usize::from(conn.send_text("to be sent").is_err());
+            feed(&mut conn, &flood);
+            rejected += usize::from(conn.send_text("to be sent").is_err());
             assert!(conn.transmit().len() <= 3000 + 131);
         }
-        assert!(refusals > 900);
+        assert!(rejected > 900);
         assert_eq!(conn.closed(), None);
     }
 }
 
-/// Drained, each of them is answered, in order.
 #[test]
-fn hy_7_every_ping_is_answered_by_a_peer_that_reads() {
-    for (role, dialect) in every_end() {
+fn every_ping_is_answered_while_the_output_is_written_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
         let mut driver = open(&Config::new(), role, dialect);
         let (mut bytes, mut pongs) = (Vec::new(), Vec::new());
         for i in 0..2000_u32 {
@@ -853,7 +890,7 @@ fn hy_7_every_ping_is_answered_by_a_peer_that_reads() {
         for read in bytes.chunks(1000) {
             driver.feed(read);
         }
-        assert_eq!(contents(&driver.sent()), pongs);
+        assert_eq!(frame_contents(&driver.sent()), pongs);
     }
 }
 
@@ -863,13 +900,13 @@ fn hy_7_every_ping_is_answered_by_a_peer_that_reads() {
 enum Call {
     Text(String),
     Binary(Vec<u8>),
-    TextPart(String, bool),
-    BinaryPart(Vec<u8>, bool),
+    TextFragment(String, bool),
+    BinaryFragment(Vec<u8>, bool),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
-    Encoded(String),
-    Frame(String, Index),
-    Pinged(Vec<u8>),
+    Prepared(String),
+    Vectored(String, Index),
+    ReceivePing(Vec<u8>),
     Drain(Index),
     Close,
 }
@@ -885,24 +922,24 @@ fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         2 => string().prop_map(Call::Text),
         2 => bytes().prop_map(Call::Binary),
-        3 => (string(), any::<bool>()).prop_map(|(text, last)| Call::TextPart(text, last)),
-        2 => (bytes(), any::<bool>()).prop_map(|(bytes, last)| Call::BinaryPart(bytes, last)),
+        3 => (string(), any::<bool>()).prop_map(|(text, fin)| Call::TextFragment(text, fin)),
+        2 => (bytes(), any::<bool>()).prop_map(|(bytes, fin)| Call::BinaryFragment(bytes, fin)),
         1 => bytes().prop_map(Call::Ping),
         1 => bytes().prop_map(Call::Pong),
-        1 => string().prop_map(Call::Encoded),
-        2 => (string(), any::<Index>()).prop_map(|(text, n)| Call::Frame(text, n)),
-        1 => prop::collection::vec(any::<u8>(), 0..=125).prop_map(Call::Pinged),
+        1 => string().prop_map(Call::Prepared),
+        2 => (string(), any::<Index>()).prop_map(|(text, n)| Call::Vectored(text, n)),
+        1 => prop::collection::vec(any::<u8>(), 0..=125).prop_map(Call::ReceivePing),
         2 => any::<Index>().prop_map(Call::Drain),
         1 => Just(Call::Close),
     ]
 }
 
-/// What the calls are to come to: the frames, and what is refused.
+/// Predicts the frames sent and the result of each call.
 struct Model {
     role: Role,
     dialect: Dialect,
     frames: Vec<(u8, Vec<u8>)>,
-    part: Option<u8>,
+    fragmented: Option<u8>,
     closing: bool,
 }
 
@@ -912,27 +949,27 @@ impl Model {
         Ok(())
     }
 
-    /// Whether anything, and whether a message, may be sent.
-    fn check(&self, message: bool) -> Result<(), Refused> {
-        match (self.closing, self.part) {
+    /// Returns the error of a send in the current state; messages cannot be sent between fragments.
+    fn check(&self, is_message: bool) -> Result<(), Refused> {
+        match (self.closing, self.fragmented) {
             (true, _) => Err(Refused::Closing),
-            (false, Some(_)) if message => Err(Refused::FragmentInProgress),
+            (false, Some(_)) if is_message => Err(Refused::FragmentInProgress),
             _ => Ok(()),
         }
     }
 
-    fn part(&mut self, opcode: u8, payload: &[u8], last: bool) -> Result<(), Refused> {
+    fn fragment(&mut self, opcode: u8, payload: &[u8], is_final: bool) -> Result<(), Refused> {
         self.check(false)?;
-        if self.part.is_some_and(|part| part != opcode) {
+        if self.fragmented.is_some_and(|current| current != opcode) {
             return Err(Refused::FragmentInProgress);
         }
-        let fin = if last { 0x80 } else { 0 };
-        let first = if self.part.is_some() {
+        let fin = if is_final { 0x80 } else { 0 };
+        let first = if self.fragmented.is_some() {
             fin
         } else {
             fin | opcode
         };
-        self.part = (!last).then_some(opcode);
+        self.fragmented = (!is_final).then_some(opcode);
         self.push(first, payload)
     }
 
@@ -944,7 +981,7 @@ impl Model {
         self.push(first, payload)
     }
 
-    fn uncopied(&mut self, text: &str) -> Result<(), Refused> {
+    fn server_text(&mut self, text: &str) -> Result<(), Refused> {
         self.check(true)?;
         if self.role == Role::Client {
             return Err(Refused::Unsupported(self.dialect));
@@ -962,7 +999,7 @@ proptest! {
 
     // RFC-5.4-3, RFC-6.1-1, RFC-6.1-2, RFC-6.1-3, RFC-6.1-4, RFC-6.1-5, RFC-6.1-6
     #[test]
-    fn hy_5_hy_6_hy_7_any_calls_in_any_order(
+    fn random_calls_match_the_model_hy_5_hy_6_hy_7(
         role in prop::sample::select(&ROLES[..]),
         dialect in prop::sample::select(&HYBI[..]),
         calls in prop::collection::vec(call(), 0..24),
@@ -972,7 +1009,7 @@ proptest! {
             role,
             dialect,
             frames: Vec::new(),
-            part: None,
+            fragmented: None,
             closing: false,
         };
         let mut sent = Vec::new();
@@ -987,34 +1024,34 @@ proptest! {
                     let expected = model.check(true).and_then(|()| model.push(BINARY, bytes));
                     (conn.send_binary(bytes), expected)
                 }
-                Call::TextPart(text, last) => {
-                    let expected = model.part(1, text.as_bytes(), *last);
-                    (conn.send_text_fragment(text, *last), expected)
+                Call::TextFragment(text, fin) => {
+                    let expected = model.fragment(1, text.as_bytes(), *fin);
+                    (conn.send_text_fragment(text, *fin), expected)
                 }
-                Call::BinaryPart(bytes, last) => {
-                    (conn.send_binary_fragment(bytes, *last), model.part(2, bytes, *last))
+                Call::BinaryFragment(bytes, fin) => {
+                    (conn.send_binary_fragment(bytes, *fin), model.fragment(2, bytes, *fin))
                 }
                 Call::Ping(bytes) => (conn.send_ping(bytes), model.control(PING, bytes)),
                 Call::Pong(bytes) => (conn.send_pong(bytes), model.control(PONG, bytes)),
-                Call::Encoded(text) => {
+                Call::Prepared(text) => {
                     let message = PreparedMessage::text(dialect, text);
-                    (conn.send_prepared(&message), model.uncopied(text))
+                    (conn.send_prepared(&message), model.server_text(text))
                 }
-                Call::Frame(text, n) => {
+                Call::Vectored(text, n) => {
                     sent.extend(drain(&mut conn));
                     let before = sent.len();
                     let result = conn.send_text_vectored(text).map(|frame| {
-                        let whole = frame.slices().concat();
-                        let n = n.index(whole.len() + 1);
-                        sent.extend_from_slice(&whole[..n]);
+                        let encoded = frame.slices().concat();
+                        let n = n.index(encoded.len() + 1);
+                        sent.extend_from_slice(&encoded[..n]);
                         frame.advance(n);
                     });
                     prop_assert!(result.is_ok() || sent.len() == before);
-                    prop_assert_eq!(&result, &model.uncopied(text));
+                    prop_assert_eq!(&result, &model.server_text(text));
                     continue;
                 }
-                Call::Pinged(payload) => {
-                    // What comes of it while we are closing is tested elsewhere.
+                Call::ReceivePing(payload) => {
+                    // Pings while closing are tested in rfc6455_closing.rs.
                     if !model.closing {
                         feed(&mut conn, &frame(other(role), PING, payload));
                         model.frames.push((PONG, payload.clone()));
@@ -1030,7 +1067,7 @@ proptest! {
                 Call::Close => {
                     let expected = model.check(false).and_then(|()| {
                         model.closing = true;
-                        model.push(CLOSE, &body(1000, "bye"))
+                        model.push(CLOSE, &close_payload(1000, "bye"))
                     });
                     (conn.close(&Close::new(1000, "bye")), expected)
                 }
@@ -1041,18 +1078,17 @@ proptest! {
             }
         }
         sent.extend(drain(&mut conn));
-        prop_assert_eq!(contents(&sent), model.frames);
-        for frame in frames(&sent) {
+        prop_assert_eq!(frame_contents(&sent), model.frames);
+        for frame in parse_frames(&sent) {
             prop_assert_eq!(frame.key.is_some(), role == Role::Client);
-            prop_assert_eq!(frame.form, Form::shortest(frame.payload.len() as u64));
+            prop_assert_eq!(frame.encoding, LengthEncoding::shortest(frame.payload.len() as u64));
         }
     }
 }
 
-/// What is sent is heard as it was sent.
 #[test]
-fn hy_5_hy_6_hy_7_messages_of_every_kind_between_our_own_ends() {
-    for (role, dialect) in every_end() {
+fn our_client_and_server_exchange_every_kind_of_message_hy_5_hy_6_hy_7() {
+    for (role, dialect) in every_role_and_dialect() {
         let mut one = open(&Config::new(), role, dialect);
         let mut two = open(&Config::new(), other(role), dialect);
         one.conn.send_text("a\u{2603}").unwrap();
@@ -1070,21 +1106,21 @@ fn hy_5_hy_6_hy_7_messages_of_every_kind_between_our_own_ends() {
     }
 }
 
-/// The docs of `Refused::BufferFull`: what would bring the output over the limit, and nothing less.
+/// `Refused::BufferFull` is returned exactly if the output would exceed the limit.
 #[test]
-fn max_pending_counts_each_frame_as_long_as_it_is() {
-    for (role, dialect) in every_end() {
+fn max_send_buffer_counts_the_exact_frame_length() {
+    for (role, dialect) in every_role_and_dialect() {
         for length in [0, 1, 125, 126, 0xFFFF, 0x1_0000] {
             let payload = vec![b'x'; length];
-            let whole = frame(role, BINARY, &payload).len();
-            for (limit, fits) in [(whole, true), (whole - 1, false)] {
+            let frame_len = frame(role, BINARY, &payload).len();
+            for (limit, is_within) in [(frame_len, true), (frame_len - 1, false)] {
                 let config = Config::new().max_send_buffer(limit);
                 let full = Err(Refused::BufferFull { limit });
-                let expected = if fits { Ok(()) } else { full };
+                let expected = if is_within { Ok(()) } else { full };
                 let new = || Connection::established(&config, role, dialect, [0; 32]);
-                let mut parts = new();
-                assert_eq!(parts.send_binary_fragment(&payload, true), expected);
-                assert_eq!(parts.transmit().len(), if fits { whole } else { 0 });
+                let mut conn = new();
+                assert_eq!(conn.send_binary_fragment(&payload, true), expected);
+                assert_eq!(conn.transmit().len(), if is_within { frame_len } else { 0 });
                 if length <= 125 {
                     assert_eq!(new().send_ping(&payload), expected);
                 }
@@ -1093,9 +1129,9 @@ fn max_pending_counts_each_frame_as_long_as_it_is() {
     }
 }
 
-/// A pong that waited goes out before a message, and is counted with it.
+/// A deferred pong goes out before a message and counts with it.
 #[test]
-fn a_pong_that_waited_never_passes_max_pending() {
+fn a_deferred_pong_never_exceeds_max_send_buffer() {
     let limit = 1_000;
     let config = Config::new().high_water(10).max_send_buffer(limit);
     let mut conn = Connection::established(&config, Role::Server, Rfc6455, [0; 32]);

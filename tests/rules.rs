@@ -1,17 +1,18 @@
-//! Every MUST of docs/wire.md is cited by a test, and every rule that is cited exists.
+//! Every MUST of docs/wire.md is cited by a test, and every cited rule exists.
 //!
-//! A citation is a rule's id in a comment or a string (`FR-10`), or at the start of a function's
-//! name (`fr_10_replaces_bad_utf8`; `fr_10_fr_11_round_trip` cites two). Ids of RFC 6455 have its
-//! section in them, and are cited in comments and strings only. This file is not read.
+//! A citation is a rule id in a comment or a string (`FR-10`), or at the start or the end of a
+//! function name (`invalid_utf8_is_replaced_fr_10`; `round_trip_fr_10_fr_11` cites two). The ids of
+//! RFC 6455 contain a section number and are cited in comments and strings only. This file is
+//! skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, io};
 
-/// What ids begin with.
+/// Prefixes of rule ids.
 const FAMILIES: [&str; 9] = ["RQ", "H75", "H76", "KEY", "FR", "CL", "PX", "HY", SECTIONED];
 
-/// The family whose numbers have a section before them, as in `5.5.1-2`.
+/// The family with a section number before the rule number, as in `5.5.1-2`.
 const SECTIONED: &str = "RFC";
 
 #[test]
@@ -43,13 +44,13 @@ fn every_cited_rule_exists() -> io::Result<()> {
     };
     check("docs/wire.md", ids(&page));
     for (path, text) in rust_files()? {
-        check(&path, &ids(&text) | &names(tests_in(&path, &text)));
+        check(&path, &ids(&text) | &ids_in_names(tests_in(&path, &text)));
     }
     assert!(unknown.is_empty(), "not in docs/wire.md: {unknown:#?}");
     Ok(())
 }
 
-/// Each rule's level, from rows such as `| FR-10 | MUST | .. |`.
+/// Returns the level of each rule, from rows such as `| FR-10 | MUST | .. |`.
 fn levels(page: &str) -> BTreeMap<&str, &str> {
     let mut levels = BTreeMap::new();
     for row in page
@@ -61,20 +62,20 @@ fn levels(page: &str) -> BTreeMap<&str, &str> {
             continue;
         };
         if let Some(found) = ids(id).first() {
-            assert_eq!(found, id, "a row begins with an id and nothing else");
+            assert_eq!(found, id, "the first cell of a row is a single id");
             let known = ["MUST", "SHOULD", "quirk"].contains(&level);
-            assert!(known, "{id} has the level {level:?}");
-            assert_eq!(levels.insert(id, level), None, "{id} is there twice");
+            assert!(known, "{id} has the unknown level {level:?}");
+            assert_eq!(levels.insert(id, level), None, "{id} has two rows");
         }
     }
     levels
 }
 
 fn citations(text: &str) -> BTreeSet<String> {
-    &ids(text) | &names(text)
+    &ids(text) | &ids_in_names(text)
 }
 
-/// Ids written out, each a whole word: `H76-30` holds no `H76-3`.
+/// Returns the ids in `text` that are whole words: `H76-30` does not contain `H76-3`.
 fn ids(text: &str) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for family in FAMILIES {
@@ -90,10 +91,10 @@ fn ids(text: &str) -> BTreeSet<String> {
             };
             let number = digits(&after[section.len()..]);
             let id = format!("{family}-{section}{number}");
-            let behind = &after[section.len() + number.len()..];
-            let named = family != SECTIONED || !section.is_empty();
-            let whole = !before.ends_with(in_word) && !behind.starts_with(in_word);
-            if named && !number.is_empty() && whole {
+            let suffix = &after[section.len() + number.len()..];
+            let has_section = family != SECTIONED || !section.is_empty();
+            let is_whole_word = !before.ends_with(in_word) && !suffix.starts_with(in_word);
+            if has_section && !number.is_empty() && is_whole_word {
                 ids.insert(id);
             }
         }
@@ -101,46 +102,45 @@ fn ids(text: &str) -> BTreeSet<String> {
     ids
 }
 
-/// The digits that a text begins with.
+/// Returns the leading digits of `text`.
 fn digits(text: &str) -> &str {
     let end = text.find(|c: char| !c.is_ascii_digit());
     &text[..end.unwrap_or(text.len())]
 }
 
-/// The section with its dash that a text begins with, such as `5.5.1-`.
+/// Returns the leading section number and dash of `text`, such as `5.5.1-`.
 fn section(text: &str) -> &str {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
     let (numbers, rest) = text.split_at(end.unwrap_or(text.len()));
-    let good = numbers.split('.').all(|number| !number.is_empty());
-    if good && rest.starts_with('-') {
+    let is_valid = numbers.split('.').all(|number| !number.is_empty());
+    if is_valid && rest.starts_with('-') {
         &text[..numbers.len() + 1]
     } else {
         ""
     }
 }
 
-/// Ids that functions' names begin with: `fn h76_30_line()` cites `H76-30`, and no `H76-3`.
-fn names(text: &str) -> BTreeSet<String> {
-    let mut ids = BTreeSet::new();
+/// Ids at the start or the end of function names: `fn h76_30_line()` cites `H76-30`, not `H76-3`.
+fn ids_in_names(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
     for rest in text.split("fn ").skip(1) {
         let end = rest.find(|c| !in_word(c)).unwrap_or(rest.len());
-        let mut parts = rest[..end].split('_');
-        while let (Some(family), Some(number)) = (parts.next(), parts.next()) {
-            let id = format!("{family}-{number}").to_ascii_uppercase();
-            if !self::ids(&id).contains(&id) {
-                break;
-            }
-            ids.insert(id);
-        }
+        let words: Vec<&str> = rest[..end].split('_').collect();
+        let id = |pair: &[&str]| {
+            let id = pair.join("-").to_ascii_uppercase();
+            ids(&id).contains(&id).then_some(id)
+        };
+        found.extend(words.chunks_exact(2).map_while(id));
+        found.extend(words.rchunks_exact(2).map_while(id));
     }
-    ids
+    found
 }
 
 fn in_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// A file of tests whole; of another what follows the line that opens its unit tests.
+/// Returns all of a test file, or the unit tests of a source file.
 fn tests_in<'t>(path: &str, text: &'t str) -> &'t str {
     if path.starts_with("tests/") || path.ends_with("/tests.rs") {
         return text;
@@ -149,10 +149,10 @@ fn tests_in<'t>(path: &str, text: &'t str) -> &'t str {
         .map_or("", |(_, tests)| tests)
 }
 
-/// Folders that tests in tests/ are made of.
-const TESTS: [&str; 2] = ["tests/common", "tests/bad_inputs"];
+/// Folders with modules of the tests in tests/.
+const MODULE_DIRS: [&str; 2] = ["tests/common", "tests/bad_inputs"];
 
-/// Path and text of each file of src/, tests/ and those folders but this one.
+/// Returns the path and text of each Rust file in src/, tests/ and `MODULE_DIRS`, except this one.
 fn rust_files() -> io::Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     let mut dirs = vec!["src".to_owned(), "tests".to_owned()];
@@ -161,7 +161,7 @@ fn rust_files() -> io::Result<Vec<(String, String)>> {
             let entry = entry?;
             let path = format!("{dir}/{}", entry.file_name().to_string_lossy());
             if entry.file_type()?.is_dir() {
-                if dir.starts_with("src") || TESTS.contains(&path.as_str()) {
+                if dir.starts_with("src") || MODULE_DIRS.contains(&path.as_str()) {
                     dirs.push(path);
                 }
             } else if path.ends_with(".rs") && path != "tests/rules.rs" {
@@ -183,7 +183,7 @@ fn root() -> &'static Path {
 }
 
 #[test]
-fn an_id_is_found_only_whole() {
+fn only_whole_words_are_ids() {
     let found = |text| Vec::from_iter(citations(text));
     assert_eq!(found("// H76-3, see (FR-10)."), ["FR-10", "H76-3"]);
     assert_eq!(
@@ -199,8 +199,10 @@ fn an_id_is_found_only_whole() {
     assert_eq!(found("fn h76_3() {"), ["H76-3"]);
     assert_eq!(found("fn h76_30_line() {"), ["H76-30"]);
     assert_eq!(found("fn fr_10_fr_11_round_trip() {"), ["FR-10", "FR-11"]);
+    assert_eq!(found("fn head_first_h76_3() {"), ["H76-3"]);
+    assert_eq!(found("fn round_trip_fr_10_fr_11() {"), ["FR-10", "FR-11"]);
     assert_eq!(
-        found("fn h76_3x() {} fn after_fr_1() {} let fr_2_len = 3;"),
+        found("fn h76_3x() {} fn after_fr_1_opens() {} fn opens_xfr_1() {} let fr_2_len = 3;"),
         [""; 0]
     );
     assert_eq!(
@@ -215,7 +217,7 @@ fn an_id_is_found_only_whole() {
 }
 
 #[test]
-fn a_rule_is_a_row_with_an_id_and_a_level() {
+fn rules_are_rows_with_an_id_and_a_level() {
     let page = "see H76-3\n| id | level |\n|---|---|\n| H76-30 | MUST | not H76-3 | D76 |\n\
                 | CL-9 | SHOULD | x | y |\n| S | KEY-3 | bad key | 400 |\n| F1 | 00 ff | text |\n";
     assert_eq!(
@@ -225,7 +227,7 @@ fn a_rule_is_a_row_with_an_id_and_a_level() {
 }
 
 #[test]
-fn code_outside_of_unit_tests_cites_nothing() {
+fn only_tests_cite_rules() {
     let text = "// FR-1\nfn fr_2_scan() {}\n\n#[cfg(test)]\nmod tests {\n    // FR-3\n}\n";
     assert_eq!(
         Vec::from_iter(citations(tests_in("src/scan.rs", text))),

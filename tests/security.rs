@@ -1,5 +1,5 @@
-//! What went wrong elsewhere and was held off by no test yet; and that SECURITY.md names tests
-//! that are there.
+//! Vulnerabilities of other implementations that no other test covers, and a check of the test names
+//! in SECURITY.md.
 
 mod common;
 
@@ -7,43 +7,47 @@ use std::path::Path;
 use std::{fs, io};
 
 use common::rfc::{
-    BINARY_PART, HEAD, LAST, ROLES, at_every_split, frame, header, masked, other, protocol_error,
+    BINARY_FRAGMENT, FINAL_CONTINUATION, REQUEST, ROLES, at_every_split, frame, header, masked,
+    other, protocol_error,
 };
 use common::*;
 use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler, ProtocolError, Role};
 
-/// CVE-2020-27813, CVE-2026-1528: added to what has come, a length must not wrap.
+/// CVE-2020-27813, CVE-2026-1528: the sum of received and declared length must not overflow.
 #[test]
-fn hy_6_lengths_of_63_bits_and_more_behind_half_a_message() {
+fn lengths_of_63_and_64_bits_after_a_fragment_do_not_overflow_hy_6() {
     for role in ROLES {
-        let key = (role == Role::Server).then_some(rfc::KEY);
-        let begin = frame(other(role), BINARY_PART, [7; 500]);
-        let next = |length| {
+        let key = (role == Role::Server).then_some(rfc::MASKING_KEY);
+        let fragment = frame(other(role), BINARY_FRAGMENT, [7; 500]);
+        let with_length = |length| {
             [
-                begin.clone(),
-                header(LAST, key, rfc::Form::SixtyFour, length),
+                fragment.clone(),
+                header(FINAL_CONTINUATION, key, rfc::LengthEncoding::Bits64, length),
             ]
             .concat()
         };
         let conn = || Connection::established(&Config::new(), role, Dialect::Rfc6455, [9; 32]);
         for length in [1 << 63, u64::MAX] {
-            let half = Observed::UnfinishedBinary(vec![7; 500]);
+            let incomplete = Observed::IncompleteBinary(vec![7; 500]);
             let error = protocol_error(ProtocolError::InvalidLength { at: 2 });
-            assert_eq!(at_every_split(conn, &next(length)).events, [half, error]);
+            assert_eq!(
+                at_every_split(conn, &with_length(length)).events,
+                [incomplete, error]
+            );
         }
-        // The largest there is passes no limit of its own, and `MessageAssembler` still counts right.
+        // The largest valid length is accepted; `MessageAssembler` counts the received bytes.
         let payload = masked(&[7; 501], key.unwrap_or_default());
-        let mut bytes = [next(i64::MAX as u64), payload].concat();
-        let (mut conn, mut message) = (conn(), MessageAssembler::new(1000));
+        let mut bytes = [with_length(i64::MAX as u64), payload].concat();
+        let (mut conn, mut assembler) = (conn(), MessageAssembler::new(1000));
         let (mut input, mut results) = (&mut bytes[..], Vec::new());
         while let Some(event) = conn.receive(&mut input) {
-            let Event::Binary(piece) = event else {
+            let Event::Binary(chunk) = event else {
                 panic!("{event:?}");
             };
             results.push(
-                message
-                    .push_binary(&piece)
-                    .map(|whole| whole.is_some())
+                assembler
+                    .push_binary(&chunk)
+                    .map(|message| message.is_some())
                     .is_ok(),
             );
         }
@@ -52,10 +56,10 @@ fn hy_6_lengths_of_63_bits_and_more_behind_half_a_message() {
     }
 }
 
-/// CVE-2021-32640, CVE-2020-7662, CVE-2020-7663: lists are taken apart in one pass. Where a regular
-/// expression goes back again and again, this does not end.
+/// CVE-2021-32640, CVE-2020-7662, CVE-2020-7663: lists are parsed in one pass. With a backtracking
+/// regular expression this test would not end.
 #[test]
-fn lists_of_64_kib_are_answered_as_short_ones_are() {
+fn lists_of_64_kib_are_answered_like_short_ones() {
     let config = Config::new()
         .dialects(Dialects::ALL)
         .max_header_line_len(1 << 20)
@@ -77,9 +81,9 @@ fn lists_of_64_kib_are_answered_as_short_ones_are() {
     ] {
         for list in lists {
             let [short, long] = [3, 64 * 1024].map(|n| {
-                let fields = format!("\r\n{name}: {}\r\nConnection: Upgrade\r\n\r\n", list(n));
-                let head = edit(HEAD, "\r\n\r\n", fields);
-                let head = edit(head, "Connection: Upgrade\r\nSec", "Sec");
+                let headers = format!("\r\n{name}: {}\r\nConnection: Upgrade\r\n\r\n", list(n));
+                let head = replace_once(REQUEST, "\r\n\r\n", headers);
+                let head = replace_once(head, "Connection: Upgrade\r\nSec", "Sec");
                 run(Connection::server(&config), &head, &[], false)
             });
             let status = |transcript: &Transcript| escaped(&transcript.sent[..12]);
@@ -88,18 +92,18 @@ fn lists_of_64_kib_are_answered_as_short_ones_are() {
     }
 }
 
-/// CVE-2026-45736: what is handed out was received, since nothing can be read but that.
+/// CVE-2026-45736: without unsafe code no uninitialized memory can be sent.
 #[test]
-fn no_code_is_unsafe() -> io::Result<()> {
+fn the_crate_forbids_unsafe_code() -> io::Result<()> {
     let lib = read("src/lib.rs")?;
     assert!(lib.lines().any(|line| line == "#![forbid(unsafe_code)]"));
     Ok(())
 }
 
 #[test]
-fn every_test_that_the_page_names_is_there() -> io::Result<()> {
+fn every_test_named_in_security_md_exists() -> io::Result<()> {
     let page = read("SECURITY.md")?;
-    let named = tests(&page);
+    let named = named_tests(&page);
     assert!(named.len() > 30, "{named:?}");
     for (file, name) in named {
         let text = read(file)?;
@@ -107,23 +111,24 @@ fn every_test_that_the_page_names_is_there() -> io::Result<()> {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let at = lines.iter().position(|line| line.starts_with(&start));
         let at = at.unwrap_or_else(|| panic!("no {name} in {file}"));
-        let above = lines[..at].iter().rev();
-        let mut marks = above.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
-        // Alone in a line it is a row of a macro that makes tests.
-        let is_test = marks.any(|line| *line == "#[test]") || lines.contains(&name);
-        assert!(is_test, "{name} in {file} is no test");
+        let preceding = lines[..at].iter().rev();
+        let mut attributes =
+            preceding.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+        // A name alone in a line is an argument of a macro that generates tests.
+        let is_test = attributes.any(|line| *line == "#[test]") || lines.contains(&name);
+        assert!(is_test, "{name} in {file} is not a test");
     }
     Ok(())
 }
 
-/// What stands in code spans as `tests/file.rs::name`.
-fn tests(page: &str) -> Vec<(&str, &str)> {
+/// Returns the tests named in code spans as `tests/file.rs::name`.
+fn named_tests(page: &str) -> Vec<(&str, &str)> {
     let spans = page.split('`').skip(1).step_by(2);
-    let tests = spans.filter_map(|span| {
+    let named = spans.filter_map(|span| {
         span.split_once(".rs::")
             .map(|(file, name)| (span, file, name))
     });
-    tests
+    named
         .map(|(span, file, name)| (&span[..file.len() + 3], name))
         .collect()
 }
@@ -135,7 +140,7 @@ fn read(path: &str) -> io::Result<String> {
 }
 
 #[test]
-fn a_test_is_named_in_a_code_span() {
+fn test_names_are_read_from_code_spans() {
     let page = "in `a/b.rs::c_d`, `e.rs`, f.rs::g and\n`h.rs::i`";
-    assert_eq!(tests(page), [("a/b.rs", "c_d"), ("h.rs", "i")]);
+    assert_eq!(named_tests(page), [("a/b.rs", "c_d"), ("h.rs", "i")]);
 }

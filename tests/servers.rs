@@ -1,4 +1,5 @@
-//! The demo servers as processes, over loopback: what they say, and what faults do to them.
+//! Tests of the example servers as processes over loopback: what they send, what they print, and how
+//! they handle misbehaving clients.
 #![cfg(target_os = "linux")]
 
 #[path = "common/eof_states.rs"]
@@ -12,54 +13,53 @@ use std::env;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use eof_states::STATES;
+use eof_states::EOF_STATES;
 use peer::*;
-use server::{Held, Server, wait_for};
+use server::{Resources, Server, wait_for};
 
-/// Each row is a test of each server.
-macro_rules! rows {
-    ($($row:ident)*) => {
+/// Generates a test of each server for each function.
+macro_rules! test_servers {
+    ($($test:ident)*) => {
         mod poke {
-            $(#[test] fn $row() { super::$row("poke"); })*
+            $(#[test] fn $test() { super::$test("poke"); })*
         }
         mod mio_chat {
-            $(#[test] fn $row() { super::$row("mio_chat"); })*
+            $(#[test] fn $test() { super::$test("mio_chat"); })*
         }
     };
 }
 
-rows! {
+test_servers! {
     serves_the_page
-    greets_complains_and_passes_on
-    prints_who_comes_and_goes
-    holds_hundreds_that_are_idle
-    takes_bytes_one_at_a_time
-    gives_every_byte_to_a_late_reader
-    answers_a_flood_to_the_last
-    tells_nobody_before_its_opening_is_through
-    tells_everybody_who_has_the_answer
-    lets_nobody_wait_for_a_stuck_one
-    cuts_whose_output_passes_the_cap
-    survives_an_end_of_file_in_every_state
-    survives_a_half_close_in_every_state
-    survives_a_reset_in_every_state
-    survives_a_reset_of_a_stuck_one
-    survives_a_storm
-    accepts_again_after_running_out_of_descriptors
-    closes_all_on_interrupt
-    keeps_its_times
+    answers_and_broadcasts_messages
+    logs_how_connections_open_and_end
+    serves_300_idle_connections_without_cpu_time
+    accepts_input_byte_by_byte
+    sends_every_byte_to_a_late_reader
+    answers_every_message_of_a_flood
+    broadcasts_only_to_open_connections
+    broadcasts_to_every_client_that_has_the_handshake_response
+    a_blocked_client_does_not_delay_the_others
+    disconnects_clients_whose_output_exceeds_the_limit
+    handles_eof_in_every_state
+    handles_half_close_in_every_state
+    handles_reset_in_every_state
+    handles_reset_of_a_blocked_client
+    handles_1000_short_connections_in_parallel
+    accepts_again_after_running_out_of_file_descriptors
+    closes_all_connections_on_interrupt
+    enforces_its_timeouts
 }
 
-/// The largest message that the servers take.
-const LARGEST: usize = 16 << 20;
+/// The servers' message length limit.
+const MAX_MESSAGE: usize = 16 << 20;
 
-/// Their timeouts of an opening and of a close, and after how long without a byte taken they give
-/// a reader up.
-const OPENING: Duration = Duration::from_secs(10);
-const CLOSING: Duration = Duration::from_secs(5);
-const STUCK: Duration = Duration::from_secs(10);
+/// The servers' timeouts for the handshake, for the close, and for writes without progress.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The draft's origin, in every opening here.
+/// The origin in the draft's example request.
 const ORIGIN: &str = "http://example.com";
 
 #[track_caller]
@@ -67,7 +67,7 @@ fn start(name: &str) -> Server {
     Server::start(&example(name))
 }
 
-/// Examples lie beside the directory of the tests.
+/// Returns the path of an example, which is next to the directory of the tests.
 #[track_caller]
 fn example(name: &str) -> std::path::PathBuf {
     let test = env::current_exe().unwrap();
@@ -81,54 +81,54 @@ fn example(name: &str) -> std::path::PathBuf {
     path
 }
 
-/// Somebody for whom all has to go on, whatever befalls others; connection number 1.
-struct Witness {
+/// A well-behaved client that must be served throughout; connection number 1.
+struct Probe {
     peer: Peer,
-    before: Held,
+    before: Resources,
 }
 
-impl Witness {
+impl Probe {
     #[track_caller]
-    fn of(server: &Server) -> Self {
-        let mut peer = Peer::open(server.address());
+    fn connect(server: &Server) -> Self {
+        let mut peer = Peer::open_76(server.address());
         peer.poke();
-        let before = server.held();
+        let before = server.resources();
         Self { peer, before }
     }
 
-    /// Says it to all, and waits until it was passed on to all.
+    /// Sends a message to all clients, and waits until the server has sent it to all.
     #[track_caller]
-    fn passes_on(&mut self, text: &str) {
-        self.peer.say(text);
-        self.peer.hear(text);
+    fn broadcast(&mut self, text: &str) {
+        self.peer.send_text(text);
+        self.peer.expect_text(text);
         self.peer.poke();
     }
 
-    /// The others are gone without a trace, and nothing is being done.
+    /// Waits until all resources of other connections are released and the server is idle.
     #[track_caller]
-    fn is_alone(&mut self, server: &Server) {
+    fn wait_until_alone(&mut self, server: &Server) {
         self.peer.poke();
-        server.returns_to(self.before);
-        rests(server);
+        server.wait_for_resources(self.before);
+        wait_until_idle(server);
         self.peer.poke();
     }
 }
 
-/// Comes to rest: what is still to be done is done before long, and then nothing is.
+/// Waits up to 10 s until the server uses next to no CPU time.
 #[track_caller]
-fn rests(server: &Server) {
+fn wait_until_idle(server: &Server) {
     let loads: Vec<f64> = (0..10)
-        .map(|_| server.idle_load(Duration::from_secs(1)))
+        .map(|_| server.cpu_load(Duration::from_secs(1)))
         .take_while(|load| *load >= 0.02)
         .collect();
-    assert!(loads.len() < 10, "of a processor, idle: {loads:.2?}");
+    assert!(loads.len() < 10, "CPU load while idle: {loads:.2?}");
 }
 
 fn serves_the_page(name: &str) {
     let server = start(name);
     let page = include_str!("../examples/common/page.html");
-    let mut peer = Peer::connect(server.address()).sent(GET_PAGE);
-    let response = String::from_utf8(peer.rest()).unwrap();
+    let mut peer = Peer::connect(server.address()).after_sending(GET_PAGE);
+    let response = String::from_utf8(peer.read_to_eof()).unwrap();
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let mut lines = head.lines();
     assert_eq!(lines.next(), Some("HTTP/1.1 200 OK"));
@@ -143,44 +143,43 @@ fn serves_the_page(name: &str) {
 
     for elsewhere in ["/index.html", "//", "/?"] {
         let request = GET_PAGE.replace("GET / ", &format!("GET {elsewhere} "));
-        let mut peer = Peer::connect(server.address()).sent(request);
-        let response = String::from_utf8(peer.rest()).unwrap();
+        let mut peer = Peer::connect(server.address()).after_sending(request);
+        let response = String::from_utf8(peer.read_to_eof()).unwrap();
         assert!(response.starts_with("HTTP/1.1 404 "), "{response}");
     }
 }
 
-/// It has room for as many as the server of the post had.
 #[test]
-fn poke_lets_in_a_thousand() {
+fn poke_accepts_at_most_1000_clients() {
     let server = start("poke");
-    let mut witness = Witness::of(&server);
-    let mut peers: Vec<Peer> = (1..1000).map(|_| Peer::open(server.address())).collect();
+    let mut probe = Probe::connect(&server);
+    let mut peers: Vec<Peer> = (1..1000).map(|_| Peer::open_76(server.address())).collect();
     let mut outside = Peer::connect(server.address());
     let address = outside.address();
-    outside.end();
-    server.prints(&format!("1001: {address} rejected: too many connections"));
+    outside.expect_eof();
+    server.wait_for_line(&format!("1001: {address} rejected: too many connections"));
     peers.iter_mut().for_each(Peer::poke);
-    let full = server.held().threads;
+    let full = server.resources().threads;
     drop(peers.pop());
-    wait_for("a free place", PATIENCE, || {
-        server.held().threads == full - 2
+    wait_for("capacity for a client", TIMEOUT, || {
+        server.resources().threads == full - 2
     });
-    Peer::open(server.address()).poke();
+    Peer::open_76(server.address()).poke();
     drop(peers);
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 }
 
-fn greets_complains_and_passes_on(name: &str) {
+fn answers_and_broadcasts_messages(name: &str) {
     let server = start(name);
-    let mut first = Peer::open(server.address());
-    let mut second = Peer::open(server.address());
-    let mut old = Peer::open_75(server.address());
-    for peer in [&mut first, &mut second, &mut old] {
-        peer.say("CONNECTED");
-        peer.hear("Welcome");
+    let mut first = Peer::open_76(server.address());
+    let mut second = Peer::open_76(server.address());
+    let mut hixie_75 = Peer::open_75(server.address());
+    for peer in [&mut first, &mut second, &mut hixie_75] {
+        peer.send_text("CONNECTED");
+        peer.expect_text("Welcome");
         peer.poke();
     }
-    // What was for one came to that one only: it is not before this.
+    // Replies to one client were not sent to the others: they would be received first.
     let more = "x".repeat(1 << 20);
     for text in [
         "Hi",
@@ -190,99 +189,94 @@ fn greets_complains_and_passes_on(name: &str) {
         "h\u{e9} \u{2603} \u{1f600}",
         &more,
     ] {
-        first.say(text);
-        for peer in [&mut first, &mut second, &mut old] {
-            peer.hear(text);
+        first.send_text(text);
+        for peer in [&mut first, &mut second, &mut hixie_75] {
+            peer.expect_text(text);
         }
     }
-    old.say("from 75");
-    for peer in [&mut first, &mut second, &mut old] {
-        peer.hear("from 75");
+    hixie_75.send_text("from 75");
+    for peer in [&mut first, &mut second, &mut hixie_75] {
+        peer.expect_text("from 75");
     }
-    drop(first.closed());
-    second.say("still here");
-    second.hear("still here");
-    old.hear("still here");
+    drop(first.after_closing_handshake());
+    second.send_text("still here");
+    second.expect_text("still here");
+    hixie_75.expect_text("still here");
 }
 
-fn prints_who_comes_and_goes(name: &str) {
+fn logs_how_connections_open_and_end(name: &str) {
     let server = start(name);
-    let mut first = Peer::open(server.address());
+    let mut first = Peer::open_76(server.address());
     let address = first.address();
-    server.prints(&format!("1: {address} open, Hixie-76, origin {ORIGIN}"));
+    server.wait_for_line(&format!("1: {address} open, Hixie-76, origin {ORIGIN}"));
     let mut second = Peer::open_75(server.address());
     let address = second.address();
-    server.prints(&format!("2: {address} open, Hixie-75, origin {ORIGIN}"));
+    server.wait_for_line(&format!("2: {address} open, Hixie-75, origin {ORIGIN}"));
 
-    first.say("CONNECTED");
-    first.hear("Welcome");
+    first.send_text("CONNECTED");
+    first.expect_text("Welcome");
     first.poke();
-    first.say("to both");
-    first.hear("to both");
-    second.hear("to both");
-    drop(first.closed());
-    server.prints("1: closed; 3 messages in, 3 out");
+    first.send_text("to both");
+    first.expect_text("to both");
+    second.expect_text("to both");
+    drop(first.after_closing_handshake());
+    server.wait_for_line("1: closed; 3 messages in, 3 out");
     drop(second);
-    server.prints(
-        "2: the peer closed the connection without a close frame between two messages; \
-         0 messages in, 1 out",
-    );
+    server.wait_for_line("2: the peer closed the connection without a close frame between two messages; 0 messages in, 1 out");
 
-    let mut third = Peer::connect(server.address()).sent(GET_PAGE);
-    third.rest();
+    let mut third = Peer::connect(server.address()).after_sending(GET_PAGE);
+    third.read_to_eof();
     drop(third);
-    server.prints("3: the request was answered with HTTP status 200; 0 messages in, 0 out");
+    server.wait_for_line("3: the request was answered with HTTP status 200; 0 messages in, 0 out");
     drop(Peer::connect(server.address()));
-    server.prints(
-        "4: the peer closed the connection without a close frame during the opening handshake; \
-         0 messages in, 0 out",
-    );
-    let mut fifth = Peer::connect(server.address()).sent("BREW / HTTP/1.1\r\n\r\n");
-    let response = String::from_utf8(fifth.rest()).unwrap();
+    server
+        .wait_for_line("4: the peer closed the connection without a close frame during the opening handshake; 0 messages in, 0 out");
+    let mut fifth = Peer::connect(server.address()).after_sending("BREW / HTTP/1.1\r\n\r\n");
+    let response = String::from_utf8(fifth.read_to_eof()).unwrap();
     assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
     drop(fifth);
-    let end = server.end_of(5);
+    let end = server.wait_for_summary(5);
     assert!(end.starts_with("protocol error: "), "{end}");
 }
 
-fn holds_hundreds_that_are_idle(name: &str) {
+fn serves_300_idle_connections_without_cpu_time(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
-    let mut peers: Vec<Peer> = (0..300).map(|_| Peer::open(server.address())).collect();
-    rests(&server);
+    let mut probe = Probe::connect(&server);
+    let mut peers: Vec<Peer> = (0..300).map(|_| Peer::open_76(server.address())).collect();
+    wait_until_idle(&server);
     peers.iter_mut().for_each(Peer::poke);
-    witness.peer.say("to all of you");
-    witness.peer.hear("to all of you");
+    probe.peer.send_text("to all of you");
+    probe.peer.expect_text("to all of you");
     for peer in &mut peers {
-        peer.hear("to all of you");
+        peer.expect_text("to all of you");
     }
     drop(peers);
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 }
 
-fn takes_bytes_one_at_a_time(name: &str) {
+fn accepts_input_byte_by_byte(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
+    let mut probe = Probe::connect(&server);
     let mut peers: Vec<Peer> = (0..100).map(|_| Peer::connect(server.address())).collect();
     let text = "h\u{e9} \u{2603} \u{1f600}";
-    let opening = [HEAD, KEY3].concat();
+    let handshake = [REQUEST, KEY3].concat();
     let frames = [frame("CONNECTED"), b"\x80\x03\x00\xff\x00".to_vec()].concat();
-    for byte in [opening.into_bytes(), frames].concat() {
+    for byte in [handshake.into_bytes(), frames].concat() {
         for peer in &mut peers {
             peer.send([byte]);
         }
     }
     for peer in &mut peers {
-        peer.expect([REPLY, ANSWER].concat());
-        peer.hear("Welcome");
+        peer.expect([RESPONSE, CHALLENGE_RESPONSE].concat());
+        peer.expect_text("Welcome");
     }
     for byte in frame(text) {
         peers[0].send([byte]);
     }
     for peer in &mut peers {
-        peer.hear(text);
+        peer.expect_text(text);
     }
-    witness.peer.hear(text);
+    probe.peer.expect_text(text);
     for byte in CLOSE {
         for peer in &mut peers {
             peer.send([*byte]);
@@ -290,424 +284,440 @@ fn takes_bytes_one_at_a_time(name: &str) {
     }
     for peer in &mut peers {
         peer.expect(CLOSE);
-        peer.end();
+        peer.expect_eof();
     }
     drop(peers);
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 }
 
-/// The system takes a part at a time off the server, and cuts it anywhere.
-fn gives_every_byte_to_a_late_reader(name: &str) {
+/// The server's writes are partial and end anywhere.
+fn sends_every_byte_to_a_late_reader(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
-    let mut late = Peer::open(server.address());
+    let mut probe = Probe::connect(&server);
+    let mut late = Peer::open_76(server.address());
     let numbers = |n: usize| (0..n).map(|i| format!("{i} ")).collect::<String>();
     let texts = [numbers(1_000_000), numbers(3), numbers(2_000_000)];
     for text in &texts {
-        witness.peer.say(text);
-        witness.peer.hear(text);
+        probe.peer.send_text(text);
+        probe.peer.expect_text(text);
     }
     for text in &texts {
-        for piece in frame(text).chunks(1009) {
-            late.expect(piece);
+        for chunk in frame(text).chunks(1009) {
+            late.expect(chunk);
         }
     }
-    drop(late.closed());
-    witness.is_alone(&server);
+    drop(late.after_closing_handshake());
+    probe.wait_until_alone(&server);
 }
 
-/// Side does not read is not read from, and nothing is lost by it.
-fn answers_a_flood_to_the_last(name: &str) {
+/// The server stops reading from a client that does not read, and loses nothing.
+fn answers_every_message_of_a_flood(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
-    let mut flooder = Peer::open(server.address());
-    let taken = flooder.flood(POKE);
-    witness.peer.poke();
+    let mut probe = Probe::connect(&server);
+    let mut flooder = Peer::open_76(server.address());
+    let sent = flooder.send_until_blocked(POKE);
+    probe.peer.poke();
 
-    let mut sender = flooder.twin();
+    let mut sender = flooder.duplicate();
     let sending = thread::spawn(move || {
-        sender.send(&POKE[taken % POKE.len()..]);
-        sender.finish();
+        sender.send(&POKE[sent % POKE.len()..]);
+        sender.shutdown_write();
     });
-    let pokes = taken / POKE.len() + 1;
-    let thousand = COMPLAINT.repeat(1000);
+    let pokes = sent / POKE.len() + 1;
+    let thousand = POKE_REPLY.repeat(1000);
     for _ in 0..pokes / 1000 {
         flooder.expect(&thousand);
     }
-    flooder.expect(COMPLAINT.repeat(pokes % 1000));
-    flooder.end();
+    flooder.expect(POKE_REPLY.repeat(pokes % 1000));
+    flooder.expect_eof();
     sending.join().unwrap();
     drop(flooder);
     assert_eq!(
-        server.end_of(2),
+        server.wait_for_summary(2),
         format!(
-            "the peer closed the connection without a close frame between two messages; \
-             {pokes} messages in, {pokes} out"
+            "the peer closed the connection without a close frame between two messages; {pokes} messages in, {pokes} out"
         )
     );
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 }
 
-fn tells_nobody_before_its_opening_is_through(name: &str) {
+fn broadcasts_only_to_open_connections(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
-    let mut unkeyed = Peer::connect(server.address()).unkeyed();
-    let mut hasty = Peer::connect(server.address()).unkeyed();
-    let (start, rest) = HEAD.split_at(100);
-    let mut headless = Peer::connect(server.address()).sent(start);
-    let (start_75, rest_75) = HEAD_75.split_at(100);
-    let mut old = Peer::connect(server.address()).sent(start_75);
-    witness.passes_on("too early for all of them");
+    let mut probe = Probe::connect(&server);
+    let mut without_key3 = Peer::connect(server.address()).after_request_head();
+    let mut eager = Peer::connect(server.address()).after_request_head();
+    let (start, rest) = REQUEST.split_at(100);
+    let mut incomplete = Peer::connect(server.address()).after_sending(start);
+    let (start_75, rest_75) = REQUEST_75.split_at(100);
+    let mut hixie_75 = Peer::connect(server.address()).after_sending(start_75);
+    probe.broadcast("before any handshake is complete");
 
     let (key, last) = KEY3.split_at(7);
-    unkeyed.send(key);
-    witness.passes_on("too early by a byte");
-    unkeyed.send(last);
-    unkeyed.expect(ANSWER);
-    witness.passes_on("for who has its answer");
-    unkeyed.hear("for who has its answer");
+    without_key3.send(key);
+    probe.broadcast("one byte of key3 missing");
+    without_key3.send(last);
+    without_key3.expect(CHALLENGE_RESPONSE);
+    probe.broadcast("after the challenge response");
+    without_key3.expect_text("after the challenge response");
 
-    hasty.send([KEY3.as_bytes(), &frame("for all that are open")].concat());
-    hasty.expect(ANSWER);
-    hasty.hear("for all that are open");
-    hasty.poke();
-    unkeyed.hear("for all that are open");
+    eager.send([KEY3.as_bytes(), &frame("to all open connections")].concat());
+    eager.expect(CHALLENGE_RESPONSE);
+    eager.expect_text("to all open connections");
+    eager.poke();
+    without_key3.expect_text("to all open connections");
 
-    headless.send([rest, KEY3].concat());
-    headless.expect([REPLY, ANSWER].concat());
-    old.send(rest_75);
-    old.expect(REPLY_75);
-    old.poke();
-    witness.peer.hear("for all that are open");
-    witness.peer.say("at last");
-    for peer in [&mut witness.peer, &mut unkeyed, &mut hasty] {
-        peer.hear("at last");
+    incomplete.send([rest, KEY3].concat());
+    incomplete.expect([RESPONSE, CHALLENGE_RESPONSE].concat());
+    hixie_75.send(rest_75);
+    hixie_75.expect(RESPONSE_75);
+    hixie_75.poke();
+    probe.peer.expect_text("to all open connections");
+    probe.peer.send_text("to all");
+    for peer in [&mut probe.peer, &mut without_key3, &mut eager] {
+        peer.expect_text("to all");
     }
-    headless.hear("at last");
-    old.hear("at last");
+    incomplete.expect_text("to all");
+    hixie_75.expect_text("to all");
 }
 
-/// Side has read the end of the server's opening is open, and hears what is events from then on.
-fn tells_everybody_who_has_the_answer(name: &str) {
+fn broadcasts_to_every_client_that_has_the_handshake_response(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
+    let mut probe = Probe::connect(&server);
     for _ in 0..200 {
-        let (start, rest) = HEAD_75.split_at(100);
-        let mut old = Peer::connect(server.address()).sent(start);
-        let mut new = Peer::connect(server.address()).unkeyed();
-        witness.peer.poke();
-        old.send(rest);
-        old.expect(REPLY_75);
-        witness.passes_on("to who has the reply");
-        old.hear("to who has the reply");
-        new.send(KEY3);
-        new.expect(ANSWER);
-        witness.passes_on("to who has the answer");
-        new.hear("to who has the answer");
+        let (start, rest) = REQUEST_75.split_at(100);
+        let mut hixie_75 = Peer::connect(server.address()).after_sending(start);
+        let mut hixie_76 = Peer::connect(server.address()).after_request_head();
+        probe.peer.poke();
+        hixie_75.send(rest);
+        hixie_75.expect(RESPONSE_75);
+        probe.broadcast("after the response");
+        hixie_75.expect_text("after the response");
+        hixie_76.send(KEY3);
+        hixie_76.expect(CHALLENGE_RESPONSE);
+        probe.broadcast("after the challenge response");
+        hixie_76.expect_text("after the challenge response");
     }
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 }
 
-fn lets_nobody_wait_for_a_stuck_one(name: &str) {
+fn a_blocked_client_does_not_delay_the_others(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
-    let mut flooder = Peer::narrow(server.address()).opened();
-    let mut peers: Vec<Peer> = (0..200).map(|_| Peer::open(server.address())).collect();
-    flooder.flood(POKE);
+    let mut probe = Probe::connect(&server);
+    let mut flooder = Peer::connect_with_small_buffer(server.address()).after_handshake();
+    let mut peers: Vec<Peer> = (0..200).map(|_| Peer::open_76(server.address())).collect();
+    flooder.send_until_blocked(POKE);
     let start = Instant::now();
-    witness.peer.say("to all but one");
+    probe.peer.send_text("to all but one");
     for peer in &mut peers {
-        peer.hear("to all but one");
+        peer.expect_text("to all but one");
     }
-    let took = start.elapsed();
-    assert!(took < STUCK / 4, "the others waited for {took:?}");
-    witness.peer.hear("to all but one");
+    let elapsed = start.elapsed();
+    assert!(
+        elapsed < WRITE_TIMEOUT / 4,
+        "the broadcast took {elapsed:?}"
+    );
+    probe.peer.expect_text("to all but one");
 }
 
-/// The rows that wait for the server's clock, each with a server of its own.
-fn keeps_its_times(name: &str) {
-    let rows = [
-        cuts_who_is_too_slow_to_open,
-        cuts_who_never_reads,
-        leaves_in_time_when_nobody_answers,
+/// These tests wait for timeouts, so they run in parallel, each with its own server.
+fn enforces_its_timeouts(name: &str) {
+    let tests = [
+        disconnects_clients_with_a_slow_handshake,
+        disconnects_clients_that_never_read,
+        exits_in_time_when_clients_do_not_answer,
     ];
     thread::scope(|scope| {
-        for row in rows {
-            scope.spawn(move || row(name));
+        for test in tests {
+            scope.spawn(move || test(name));
         }
     });
 }
 
-fn cuts_who_is_too_slow_to_open(name: &str) {
+fn disconnects_clients_with_a_slow_handshake(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
+    let mut probe = Probe::connect(&server);
     let start = Instant::now();
     let mut silent = Peer::connect(server.address());
     let mut slow = Peer::connect(server.address());
-    let mut unkeyed = Peer::connect(server.address()).unkeyed();
+    let mut without_key3 = Peer::connect(server.address()).after_request_head();
 
-    let mut slow_bytes = HEAD.bytes();
+    let mut slow_bytes = REQUEST.bytes();
     let (mut slowest_answer, mut ended) = (Duration::ZERO, None);
     while ended.is_none() {
         let asked = Instant::now();
-        witness.peer.poke();
+        probe.peer.poke();
         slowest_answer = slowest_answer.max(asked.elapsed());
         slow.send([slow_bytes.next().unwrap()]);
-        ended = slow.comes(Duration::from_millis(100));
+        ended = slow.read_one(Duration::from_millis(100));
     }
     assert_eq!(ended, Some(0));
-    silent.end();
-    unkeyed.end();
-    let took = start.elapsed();
-    assert!(OPENING - Duration::from_millis(500) < took, "{took:?}");
-    assert!(took < OPENING + Duration::from_secs(2), "{took:?}");
+    silent.expect_eof();
+    without_key3.expect_eof();
+    let elapsed = start.elapsed();
+    assert!(
+        HANDSHAKE_TIMEOUT - Duration::from_millis(500) < elapsed,
+        "{elapsed:?}"
+    );
+    assert!(
+        elapsed < HANDSHAKE_TIMEOUT + Duration::from_secs(2),
+        "{elapsed:?}"
+    );
     assert!(
         slowest_answer < Duration::from_secs(1),
         "{slowest_answer:?}"
     );
-    drop((silent, slow, unkeyed));
+    drop((silent, slow, without_key3));
     for number in 2..5 {
         assert_eq!(
-            server.end_of(number),
+            server.wait_for_summary(number),
             "timed out during the opening handshake; 0 messages in, 0 out"
         );
     }
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 }
 
-fn cuts_whose_output_passes_the_cap(name: &str) {
+fn disconnects_clients_whose_output_exceeds_the_limit(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
-    let stuck = Peer::narrow(server.address()).opened();
-    let mut flooder = Peer::narrow(server.address()).opened();
-    let mut other = Peer::open(server.address());
-    flooder.flood(POKE);
-    let large = "x".repeat(LARGEST);
-    // Two fit, of the third at most what the system took before.
+    let mut probe = Probe::connect(&server);
+    let blocked = Peer::connect_with_small_buffer(server.address()).after_handshake();
+    let mut flooder = Peer::connect_with_small_buffer(server.address()).after_handshake();
+    let mut other = Peer::open_76(server.address());
+    flooder.send_until_blocked(POKE);
+    let large = "x".repeat(MAX_MESSAGE);
+    // Two messages fit into the limit; the third does not.
     for _ in 0..3 {
-        witness.peer.say(&large);
-        witness.peer.hear(&large);
-        other.hear(&large);
+        probe.peer.send_text(&large);
+        probe.peer.expect_text(&large);
+        other.expect_text(&large);
     }
-    let end = server.end_of(2);
+    let end = server.wait_for_summary(2);
     assert!(end.starts_with("the output does not fit into"), "{end}");
     assert!(end.ends_with("; 0 messages in, 2 out"), "{end}");
-    server.end_of(3);
-    drop((stuck, flooder, other.closed()));
-    witness.is_alone(&server);
+    server.wait_for_summary(3);
+    drop((blocked, flooder, other.after_closing_handshake()));
+    probe.wait_until_alone(&server);
 }
 
-fn cuts_who_never_reads(name: &str) {
+fn disconnects_clients_that_never_read(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
-    let silent = Peer::narrow(server.address()).opened();
-    let mut flooder = Peer::narrow(server.address()).opened();
-    // More than the system holds for one that does not read, and less than the cap.
-    let large = "x".repeat(LARGEST);
-    witness.peer.say(&large);
-    witness.peer.hear(&large);
-    flooder.flood(POKE);
+    let mut probe = Probe::connect(&server);
+    let silent = Peer::connect_with_small_buffer(server.address()).after_handshake();
+    let mut flooder = Peer::connect_with_small_buffer(server.address()).after_handshake();
+    // More than the socket buffers hold, and less than the limit.
+    let large = "x".repeat(MAX_MESSAGE);
+    probe.peer.send_text(&large);
+    probe.peer.expect_text(&large);
+    flooder.send_until_blocked(POKE);
     let start = Instant::now();
     for number in [2, 3] {
-        let end = server.end_of(number);
-        let took = start.elapsed();
-        // The system takes a little more off the server now and then, though nobody reads it.
-        assert!(took < STUCK * 2, "{end} after {took:?}");
+        let end = server.wait_for_summary(number);
+        let elapsed = start.elapsed();
+        // The kernel may take more bytes even without a reader, which restarts the timeout.
+        assert!(elapsed < WRITE_TIMEOUT * 2, "{end} after {elapsed:?}");
     }
     drop((silent, flooder));
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 }
 
-/// Ends ten connections in each state; their numbers, and what is to be events of them.
-fn in_every_state(server: &Server, end: fn(Peer)) -> impl Iterator<Item = (usize, &'static str)> {
-    let states = || STATES.iter().flat_map(|state| [state; 10]);
-    for (_, come) in states() {
-        end(come(Peer::connect(server.address())));
+/// Ends ten connections in each state; returns their numbers and expected summaries.
+fn end_in_every_state(
+    server: &Server,
+    end: fn(Peer),
+) -> impl Iterator<Item = (usize, &'static str)> {
+    let states = || EOF_STATES.iter().flat_map(|state| [state; 10]);
+    for (_, bring_to_state) in states() {
+        end(bring_to_state(Peer::connect(server.address())));
     }
-    (2..).zip(states().map(|(events, _)| *events))
+    (2..).zip(states().map(|(summary, _)| *summary))
 }
 
-fn survives_an_end_of_file_in_every_state(name: &str) {
+fn handles_eof_in_every_state(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
-    for (number, events) in in_every_state(&server, drop) {
-        let end = server.end_of(number);
-        // A socket dropped with the page unread is reset.
-        let is_right = end == format!("{events}; 0 messages in, 0 out");
-        assert!(is_right || events.contains("HTTP"), "{number}: {end}");
+    let mut probe = Probe::connect(&server);
+    for (number, summary) in end_in_every_state(&server, drop) {
+        let end = server.wait_for_summary(number);
+        // Dropping a socket with unread input resets the connection.
+        let is_right = end == format!("{summary}; 0 messages in, 0 out");
+        assert!(is_right || summary.contains("HTTP"), "{number}: {end}");
     }
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 }
 
-fn survives_a_half_close_in_every_state(name: &str) {
+fn handles_half_close_in_every_state(name: &str) {
     let mut server = start(name);
-    let mut witness = Witness::of(&server);
+    let mut probe = Probe::connect(&server);
     let end = |mut peer: Peer| {
-        peer.finish();
-        peer.rest();
+        peer.shutdown_write();
+        peer.read_to_eof();
     };
-    for (number, events) in in_every_state(&server, end) {
+    for (number, summary) in end_in_every_state(&server, end) {
         assert_eq!(
-            server.end_of(number),
-            format!("{events}; 0 messages in, 0 out")
+            server.wait_for_summary(number),
+            format!("{summary}; 0 messages in, 0 out")
         );
     }
 
     let frames = [frame("CONNECTED"), frame("and so on"), POKE.to_vec()];
-    let mut peer = Peer::open(server.address()).sent(frames.concat());
-    peer.finish();
-    peer.hear("Welcome");
-    peer.hear("and so on");
-    peer.expect(COMPLAINT);
-    peer.end();
-    witness.peer.hear("and so on");
+    let mut peer = Peer::open_76(server.address()).after_sending(frames.concat());
+    peer.shutdown_write();
+    peer.expect_text("Welcome");
+    peer.expect_text("and so on");
+    peer.expect(POKE_REPLY);
+    peer.expect_eof();
+    probe.peer.expect_text("and so on");
     drop(peer);
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 
-    // Nothing is left that could keep the process.
-    drop(witness.peer.closed());
-    server.end_of(1);
+    // The process can exit at once.
+    drop(probe.peer.after_closing_handshake());
+    server.wait_for_summary(1);
     server.interrupt();
-    assert!(server.exits(Duration::from_secs(2)).success());
+    assert!(server.wait_for_exit(Duration::from_secs(2)).success());
 }
 
-fn survives_a_reset_in_every_state(name: &str) {
+fn handles_reset_in_every_state(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
-    for (number, _) in in_every_state(&server, Peer::reset) {
-        let end = server.end_of(number);
+    let mut probe = Probe::connect(&server);
+    for (number, _) in end_in_every_state(&server, Peer::reset) {
+        let end = server.wait_for_summary(number);
         assert!(end.ends_with("; 0 messages in, 0 out"), "{number}: {end}");
     }
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 }
 
-fn survives_a_reset_of_a_stuck_one(name: &str) {
+fn handles_reset_of_a_blocked_client(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
-    let silent = Peer::narrow(server.address()).opened();
-    let mut flooder = Peer::narrow(server.address()).opened();
-    let large = "x".repeat(LARGEST);
-    witness.peer.say(&large);
-    witness.peer.hear(&large);
+    let mut probe = Probe::connect(&server);
+    let silent = Peer::connect_with_small_buffer(server.address()).after_handshake();
+    let mut flooder = Peer::connect_with_small_buffer(server.address()).after_handshake();
+    let large = "x".repeat(MAX_MESSAGE);
+    probe.peer.send_text(&large);
+    probe.peer.expect_text(&large);
     silent.reset();
-    server.end_of(2);
-    flooder.flood(POKE);
+    server.wait_for_summary(2);
+    flooder.send_until_blocked(POKE);
     flooder.reset();
-    server.end_of(3);
-    witness.is_alone(&server);
+    server.wait_for_summary(3);
+    probe.wait_until_alone(&server);
 }
 
-fn survives_a_storm(name: &str) {
+fn handles_1000_short_connections_in_parallel(name: &str) {
     let server = start(name);
-    let mut witness = Witness::of(&server);
+    let mut probe = Probe::connect(&server);
     let address = server.address();
-    let storms = [0, 1, 2, 3].map(|offset| {
+    let threads = [0, 1, 2, 3].map(|offset| {
         thread::spawn(move || {
             for i in 0..250 {
-                let (_, come) = STATES[(i + offset) % STATES.len()];
-                let peer = come(Peer::connect(address));
+                let (_, bring_to_state) = EOF_STATES[(i + offset) % EOF_STATES.len()];
+                let peer = bring_to_state(Peer::connect(address));
                 match i % 3 {
                     0 => drop(peer),
                     1 => peer.reset(),
-                    _ => peer.twin().finish(),
+                    _ => peer.duplicate().shutdown_write(),
                 }
             }
         })
     });
-    for storm in storms {
-        storm.join().unwrap();
+    for thread in threads {
+        thread.join().unwrap();
     }
     for number in 2..1002 {
-        server.end_of(number);
+        server.wait_for_summary(number);
     }
-    witness.is_alone(&server);
+    probe.wait_until_alone(&server);
 }
 
-fn accepts_again_after_running_out_of_descriptors(name: &str) {
+fn accepts_again_after_running_out_of_file_descriptors(name: &str) {
     const LIMIT: usize = 40;
-    let server = Server::start_limited(&example(name), LIMIT);
-    let mut witness = Witness::of(&server);
+    let server = Server::start_with_fd_limit(&example(name), LIMIT);
+    let mut probe = Probe::connect(&server);
     let mut peers: Vec<Peer> = (0..100)
-        .map(|_| Peer::connect(server.address()).sent([HEAD, KEY3].concat()))
+        .map(|_| Peer::connect(server.address()).after_sending([REQUEST, KEY3].concat()))
         .collect();
-    server.says("that accepting failed", |line| {
+    server.wait_for_line_matching("an accept error", |line| {
         line.starts_with("accept failed: ")
     });
-    rests(&server);
-    witness.peer.poke();
+    wait_until_idle(&server);
+    probe.peer.poke();
     let left = peers.split_off(LIMIT);
     for mut peer in peers {
-        // Some of these wait until those before them are gone.
-        peer.expect([REPLY, ANSWER].concat());
+        // Some of them are accepted only after earlier ones have disconnected.
+        peer.expect([RESPONSE, CHALLENGE_RESPONSE].concat());
         peer.poke();
     }
-    // The rest give up, waiting or not.
+    // The others disconnect, accepted or not.
     drop(left);
-    witness.is_alone(&server);
-    Peer::open(server.address()).poke();
+    probe.wait_until_alone(&server);
+    Peer::open_76(server.address()).poke();
 }
 
-fn closes_all_on_interrupt(name: &str) {
+fn closes_all_connections_on_interrupt(name: &str) {
     let mut server = start(name);
-    let mut peers: Vec<Peer> = (0..100).map(|_| Peer::open(server.address())).collect();
-    let mut old = Peer::open_75(server.address());
+    let mut peers: Vec<Peer> = (0..100).map(|_| Peer::open_76(server.address())).collect();
+    let mut hixie_75 = Peer::open_75(server.address());
     server.interrupt();
     for peer in &mut peers {
         peer.expect(CLOSE);
         peer.send(CLOSE);
     }
     for mut peer in peers {
-        peer.end();
+        peer.expect_eof();
     }
-    old.end();
-    drop(old);
-    assert!(server.exits(CLOSING / 2).success());
+    hixie_75.expect_eof();
+    drop(hixie_75);
+    assert!(server.wait_for_exit(CLOSE_TIMEOUT / 2).success());
     for number in 1..=100 {
-        assert_eq!(server.end_of(number), "closed; 0 messages in, 0 out");
+        assert_eq!(
+            server.wait_for_summary(number),
+            "closed; 0 messages in, 0 out"
+        );
     }
     assert_eq!(
-        server.end_of(101),
+        server.wait_for_summary(101),
         "closed by this side without a closing handshake; 0 messages in, 0 out"
     );
 }
 
-fn leaves_in_time_when_nobody_answers(name: &str) {
+fn exits_in_time_when_clients_do_not_answer(name: &str) {
     let mut server = start(name);
-    let mut witness = Witness::of(&server);
+    let mut probe = Probe::connect(&server);
     let mut silent = Peer::connect(server.address());
-    let mut headless = Peer::connect(server.address()).sent(&HEAD[..100]);
-    let mut unkeyed = Peer::connect(server.address()).unkeyed();
-    let mut open = Peer::open(server.address());
-    let mut in_frame = Peer::open(server.address()).sent("\0half a fr");
-    let stuck = Peer::narrow(server.address()).opened();
-    let large = "x".repeat(LARGEST);
-    witness.peer.say(&large);
-    for peer in [&mut witness.peer, &mut open, &mut in_frame] {
-        peer.hear(&large);
+    let mut incomplete = Peer::connect(server.address()).after_sending(&REQUEST[..100]);
+    let mut without_key3 = Peer::connect(server.address()).after_request_head();
+    let mut open = Peer::open_76(server.address());
+    let mut in_frame = Peer::open_76(server.address()).after_sending("\0half a fr");
+    let blocked = Peer::connect_with_small_buffer(server.address()).after_handshake();
+    let large = "x".repeat(MAX_MESSAGE);
+    probe.peer.send_text(&large);
+    for peer in [&mut probe.peer, &mut open, &mut in_frame] {
+        peer.expect_text(&large);
     }
-    let mut flooder = Peer::narrow(server.address()).opened();
-    flooder.flood(POKE);
+    let mut flooder = Peer::connect_with_small_buffer(server.address()).after_handshake();
+    flooder.send_until_blocked(POKE);
 
     let start = Instant::now();
     server.interrupt();
-    for peer in [&mut silent, &mut headless] {
-        let response = String::from_utf8(peer.rest()).unwrap();
+    for peer in [&mut silent, &mut incomplete] {
+        let response = String::from_utf8(peer.read_to_eof()).unwrap();
         assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
     }
-    unkeyed.end();
-    for peer in [&mut witness.peer, &mut open, &mut in_frame] {
+    without_key3.expect_eof();
+    for peer in [&mut probe.peer, &mut open, &mut in_frame] {
         peer.expect(CLOSE);
     }
-    witness.peer.send(CLOSE);
-    witness.peer.end();
-    let status = server.exits(CLOSING + Duration::from_secs(5));
-    let took = start.elapsed();
+    probe.peer.send(CLOSE);
+    probe.peer.expect_eof();
+    let status = server.wait_for_exit(CLOSE_TIMEOUT + Duration::from_secs(5));
+    let elapsed = start.elapsed();
     assert!(status.success());
-    assert!(took < CLOSING + Duration::from_secs(3), "{took:?}");
-    assert!(server.end_of(1).starts_with("closed; "));
+    assert!(
+        elapsed < CLOSE_TIMEOUT + Duration::from_secs(3),
+        "{elapsed:?}"
+    );
+    assert!(server.wait_for_summary(1).starts_with("closed; "));
     for number in [5, 6] {
-        let end = server.end_of(number);
+        let end = server.wait_for_summary(number);
         assert!(end.starts_with("timed out during the closing"), "{end}");
     }
-    drop((stuck, flooder));
+    drop((blocked, flooder));
 }

@@ -1,4 +1,4 @@
-//! How large things are, and that they may go to any thread.
+//! Memory per connection, sizes of types, and that they are `Send` and `Sync`.
 
 mod common;
 
@@ -6,16 +6,16 @@ use std::fs;
 use std::mem::size_of;
 use std::time::Duration;
 
-use common::allocator::{Counting, Used, measure};
-use common::pair::answer_to;
+use common::allocator::{CountingAllocator, Usage, measure};
+use common::pair::response_to;
 use common::*;
 use hybi::*;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
-fn events_and_errors_are_small() {
+fn events_use_at_most_48_bytes_and_errors_32() {
     assert!(size_of::<Event<'_>>() <= 48, "{}", size_of::<Event<'_>>());
     let error = size_of::<ProtocolError>();
     assert!(error <= 32, "{error}");
@@ -32,38 +32,39 @@ fn feed(conn: &mut Connection, bytes: &mut [u8]) {
     conn.advance(conn.transmit().len());
 }
 
-/// What a client asks.
+/// Returns a client's request.
 fn request_of(dialect: Dialect) -> Vec<u8> {
-    let target = ClientRequest::new("ws://example.com/demo")
+    let request = ClientRequest::new("ws://example.com/demo")
         .unwrap()
         .with_dialect(dialect);
-    let client = Connection::client(&Config::new(), &target, [3; 32]);
+    let client = Connection::client(&Config::new(), &request, [3; 32]);
     client.transmit().to_vec()
 }
 
-/// What opens one side of one dialect.
-struct Opening {
-    target: Option<ClientRequest>,
-    /// What the peer sends.
+/// The handshake of one role in one dialect.
+struct TestHandshake {
+    /// The request, in the client role.
+    request: Option<ClientRequest>,
+    /// The peer's part of the handshake.
     bytes: Vec<u8>,
 }
 
-impl Opening {
-    fn every() -> [Self; 8] {
-        let [head_75, head_76] = [DRAFT_75_HEAD, DRAFT_76_HEAD].map(str::as_bytes);
+impl TestHandshake {
+    fn all() -> [Self; 8] {
+        let [head_75, head_76] = [DRAFT_75_REQUEST, DRAFT_76_REQUEST].map(str::as_bytes);
         let server = |bytes: Vec<u8>| Self {
-            target: None,
+            request: None,
             bytes,
         };
         let client = |dialect: Dialect| {
-            let target = ClientRequest::new("ws://example.com/demo").unwrap();
-            let target = target
+            let request = ClientRequest::new("ws://example.com/demo").unwrap();
+            let request = request
                 .with_dialect(dialect)
                 .with_protocol("sample")
                 .unwrap();
-            let bytes = answer_to(&mut Connection::client(&Config::new(), &target, [3; 32]));
+            let bytes = response_to(&mut Connection::client(&Config::new(), &request, [3; 32]));
             Self {
-                target: Some(target),
+                request: Some(request),
                 bytes,
             }
         };
@@ -79,12 +80,12 @@ impl Opening {
         ]
     }
 
-    /// Open, and flushed; nothing else is kept of it.
+    /// Returns an open connection without pending output.
     fn open(&mut self) -> Connection {
         let config = Config::new().dialects(Dialects::ALL);
-        let mut conn = match &self.target {
+        let mut conn = match &self.request {
             None => Connection::server(&config),
-            Some(target) => Connection::client(&config, target, [3; 32]),
+            Some(request) => Connection::client(&config, request, [3; 32]),
         };
         conn.advance(conn.transmit().len());
         feed(&mut conn, &mut self.bytes);
@@ -93,47 +94,47 @@ impl Opening {
     }
 }
 
-/// The connection itself and what it keeps elsewhere.
-fn size(used: Used) -> usize {
-    size_of::<Connection>() + usize::try_from(used.kept).unwrap()
+/// Returns the size of a connection and its allocations.
+fn size(usage: Usage) -> usize {
+    size_of::<Connection>() + usize::try_from(usage.retained).unwrap()
 }
 
 #[test]
-fn an_idle_connection_is_small() {
-    for mut opening in Opening::every() {
-        let (conn, used) = measure(|| opening.open());
-        assert!(size(used) <= 512, "{} bytes: {conn:?}", size(used));
+fn an_idle_connection_uses_at_most_512_bytes() {
+    for mut handshake in TestHandshake::all() {
+        let (conn, usage) = measure(|| handshake.open());
+        assert!(size(usage) <= 512, "{} bytes: {conn:?}", size(usage));
     }
 }
 
 #[test]
-fn a_connection_that_has_said_a_little_is_small() {
+fn a_connection_that_sent_a_short_message_uses_at_most_1_kib() {
     let text = "a".repeat(125);
     let hixie = [b"\x00", text.as_bytes(), b"\xff"].concat();
-    for mut opening in Opening::every() {
-        let mut later = match opening.target {
+    for mut handshake in TestHandshake::all() {
+        let mut hybi = match handshake.request {
             Some(_) => rfc::frame(Role::Server, 0x81, &text),
             None => rfc::frame(Role::Client, 0x81, &text),
         };
         let mut hixie = hixie.clone();
-        let (conn, used) = measure(|| {
-            let mut conn = opening.open();
-            let old = matches!(conn.dialect(), Some(Dialect::Hixie75 | Dialect::Hixie76));
-            feed(&mut conn, if old { &mut hixie } else { &mut later });
+        let (conn, usage) = measure(|| {
+            let mut conn = handshake.open();
+            let is_hixie = matches!(conn.dialect(), Some(Dialect::Hixie75 | Dialect::Hixie76));
+            feed(&mut conn, if is_hixie { &mut hixie } else { &mut hybi });
             assert!(conn.closed().is_none());
             conn.send_text(&text).unwrap();
             conn.advance(conn.transmit().len());
             conn
         });
-        assert!(size(used) <= 1024, "{} bytes: {conn:?}", size(used));
+        assert!(size(usage) <= 1024, "{} bytes: {conn:?}", size(usage));
     }
 }
 
 #[test]
-fn after_a_second_of_silence_it_is_as_small_as_before() {
-    for mut opening in Opening::every() {
-        let (mut conn, used) = measure(|| {
-            let mut conn = opening.open();
+fn after_an_idle_second_a_connection_uses_at_most_512_bytes() {
+    for mut handshake in TestHandshake::all() {
+        let (mut conn, usage) = measure(|| {
+            let mut conn = handshake.open();
             conn.send_text("a").unwrap();
             conn.advance(conn.transmit().len());
             let second = Duration::from_secs(1);
@@ -141,24 +142,24 @@ fn after_a_second_of_silence_it_is_as_small_as_before() {
             assert_eq!(conn.tick(second), None);
             conn
         });
-        assert!(size(used) <= 512, "{} bytes: {conn:?}", size(used));
+        assert!(size(usage) <= 512, "{} bytes: {conn:?}", size(usage));
         conn.send_text("a").unwrap();
     }
 }
 
-fn any_thread<T: Send + Sync>() {}
+fn assert_send_sync<T: Send + Sync>() {}
 
-/// Names the types and asserts it of each.
-macro_rules! any_thread {
+/// Asserts that the types are `Send` and `Sync`; returns their names.
+macro_rules! assert_send_sync {
     ($($name:ident)*) => {{
-        $(any_thread::<$name>();)*
+        $(assert_send_sync::<$name>();)*
         [$(stringify!($name)),*]
     }};
 }
 
 #[test]
-fn every_public_type_may_go_to_any_thread() {
-    let mut asserted = any_thread![
+fn every_public_type_is_send_and_sync() {
+    let mut asserted = assert_send_sync![
         AcceptOptions BinaryChunk Close Closed Config Connection Dialect Dialects SkippedFrame PreparedMessage Event VectoredMessage
         HeaderErrorKind KeyErrorKind LineErrorKind MessageAssembler Handshake Payload Phase ProtocolError Refused Request Response
         Role ClientRequest TextChunk MessageTooLong ProxyTunnel UpgradeResponse

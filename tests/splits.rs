@@ -1,11 +1,11 @@
-//! Any split of the same bytes gives the same events and the same output.
+//! The same bytes give the same events and output however they are split.
 
 mod common;
 
 use std::ops::RangeInclusive;
 
-use common::hixie_reference::Rules;
-use common::pair::answer_to;
+use common::hixie_reference::ReferenceDecoder;
+use common::pair::response_to;
 use common::*;
 use hybi::{
     ClientRequest, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind, LineErrorKind,
@@ -14,50 +14,54 @@ use hybi::{
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// What one end reads.
+/// Input of one side, and how it closes.
 struct Conversation {
     conn: Box<dyn Fn() -> Connection>,
     bytes: Vec<u8>,
-    end: Closed,
+    closed: Closed,
 }
 
-/// The transcript of `bytes`, cut at `cuts`, and of the end of file behind them.
-fn transcript(conn: Connection, bytes: &[u8], cuts: &[usize]) -> Transcript {
+/// Returns the transcript of `bytes`, split at `splits`, and an EOF.
+fn transcript(conn: Connection, bytes: &[u8], splits: &[usize]) -> Transcript {
     let mut driver = Driver::new(conn);
-    let mut from = 0;
-    for to in cuts.iter().copied().chain([bytes.len()]) {
-        let left = driver.feed(&bytes[from..to]);
-        let over = driver.conn.closed().is_some();
-        assert!(left == 0 || over, "{left} bytes left of {from}..{to}");
-        from = to;
+    let mut start = 0;
+    for end in splits.iter().copied().chain([bytes.len()]) {
+        let remaining = driver.feed(&bytes[start..end]);
+        let is_closed = driver.conn.closed().is_some();
+        assert!(
+            remaining == 0 || is_closed,
+            "{remaining} bytes left of {start}..{end}"
+        );
+        start = end;
     }
     driver.eof();
-    let closed = |events: &&Observed| matches!(events, Observed::Closed(_));
-    assert_eq!(driver.transcript.events.iter().filter(closed).count(), 1);
+    let is_closed = |event: &&Observed| matches!(event, Observed::Closed(_));
+    let closed = driver.transcript.events.iter().filter(is_closed);
+    assert_eq!(closed.count(), 1);
     driver.transcript
 }
 
-fn server(config: Config, bytes: impl AsRef<[u8]>, end: Closed) -> Conversation {
+fn server(config: Config, bytes: impl AsRef<[u8]>, closed: Closed) -> Conversation {
     Conversation {
         conn: Box::new(move || Connection::server(&config)),
         bytes: bytes.as_ref().to_vec(),
-        end,
+        closed,
     }
 }
 
-fn client(target: ClientRequest, bytes: impl AsRef<[u8]>, end: Closed) -> Conversation {
+fn client(target: ClientRequest, bytes: impl AsRef<[u8]>, closed: Closed) -> Conversation {
     Conversation {
         conn: Box::new(move || Connection::client(&Config::new(), &target, [7; 32])),
         bytes: bytes.as_ref().to_vec(),
-        end,
+        closed,
     }
 }
 
-fn open(config: Config, dialect: Dialect, bytes: impl AsRef<[u8]>, end: Closed) -> Conversation {
+fn open(config: Config, dialect: Dialect, bytes: impl AsRef<[u8]>, closed: Closed) -> Conversation {
     Conversation {
         conn: Box::new(move || Connection::established(&config, Role::Server, dialect, [0; 32])),
         bytes: bytes.as_ref().to_vec(),
-        end,
+        closed,
     }
 }
 
@@ -65,16 +69,16 @@ fn protocol_error(error: ProtocolError) -> Closed {
     Closed::Protocol(error)
 }
 
-fn clean() -> Closed {
+fn closed_cleanly() -> Closed {
     Closed::Clean(hybi::Close::EMPTY)
 }
 
-/// Every kind of frame, among them the empty message, bytes 00 and FF where they mean nothing, a
-/// length that is not minimal, characters of one to four bytes, and text that is no UTF-8.
+/// Frames of every type, with an empty message, bytes 00 and FF within payloads, a length that is
+/// not minimal, characters of one to four bytes, and invalid UTF-8.
 const FRAMES: &[u8] = b"\x00Hello\xff\x00\xff\x01x\xff\x80\x03\x00\xff\x00\x00h\xc3\xa9\xe2\x98\x83\
     \xf0\x9f\x98\x80\xff\xff\x80\x80\x01\xff\xe0\x00\x00\xe2\x82\xff\x00\xed\xa0\x80a\xf0\x9f\xc3(\xff";
 
-fn openings() -> Vec<Conversation> {
+fn handshakes() -> Vec<Conversation> {
     let all = Config::new().dialects(Dialects::ALL);
     let target = |dialect: Dialect| {
         let target = ClientRequest::new("ws://example.com/demo?a=1").unwrap();
@@ -83,16 +87,20 @@ fn openings() -> Vec<Conversation> {
             .with_protocol("sample")
             .unwrap()
     };
-    let reply = |dialect: Dialect| {
+    let response = |dialect: Dialect| {
         let mut client = Connection::client(&Config::new(), &target(dialect), [7; 32]);
-        answer_to(&mut client)
+        response_to(&mut client)
     };
-    let [head75, head76] = [DRAFT_75_HEAD, DRAFT_76_HEAD].map(str::as_bytes);
+    let [head75, head76] = [DRAFT_75_REQUEST, DRAFT_76_REQUEST].map(str::as_bytes);
     let request76 = [head76, DRAFT_76_KEY3].concat();
-    let (reply75, reply76) = (reply(Dialect::Hixie75), reply(Dialect::Hixie76));
-    let wrong_answer = [&reply76[..reply76.len() - 1], b"?"].concat();
+    let (response75, response76) = (response(Dialect::Hixie75), response(Dialect::Hixie76));
+    let wrong_challenge_response = [&response76[..response76.len() - 1], b"?"].concat();
     vec![
-        server(all, [&request76, FRAMES, b"\xff\x00"].concat(), clean()),
+        server(
+            all,
+            [&request76, FRAMES, b"\xff\x00"].concat(),
+            closed_cleanly(),
+        ),
         server(all, [&request76, FRAMES].concat(), Closed::Eof(Phase::Open)),
         server(
             all,
@@ -117,30 +125,30 @@ fn openings() -> Vec<Conversation> {
         ),
         client(
             target(Dialect::Hixie76),
-            [&reply76, FRAMES, b"\xff\x00"].concat(),
-            clean(),
+            [&response76, FRAMES, b"\xff\x00"].concat(),
+            closed_cleanly(),
         ),
         client(
             target(Dialect::Hixie75),
-            [&reply75, FRAMES].concat(),
+            [&response75, FRAMES].concat(),
             Closed::Eof(Phase::Open),
         ),
         client(
             target(Dialect::Hixie76),
-            &reply76[..reply76.len() - 1],
+            &response76[..response76.len() - 1],
             Closed::Eof(Phase::Handshaking),
         ),
         client(
             target(Dialect::Hixie76),
-            wrong_answer,
+            wrong_challenge_response,
             protocol_error(ProtocolError::ChallengeMismatch { at: 15 }),
         ),
         client(
             target(Dialect::Hixie76),
-            edit(&reply76, "Upgrade: WebSocket", "Upgrade: websocket"),
+            replace_once(&response76, "Upgrade: WebSocket", "Upgrade: websocket"),
             protocol_error(ProtocolError::InvalidHeader {
                 name: "Upgrade",
-                at: at(&reply76, "Upgrade: WebSocket"),
+                at: offset_of(&response76, "Upgrade: WebSocket"),
                 kind: HeaderErrorKind::Mismatch,
             }),
         ),
@@ -157,59 +165,65 @@ fn openings() -> Vec<Conversation> {
     ]
 }
 
-fn refused_requests() -> Vec<Conversation> {
+fn rejected_requests() -> Vec<Conversation> {
     let line = |at: u32, kind: LineErrorKind| ProtocolError::InvalidLine { at, kind };
     let header = |name: &'static str, at: u32, kind: HeaderErrorKind| {
         ProtocolError::InvalidHeader { name, at, kind }
     };
-    let head = DRAFT_76_HEAD;
-    let host = at(head.as_bytes(), "Host:");
-    let bad: Vec<(Vec<u8>, ProtocolError)> = vec![
-        (edit(head, "GET", "POST"), ProtocolError::UnsupportedMethod),
+    let head = DRAFT_76_REQUEST;
+    let host = offset_of(head.as_bytes(), "Host:");
+    let invalid: Vec<(Vec<u8>, ProtocolError)> = vec![
         (
-            edit(head, "GET ", "GET  "),
+            replace_once(head, "GET", "POST"),
+            ProtocolError::UnsupportedMethod,
+        ),
+        (
+            replace_once(head, "GET ", "GET  "),
             ProtocolError::InvalidStartLine { at: 4 },
         ),
         (
-            edit(head, "/demo HTTP", "/demo#a HTTP"),
+            replace_once(head, "/demo HTTP", "/demo#a HTTP"),
             ProtocolError::InvalidStartLine { at: 9 },
         ),
         (
-            edit(head, "HTTP/1.1", "HTTP/1.0"),
+            replace_once(head, "HTTP/1.1", "HTTP/1.0"),
             ProtocolError::UnsupportedHttpVersion { at: 10 },
         ),
         (b"\r\n".to_vec(), ProtocolError::InvalidStartLine { at: 0 }),
         (
-            edit(head, "Host:", " Host:"),
+            replace_once(head, "Host:", " Host:"),
             line(host, LineErrorKind::ObsFold),
         ),
-        (edit(head, "Host:", ":"), line(host, LineErrorKind::Name)),
         (
-            edit(head, "Host:", "Host :"),
+            replace_once(head, "Host:", ":"),
+            line(host, LineErrorKind::Name),
+        ),
+        (
+            replace_once(head, "Host:", "Host :"),
             line(host + 4, LineErrorKind::Name),
         ),
         (
-            edit(head, "Host: ", "Host: \0"),
+            replace_once(head, "Host: ", "Host: \0"),
             line(host + 6, LineErrorKind::Value),
         ),
         (
-            edit(head, "Host: ", "Host: \r"),
+            replace_once(head, "Host: ", "Host: \r"),
             line(host + 6, LineErrorKind::BareCr),
         ),
         (
-            edit(head, "Host: ", "Host: \n"),
+            replace_once(head, "Host: ", "Host: \n"),
             line(host + 6, LineErrorKind::BareLf),
         ),
         (
-            edit(head, "Host: example.com", "Host: example.com:0x50"),
+            replace_once(head, "Host: example.com", "Host: example.com:0x50"),
             header("Host", host, HeaderErrorKind::Invalid),
         ),
         (
-            edit(head, "Host:", "Host: a\r\nHost:"),
+            replace_once(head, "Host:", "Host: a\r\nHost:"),
             header("Host", host + 9, HeaderErrorKind::Duplicate),
         ),
         (
-            edit(head, "Sec-WebSocket-Key2", "Sec-WebSocket-Key3"),
+            replace_once(head, "Sec-WebSocket-Key2", "Sec-WebSocket-Key3"),
             header(
                 "Sec-WebSocket-Key2",
                 head.len() as u32,
@@ -217,18 +231,18 @@ fn refused_requests() -> Vec<Conversation> {
             ),
         ),
         (
-            edit(head, "12998 5 Y3 1  .P00", "nospaces"),
+            replace_once(head, "12998 5 Y3 1  .P00", "nospaces"),
             ProtocolError::InvalidKeyNumber {
                 name: "Sec-WebSocket-Key2",
                 kind: hybi::KeyErrorKind::NoSpaces,
             },
         ),
         (
-            edit(head, "Upgrade: WebSocket\r\n", ""),
+            replace_once(head, "Upgrade: WebSocket\r\n", ""),
             ProtocolError::NotWebSocket,
         ),
         (
-            DRAFT_75_HEAD.into(),
+            DRAFT_75_REQUEST.into(),
             ProtocolError::DialectNotEnabled(Dialect::Hixie75),
         ),
         (
@@ -249,8 +263,8 @@ fn refused_requests() -> Vec<Conversation> {
         ),
     ];
     let mut all = Vec::new();
-    for (bytes, error) in bad {
-        // What follows is never looked at (FR-16).
+    for (bytes, error) in invalid {
+        // Input after the error is ignored (FR-16).
         let bytes = [&bytes, &DRAFT_76_KEY3[..], FRAMES].concat();
         all.push(server(Config::new(), bytes, protocol_error(error)));
     }
@@ -265,7 +279,7 @@ fn refused_requests() -> Vec<Conversation> {
         (
             Config::new().max_header_line_len(longest.len() - 1),
             ProtocolError::LineTooLong {
-                at: at(head.as_bytes(), "Sec-WebSocket-Key1"),
+                at: offset_of(head.as_bytes(), "Sec-WebSocket-Key1"),
                 limit: longest.len() as u32 - 1,
             },
         ),
@@ -280,7 +294,7 @@ fn refused_requests() -> Vec<Conversation> {
     all
 }
 
-fn policy_files() -> Vec<Conversation> {
+fn flash_policy_requests() -> Vec<Conversation> {
     let config = Config::new().flash_policy("<cross-domain-policy/>");
     [
         "<policy-file-request/>\0",
@@ -291,17 +305,17 @@ fn policy_files() -> Vec<Conversation> {
     .into()
 }
 
-fn refused_frames() -> Vec<Conversation> {
+fn rejected_frames() -> Vec<Conversation> {
     let utf8 = |at: u64| protocol_error(ProtocolError::InvalidUtf8 { at });
-    let unknown = |kind: u8| protocol_error(ProtocolError::UnknownFrameType { frame_type: kind });
+    let unknown = |frame_type: u8| protocol_error(ProtocolError::UnknownFrameType { frame_type });
     let too_long = |at: u64, limit: u64| protocol_error(ProtocolError::FrameTooLong { at, limit });
     let strict_utf8 = Config::new().strict_utf8(true);
     let strict_frames = Config::new().strict_frames(true);
     let limit = |bytes: u64| Config::new().max_frame_len(bytes);
     let mut all = Vec::new();
     for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
-        let mut add = |config: Config, bytes: &[u8], end: Closed| {
-            all.push(open(config, dialect, bytes, end));
+        let mut add = |config: Config, bytes: &[u8], closed: Closed| {
+            all.push(open(config, dialect, bytes, closed));
         };
         // FR-10
         add(strict_utf8, b"\x00ab\xc3(\xff", utf8(2));
@@ -348,43 +362,57 @@ fn refused_frames() -> Vec<Conversation> {
 }
 
 fn conversations() -> Vec<Conversation> {
-    let groups = [openings, refused_requests, policy_files, refused_frames];
+    let groups = [
+        handshakes,
+        rejected_requests,
+        flash_policy_requests,
+        rejected_frames,
+    ];
     groups.into_iter().flat_map(|group| group()).collect()
 }
 
-fn same_at_every_cut(conversations: Vec<Conversation>) {
-    for Conversation { conn, bytes, end } in conversations {
-        let shown = escaped(&bytes);
-        let whole = transcript(conn(), &bytes, &[]);
-        assert_eq!(whole.events.last(), Some(&Observed::Closed(end)), "{shown}");
-        for cut in 0..=bytes.len() {
+fn assert_same_at_every_split(conversations: Vec<Conversation>) {
+    for Conversation {
+        conn,
+        bytes,
+        closed,
+    } in conversations
+    {
+        let input = escaped(&bytes);
+        let expected = transcript(conn(), &bytes, &[]);
+        assert_eq!(
+            expected.events.last(),
+            Some(&Observed::Closed(closed)),
+            "{input}"
+        );
+        for split in 0..=bytes.len() {
             assert_eq!(
-                transcript(conn(), &bytes, &[cut]),
-                whole,
-                "{shown} cut at {cut}"
+                transcript(conn(), &bytes, &[split]),
+                expected,
+                "{input} split at {split}"
             );
         }
         let everywhere: Vec<usize> = (0..bytes.len()).collect();
         assert_eq!(
             transcript(conn(), &bytes, &everywhere),
-            whole,
-            "{shown} bytewise"
+            expected,
+            "{input} byte by byte"
         );
     }
 }
 
 #[test]
-fn rq_20_cl_7_the_drafts_conversation_at_every_cut() {
+fn the_conversation_of_the_draft_at_every_split_rq_20_cl_7() {
     let bytes = [
-        DRAFT_76_HEAD.as_bytes(),
+        DRAFT_76_REQUEST.as_bytes(),
         DRAFT_76_KEY3,
         b"\x00Hello\xff\x01x\xff\x80\x03\x00\xff\x00\x00h\xc3\xa9\xe2\x98\x83\xff\xff\x00",
     ]
     .concat();
     let server = || Connection::server(&Config::new());
-    let whole = transcript(server(), &bytes, &[]);
+    let expected = transcript(server(), &bytes, &[]);
     assert_eq!(
-        whole.events,
+        expected.events,
         [
             Observed::Request(Some(Dialect::Hixie76), "/demo".into()),
             Observed::Open(Dialect::Hixie76),
@@ -392,54 +420,63 @@ fn rq_20_cl_7_the_drafts_conversation_at_every_cut() {
             Observed::Skipped(0x01, 1),
             Observed::Skipped(0x80, 3),
             Observed::Text("h\u{e9}\u{2603}".into()),
-            Observed::Closed(clean()),
+            Observed::Closed(closed_cleanly()),
         ]
     );
-    let sent = [DRAFT_76_REPLY.as_bytes(), DRAFT_76_ANSWER, b"\xff\x00"].concat();
-    assert_eq!(escaped(&whole.sent), escaped(sent));
-    for cut in 0..=bytes.len() {
-        assert_eq!(transcript(server(), &bytes, &[cut]), whole, "cut at {cut}");
+    let sent = [
+        DRAFT_76_RESPONSE.as_bytes(),
+        DRAFT_76_CHALLENGE_RESPONSE,
+        b"\xff\x00",
+    ]
+    .concat();
+    assert_eq!(escaped(&expected.sent), escaped(sent));
+    for split in 0..=bytes.len() {
+        assert_eq!(
+            transcript(server(), &bytes, &[split]),
+            expected,
+            "split at {split}"
+        );
     }
     let everywhere: Vec<usize> = (0..bytes.len()).collect();
-    assert_eq!(transcript(server(), &bytes, &everywhere), whole);
+    assert_eq!(transcript(server(), &bytes, &everywhere), expected);
 }
 
 #[test]
-fn rq_20_h76_1_h76_18_h76_39_h76_40_openings_at_every_cut() {
-    same_at_every_cut(openings());
+fn handshakes_at_every_split_rq_20_h76_1_h76_18_h76_39_h76_40() {
+    assert_same_at_every_split(handshakes());
 }
 
 #[test]
-fn rq_20_refused_requests_at_every_cut() {
-    same_at_every_cut(refused_requests());
+fn rejected_requests_at_every_split_rq_20() {
+    assert_same_at_every_split(rejected_requests());
 }
 
 #[test]
-fn px_1_policy_files_at_every_cut() {
-    for Conversation { conn, bytes, .. } in policy_files() {
+fn flash_policy_requests_at_every_split_px_1() {
+    for Conversation { conn, bytes, .. } in flash_policy_requests() {
         let sent = transcript(conn(), &bytes, &[]).sent;
         assert_eq!(escaped(sent), escaped(b"<cross-domain-policy/>\0"));
     }
-    same_at_every_cut(policy_files());
+    assert_same_at_every_split(flash_policy_requests());
 }
 
 #[test]
-fn fr_4_fr_7_fr_10_fr_14_refused_frames_at_every_cut() {
-    same_at_every_cut(refused_frames());
+fn rejected_frames_at_every_split_fr_4_fr_7_fr_10_fr_14() {
+    assert_same_at_every_split(rejected_frames());
 }
 
-fn cut_at(indices: &[Index], length: usize) -> Vec<usize> {
-    let mut cuts: Vec<usize> = indices.iter().map(|i| i.index(length + 1)).collect();
-    cuts.sort_unstable();
-    cuts
+fn split_points(indices: &[Index], length: usize) -> Vec<usize> {
+    let mut splits: Vec<usize> = indices.iter().map(|i| i.index(length + 1)).collect();
+    splits.sort_unstable();
+    splits
 }
 
-fn rules() -> impl Strategy<Value = Rules> {
+fn decoders() -> impl Strategy<Value = ReferenceDecoder> {
     let dialect = prop_oneof![Just(Dialect::Hixie75), Just(Dialect::Hixie76)];
     let max_frame = prop_oneof![3 => Just(i64::MAX as u64), 1 => 0_u64..12];
     let one_in_four = || prop::bool::weighted(0.25);
     (dialect, one_in_four(), one_in_four(), max_frame).prop_map(
-        |(dialect, strict_utf8, strict_frames, max_frame)| Rules {
+        |(dialect, strict_utf8, strict_frames, max_frame)| ReferenceDecoder {
             dialect,
             strict_utf8,
             strict_frames,
@@ -452,7 +489,7 @@ fn bytes(of: RangeInclusive<u8>, length: usize) -> impl Strategy<Value = Vec<u8>
     prop::collection::vec(of, 0..=length)
 }
 
-/// Bytes at every edge of UTF-8, in any order.
+/// Bytes at the edges of the UTF-8 ranges, in any order.
 fn nearly_text() -> impl Strategy<Value = Vec<u8>> {
     let edges: &[u8] = &[
         0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe2, 0xed,
@@ -467,7 +504,7 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![text, nearly_text(), bytes(0x00..=0xfe, 12)]
 }
 
-/// Base 128, with leading bytes that add nothing (FR-5).
+/// Encodes a length in base 128, with `padding` leading 0x80 bytes (FR-5).
 fn length_bytes(mut length: usize, padding: usize) -> Vec<u8> {
     let mut bytes = vec![length as u8 % 128];
     while length >= 128 {
@@ -481,20 +518,25 @@ fn length_bytes(mut length: usize, padding: usize) -> Vec<u8> {
 
 fn frame() -> impl Strategy<Value = Vec<u8>> {
     let text = payload().prop_map(|text| [&[0x00][..], &text, &[0xff]].concat());
-    let skimmed = (0x01..=0x7f_u8, bytes(0x00..=0xfe, 12))
-        .prop_map(|(kind, payload)| [&[kind][..], &payload, &[0xff]].concat());
-    let sized = (0x80..=0xff_u8, bytes(0x00..=0xff, 300), 0..3_usize).prop_map(
-        |(kind, payload, padding)| {
-            [&[kind][..], &length_bytes(payload.len(), padding), &payload].concat()
+    let terminated = (0x01..=0x7f_u8, bytes(0x00..=0xfe, 12))
+        .prop_map(|(frame_type, payload)| [&[frame_type][..], &payload, &[0xff]].concat());
+    let counted = (0x80..=0xff_u8, bytes(0x00..=0xff, 300), 0..3_usize).prop_map(
+        |(frame_type, payload, padding)| {
+            [
+                &[frame_type][..],
+                &length_bytes(payload.len(), padding),
+                &payload,
+            ]
+            .concat()
         },
     );
     let close = (0..10_usize).prop_map(|n| [&[0xff][..], &vec![0x80; n], &[0x00]].concat());
     let endless = (0x80..=0xff_u8, bytes(0x80..=0xff, 12))
-        .prop_map(|(kind, length)| [&[kind][..], &length].concat());
+        .prop_map(|(frame_type, length)| [&[frame_type][..], &length].concat());
     prop_oneof![
         8 => text,
-        2 => skimmed,
-        2 => sized,
+        2 => terminated,
+        2 => counted,
         1 => close,
         1 => endless,
         1 => bytes(0x00..=0xff, 6),
@@ -508,7 +550,7 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn cuts() -> impl Strategy<Value = Vec<Index>> {
+fn splits() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 0..24)
 }
 
@@ -520,26 +562,26 @@ proptest! {
     })]
 
     #[test]
-    fn rq_20_any_conversation_at_any_cuts(which: Index, cuts in cuts()) {
+    fn any_conversation_at_any_splits_rq_20(index: Index, splits in splits()) {
         let conversations = conversations();
-        let Conversation { conn, bytes, .. } = which.get(&conversations);
-        let whole = transcript(conn(), bytes, &[]);
-        prop_assert_eq!(transcript(conn(), bytes, &cut_at(&cuts, bytes.len())), whole);
+        let Conversation { conn, bytes, .. } = index.get(&conversations);
+        let expected = transcript(conn(), bytes, &[]);
+        prop_assert_eq!(transcript(conn(), bytes, &split_points(&splits, bytes.len())), expected);
     }
 
     // FR-1 to FR-10, FR-14, FR-16
     #[test]
-    fn any_frames_at_any_cuts_mean_what_they_mean_at_once(
-        rules in rules(),
+    fn any_frames_at_any_splits_match_the_reference_decoder(
+        decoder in decoders(),
         role in prop_oneof![Just(Role::Client), Just(Role::Server)],
         bytes in frames(),
-        cuts in cuts(),
+        splits in splits(),
     ) {
-        let conn = || Connection::established(&rules.config(), role, rules.dialect, [0; 32]);
-        let whole = transcript(conn(), &bytes, &[]);
-        prop_assert_eq!(&whole.events, &rules.events(&bytes));
-        prop_assert_eq!(transcript(conn(), &bytes, &cut_at(&cuts, bytes.len())), whole.clone());
+        let conn = || Connection::established(&decoder.config(), role, decoder.dialect, [0; 32]);
+        let expected = transcript(conn(), &bytes, &[]);
+        prop_assert_eq!(&expected.events, &decoder.decode(&bytes));
+        prop_assert_eq!(transcript(conn(), &bytes, &split_points(&splits, bytes.len())), expected.clone());
         let everywhere: Vec<usize> = (0..bytes.len()).collect();
-        prop_assert_eq!(transcript(conn(), &bytes, &everywhere), whole);
+        prop_assert_eq!(transcript(conn(), &bytes, &everywhere), expected);
     }
 }

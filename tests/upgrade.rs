@@ -1,4 +1,4 @@
-//! A handshake that begins in an HTTP library, or was made elsewhere altogether.
+//! Handshakes received by an HTTP library (`upgrade`) or completed elsewhere (`established`).
 
 mod common;
 
@@ -15,7 +15,7 @@ fn config() -> Config {
     Config::new().dialects(Dialects::ALL)
 }
 
-/// The target and the fields as a library that keeps values as they came hands them over.
+/// Splits a head into its target and fields, as an HTTP library that keeps values unchanged.
 fn parts(head: &str) -> (&str, Vec<(&str, &str)>) {
     let mut lines = head.split("\r\n");
     let target = lines.next().unwrap().split(' ').nth(1).unwrap();
@@ -30,34 +30,35 @@ fn request(head: &str) -> Result<Request, ProtocolError> {
 }
 
 fn upgrade(head: &str, accept: &AcceptOptions<'_>) -> (Driver<'static>, UpgradeResponse) {
-    let (conn, reply) = Connection::upgrade(&config(), &request(head).unwrap(), accept).unwrap();
-    (Driver::new(conn), reply)
+    let (conn, response) = Connection::upgrade(&config(), &request(head).unwrap(), accept).unwrap();
+    (Driver::new(conn), response)
 }
 
-/// The connection that reads the same head by itself, but for its last byte.
-fn by_itself(head: &str, accept: AcceptOptions<'static>) -> Driver<'static> {
+/// Returns a connection that has read the same head except its last byte.
+fn reading(head: &str, accept: AcceptOptions<'static>) -> Driver<'static> {
     let conn = Connection::server(&config());
-    let mut driver = Driver::answering(conn, move |conn, _| conn.accept(&accept).unwrap());
+    let mut driver =
+        Driver::with_request_handler(conn, move |conn, _| conn.accept(&accept).unwrap());
     driver.feed(&head.as_bytes()[..head.len() - 1]);
     driver
 }
 
 #[test]
-fn rq_8_from_parts_is_what_the_connection_reads() {
+fn from_parts_gives_the_same_request_as_reading_it_rq_8() {
     let heads = [
-        DRAFT_75_HEAD.to_owned(),
-        DRAFT_76_HEAD.to_owned(),
-        // The spaces in keys count, those round other values do not (RQ-9), and a value may
-        // hold anything above 0x7F and be empty.
-        DRAFT_76_HEAD.replace("Host: ", "X-Empty:\r\nCookie:  a=\u{e9} \t\r\nHost: \t "),
-        DRAFT_76_HEAD.replace("Key1: 4 @1  46546xW%0l 1 5", "Key1:  4 @1 46546xW%0l 1 5"),
-        DRAFT_76_HEAD.replace("sample", "a, b c"),
-        DRAFT_76_HEAD.replace("/demo", "/demo?a=b&c=%20?"),
+        DRAFT_75_REQUEST.to_owned(),
+        DRAFT_76_REQUEST.to_owned(),
+        // RQ-9: spaces are significant in keys only. Values may be empty or contain non-ASCII bytes.
+        DRAFT_76_REQUEST.replace("Host: ", "X-Empty:\r\nCookie:  a=\u{e9} \t\r\nHost: \t "),
+        DRAFT_76_REQUEST.replace("Key1: 4 @1  46546xW%0l 1 5", "Key1:  4 @1 46546xW%0l 1 5"),
+        DRAFT_76_REQUEST.replace("sample", "a, b c"),
+        DRAFT_76_REQUEST.replace("/demo", "/demo?a=b&c=%20?"),
     ];
     for head in heads {
         let mut read = None;
         let conn = Connection::server(&config());
-        let mut driver = Driver::answering(conn, |_, request| read = Some(request.clone()));
+        let mut driver =
+            Driver::with_request_handler(conn, |_, request| read = Some(request.clone()));
         driver.feed(head.as_bytes());
         drop(driver);
         let (read, given) = (read.unwrap(), request(&head).unwrap());
@@ -75,65 +76,70 @@ fn rq_8_from_parts_is_what_the_connection_reads() {
 }
 
 #[test]
-fn h76_5_the_reply_is_what_the_connection_writes() {
+fn upgrade_gives_the_same_response_as_accept_h76_5() {
     let accepts = [
         AcceptOptions::new(),
         AcceptOptions::new().protocol("sample"),
         AcceptOptions::new().authority("example.org:8080"),
         AcceptOptions::new().headers(&[("Set-Cookie", "a=b: c"), ("X", "")]),
     ];
-    for head in [DRAFT_75_HEAD, DRAFT_76_HEAD] {
+    for head in [DRAFT_75_REQUEST, DRAFT_76_REQUEST] {
         for accept in accepts {
-            let mut read = by_itself(head, accept);
+            let mut read = reading(head, accept);
             read.feed(b"\n");
             let expected = read.sent();
-            let (mut upgraded, reply) = upgrade(head, &accept);
-            assert_eq!(escaped(reply.as_bytes()), escaped(expected));
-            // The library writes it.
+            let (mut upgraded, response) = upgrade(head, &accept);
+            assert_eq!(escaped(response.as_bytes()), escaped(expected));
+            // The library writes the response.
             upgraded.drain();
             assert_eq!(upgraded.sent(), b"");
 
-            let mut written = format!("HTTP/1.1 {} {}\r\n", reply.status(), reply.reason());
-            for (name, value) in reply.headers() {
+            let mut written = format!("HTTP/1.1 {} {}\r\n", response.status(), response.reason());
+            for (name, value) in response.headers() {
                 written += &format!("{name}: {value}\r\n");
             }
             written += "\r\n";
-            assert_eq!(written.as_bytes(), reply.as_bytes());
+            assert_eq!(written.as_bytes(), response.as_bytes());
         }
     }
     assert_eq!(
-        upgrade(DRAFT_75_HEAD, &accepts[0]).1.as_bytes(),
-        DRAFT_75_REPLY.as_bytes()
+        upgrade(DRAFT_75_REQUEST, &accepts[0]).1.as_bytes(),
+        DRAFT_75_RESPONSE.as_bytes()
     );
     assert_eq!(
-        upgrade(DRAFT_76_HEAD, &accepts[0]).1.as_bytes(),
-        DRAFT_76_REPLY.as_bytes()
+        upgrade(DRAFT_76_REQUEST, &accepts[0]).1.as_bytes(),
+        DRAFT_76_RESPONSE.as_bytes()
     );
 }
 
 #[test]
-fn h76_7_a_reply_behind_tls() {
-    let request = request(DRAFT_76_HEAD).unwrap();
-    let (_, reply) =
+fn with_tls_the_location_is_wss_h76_7() {
+    let request = request(DRAFT_76_REQUEST).unwrap();
+    let (_, response) =
         Connection::upgrade(&config().tls(true), &request, &AcceptOptions::new()).unwrap();
-    let location = reply
+    let location = response
         .headers()
         .find(|(name, _)| *name == "Sec-WebSocket-Location");
     assert_eq!(location.unwrap().1, "wss://example.com/demo");
 }
 
-/// H76-1: of the 8 bytes any number was read with the head, and of the frames too.
+/// The library may have read any number of bytes of key3 and frames.
 #[test]
-fn h76_1_h76_18_whatever_the_library_has_read_behind_the_head() {
-    for (head, key3, answer, end) in [
-        (DRAFT_75_HEAD, &b""[..], &b""[..], &b""[..]),
-        (DRAFT_76_HEAD, DRAFT_76_KEY3, DRAFT_76_ANSWER, b"\xff\x00"),
+fn any_bytes_read_after_the_head_can_be_passed_on_h76_1_h76_18() {
+    for (head, key3, challenge_response, end) in [
+        (DRAFT_75_REQUEST, &b""[..], &b""[..], &b""[..]),
+        (
+            DRAFT_76_REQUEST,
+            DRAFT_76_KEY3,
+            DRAFT_76_CHALLENGE_RESPONSE,
+            b"\xff\x00",
+        ),
     ] {
         let bytes = [key3, FRAMES, end].concat();
         let dialect = request(head).unwrap().dialect().unwrap();
         for leftover in 0..=bytes.len() {
             let (mut upgraded, _) = upgrade(head, &AcceptOptions::new());
-            let mut read = by_itself(head, AcceptOptions::new());
+            let mut read = reading(head, AcceptOptions::new());
             read.feed(b"\n");
             read.events();
             read.sent();
@@ -142,11 +148,14 @@ fn h76_1_h76_18_whatever_the_library_has_read_behind_the_head() {
             read.feed(&bytes[..leftover]);
             let mut expected = read.events();
             if dialect == Dialect::Hixie75 {
-                expected.insert(0, Observed::Open(dialect)); // H75-5: told with the head
+                expected.insert(0, Observed::Open(dialect)); // H75-5: returned with the head
             }
             assert_eq!(upgraded.events(), expected, "{leftover} bytes");
-            let open = leftover >= key3.len();
-            assert_eq!(expected.first(), open.then_some(&Observed::Open(dialect)));
+            let is_open = leftover >= key3.len();
+            assert_eq!(
+                expected.first(),
+                is_open.then_some(&Observed::Open(dialect))
+            );
             assert_eq!(upgraded.sent(), read.sent());
 
             upgraded.feed(&bytes[leftover..]);
@@ -158,13 +167,13 @@ fn h76_1_h76_18_whatever_the_library_has_read_behind_the_head() {
         }
         let (mut upgraded, _) = upgrade(head, &AcceptOptions::new());
         upgraded.feed(&bytes);
-        assert_eq!(upgraded.sent(), [answer, end].concat());
+        assert_eq!(upgraded.sent(), [challenge_response, end].concat());
     }
 }
 
 #[test]
-fn h76_4_nothing_is_sent_before_the_answer() {
-    let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &AcceptOptions::new());
+fn sending_before_the_challenge_response_is_rejected_h76_4() {
+    let (mut upgraded, _) = upgrade(DRAFT_76_REQUEST, &AcceptOptions::new());
     for byte in &DRAFT_76_KEY3[..7] {
         upgraded.feed(&[*byte]);
         assert_eq!(upgraded.conn.send_text("a"), Err(hybi::Refused::NotOpen));
@@ -174,14 +183,14 @@ fn h76_4_nothing_is_sent_before_the_answer() {
     upgraded.drain();
     assert_eq!(
         upgraded.sent(),
-        [&DRAFT_76_ANSWER[..], b"\x00a\xff"].concat()
+        [&DRAFT_76_CHALLENGE_RESPONSE[..], b"\x00a\xff"].concat()
     );
 }
 
 #[test]
-fn h76_19_cl_13_an_upgrade_that_comes_to_nothing() {
+fn a_failed_upgrade_is_reported_h76_19_cl_13() {
     for key3 in 0..8 {
-        let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &AcceptOptions::new());
+        let (mut upgraded, _) = upgrade(DRAFT_76_REQUEST, &AcceptOptions::new());
         upgraded.feed(&DRAFT_76_KEY3[..key3]);
         upgraded.eof();
         assert_eq!(
@@ -190,8 +199,8 @@ fn h76_19_cl_13_an_upgrade_that_comes_to_nothing() {
         );
         assert_eq!(upgraded.sent(), b"");
 
-        // PX-4: the reply's head is the library's, and it has gone out.
-        let (mut upgraded, _) = upgrade(DRAFT_76_HEAD, &AcceptOptions::new());
+        // PX-4: the library has already written the response head.
+        let (mut upgraded, _) = upgrade(DRAFT_76_REQUEST, &AcceptOptions::new());
         upgraded.feed(&DRAFT_76_KEY3[..key3]);
         upgraded.conn.close(&Close::EMPTY).unwrap();
         upgraded.feed(&DRAFT_76_KEY3[key3..]);
@@ -201,7 +210,7 @@ fn h76_19_cl_13_an_upgrade_that_comes_to_nothing() {
 }
 
 #[test]
-fn established_is_open_at_once_without_an_event() {
+fn an_established_connection_is_open_without_an_event() {
     for role in [Role::Client, Role::Server] {
         for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
             let conn = || Connection::established(&Config::new(), role, dialect, [9; 32]);
@@ -217,17 +226,17 @@ fn established_is_open_at_once_without_an_event() {
             driver.conn.send_text("a").unwrap();
             driver.feed(FRAMES);
             assert_eq!(driver.sent(), b"\x00a\xff");
-            let whole = driver.events();
-            assert_eq!(whole.len(), 5);
-            for cut in 0..=FRAMES.len() {
-                assert_eq!(run(conn(), FRAMES, &[cut], false).events, whole);
+            let expected = driver.events();
+            assert_eq!(expected.len(), 5);
+            for split in 0..=FRAMES.len() {
+                assert_eq!(run(conn(), FRAMES, &[split], false).events, expected);
             }
         }
     }
 }
 
-/// What the same head meets with as bytes.
-fn refused_as_bytes(target: &[u8], fields: &[(&[u8], &[u8])]) -> ProtocolError {
+/// Returns the error of a connection that reads the same head.
+fn error_when_read(target: &[u8], fields: &[(&[u8], &[u8])]) -> ProtocolError {
     let mut head = [b"GET ", target, b" HTTP/1.1\r\n"].concat();
     for (name, value) in fields {
         head.extend([*name, b": ", value, b"\r\n"].concat());
@@ -242,9 +251,9 @@ fn refused_as_bytes(target: &[u8], fields: &[(&[u8], &[u8])]) -> ProtocolError {
 }
 
 #[test]
-fn rq_11_nothing_is_injected_through_from_parts() {
-    let good = parts(DRAFT_76_HEAD).1;
-    let good: Vec<(&[u8], &[u8])> = good
+fn from_parts_rejects_injected_headers_rq_11() {
+    let valid = parts(DRAFT_76_REQUEST).1;
+    let valid: Vec<(&[u8], &[u8])> = valid
         .into_iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
         .collect();
@@ -263,8 +272,8 @@ fn rq_11_nothing_is_injected_through_from_parts() {
         (b"X\0", b"y", LineErrorKind::Name),
     ];
     for (name, value, kind) in injected {
-        for place in [0, good.len() / 2, good.len()] {
-            let mut fields = good.clone();
+        for place in [0, valid.len() / 2, valid.len()] {
+            let mut fields = valid.clone();
             fields.insert(place, (name, value));
             let Err(error) = Request::from_parts("/demo", fields.clone()) else {
                 panic!("{}: {}", escaped(name), escaped(value));
@@ -274,11 +283,11 @@ fn rq_11_nothing_is_injected_through_from_parts() {
             };
             assert_eq!(found, kind, "{}: {}", escaped(name), escaped(value));
             if !name.contains(&b'\n') && !value.contains(&b'\n') {
-                assert_eq!(error, refused_as_bytes(b"/demo", &fields));
+                assert_eq!(error, error_when_read(b"/demo", &fields));
             }
         }
     }
-    // As bytes an LF would end the line.
+    // A connection would take the LF for the end of the line.
     for (name, value) in [("X", "y\nHost: evil"), ("X", "\n"), ("X\n", "y")] {
         let error = Request::from_parts("/demo", [(name, value)]).unwrap_err();
         assert!(
@@ -289,9 +298,9 @@ fn rq_11_nothing_is_injected_through_from_parts() {
 }
 
 #[test]
-fn rq_2_nothing_is_injected_through_the_target() {
-    let fields = || parts(DRAFT_76_HEAD).1;
-    let bad: [(&str, u32); 10] = [
+fn from_parts_rejects_an_injected_target_rq_2() {
+    let fields = || parts(DRAFT_76_REQUEST).1;
+    let invalid: [(&str, u32); 10] = [
         ("", 4),
         ("demo", 4),
         ("http://example.com/demo", 4),
@@ -303,18 +312,18 @@ fn rq_2_nothing_is_injected_through_the_target() {
         ("/d\0", 6),
         ("/d\u{e9}mo", 6),
     ];
-    for (target, at) in bad {
+    for (target, at) in invalid {
         let error = Request::from_parts(target, fields()).unwrap_err();
-        let at_least =
+        let is_expected =
             matches!(error, ProtocolError::InvalidStartLine { at: found } if found == at);
-        assert!(at_least, "{target:?}: {error:?}, not at {at}");
+        assert!(is_expected, "{target:?}: {error:?}, not at {at}");
     }
 }
 
 #[test]
-fn h76_2_from_parts_checks_what_a_connection_checks() {
+fn from_parts_returns_the_same_errors_as_reading_h76_2() {
     let missing = |name: &str| {
-        let fields = parts(DRAFT_76_HEAD).1;
+        let fields = parts(DRAFT_76_REQUEST).1;
         let fields = fields.into_iter().filter(|(other, _)| *other != name);
         Request::from_parts("/demo", fields)
     };
@@ -336,7 +345,7 @@ fn h76_2_from_parts_checks_what_a_connection_checks() {
     }
     assert_eq!(missing("Upgrade").unwrap().dialect(), None);
     let key = |value: &str| {
-        let head = DRAFT_76_HEAD.replace("12998 5 Y3 1  .P00", value);
+        let head = DRAFT_76_REQUEST.replace("12998 5 Y3 1  .P00", value);
         let Err(ProtocolError::InvalidKeyNumber { name, kind }) = request(&head) else {
             panic!("{value}");
         };
@@ -353,10 +362,10 @@ fn h76_2_from_parts_checks_what_a_connection_checks() {
     );
 }
 
-/// The docs of `from_parts` on offsets, and of `Header` on a field that is absent: the length of the
-/// head, which goes to its blank line.
+/// Docs of `from_parts` and `InvalidHeader`: the offset is the length of the head, including the
+/// blank line.
 #[test]
-fn an_absent_field_is_told_with_the_length_of_the_head() {
+fn a_missing_field_is_reported_at_the_end_of_the_head() {
     for name in [
         "Host",
         "Connection",
@@ -364,28 +373,28 @@ fn an_absent_field_is_told_with_the_length_of_the_head() {
         "Sec-WebSocket-Key1",
         "Sec-WebSocket-Key2",
     ] {
-        let mut fields = parts(DRAFT_76_HEAD).1;
+        let mut fields = parts(DRAFT_76_REQUEST).1;
         fields.retain(|(other, _)| *other != name);
         let error = Request::from_parts("/demo", fields.iter().copied()).unwrap_err();
         let fields: Vec<(&[u8], &[u8])> = fields
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
             .collect();
-        assert_eq!(error, refused_as_bytes(b"/demo", &fields));
+        assert_eq!(error, error_when_read(b"/demo", &fields));
     }
 }
 
-/// The docs of `Request::origin`: visible ASCII, also of a plain page.
+/// Docs of `Request::origin`: visible ASCII, also in plain HTTP requests.
 #[test]
-fn an_origin_is_visible_ascii_or_none() {
+fn a_non_ascii_origin_is_none() {
     for origin in ["http://example.com", "null", "", "a b", "\u{e9}", "a\tb"] {
         let fields = [("Host", "example.com"), ("Origin", origin)];
         let Ok(page) = Request::from_parts("/page", fields) else {
             continue;
         };
         assert_eq!(page.dialect(), None);
-        let visible = |origin: &str| origin.bytes().all(|byte| matches!(byte, 0x21..=0x7e));
-        assert!(page.origin().is_none_or(visible), "{:?}", page.origin());
+        let is_visible = |origin: &str| origin.bytes().all(|byte| matches!(byte, 0x21..=0x7e));
+        assert!(page.origin().is_none_or(is_visible), "{:?}", page.origin());
     }
 }
 
@@ -396,11 +405,11 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    // The docs of `from_parts`: what the same head would have met with; RQ-7, RQ-11
+    // RQ-7, RQ-11; docs of `from_parts`: it returns the errors of reading the same head.
     #[test]
-    fn any_parts_are_what_the_same_head_is_as_bytes(
+    fn from_parts_agrees_with_reading_for_any_head(
         target in prop_oneof![3 => Just("/demo".to_owned()), 1 => "/?[!-~ \r#]{0,6}"],
-        draft in prop::sample::select(vec![DRAFT_75_HEAD, DRAFT_76_HEAD]),
+        draft in prop::sample::select(vec![DRAFT_75_REQUEST, DRAFT_76_REQUEST]),
         more in prop::collection::vec((
             prop_oneof![
                 2 => "[A-Za-z-]{1,6}",
@@ -427,7 +436,7 @@ proptest! {
             Err(error) => {
                 let fields: Vec<(&[u8], &[u8])> =
                     fields.iter().map(|(name, value)| (&name[..], &value[..])).collect();
-                prop_assert_eq!(error, refused_as_bytes(target.as_bytes(), &fields));
+                prop_assert_eq!(error, error_when_read(target.as_bytes(), &fields));
             }
             Ok(request) => {
                 prop_assert_eq!(request.resource(), target);
@@ -436,15 +445,15 @@ proptest! {
                 let Some(dialect) = request.dialect() else {
                     return Ok(());
                 };
-                let (mut conn, reply) =
+                let (mut conn, response) =
                     Connection::upgrade(&config(), &request, &accept).unwrap();
                 let key3: &[u8] = if dialect == Dialect::Hixie76 { DRAFT_76_KEY3 } else { b"" };
                 let mut bytes = key3.to_vec();
                 let event = conn.receive(&mut &mut bytes[..]);
                 prop_assert!(matches!(event, Some(hybi::Event::Open(_))));
-                let lines = std::str::from_utf8(reply.as_bytes()).unwrap().split("\r\n");
+                let lines = std::str::from_utf8(response.as_bytes()).unwrap().split("\r\n");
                 prop_assert!(lines.count() <= 1 + 5 + 2);
-                prop_assert!(!reply.as_bytes().contains(&0));
+                prop_assert!(!response.as_bytes().contains(&0));
             }
         }
     }

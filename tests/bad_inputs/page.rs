@@ -1,224 +1,235 @@
-//! docs/bad-inputs.md, made from the rows.
+//! Generates docs/bad-inputs.md from the rows.
 
 use std::fmt::Write;
 
 use hybi::{Closed, Role};
 
-use super::row::{Base, Called, Case, End, Heard, Parts, Reply, Row};
-use crate::common::{DRAFT_76_REPLY, Observed, VERSIONS, escaped, refusal, rfc};
+use super::row::{Base, CallCase, Case, InputCase, Output, Pattern, Row, Setup};
+use crate::common::{DRAFT_76_RESPONSE, Observed, VERSIONS, error_response, escaped, rfc};
 
-/// The statuses that rows are answered with, each shown whole once.
+/// The error responses that the page shows in full.
 const STATUSES: [u16; 5] = [400, 405, 426, 431, 505];
 
-/// What good requests are answered with.
-const ACCEPTED: [(&str, &str); 2] = [("R76", DRAFT_76_REPLY), ("R13", rfc::REPLY)];
+/// The responses to valid requests.
+const ACCEPTED: [(&str, &str); 2] = [("R76", DRAFT_76_RESPONSE), ("R13", rfc::RESPONSE)];
 
 const TOP: &str = "\
 # Bad inputs
 
-What a connection says of what is wrong, or odd, and what it writes. The rows are those of `tests/bad_inputs/rows.rs`,
-which `cargo test --test bad_inputs` holds against a connection in one piece, at every cut and byte by byte; it also
-holds this page against them. `HYBI_WRITE_DOCS=1 cargo test --test bad_inputs` writes the page anew.
+The events and the output of a connection for invalid and unusual input. `cargo test --test bad_inputs` checks each row
+with the input whole, split at every byte (long inputs: near their ends), and byte by byte, and checks that this page is up
+to date. The rows are in `tests/bad_inputs/rows.rs`; `HYBI_WRITE_DOCS=1 cargo test --test bad_inputs` regenerates the page.
 
-Offsets count from the first byte of the head, or of the frame. An input is a good head with edits, or bytes in hex;
-`.setter(..)` is a `Config` other than the default. Nothing is heard behind an end, and a call that is refused changes
-nothing.
+Offsets count from the first byte of the head or of the frame. An input is a valid head with edits, or bytes in hex.
+`.setter(..)` is a `Config` that differs from the default. No event follows `Closed`, and a rejected call changes nothing.
 ";
 
-const REPLY: &str = "
-Reply is what a server says to a client's request for `ws://example.com/demo`, with `Accept::new()`, less the 16 bytes of
-Hixie-76.
+const RESPONSE: &str = "
+Response is the response of a server to a client's request for `ws://example.com/demo` with `AcceptOptions::new()`, without
+the 16 bytes of the Hixie-76 challenge response.
 ";
 
 pub fn page(rows: &[Row]) -> String {
     let mut page = String::from(TOP);
-    page += "\n## The heads that are edited\n";
+    page += "\n## Heads\n";
     for base in Base::REQUESTS {
-        text(&mut page, base.name(), base.request());
+        code_block(&mut page, base.name(), base.request());
     }
-    page += REPLY;
-    page += "\n## What is written\n";
-    for (name, reply) in ACCEPTED {
-        text(&mut page, &format!("The 101 of {name}"), reply);
+    page += RESPONSE;
+    page += "\n## Responses\n";
+    for (name, response) in ACCEPTED {
+        code_block(&mut page, &format!("101 for {name}"), response);
     }
     for status in STATUSES {
-        text(&mut page, &status.to_string(), &refusal(status, VERSIONS));
+        code_block(
+            &mut page,
+            &status.to_string(),
+            &error_response(status, VERSIONS),
+        );
     }
-    page += "\n## The rows\n\n| # | input | events | written |\n| --- | --- | --- | --- |\n";
+    page += "\n## Rows\n\n| # | input | events | output |\n| --- | --- | --- | --- |\n";
     for row in rows {
-        writeln!(page, "| {} | **{}** | | |", row.number, row.what).unwrap();
+        writeln!(page, "| {} | **{}** | | |", row.number, row.description).unwrap();
         for (i, case) in row.cases.iter().enumerate() {
             let number = format!("{}.{}", row.number, i + 1);
-            let [input, events, written] = match case {
-                Case::Heard(heard) => told(heard),
-                Case::Called(called) => asked(called),
+            let [input, events, output] = match case {
+                Case::Input(case) => input_cells(case),
+                Case::Call(case) => call_cells(case),
             };
-            writeln!(page, "| {number} | {input} | {events} | {written} |").unwrap();
+            writeln!(page, "| {number} | {input} | {events} | {output} |").unwrap();
         }
     }
     page
 }
 
-/// Lines that end in CR LF.
-fn text(page: &mut String, name: &str, lines: &str) {
+/// Appends lines that end with CR LF, as a code block.
+fn code_block(page: &mut String, name: &str, lines: &str) {
     let lines = lines.replace("\r\n", "\n");
     write!(page, "\n{name}:\n\n```text\n{lines}```\n").unwrap();
 }
 
-fn told(heard: &Heard) -> [String; 3] {
+fn input_cells(case: &InputCase) -> [String; 3] {
     let mut input = Vec::new();
-    if heard.base.is_none() || heard.base == Some(Base::Reply) {
-        input.push(end(heard.end));
+    if case.base.is_none() || case.base == Some(Base::Response) {
+        input.push(setup(case.setup));
     }
-    input.extend(config(heard.config.1));
-    let texts = matches!(heard.end, End::Server | End::Client(..));
-    if let Some(base) = heard.base {
+    input.extend(config(case.config.1));
+    let as_text = matches!(case.setup, Setup::Server | Setup::Client(..));
+    if let Some(base) = case.base {
         input.push(base.name().to_owned());
     }
-    for (from, to) in &heard.edits {
-        let to = unmarked(to);
+    for (from, to) in &case.edits {
+        let to = without_marks(to);
         input.push(if to.bytes().is_empty() {
             format!("without {}", code(&escaped(from)))
         } else {
-            format!("{} as {}", code(&escaped(from)), parts(&to, true))
+            format!(
+                "{} replaced by {}",
+                code(&escaped(from)),
+                pattern(&to, true)
+            )
         });
     }
-    if !heard.then.bytes().is_empty() {
-        let behind = if heard.base.is_some() { "then " } else { "" };
-        input.push(format!("{behind}{}", parts(&heard.then, texts)));
+    if !case.then.bytes().is_empty() {
+        let prefix = if case.base.is_some() { "then " } else { "" };
+        input.push(format!("{prefix}{}", pattern(&case.then, as_text)));
     }
-    if heard.eof {
-        input.push("end of file".to_owned());
+    if case.eof {
+        input.push("EOF".to_owned());
     }
-    if heard.waits {
-        input.push("no answer".to_owned());
+    if case.unanswered {
+        input.push("unanswered".to_owned());
     }
     let mut input = input.join(", ");
-    if !heard.what.is_empty() {
-        input = format!("{}: {input}", heard.what);
+    if !case.description.is_empty() {
+        input = format!("{}: {input}", case.description);
     }
-    let events: Vec<String> = heard.events.iter().map(event).collect();
+    let events: Vec<String> = case.events.iter().map(event).collect();
     let events = if events.is_empty() {
-        "nothing".to_owned()
+        "none".to_owned()
     } else {
         events.join("; ")
     };
-    [input, events, written(&heard.reply, heard.end)]
+    [input, events, output(&case.output, case.setup)]
 }
 
-fn asked(called: &Called) -> [String; 3] {
-    let mut input = vec![end(called.end)];
-    input.extend(config(called.config.1));
-    if !called.heard.bytes().is_empty() {
-        let texts = matches!(called.end, End::Server);
-        input.push(format!("behind {}", parts(&called.heard, texts)));
+fn call_cells(case: &CallCase) -> [String; 3] {
+    let mut input = vec![setup(case.setup)];
+    input.extend(config(case.config.1));
+    if !case.input.bytes().is_empty() {
+        let as_text = matches!(case.setup, Setup::Server);
+        input.push(format!("after {}", pattern(&case.input, as_text)));
     }
-    let is_call = called.says.contains('(');
+    let is_call = case.text.contains('(');
     input.push(if is_call {
-        code(called.says)
+        code(case.text)
     } else {
-        called.says.to_owned()
+        case.text.to_owned()
     });
-    let events = match called.gets {
+    let events = match case.result {
         Ok(()) => "`Ok`".to_owned(),
-        Err(refused) => format!("`{refused:?}`: {refused}"),
+        Err(error) => format!("`{error:?}`: {error}"),
     };
-    let sent = called.sent.bytes();
-    let written = if sent.is_empty() {
+    let sent = case.sent.bytes();
+    let output = if sent.is_empty() {
         String::new()
     } else {
-        parts(&called.sent, false)
+        pattern(&case.sent, false)
     };
-    [input.join(", "), events, written]
+    [input.join(", "), events, output]
 }
 
-fn end(end: End) -> String {
-    match end {
-        End::Server => "a server".to_owned(),
-        End::Client(dialect, None) => format!("a client of {dialect}"),
-        End::Client(dialect, Some(name)) => {
-            format!("a client of {dialect} that asks for {}", code(name))
+fn setup(setup: Setup) -> String {
+    match setup {
+        Setup::Server => "a server".to_owned(),
+        Setup::Client(dialect, None) => format!("a client of {dialect}"),
+        Setup::Client(dialect, Some(name)) => {
+            format!("a client of {dialect} that requests {}", code(name))
         }
-        End::Open(Role::Server, dialect) => format!("{dialect}, server"),
-        End::Open(Role::Client, dialect) => format!("{dialect}, client"),
+        Setup::Open(Role::Server, dialect) => format!("{dialect}, server"),
+        Setup::Open(Role::Client, dialect) => format!("{dialect}, client"),
     }
 }
 
-/// How a compiler prints white space between tokens is its own affair.
-fn config(says: &str) -> Option<String> {
-    let says: String = says.split_whitespace().collect();
-    (!says.is_empty()).then(|| code(&says))
+/// Removes white space, since `stringify!` does not specify it.
+fn config(setters: &str) -> Option<String> {
+    let setters: String = setters.split_whitespace().collect();
+    (!setters.is_empty()).then(|| code(&setters))
 }
 
-fn event(events: &Observed) -> String {
-    match events {
+fn event(event: &Observed) -> String {
+    match event {
         Observed::Closed(Closed::Protocol(error)) => format!("`{error:?}`: {error}"),
-        Observed::Closed(why) => format!("`{why:?}`: {why}"),
-        Observed::Unfinished(text) => format!("`{text:?}`, unfinished"),
+        Observed::Closed(closed) => format!("`{closed:?}`: {closed}"),
+        Observed::IncompleteText(text) => format!("`{text:?}`, incomplete"),
         Observed::Text(text) => format!("`Text({text:?})`"),
-        Observed::Skipped(kind, length) => format!("`Discarded`, type {kind:02x}, {length} bytes"),
+        Observed::Skipped(frame_type, len) => {
+            format!("`Skipped`, type {frame_type:02x}, {len} bytes")
+        }
         other => code(&format!("{other:?}")),
     }
 }
 
-fn written(reply: &Reply, end: End) -> String {
-    match reply {
-        Reply::Nothing => String::new(),
-        Reply::Refusal(status, VERSIONS) => status.to_string(),
-        Reply::Refusal(status, "") => format!("{status}, without a list of versions"),
-        Reply::Refusal(status, versions) => format!("{status}, with {} for a list", code(versions)),
-        Reply::Bytes(bytes) if matches!(end, End::Server) => accepted(&bytes.bytes()),
-        Reply::Bytes(bytes) => parts(bytes, false),
-        Reply::Close(code) if end.role() == Role::Client => {
-            let [.., high, low] = reply.bytes()[..] else {
+fn output(output: &Output, setup: Setup) -> String {
+    match output {
+        Output::Nothing => String::new(),
+        Output::ErrorResponse(status, VERSIONS) => status.to_string(),
+        Output::ErrorResponse(status, "") => format!("{status}, without `Sec-WebSocket-Version`"),
+        Output::ErrorResponse(status, versions) => {
+            format!("{status}, `Sec-WebSocket-Version: {versions}`")
+        }
+        Output::Bytes(bytes) if matches!(setup, Setup::Server) => accepted(&bytes.bytes()),
+        Output::Bytes(bytes) => pattern(bytes, false),
+        Output::Close(code) if setup.role() == Role::Client => {
+            let [.., high, low] = output.bytes()[..] else {
                 unreachable!()
             };
-            format!("`88 82 ..` with {code}, which is `{high:02x} {low:02x}`, masked")
+            format!("`88 82 ..`, close code {code} (`{high:02x} {low:02x}`), masked")
         }
-        Reply::Close(code) => format!("{}, which is {code}", hex(&reply.bytes())),
+        Output::Close(code) => format!("{}, close code {code}", hex(&output.bytes())),
     }
 }
 
-/// A 101, and what stands behind it.
+/// Describes a 101 response and the bytes after it.
 fn accepted(sent: &[u8]) -> String {
-    let accepted = ACCEPTED.into_iter().find_map(|(name, reply)| {
-        let behind = sent.strip_prefix(reply.as_bytes())?;
-        Some((name, behind))
+    let accepted = ACCEPTED.into_iter().find_map(|(name, response)| {
+        let suffix = sent.strip_prefix(response.as_bytes())?;
+        Some((name, suffix))
     });
     match accepted {
-        Some((name, [])) => format!("the 101 of {name}"),
-        Some((name, behind)) => format!("the 101 of {name}, {}", code(&escaped(behind))),
+        Some((name, [])) => format!("101 for {name}"),
+        Some((name, suffix)) => format!("101 for {name}, {}", code(&escaped(suffix))),
         None => code(&escaped(sent)),
     }
 }
 
-/// A base is edited with marks; the page tells the place in the error.
-fn unmarked(to: &Parts) -> Parts {
-    let parts = to.0.iter().map(|(part, n)| {
-        let part = part.iter().copied().filter(|byte| *byte != b'^');
-        (part.collect(), *n)
+/// Removes the `^` marks; the page shows the offset in the error.
+fn without_marks(to: &Pattern) -> Pattern {
+    let strings = to.0.iter().map(|(bytes, n)| {
+        let bytes = bytes.iter().copied().filter(|byte| *byte != b'^');
+        (bytes.collect(), *n)
     });
-    Parts(
-        parts
-            .filter(|(part, _): &(Vec<u8>, _)| !part.is_empty())
+    Pattern(
+        strings
+            .filter(|(bytes, _): &(Vec<u8>, _)| !bytes.is_empty())
             .collect(),
     )
 }
 
-fn parts(parts: &Parts, texts: bool) -> String {
-    let part = |(part, n): &(Vec<u8>, usize)| {
-        let part = if texts {
-            code(&escaped(part))
+fn pattern(pattern: &Pattern, as_text: bool) -> String {
+    let string = |(bytes, n): &(Vec<u8>, usize)| {
+        let string = if as_text {
+            code(&escaped(bytes))
         } else {
-            hex(part)
+            hex(bytes)
         };
         if *n == 1 {
-            part
+            string
         } else {
-            format!("{part} {n} times")
+            format!("{string} {n} times")
         }
     };
-    parts.0.iter().map(part).collect::<Vec<_>>().join(" ")
+    pattern.0.iter().map(string).collect::<Vec<_>>().join(" ")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -226,7 +237,7 @@ fn hex(bytes: &[u8]) -> String {
     code(&bytes.join(" "))
 }
 
-/// As code in a cell; an edge of white space needs a mark, or Markdown takes it off.
+/// Formats `text` as code. Quotes keep leading and trailing white space, which Markdown removes.
 fn code(text: &str) -> String {
     let text = text.replace('|', "\\|");
     assert!(!text.contains('`'), "{text}");

@@ -1,71 +1,75 @@
-//! The form of a row: what is fed to whom, and what has to come of it.
+//! Types of the rows: input for a connection, or a call, and the expected result.
 
 use hybi::{ClientRequest, Closed, Config, Connection, Dialect, ProtocolError, Refused, Role};
 
-use crate::common::pair::answer_to;
-use crate::common::{DRAFT_75_HEAD, DRAFT_76_HEAD, Observed, VERSIONS, edit_marked, refusal, rfc};
+use crate::common::pair::response_to;
+use crate::common::{
+    DRAFT_75_REQUEST, DRAFT_76_REQUEST, Observed, VERSIONS, error_response, replace_marked, rfc,
+};
 
 pub struct Row {
     pub number: usize,
-    pub what: &'static str,
+    pub description: &'static str,
     pub cases: Vec<Case>,
 }
 
 pub enum Case {
-    Heard(Heard),
-    Called(Called),
+    Input(InputCase),
+    Call(CallCase),
 }
 
-/// Bytes that a connection is fed.
-pub struct Heard {
-    pub what: &'static str,
-    pub end: End,
-    pub config: Set,
+/// Input for a connection, and the expected events and output.
+pub struct InputCase {
+    pub description: &'static str,
+    pub setup: Setup,
+    pub config: NamedConfig,
     pub base: Option<Base>,
-    pub edits: Vec<(&'static str, Parts)>,
-    pub then: Parts,
+    pub edits: Vec<(&'static str, Pattern)>,
+    pub then: Pattern,
     pub eof: bool,
-    /// Nobody answers the request, so that what stands behind it is not taken.
-    pub waits: bool,
+    /// Whether the request is not answered, so that input after the head is not consumed.
+    pub unanswered: bool,
     pub events: Vec<Observed>,
-    pub reply: Reply,
+    pub output: Output,
 }
 
-/// A call of the application, behind bytes that were heard.
-pub struct Called {
-    pub end: End,
-    pub config: Set,
-    pub heard: Parts,
+/// A call after some input, and the expected result and output.
+pub struct CallCase {
+    pub setup: Setup,
+    pub config: NamedConfig,
+    pub input: Pattern,
     pub call: fn(&mut Connection) -> Result<(), Refused>,
-    pub says: &'static str,
-    pub gets: Result<(), Refused>,
-    /// What is pending then.
-    pub sent: Parts,
+    /// The call as Rust code.
+    pub text: &'static str,
+    pub result: Result<(), Refused>,
+    /// The output after the call.
+    pub sent: Pattern,
 }
 
+/// How the connection of a case is created.
 #[derive(Clone, Copy)]
-pub enum End {
+pub enum Setup {
     Server,
-    /// Its request has gone out.
-    Client(Dialect, Asks),
+    /// A client that has sent its request.
+    Client(Dialect, Subprotocol),
     Open(Role, Dialect),
 }
 
-/// The subprotocol that a client asks for.
-pub type Asks = Option<&'static str>;
+/// The subprotocol that a client requests.
+pub type Subprotocol = Option<&'static str>;
 
-/// A configuration, and how the page names it.
-pub type Set = (Config, &'static str);
+/// A configuration, and its setters as Rust code.
+pub type NamedConfig = (Config, &'static str);
 
-/// A head that is good as it stands.
+/// A valid head, to be edited.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Base {
     R75,
     R76,
     R13,
     Page,
-    /// What a server says to the client's request, less the 16 bytes of Hixie-76.
-    Reply,
+    /// The response of a server to the client's request, without the challenge response of Hixie-76.
+    Response,
 }
 
 impl Base {
@@ -77,118 +81,119 @@ impl Base {
             Self::R76 => "R76",
             Self::R13 => "R13",
             Self::Page => "Page",
-            Self::Reply => "Reply",
+            Self::Response => "Response",
         }
     }
 
     pub fn request(self) -> &'static str {
         match self {
-            Self::R75 => DRAFT_75_HEAD,
-            Self::R76 => DRAFT_76_HEAD,
-            Self::R13 => rfc::HEAD,
+            Self::R75 => DRAFT_75_REQUEST,
+            Self::R76 => DRAFT_76_REQUEST,
+            Self::R13 => rfc::REQUEST,
             Self::Page => "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n",
-            Self::Reply => unreachable!("it is the client's request that decides"),
+            Self::Response => unreachable!("depends on the request of the client"),
         }
     }
 }
 
-/// Bytes as they are written down: some of them again and again.
+/// Bytes, as strings with the number of their repetitions.
 #[derive(Clone, Default)]
-pub struct Parts(pub Vec<(Vec<u8>, usize)>);
+pub struct Pattern(pub Vec<(Vec<u8>, usize)>);
 
-impl Parts {
+impl Pattern {
     pub fn bytes(&self) -> Vec<u8> {
-        let parts = self.0.iter();
-        parts.flat_map(|(part, n)| part.repeat(*n)).collect()
+        let strings = self.0.iter();
+        strings.flat_map(|(bytes, n)| bytes.repeat(*n)).collect()
     }
 }
 
-impl<const N: usize> From<&[u8; N]> for Parts {
+impl<const N: usize> From<&[u8; N]> for Pattern {
     fn from(bytes: &[u8; N]) -> Self {
         Self(vec![(bytes.to_vec(), 1)])
     }
 }
 
-impl From<&str> for Parts {
+impl From<&str> for Pattern {
     fn from(text: &str) -> Self {
         Self(vec![(text.into(), 1)])
     }
 }
 
-impl<const N: usize> From<[(&str, usize); N]> for Parts {
-    fn from(parts: [(&str, usize); N]) -> Self {
-        Self(parts.map(|(part, n)| (part.into(), n)).into())
+impl<const N: usize> From<[(&str, usize); N]> for Pattern {
+    fn from(strings: [(&str, usize); N]) -> Self {
+        Self(strings.map(|(bytes, n)| (bytes.into(), n)).into())
     }
 }
 
-impl<const N: usize> From<[(&[u8], usize); N]> for Parts {
-    fn from(parts: [(&[u8], usize); N]) -> Self {
-        Self(parts.map(|(part, n)| (part.into(), n)).into())
+impl<const N: usize> From<[(&[u8], usize); N]> for Pattern {
+    fn from(strings: [(&[u8], usize); N]) -> Self {
+        Self(strings.map(|(bytes, n)| (bytes.into(), n)).into())
     }
 }
 
 #[derive(Clone)]
-pub enum Reply {
+pub enum Output {
     Nothing,
-    /// A whole response, with these versions if it is a 426.
-    Refusal(u16, &'static str),
-    Bytes(Parts),
+    /// An error response, which lists these versions if it is a 426.
+    ErrorResponse(u16, &'static str),
+    Bytes(Pattern),
     /// A close frame with this code, masked if a client sends it.
     Close(u16),
 }
 
-impl Heard {
+impl InputCase {
     pub fn connection(&self) -> Connection {
-        match self.end {
-            End::Client(..) => self.opening().0,
-            end => end.connection(&self.config.0),
+        match self.setup {
+            Setup::Client(..) => self.client_and_response().0,
+            setup => setup.connection(&self.config.0),
         }
     }
 
-    /// A connection that has sent its request, and the head of the good reply to it.
-    fn opening(&self) -> (Connection, Vec<u8>) {
-        let mut conn = self.end.connection(&self.config.0);
-        let mut reply = answer_to(&mut conn);
-        if let End::Client(Dialect::Hixie76, _) = self.end {
-            reply.truncate(reply.len() - 16);
+    /// Returns a client that has sent its request, and the head of a valid response.
+    fn client_and_response(&self) -> (Connection, Vec<u8>) {
+        let mut conn = self.setup.connection(&self.config.0);
+        let mut response = response_to(&mut conn);
+        if let Setup::Client(Dialect::Hixie76, _) = self.setup {
+            response.truncate(response.len() - 16);
         }
-        (conn, reply)
+        (conn, response)
     }
 
     pub fn bytes(&self) -> Vec<u8> {
         [self.head().0, self.then.bytes()].concat()
     }
 
-    /// The head edited, and the place that is marked, or else its length.
+    /// Returns the edited head, and the marked offset or else the length of the head.
     fn head(&self) -> (Vec<u8>, u32) {
         let mut head = match self.base {
             None => Vec::new(),
-            Some(Base::Reply) => self.opening().1,
+            Some(Base::Response) => self.client_and_response().1,
             Some(base) => base.request().into(),
         };
-        let mut place = None;
+        let mut marked = None;
         for (from, to) in &self.edits {
-            let (edited, at) = edit_marked(&head, from, to.bytes());
-            let marked = to.bytes().contains(&b'^');
+            let (edited, at) = replace_marked(&head, from, to.bytes());
+            if to.bytes().contains(&b'^') {
+                marked = Some(at);
+            }
             head = edited;
-            place = if marked { Some(at) } else { place };
         }
-        let length = head.len() as u32;
-        (head, place.unwrap_or(length))
+        let len = head.len() as u32;
+        (head, marked.unwrap_or(len))
     }
 
-    pub fn config(mut self, config: Set) -> Self {
+    pub fn config(mut self, config: NamedConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// A `^` in `to` marks the byte whose place the error tells.
-    pub fn edit(mut self, from: &'static str, to: impl Into<Parts>) -> Self {
+    /// Replaces `from`. A `^` in `to` marks the offset in the error.
+    pub fn edit(mut self, from: &'static str, to: impl Into<Pattern>) -> Self {
         self.edits.push((from, to.into()));
         self
     }
 
-    pub fn then(mut self, bytes: impl Into<Parts>) -> Self {
+    pub fn then(mut self, bytes: impl Into<Pattern>) -> Self {
         self.then = bytes.into();
         self
     }
@@ -199,65 +204,67 @@ impl Heard {
     }
 
     pub fn unanswered(mut self) -> Self {
-        self.waits = true;
+        self.unanswered = true;
         self
     }
 
-    pub fn says(mut self, events: impl Into<Vec<Observed>>, reply: Reply) -> Case {
-        (self.events, self.reply) = (events.into(), reply);
-        Case::Heard(self)
+    pub fn gives(mut self, events: impl Into<Vec<Observed>>, output: Output) -> Case {
+        (self.events, self.output) = (events.into(), output);
+        Case::Input(self)
     }
 
-    /// The error is all that is events.
-    pub fn fails(self, error: ProtocolError, reply: Reply) -> Case {
-        self.says([Observed::Closed(Closed::Protocol(error))], reply)
+    /// The only event is the error.
+    pub fn fails(self, error: ProtocolError, output: Output) -> Case {
+        self.gives([Observed::Closed(Closed::Protocol(error))], output)
     }
 
-    /// The same of an error that has the place in it.
-    pub fn fails_at(self, error: impl FnOnce(u32) -> ProtocolError, reply: Reply) -> Case {
+    /// Like `fails`, with an error that contains the offset.
+    pub fn fails_at(self, error: impl FnOnce(u32) -> ProtocolError, output: Output) -> Case {
         let (_, at) = self.head();
-        self.fails(error(at), reply)
+        self.fails(error(at), output)
     }
 
-    /// The same of a request.
-    pub fn refused(self, error: impl FnOnce(u32) -> ProtocolError, status: u16) -> Case {
-        self.fails_at(error, Reply::Refusal(status, VERSIONS))
+    /// Like `fails_at`, with an HTTP error response.
+    pub fn rejected(self, error: impl FnOnce(u32) -> ProtocolError, status: u16) -> Case {
+        self.fails_at(error, Output::ErrorResponse(status, VERSIONS))
     }
 }
 
-impl End {
+impl Setup {
     pub fn connection(self, config: &Config) -> Connection {
         match self {
-            End::Server => Connection::server(config),
-            End::Client(dialect, asks) => {
+            Setup::Server => Connection::server(config),
+            Setup::Client(dialect, protocol) => {
                 let target = ClientRequest::new("ws://example.com/demo").unwrap();
                 let mut target = target.with_dialect(dialect);
-                if let Some(name) = asks {
+                if let Some(name) = protocol {
                     target = target.with_protocol(name).unwrap();
                 }
                 Connection::client(config, &target, [9; 32])
             }
-            End::Open(role, dialect) => Connection::established(config, role, dialect, [9; 32]),
+            Setup::Open(role, dialect) => Connection::established(config, role, dialect, [9; 32]),
         }
     }
 
     pub fn role(self) -> Role {
         match self {
-            End::Server => Role::Server,
-            End::Client(..) => Role::Client,
-            End::Open(role, _) => role,
+            Setup::Server => Role::Server,
+            Setup::Client(..) => Role::Client,
+            Setup::Open(role, _) => role,
         }
     }
 }
 
-impl Reply {
-    /// All bytes of it; a frame that a server sends.
+impl Output {
+    /// Returns the bytes; a close frame is that of a server.
     pub fn bytes(&self) -> Vec<u8> {
         match self {
-            Reply::Nothing => Vec::new(),
-            Reply::Refusal(status, versions) => refusal(*status, versions).into(),
-            Reply::Bytes(parts) => parts.bytes(),
-            Reply::Close(code) => rfc::frame(Role::Server, rfc::CLOSE, rfc::body(*code, "")),
+            Output::Nothing => Vec::new(),
+            Output::ErrorResponse(status, versions) => error_response(*status, versions).into(),
+            Output::Bytes(pattern) => pattern.bytes(),
+            Output::Close(code) => {
+                rfc::frame(Role::Server, rfc::CLOSE, rfc::close_payload(*code, ""))
+            }
         }
     }
 }

@@ -1,25 +1,27 @@
-//! The rows. Rules of docs/wire.md decide; each `^` marks the byte whose place the error tells.
+//! The rows, according to the rules of docs/wire.md. A `^` marks the offset in the error.
 
 use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind,
     KeyErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, Role,
 };
 
-use super::row::{Asks, Base, Called, Case, End, Heard, Parts, Reply, Row, Set};
-use crate::common::rfc::{REPLY, clean, eof, protocol_error, text};
-use crate::common::{DRAFT_76_ANSWER, DRAFT_76_REPLY, Observed, VERSIONS};
+use super::row::{
+    Base, CallCase, Case, InputCase, NamedConfig, Output, Pattern, Row, Setup, Subprotocol,
+};
+use crate::common::rfc::{RESPONSE, clean_close, protocol_error, text, unexpected_eof};
+use crate::common::{DRAFT_76_CHALLENGE_RESPONSE, DRAFT_76_RESPONSE, Observed, VERSIONS};
 
 use Base::{Page, R13, R75, R76};
 use Dialect::{Hixie75, Hixie76, HyBi8, Rfc6455};
 use HeaderErrorKind::{Duplicate, Invalid, Mismatch, Missing, NotRequested};
 use LineErrorKind::{BareCr, BareLf, Name, ObsFold, Value};
+use Output::{ErrorResponse, Nothing};
 use ProtocolError::{
     ChallengeMismatch, Control, DialectNotEnabled, FrameTooLong, HeadTooLong, InvalidCloseCode,
     InvalidCloseLength, InvalidLength, InvalidUtf8, LineTooLong, MaskedFrameFromServer,
     NotWebSocket, OutOfTurn, ReservedBits, TooManyFragments, TooManyHeaders, UnknownFrameType,
     UnknownOpcode, UnmaskedFrameFromClient, UnsupportedMethod,
 };
-use Reply::{Nothing, Refusal};
 
 macro_rules! config {
     ($($calls:tt)*) => { (Config::new() $($calls)*, stringify!($($calls)*)) };
@@ -29,11 +31,11 @@ macro_rules! call {
     ($conn:ident.$($call:tt)*) => { (|$conn: &mut Connection| $conn.$($call)*, stringify!($($call)*)) };
 }
 
-const DEFAULT: Set = config!();
-const ALL: Set = config!(.dialects(Dialects::ALL));
+const DEFAULT: NamedConfig = config!();
+const ALL: NamedConfig = config!(.dialects(Dialects::ALL));
 
-/// Every length that the format has, in 63 bits.
-const MOST: u64 = i64::MAX as u64;
+/// The largest length, 2^63 - 1.
+const MAX_LENGTH: u64 = i64::MAX as u64;
 
 const KEY3: &str = "^n:ds[4U";
 const KEY1: &str = "Key1: 4 @1  46546xW%0l 1 5";
@@ -41,104 +43,108 @@ const KEY2: &str = "Key2: 12998 5 Y3 1  .P00";
 const ORIGIN: &str = "Origin: http://example.com";
 const END: &str = "\r\n\r\n";
 
-/// The answer to the draft's key3 when both parts are 0, and when both are 4294967295.
-const ANSWER_TO_ZERO: &[u8] = b"\x30\x51\x12\xde\x3e\x55\x1a\x5d\x07\x04\x16\xac\xd8\x57\x9f\xbc";
-const ANSWER_TO_MOST: &[u8] = b"\xf3\xdc\x6e\x12\x11\x75\xd8\xb7\xa7\x42\x4b\xc8\x40\x6f\xeb\xc8";
+/// The challenge response to key3 of the draft if both key parts are 0, and if both are 4294967295.
+const RESPONSE_TO_ZERO: &[u8] = b"\x30\x51\x12\xde\x3e\x55\x1a\x5d\x07\x04\x16\xac\xd8\x57\x9f\xbc";
+const RESPONSE_TO_MAX: &[u8] = b"\xf3\xdc\x6e\x12\x11\x75\xd8\xb7\xa7\x42\x4b\xc8\x40\x6f\xeb\xc8";
 
-/// The answer to the draft's keys when key3 is `GET / HT`.
-const ANSWER_TO_GET: &[u8] = b"\xc7\xef\x6f\xb0\xa4\x63\xfe\x5a\xe9\x33\xe9\x1c\xf8\x3b\x98\xbf";
+/// The challenge response to the keys of the draft if key3 is `GET / HT`.
+const RESPONSE_TO_GET: &[u8] = b"\xc7\xef\x6f\xb0\xa4\x63\xfe\x5a\xe9\x33\xe9\x1c\xf8\x3b\x98\xbf";
 
-fn heard(what: &'static str, end: End, base: Option<Base>) -> Heard {
-    Heard {
-        what,
-        end,
+fn input(description: &'static str, setup: Setup, base: Option<Base>) -> InputCase {
+    InputCase {
+        description,
+        setup,
         config: DEFAULT,
         base,
         edits: Vec::new(),
-        then: Parts::default(),
+        then: Pattern::default(),
         eof: false,
-        waits: false,
+        unanswered: false,
         events: Vec::new(),
-        reply: Nothing,
+        output: Nothing,
     }
 }
 
-/// A request that a server reads.
-fn request(what: &'static str, base: Base) -> Heard {
+/// A request that a server receives.
+fn request(description: &'static str, base: Base) -> InputCase {
     let config = if base == R75 { ALL } else { DEFAULT };
-    heard(what, End::Server, Some(base)).config(config)
+    input(description, Setup::Server, Some(base)).config(config)
 }
 
-/// A reply that a client reads.
-fn reply(what: &'static str, dialect: Dialect, asks: Asks) -> Heard {
-    heard(what, End::Client(dialect, asks), Some(Base::Reply))
+/// A response that a client receives.
+fn response(description: &'static str, dialect: Dialect, protocol: Subprotocol) -> InputCase {
+    input(
+        description,
+        Setup::Client(dialect, protocol),
+        Some(Base::Response),
+    )
 }
 
-/// Frames that a server of a Hixie dialect reads.
-fn hixie(what: &'static str, dialect: Dialect, bytes: impl Into<Parts>) -> Heard {
-    heard(what, End::Open(Role::Server, dialect), None).then(bytes)
+/// Frames that a server of a Hixie dialect receives.
+fn hixie(description: &'static str, dialect: Dialect, bytes: impl Into<Pattern>) -> InputCase {
+    input(description, Setup::Open(Role::Server, dialect), None).then(bytes)
 }
 
-/// Frames that a server of RFC 6455 reads: masked ones.
-fn from_client(what: &'static str, bytes: impl Into<Parts>) -> Heard {
-    hixie(what, Rfc6455, bytes)
+/// Frames that a server of RFC 6455 receives.
+fn from_client(description: &'static str, bytes: impl Into<Pattern>) -> InputCase {
+    hixie(description, Rfc6455, bytes)
 }
 
-/// Frames that a client of RFC 6455 reads.
-fn from_server(what: &'static str, bytes: impl Into<Parts>) -> Heard {
-    heard(what, End::Open(Role::Client, Rfc6455), None).then(bytes)
+/// Frames that a client of RFC 6455 receives.
+fn from_server(description: &'static str, bytes: impl Into<Pattern>) -> InputCase {
+    input(description, Setup::Open(Role::Client, Rfc6455), None).then(bytes)
 }
 
 type Call = (fn(&mut Connection) -> Result<(), Refused>, &'static str);
 
-fn calls(end: End, bytes: impl Into<Parts> + Clone, calls: &[(Call, Refused)]) -> Vec<Case> {
-    let case = |((call, says), refused): &(Call, Refused)| {
-        Case::Called(Called {
-            end,
+fn calls(setup: Setup, bytes: impl Into<Pattern> + Clone, calls: &[(Call, Refused)]) -> Vec<Case> {
+    let case = |((call, text), error): &(Call, Refused)| {
+        Case::Call(CallCase {
+            setup,
             config: DEFAULT,
-            heard: bytes.clone().into(),
+            input: bytes.clone().into(),
             call: *call,
-            says,
-            gets: Err(*refused),
-            sent: Parts::default(),
+            text,
+            result: Err(*error),
+            sent: Pattern::default(),
         })
     };
     calls.iter().map(case).collect()
 }
 
-/// A call that is no mistake, and what it sends.
-fn done(end: End, (call, says): Call, sent: impl Into<Parts>) -> Case {
-    Case::Called(Called {
-        end,
+/// A successful call, and its output.
+fn succeeds(setup: Setup, (call, text): Call, sent: impl Into<Pattern>) -> Case {
+    Case::Call(CallCase {
+        setup,
         config: DEFAULT,
-        heard: Parts::default(),
+        input: Pattern::default(),
         call,
-        says,
-        gets: Ok(()),
+        text,
+        result: Ok(()),
         sent: sent.into(),
     })
 }
 
-fn asked(dialect: Dialect, resource: &str) -> Observed {
+fn requested(dialect: Dialect, resource: &str) -> Observed {
     Observed::Request(Some(dialect), resource.to_owned())
 }
 
 fn opened(dialect: Dialect, resource: &str) -> [Observed; 2] {
-    [asked(dialect, resource), Observed::Open(dialect)]
+    [requested(dialect, resource), Observed::Open(dialect)]
 }
 
-/// The draft's conversation as it always goes.
-fn usual() -> (Vec<Observed>, Reply) {
-    answered(DRAFT_76_ANSWER)
+/// The events and output for the request of the draft.
+fn accepted_76() -> (Vec<Observed>, Output) {
+    challenge_answered(DRAFT_76_CHALLENGE_RESPONSE)
 }
 
-fn answered(answer: &[u8]) -> (Vec<Observed>, Reply) {
-    let sent = [(DRAFT_76_REPLY.as_bytes(), 1), (answer, 1)];
-    (opened(Hixie76, "/demo").into(), Reply::Bytes(sent.into()))
+fn challenge_answered(challenge_response: &[u8]) -> (Vec<Observed>, Output) {
+    let sent = [(DRAFT_76_RESPONSE.as_bytes(), 1), (challenge_response, 1)];
+    (opened(Hixie76, "/demo").into(), Output::Bytes(sent.into()))
 }
 
-fn bytes(bytes: impl Into<Parts>) -> Reply {
-    Reply::Bytes(bytes.into())
+fn bytes(bytes: impl Into<Pattern>) -> Output {
+    Output::Bytes(bytes.into())
 }
 
 fn start_line(at: u32) -> ProtocolError {
@@ -165,235 +171,234 @@ fn always(error: ProtocolError) -> impl Fn(u32) -> ProtocolError {
     move |_| error
 }
 
-fn unfinished(text: &str) -> Observed {
-    Observed::Unfinished(text.to_owned())
+fn incomplete(text: &str) -> Observed {
+    Observed::IncompleteText(text.to_owned())
 }
 
-fn row(number: usize, what: &'static str, cases: impl Into<Vec<Case>>) -> Row {
+fn row(number: usize, description: &'static str, cases: impl Into<Vec<Case>>) -> Row {
     Row {
         number,
-        what,
+        description,
         cases: cases.into(),
     }
 }
 
 pub fn rows() -> Vec<Row> {
     [
-        first_lines(),
+        request_lines(),
         lines(),
         keys(),
         fields(),
-        replies(),
+        responses(),
         hixie_frames(),
         rfc_frames(),
-        calls_late(),
-        further(),
+        late_calls(),
+        other_protocols(),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
-fn first_lines() -> Vec<Row> {
-    let early = || [eof(Phase::Handshaking)];
-    let nothing = || heard("", End::Server, None).eof();
+fn request_lines() -> Vec<Row> {
+    let eof = || [unexpected_eof(Phase::Handshaking)];
+    let empty = || input("", Setup::Server, None).eof();
     vec![
-        row(
-            1,
-            "no byte, then the end of file",
-            [nothing().says(early(), Nothing)],
-        ),
+        row(1, "EOF without input", [empty().gives(eof(), Nothing)]),
         row(
             2,
-            "the end of file in the opening",
+            "EOF during the handshake",
             [
                 // H76-19
-                heard("in the first line", End::Server, None)
+                input("in the request line", Setup::Server, None)
                     .then("GET /de")
                     .eof()
-                    .says(early(), Nothing),
-                heard("in a field", End::Server, None)
+                    .gives(eof(), Nothing),
+                input("in a field", Setup::Server, None)
                     .then("GET /demo HTTP/1.1\r\nHost: exam")
                     .eof()
-                    .says(early(), Nothing),
-                request("behind the head of Hixie-76, in the 8 bytes", R76)
+                    .gives(eof(), Nothing),
+                request("in key3 of Hixie-76", R76)
                     .then("^n:ds[4")
                     .eof()
-                    .says(
-                        [asked(Hixie76, "/demo"), eof(Phase::Handshaking)],
-                        bytes(DRAFT_76_REPLY),
+                    .gives(
+                        [
+                            requested(Hixie76, "/demo"),
+                            unexpected_eof(Phase::Handshaking),
+                        ],
+                        bytes(DRAFT_76_RESPONSE),
                     ),
             ],
         ),
         row(
             3,
-            "another method than GET",
+            "method other than GET",
             [
                 // RQ-1
                 request("POST", R76)
                     .edit("GET ", "POST ")
-                    .refused(always(UnsupportedMethod), 405),
-                request("in small letters", R76)
+                    .rejected(always(UnsupportedMethod), 405),
+                request("lower case", R76)
                     .edit("GET ", "get ")
-                    .refused(always(UnsupportedMethod), 405),
+                    .rejected(always(UnsupportedMethod), 405),
                 request("POST", R13)
                     .edit("GET ", "POST ")
-                    .refused(always(UnsupportedMethod), 405),
+                    .rejected(always(UnsupportedMethod), 405),
             ],
         ),
         row(
             4,
-            "another version of HTTP",
+            "unsupported HTTP version",
             [
                 // RQ-3
                 request("1.0", R76)
                     .edit("HTTP/1.1", "^HTTP/1.0")
-                    .refused(version, 505),
+                    .rejected(version, 505),
                 request("2.0", R76)
                     .edit("HTTP/1.1", "^HTTP/2.0")
-                    .refused(version, 505),
+                    .rejected(version, 505),
                 request("1.10", R76)
                     .edit("HTTP/1.1", "^HTTP/1.10")
-                    .refused(version, 505),
+                    .rejected(version, 505),
                 request("1.0", R13)
                     .edit("HTTP/1.1", "^HTTP/1.0")
-                    .refused(version, 505),
+                    .rejected(version, 505),
             ],
         ),
         row(
             5,
-            "a malformed first line",
+            "malformed request line",
             [
                 // RQ-1
                 request("two spaces before the target", R76)
                     .edit("GET /", "GET ^ /")
-                    .refused(start_line, 400),
-                request("two spaces behind it", R76)
+                    .rejected(start_line, 400),
+                request("two spaces after the target", R76)
                     .edit(" HTTP", " ^ HTTP")
-                    .refused(start_line, 400),
-                request("a tab", R76)
+                    .rejected(start_line, 400),
+                request("tab", R76)
                     .edit("GET /", "GET^\t/")
-                    .refused(start_line, 400),
+                    .rejected(start_line, 400),
                 request("no target", R76)
                     .edit("/demo ", "^")
-                    .refused(start_line, 400),
+                    .rejected(start_line, 400),
                 request("no version", R76)
                     .edit(" HTTP/1.1", "^")
-                    .refused(start_line, 400),
-                request("the method alone", R76)
+                    .rejected(start_line, 400),
+                request("only the method", R76)
                     .edit("GET /demo HTTP/1.1", "GET^")
-                    .refused(start_line, 400),
+                    .rejected(start_line, 400),
             ],
         ),
     ]
 }
 
 fn lines() -> Vec<Row> {
-    let long = Parts::from([("GET /", 1), ("a", 4082), (" HTTP/1.1\r\n", 1)]);
+    let long = Pattern::from([("GET /", 1), ("a", 4082), (" HTTP/1.1\r\n", 1)]);
     vec![
         row(
             6,
-            "LF alone at the end of a line",
+            "bare LF at the end of a line",
             [
                 // RQ-5
-                request("of the first", R76)
+                request("request line", R76)
                     .edit("HTTP/1.1\r\n", "HTTP/1.1^\n")
-                    .refused(line(BareLf), 400),
-                request("of a field", R76)
+                    .rejected(line(BareLf), 400),
+                request("field line", R76)
                     .edit("example.com\r\nC", "example.com^\nC")
-                    .refused(line(BareLf), 400),
-                request("of the blank one", R76)
+                    .rejected(line(BareLf), 400),
+                request("blank line", R76)
                     .edit(END, "\r\n^\n")
-                    .refused(line(BareLf), 400),
+                    .rejected(line(BareLf), 400),
             ],
         ),
         row(
             7,
-            "CR alone within a line",
+            "bare CR within a line",
             [
                 // RQ-5
                 request("in a value", R76)
                     .edit("Host: exam", "Host: ex^\ram")
-                    .refused(line(BareCr), 400),
+                    .rejected(line(BareCr), 400),
                 request("in a name", R76)
                     .edit("Host:", "Ho^\rst:")
-                    .refused(line(BareCr), 400),
+                    .rejected(line(BareCr), 400),
             ],
         ),
         row(
             8,
-            "an empty line before the first",
+            "empty line before the request line",
             [
                 // RQ-6
                 request("", R76)
                     .edit("GET /", "^\r\nGET /")
-                    .refused(start_line, 400),
+                    .rejected(start_line, 400),
             ],
         ),
         row(
             9,
-            "a space before the colon",
+            "space before the colon",
             [
                 // RQ-7
                 request("", R76)
                     .edit("Host:", "Host^ :")
-                    .refused(line(Name), 400),
+                    .rejected(line(Name), 400),
             ],
         ),
         row(
             10,
-            "a line that goes on with the one before",
+            "continuation line",
             [
                 // RQ-10
-                request("by a space", R76)
+                request("space", R76)
                     .edit("Host: ", "Host:\r\n^ ")
-                    .refused(line(ObsFold), 400),
-                request("by a tab", R76)
+                    .rejected(line(ObsFold), 400),
+                request("tab", R76)
                     .edit("Host: ", "Host:\r\n^\t")
-                    .refused(line(ObsFold), 400),
+                    .rejected(line(ObsFold), 400),
             ],
         ),
         row(
             11,
-            "a name that is none",
+            "invalid field name",
             [
                 // RQ-7
                 request("empty", R76)
                     .edit("Host:", "^:")
-                    .refused(line(Name), 400),
-                request("no token", R76)
+                    .rejected(line(Name), 400),
+                request("not a token", R76)
                     .edit("Host:", "Ho^(st:")
-                    .refused(line(Name), 400),
-                request("above ASCII", R76)
+                    .rejected(line(Name), 400),
+                request("non-ASCII", R76)
                     .edit("Host:", b"Ho^\x80st:")
-                    .refused(line(Name), 400),
+                    .rejected(line(Name), 400),
                 request("no colon", R76)
                     .edit(END, "\r\nHost^\r\n\r\n")
-                    .refused(line(Name), 400),
+                    .rejected(line(Name), 400),
             ],
         ),
         row(
             12,
-            "a control character in a value",
+            "control character in a value",
             [
                 // RQ-11
                 request("NUL", R76)
                     .edit("Host: exam", "Host: ex^\0am")
-                    .refused(line(Value), 400),
+                    .rejected(line(Value), 400),
                 request("DEL", R76)
                     .edit("Host: exam", "Host: ex^\x7fam")
-                    .refused(line(Value), 400),
+                    .rejected(line(Value), 400),
                 request("escape", R76)
                     .edit(ORIGIN, "Origin: ^\x1b[31m")
-                    .refused(line(Value), 400),
+                    .rejected(line(Value), 400),
             ],
         ),
         row(
             13,
-            "a head longer than `max_head`",
+            "head longer than `max_head_len`",
             [
                 // RQ-19
-                heard("8193 bytes", End::Server, None)
+                input("8193 bytes", Setup::Server, None)
                     .then([
                         ("GET / HTTP/1.1\r\nX: ", 1),
                         ("y", 4083),
@@ -401,26 +406,26 @@ fn lines() -> Vec<Row> {
                         ("y", 4083),
                         ("\r\nX", 1),
                     ])
-                    .fails(HeadTooLong { limit: 8192 }, Refusal(431, VERSIONS)),
-                request("one byte more than it may have", R13)
+                    .fails(HeadTooLong { limit: 8192 }, ErrorResponse(431, VERSIONS)),
+                request("one byte over the limit", R13)
                     .config(config!(.max_head_len(229)))
-                    .refused(always(HeadTooLong { limit: 229 }), 431),
+                    .rejected(always(HeadTooLong { limit: 229 }), 431),
             ],
         ),
         row(
             14,
-            "too many fields, or too long a line",
+            "too many fields, or line too long",
             [
                 // RQ-19
                 request("101 fields", R76)
                     .edit(END, [("\r\n", 1), ("X: y\r\n", 94), ("\r\n", 1)])
-                    .refused(always(TooManyHeaders { limit: 100 }), 431),
-                request("a first line of 4097 bytes", R76)
+                    .rejected(always(TooManyHeaders { limit: 100 }), 431),
+                request("request line of 4097 bytes", R76)
                     .edit("GET /demo HTTP/1.1\r\n", long)
-                    .refused(always(LineTooLong { at: 0, limit: 4096 }), 431),
-                request("a field of 4097 bytes", R76)
+                    .rejected(always(LineTooLong { at: 0, limit: 4096 }), 431),
+                request("field line of 4097 bytes", R76)
                     .edit(END, [("\r\n^X: ", 1), ("y", 4092), (END, 1)])
-                    .refused(|at| LineTooLong { at, limit: 4096 }, 431),
+                    .rejected(|at| LineTooLong { at, limit: 4096 }, 431),
             ],
         ),
     ]
@@ -430,137 +435,137 @@ fn keys() -> Vec<Row> {
     let (name1, name2) = ("Sec-WebSocket-Key1", "Sec-WebSocket-Key2");
     let wide = config!(.max_header_line_len(16384).max_head_len(32768));
     let not_multiple = |number, spaces| KeyErrorKind::NotMultiple { number, spaces };
-    let (usual_said, usual_reply) = usual();
-    let (zero_said, zero_reply) = answered(ANSWER_TO_ZERO);
-    let (most_said, most_reply) = answered(ANSWER_TO_MOST);
+    let (valid_events, valid_output) = accepted_76();
+    let (zero_events, zero_output) = challenge_answered(RESPONSE_TO_ZERO);
+    let (max_events, max_output) = challenge_answered(RESPONSE_TO_MAX);
     vec![
         row(
             15,
-            "a key without a digit",
+            "key without digits",
             [
                 // KEY-6
                 request("", R76)
                     .edit(KEY1, "Key1: a b")
-                    .refused(key(name1, KeyErrorKind::NoDigits), 400),
+                    .rejected(key(name1, KeyErrorKind::NoDigits), 400),
                 request("", R76)
                     .edit(KEY2, "Key2: a b")
-                    .refused(key(name2, KeyErrorKind::NoDigits), 400),
+                    .rejected(key(name2, KeyErrorKind::NoDigits), 400),
             ],
         ),
         row(
             16,
-            "a key without a space",
+            "key without spaces",
             [
                 // KEY-3
                 request("", R76)
                     .edit(KEY1, "Key1: 4@146546xW%0l15")
-                    .refused(key(name1, KeyErrorKind::NoSpaces), 400),
+                    .rejected(key(name1, KeyErrorKind::NoSpaces), 400),
                 request("", R76)
                     .edit(KEY2, "Key2: 12")
-                    .refused(key(name2, KeyErrorKind::NoSpaces), 400),
-                request("a tab is none", R76)
+                    .rejected(key(name2, KeyErrorKind::NoSpaces), 400),
+                request("tab instead of a space", R76)
                     .edit(KEY1, "Key1: 1\t2")
-                    .refused(key(name1, KeyErrorKind::NoSpaces), 400),
+                    .rejected(key(name1, KeyErrorKind::NoSpaces), 400),
             ],
         ),
         row(
             17,
-            "a number that its spaces do not divide",
+            "key number that is not a multiple of its spaces",
             [
                 // KEY-4
                 request("", R76)
                     .edit(KEY1, "Key1: 1 0 1")
-                    .refused(key(name1, not_multiple(101, 2)), 400),
+                    .rejected(key(name1, not_multiple(101, 2)), 400),
                 request("", R76)
                     .edit(KEY2, "Key2: 12998  5 Y3 1  .P00")
-                    .refused(key(name2, not_multiple(1_299_853_100, 6)), 400),
+                    .rejected(key(name2, not_multiple(1_299_853_100, 6)), 400),
             ],
         ),
         row(
             18,
-            "a number above 4294967295",
+            "key number above 4294967295",
             [
                 // KEY-5
                 request("by one", R76)
                     .edit(KEY1, "Key1: 4294967296 ")
-                    .refused(key(name1, KeyErrorKind::TooBig), 400),
-                request("with a quotient that fits", R76)
+                    .rejected(key(name1, KeyErrorKind::TooBig), 400),
+                request("quotient below the limit", R76)
                     .edit(KEY2, "Key2: 8589934590!  !")
-                    .refused(key(name2, KeyErrorKind::TooBig), 400),
-                request("past 64 bits", R76)
+                    .rejected(key(name2, KeyErrorKind::TooBig), 400),
+                request("over 64 bits", R76)
                     .edit(KEY1, "Key1: 18446744073709551617 ")
-                    .refused(key(name1, KeyErrorKind::TooBig), 400),
+                    .rejected(key(name1, KeyErrorKind::TooBig), 400),
             ],
         ),
         row(
             19,
-            "a key of 8000 digits",
+            "key with 8000 digits",
             [
-                request("past `max_line`", R76)
+                request("over `max_header_line_len`", R76)
                     .edit(
                         "Sec-WebSocket-Key1: 4 @1",
                         [("^Sec-WebSocket-Key1: ", 1), ("9", 8000)],
                     )
-                    .refused(|at| LineTooLong { at, limit: 4096 }, 431),
-                request("within it", R76)
+                    .rejected(|at| LineTooLong { at, limit: 4096 }, 431),
+                request("below `max_header_line_len`", R76)
                     .config(wide)
                     .edit(KEY1, [("Key1: ", 1), ("9", 8000), (" ", 1)])
-                    .refused(key(name1, KeyErrorKind::TooBig), 400),
+                    .rejected(key(name1, KeyErrorKind::TooBig), 400),
             ],
         ),
         row(
             20,
-            "a key of the value 0, which is legal",
+            "key number 0, which is valid",
             [
                 // KEY-7
                 request("", R76)
                     .edit(KEY1, "Key1: 0 0")
                     .edit(KEY2, "Key2: 0 0")
                     .then(KEY3)
-                    .says(zero_said, zero_reply),
+                    .gives(zero_events, zero_output),
             ],
         ),
         row(
             21,
-            "spaces round a key: one behind the colon is none of its own, all others are",
+            "spaces around a key: all but one after the colon belong to the key",
             [
                 // RQ-8, KEY-2
-                request("one in front", R76)
+                request("leading space", R76)
                     .edit(KEY1, "Key1:  4294967295")
                     .edit(KEY2, "Key2:  4294967295")
                     .then(KEY3)
-                    .says(most_said.clone(), most_reply.clone()),
-                request("one behind", R76)
+                    .gives(max_events.clone(), max_output.clone()),
+                request("trailing space", R76)
                     .edit(KEY1, "Key1: 4294967295 ")
                     .edit(KEY2, "Key2:4294967295 ")
                     .then(KEY3)
-                    .says(most_said, most_reply),
-                request("one within, one behind", R76)
+                    .gives(max_events, max_output),
+                request("inner and trailing space", R76)
                     .edit(KEY1, "Key1: 12 5 ")
-                    .refused(key(name1, not_multiple(125, 2)), 400),
+                    .rejected(key(name1, not_multiple(125, 2)), 400),
             ],
         ),
         row(
             22,
-            "bytes above ASCII in a key, which mean nothing",
+            "non-ASCII bytes in a key, which are ignored",
             [
                 // KEY-1, RQ-11
                 request("", R76)
                     .edit("Key1: 4", b"Key1: \x80\xff4")
                     .then(KEY3)
-                    .says(usual_said, usual_reply),
+                    .gives(valid_events, valid_output),
             ],
         ),
         row(
             23,
-            "one key of two",
+            "only one of two keys",
             [
                 request("no Key2", R76)
                     .edit("Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n", "")
-                    .refused(header(name2, Missing), 400),
+                    .rejected(header(name2, Missing), 400),
                 request("no Key1", R76)
                     .edit("Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n", "")
-                    .refused(header(name1, Missing), 400),
+                    .rejected(header(name1, Missing), 400),
             ],
         ),
     ]
@@ -568,7 +573,7 @@ fn keys() -> Vec<Row> {
 
 fn fields() -> Vec<Row> {
     let length = "Content-Length";
-    let (events, sent) = usual();
+    let (events, sent) = accepted_76();
     let rfc = || opened(Rfc6455, "/chat");
     let later_key = "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let later =
@@ -577,144 +582,144 @@ fn fields() -> Vec<Row> {
         let field = [("\r\n^Content-Length: ", 1), (value, 1), (END, 1)];
         request("", R76)
             .edit(END, field)
-            .refused(header(length, Invalid), 400)
+            .rejected(header(length, Invalid), 400)
     };
-    let with_host = |what, value: &'static str| {
-        request(what, R76)
+    let with_host = |description, value: &'static str| {
+        request(description, R76)
             .edit("Host: example.com", [("^Host: ", 1), (value, 1)])
-            .refused(header("Host", Invalid), 400)
+            .rejected(header("Host", Invalid), 400)
     };
-    let with_key = |what, value: &'static str| {
-        request(what, R13)
+    let with_key = |description, value: &'static str| {
+        request(description, R13)
             .edit(
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
                 [("^Sec-WebSocket-Key: ", 1), (value, 1)],
             )
-            .refused(header("Sec-WebSocket-Key", Invalid), 400)
+            .rejected(header("Sec-WebSocket-Key", Invalid), 400)
     };
     vec![
         row(
             24,
-            "a field twice that may stand once",
+            "duplicate field",
             [
                 // RQ-12
                 request("", R76)
                     .edit(END, "\r\n^Sec-WebSocket-Key1: 1 1\r\n\r\n")
-                    .refused(header("Sec-WebSocket-Key1", Duplicate), 400),
+                    .rejected(header("Sec-WebSocket-Key1", Duplicate), 400),
                 request("", R76)
                     .edit(END, "\r\n^Host: example.com\r\n\r\n")
-                    .refused(header("Host", Duplicate), 400),
+                    .rejected(header("Host", Duplicate), 400),
                 request("", R76)
                     .edit(END, "\r\n^origin: null\r\n\r\n")
-                    .refused(header("Origin", Duplicate), 400),
+                    .rejected(header("Origin", Duplicate), 400),
                 request("", R76)
                     .edit(END, "\r\n^Upgrade: WebSocket\r\n\r\n")
-                    .refused(header("Upgrade", Duplicate), 400),
+                    .rejected(header("Upgrade", Duplicate), 400),
                 request("", R13)
                     .edit(END, "\r\n^Sec-WebSocket-Key: x\r\n\r\n")
-                    .refused(header("Sec-WebSocket-Key", Duplicate), 400),
+                    .rejected(header("Sec-WebSocket-Key", Duplicate), 400),
                 request("", R13)
                     .edit(END, "\r\n^Sec-WebSocket-Version: 8\r\n\r\n")
-                    .refused(header("Sec-WebSocket-Version", Duplicate), 400),
+                    .rejected(header("Sec-WebSocket-Version", Duplicate), 400),
             ],
         ),
         row(
             25,
-            "the keys of two dialects",
+            "keys of two dialects",
             [
                 request("without a version", R76)
                     .edit(END, later_key)
-                    .refused(header("Sec-WebSocket-Version", Missing), 400),
-                request("with one, which decides", R76)
+                    .rejected(header("Sec-WebSocket-Version", Missing), 400),
+                request("with a version, which selects the dialect", R76)
                     .edit(END, later)
                     .edit("Sec-WebSocket-Protocol: sample\r\n", "")
-                    .says(opened(Rfc6455, "/demo"), bytes(REPLY)), // HY-1
+                    .gives(opened(Rfc6455, "/demo"), bytes(RESPONSE)), // HY-1
             ],
         ),
         row(
             26,
-            "Hixie-75 where it is off, as it is by default",
+            "Hixie-75 disabled, as it is by default",
             [request("", R75)
                 .config(DEFAULT)
-                .refused(always(DialectNotEnabled(Hixie75)), 426)],
+                .rejected(always(DialectNotEnabled(Hixie75)), 426)],
         ),
         row(
             27,
-            "another dialect where it is off",
+            "other dialects disabled",
             [
                 // HY-9
                 request("", R76)
                     .config(config!(.dialects(Dialects::NONE.with(Dialect::Rfc6455))))
-                    .fails(DialectNotEnabled(Hixie76), Refusal(426, "13")),
+                    .fails(DialectNotEnabled(Hixie76), ErrorResponse(426, "13")),
                 request("", R13)
                     .config(config!(.dialects(Dialects::NONE.with(Dialect::Hixie76))))
-                    .fails(DialectNotEnabled(Rfc6455), Refusal(426, "")),
+                    .fails(DialectNotEnabled(Rfc6455), ErrorResponse(426, "")),
             ],
         ),
         row(
             28,
-            "no `Upgrade`, or another",
+            "missing or unsupported `Upgrade`",
             [
                 // RQ-14
-                request("none", R76)
+                request("missing", R76)
                     .edit("Upgrade: WebSocket\r\n", "")
-                    .refused(always(NotWebSocket), 426),
-                request("a page", Page).refused(always(NotWebSocket), 426),
-                request("another", R76)
+                    .rejected(always(NotWebSocket), 426),
+                request("plain HTTP", Page).rejected(always(NotWebSocket), 426),
+                request("other value", R76)
                     .edit("Upgrade: WebSocket", "^Upgrade: h2c")
-                    .refused(header("Upgrade", Invalid), 426),
-                request("a list", R13)
+                    .rejected(header("Upgrade", Invalid), 426),
+                request("list", R13)
                     .edit("Upgrade: websocket", "^Upgrade: h2c, websocket")
-                    .refused(header("Upgrade", Invalid), 426),
+                    .rejected(header("Upgrade", Invalid), 426),
             ],
         ),
         row(
             29,
-            "no `upgrade` in `Connection`",
+            "`Connection` without `upgrade`",
             [
                 // RQ-15
-                request("no field", R76)
+                request("missing", R76)
                     .edit("Connection: Upgrade\r\n", "")
-                    .refused(header("Connection", Missing), 400),
-                request("another", R76)
+                    .rejected(header("Connection", Missing), 400),
+                request("other value", R76)
                     .edit("Connection: Upgrade", "^Connection: keep-alive")
-                    .refused(header("Connection", Invalid), 400),
+                    .rejected(header("Connection", Invalid), 400),
             ],
         ),
         row(
             30,
-            "no `Host`, or a malformed one",
+            "missing or malformed `Host`",
             [
                 // RQ-16
-                request("none", R76)
+                request("missing", R76)
                     .edit("Host: example.com\r\n", "")
-                    .refused(header("Host", Missing), 400),
-                with_host("a space", "exam ple.com"),
-                with_host("a slash", "example.com/x"),
-                with_host("a port that is none", "example.com:0x50"),
-                with_host("nothing", ""),
-                request("above ASCII", R76)
+                    .rejected(header("Host", Missing), 400),
+                with_host("space", "exam ple.com"),
+                with_host("slash", "example.com/x"),
+                with_host("invalid port", "example.com:0x50"),
+                with_host("empty", ""),
+                request("non-ASCII", R76)
                     .edit("Host: example.com", b"^Host: exam\x80ple.com")
-                    .refused(header("Host", Invalid), 400),
+                    .rejected(header("Host", Invalid), 400),
                 request("CR", R76)
                     .edit("Host: exam", "Host: exam^\r")
-                    .refused(line(BareCr), 400),
+                    .rejected(line(BareCr), 400),
             ],
         ),
         row(
             31,
-            "`Content-Length: 8`, which Hixie-76 means",
+            "`Content-Length: 8`, which Hixie-76 allows",
             [
                 // RQ-18
                 request("", R76)
                     .edit(END, "\r\nContent-Length: 8\r\n\r\n")
                     .then(KEY3)
-                    .says(events.clone(), sent.clone()),
+                    .gives(events.clone(), sent.clone()),
             ],
         ),
         row(
             32,
-            "another `Content-Length`",
+            "other `Content-Length`",
             [
                 // RQ-18
                 with_length("9"),
@@ -731,137 +736,137 @@ fn fields() -> Vec<Row> {
                 // RQ-18
                 request("", R76)
                     .edit(END, "\r\n^Transfer-Encoding: chunked\r\n\r\n")
-                    .refused(header("Transfer-Encoding", Invalid), 400),
+                    .rejected(header("Transfer-Encoding", Invalid), 400),
                 request("", R13)
                     .edit(END, "\r\n^Transfer-Encoding: identity\r\n\r\n")
-                    .refused(header("Transfer-Encoding", Invalid), 400),
+                    .rejected(header("Transfer-Encoding", Invalid), 400),
                 request("", R75)
                     .edit(END, "\r\n^Transfer-Encoding: chunked\r\n\r\n")
-                    .refused(header("Transfer-Encoding", Invalid), 400),
+                    .rejected(header("Transfer-Encoding", Invalid), 400),
             ],
         ),
         row(
             34,
-            "a `Content-Length` in RFC 6455",
+            "`Content-Length` in RFC 6455",
             [
                 // HY-10
                 request("other than 0", R13)
                     .edit(END, "\r\n^Content-Length: 8\r\n\r\n")
-                    .refused(header(length, Invalid), 400),
+                    .rejected(header(length, Invalid), 400),
                 request("0", R13)
                     .edit(END, "\r\nContent-Length: 0\r\n\r\n")
-                    .says(rfc(), bytes(REPLY)),
+                    .gives(rfc(), bytes(RESPONSE)),
             ],
         ),
         row(
             35,
-            "no `Origin`, or one that can't be repeated",
+            "missing or invalid `Origin`",
             [
                 // H75-4, H76-11
-                request("none", R76)
+                request("missing", R76)
                     .edit("Origin: http://example.com\r\n", "")
-                    .refused(header("Origin", Missing), 400),
-                request("none", R75)
+                    .rejected(header("Origin", Missing), 400),
+                request("missing", R75)
                     .edit("Origin: http://example.com\r\n", "")
-                    .refused(header("Origin", Missing), 400),
-                request("above ASCII", R76)
+                    .rejected(header("Origin", Missing), 400),
+                request("non-ASCII", R76)
                     .edit(ORIGIN, b"^Origin: http://\x80")
-                    .refused(header("Origin", Invalid), 400),
-                request("a space", R76)
+                    .rejected(header("Origin", Invalid), 400),
+                request("space", R76)
                     .edit(ORIGIN, "^Origin: a b")
-                    .refused(header("Origin", Invalid), 400),
-                request("CR LF, which ends the line", R76)
+                    .rejected(header("Origin", Invalid), 400),
+                request("CR LF", R76)
                     .edit(ORIGIN, "Origin: a\r\nb^")
-                    .refused(line(Name), 400),
+                    .rejected(line(Name), 400),
             ],
         ),
         row(
             36,
-            "a target that does not begin with `/`",
+            "target that does not start with `/`",
             [
                 // RQ-2, RQ-4
                 request("", R76)
                     .edit("GET /", "GET ^")
-                    .refused(start_line, 400),
+                    .rejected(start_line, 400),
                 request("absolute form", R76)
                     .edit("/demo", "^ws://example.com/demo")
-                    .refused(start_line, 400),
+                    .rejected(start_line, 400),
                 request("asterisk", R13)
                     .edit("/chat", "^*")
-                    .refused(start_line, 400),
+                    .rejected(start_line, 400),
             ],
         ),
         row(
             37,
-            "another request in the 8 bytes, which are data",
+            "second request, which is read as key3 and frames",
             [
                 // H76-20
-                request("", R76).then("GET / HTTP/1.1\r\n").eof().says(
+                request("", R76).then("GET / HTTP/1.1\r\n").eof().gives(
                     [
-                        asked(Hixie76, "/demo"),
+                        requested(Hixie76, "/demo"),
                         Observed::Open(Hixie76),
-                        eof(Phase::InMessage),
+                        unexpected_eof(Phase::InMessage),
                     ],
-                    answered(ANSWER_TO_GET).1,
+                    challenge_answered(RESPONSE_TO_GET).1,
                 ),
             ],
         ),
         row(
             38,
-            "a version that is none",
+            "unsupported version",
             [
                 // HY-9
                 request("12", R13)
                     .edit("Sec-WebSocket-Version: 13", "^Sec-WebSocket-Version: 12")
-                    .refused(header("Sec-WebSocket-Version", Invalid), 426),
+                    .rejected(header("Sec-WebSocket-Version", Invalid), 426),
                 request("x", R13)
                     .edit("Sec-WebSocket-Version: 13", "^Sec-WebSocket-Version: x")
-                    .refused(header("Sec-WebSocket-Version", Invalid), 426),
-                request("a draft between", R76)
+                    .rejected(header("Sec-WebSocket-Version", Invalid), 426),
+                request("intermediate draft", R76)
                     .edit(END, "\r\n^Sec-WebSocket-Draft: 1\r\n\r\n")
-                    .refused(header("Sec-WebSocket-Draft", Invalid), 426),
+                    .rejected(header("Sec-WebSocket-Draft", Invalid), 426),
             ],
         ),
         row(
             39,
-            "a `Sec-WebSocket-Key` that is not 16 bytes in base64",
+            "`Sec-WebSocket-Key` that is not 16 bytes in base64",
             [
                 // HY-2
                 with_key("no padding", "dGhlIHNhbXBsZSBub25jZQ"),
                 with_key("17 bytes", "dGhlIHNhbXBsZSBub25jZWE="),
-                with_key("bits that code nothing", "AQIDBAUGBwgJCgsMDQ4PEC=="),
-                with_key("nothing", ""),
+                with_key("nonzero padding bits", "AQIDBAUGBwgJCgsMDQ4PEC=="),
+                with_key("empty", ""),
             ],
         ),
         row(
             40,
-            "a bad subprotocol",
+            "invalid subprotocol",
             [
                 // H76-14, HY-4
                 request("empty", R76)
                     .edit("Sec-WebSocket-Protocol: sample", "^Sec-WebSocket-Protocol:")
-                    .refused(header("Sec-WebSocket-Protocol", Invalid), 400),
-                request("a tab", R75)
+                    .rejected(header("Sec-WebSocket-Protocol", Invalid), 400),
+                request("tab", R75)
                     .edit("WebSocket-Protocol: sample", "^WebSocket-Protocol: a\tb")
-                    .refused(header("WebSocket-Protocol", Invalid), 400),
-                request("no token", R13)
+                    .rejected(header("WebSocket-Protocol", Invalid), 400),
+                request("not a token", R13)
                     .edit(
                         "Sec-WebSocket-Protocol: chat",
                         "^Sec-WebSocket-Protocol: ch@t",
                     )
-                    .refused(header("Sec-WebSocket-Protocol", Invalid), 400),
-                request("a hole in the list", R13)
+                    .rejected(header("Sec-WebSocket-Protocol", Invalid), 400),
+                request("empty list member", R13)
                     .edit("Sec-WebSocket-Protocol: chat", "^Sec-WebSocket-Protocol: ")
-                    .refused(header("Sec-WebSocket-Protocol", Invalid), 400),
+                    .rejected(header("Sec-WebSocket-Protocol", Invalid), 400),
                 request("64 KiB", R13)
                     .edit(
                         "Sec-WebSocket-Protocol: chat",
                         [("^Sec-WebSocket-Protocol: ", 1), ("a", 65536)],
                     )
-                    .refused(|at| LineTooLong { at, limit: 4096 }, 431),
-                request("one twice, which is taken", R13)
+                    .rejected(|at| LineTooLong { at, limit: 4096 }, 431),
+                request("duplicate, which is accepted", R13)
                     .edit("superchat", "chat")
-                    .says(rfc(), bytes(REPLY)),
+                    .gives(rfc(), bytes(RESPONSE)),
             ],
         ),
         row(
@@ -869,135 +874,135 @@ fn fields() -> Vec<Row> {
             "malformed extensions",
             [
                 // RFC-9.1-1
-                request("RFC 6455 has a grammar for them", R13)
+                request("RFC 6455 checks the grammar", R13)
                     .edit(END, "\r\n^Sec-WebSocket-Extensions: ;=,\"x\r\n\r\n")
-                    .refused(header("Sec-WebSocket-Extensions", Invalid), 400),
-                request("Hixie-76 knows of none", R76)
+                    .rejected(header("Sec-WebSocket-Extensions", Invalid), 400),
+                request("Hixie-76 ignores them", R76)
                     .edit(END, "\r\nSec-WebSocket-Extensions: ;=,\"x\r\n\r\n")
                     .then(KEY3)
-                    .says(events, sent),
-                request("a name like any other", R13)
+                    .gives(events, sent),
+                request("unknown extensions", R13)
                     .edit(
                         END,
                         "\r\nSec-WebSocket-Extensions: constructor; __proto__\r\n\r\n",
                     )
-                    .says(rfc(), bytes(REPLY)),
+                    .gives(rfc(), bytes(RESPONSE)),
             ],
         ),
         row(
             42,
-            "bytes behind a request that nobody has answered: they stay the caller's",
+            "bytes after a pending request, which are not consumed",
             [
                 // H76-4
                 request("", R76)
                     .then("^n:ds[4U\0Hello")
                     .unanswered()
-                    .says([asked(Hixie76, "/demo")], Nothing),
+                    .gives([requested(Hixie76, "/demo")], Nothing),
                 request("", R75)
                     .then("\0Hello")
                     .unanswered()
-                    .says([asked(Hixie75, "/demo")], Nothing),
+                    .gives([requested(Hixie75, "/demo")], Nothing),
                 request("", R13)
                     .then(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58")
                     .unanswered()
-                    .says([asked(Rfc6455, "/chat")], Nothing),
+                    .gives([requested(Rfc6455, "/chat")], Nothing),
             ],
         ),
     ]
 }
 
-fn replies() -> Vec<Row> {
+fn responses() -> Vec<Row> {
     let status = |to: &'static str, status| {
-        reply("", Hixie76, None)
+        response("", Hixie76, None)
             .edit("101 WebSocket Protocol Handshake", to)
-            .says([Observed::Closed(Closed::Rejected(status))], Nothing)
+            .gives([Observed::Closed(Closed::Rejected(status))], Nothing)
     };
     let (upgrade, protocol) = ("Upgrade", "Sec-WebSocket-Protocol");
     let (origin, location) = ("Sec-WebSocket-Origin", "Sec-WebSocket-Location");
     vec![
         row(
             43,
-            "a client hears another status than 101",
+            "client receives a status other than 101",
             [
                 // RFC-4.1-11
                 status("200 OK", 200),
                 status("301 Moved", 301),
                 status("401 Unauthorized", 401),
                 status("407 Proxy", 407),
-                reply("", Rfc6455, None)
+                response("", Rfc6455, None)
                     .edit("101 Switching Protocols", "200 OK")
-                    .says([Observed::Closed(Closed::Rejected(200))], Nothing),
+                    .gives([Observed::Closed(Closed::Rejected(200))], Nothing),
             ],
         ),
         row(
             44,
-            "a client hears a wrong answer to its challenge",
+            "client receives a wrong challenge response",
             [
                 // H76-39, RFC-4.1-14
-                reply("", Hixie76, None)
+                response("", Hixie76, None)
                     .then("another answer!!")
                     .fails(ChallengeMismatch { at: 0 }, Nothing),
-                reply("", Rfc6455, None)
+                response("", Rfc6455, None)
                     .edit("Sec-WebSocket-Accept: ", "^Sec-WebSocket-Accept: x")
                     .fails_at(header("Sec-WebSocket-Accept", Mismatch), Nothing),
             ],
         ),
         row(
             45,
-            "a client hears another origin or location than its own",
+            "client receives a different origin or location",
             [
                 // H76-38
-                reply("", Hixie76, None)
+                response("", Hixie76, None)
                     .edit(
                         "Sec-WebSocket-Origin: http://",
                         "^Sec-WebSocket-Origin: https://",
                     )
                     .fails_at(header(origin, Mismatch), Nothing),
-                reply("", Hixie76, None)
+                response("", Hixie76, None)
                     .edit(
                         "Sec-WebSocket-Location: ws://",
                         "^Sec-WebSocket-Location: wss://",
                     )
                     .fails_at(header(location, Mismatch), Nothing),
-                reply("", Hixie75, None)
+                response("", Hixie75, None)
                     .edit("WebSocket-Location: ws://", "^WebSocket-Location: wss://")
                     .fails_at(header("WebSocket-Location", Mismatch), Nothing),
             ],
         ),
         row(
             46,
-            "a client hears a subprotocol that it did not ask for",
+            "client receives a subprotocol that it did not request",
             [
                 // H76-36, HY-4
-                reply("it asked for none", Hixie76, None)
+                response("none requested", Hixie76, None)
                     .edit(END, "\r\n^Sec-WebSocket-Protocol: default\r\n\r\n")
                     .fails_at(header(protocol, NotRequested), Nothing),
-                reply("it asked for another", Hixie76, Some("sample"))
+                response("other one requested", Hixie76, Some("sample"))
                     .edit(
                         "Sec-WebSocket-Protocol: sample",
                         "^Sec-WebSocket-Protocol: default",
                     )
                     .fails_at(header(protocol, Mismatch), Nothing),
-                reply("it asked for none", Rfc6455, None)
+                response("none requested", Rfc6455, None)
                     .edit(END, "\r\n^Sec-WebSocket-Protocol: default\r\n\r\n")
                     .fails_at(header(protocol, NotRequested), Nothing),
             ],
         ),
         row(
             47,
-            "a client hears no `Upgrade`, or two",
+            "client receives no `Upgrade`, or two",
             [
                 // H76-36
-                reply("", Hixie76, None)
+                response("", Hixie76, None)
                     .edit("Upgrade: WebSocket\r\n", "")
                     .fails_at(header(upgrade, Missing), Nothing),
-                reply("", Hixie76, None)
+                response("", Hixie76, None)
                     .edit(END, "\r\n^Upgrade: WebSocket\r\n\r\n")
                     .fails_at(header(upgrade, Duplicate), Nothing),
-                reply("", Rfc6455, None)
+                response("", Rfc6455, None)
                     .edit("Upgrade: websocket\r\n", "")
                     .fails_at(header(upgrade, Missing), Nothing),
-                reply("", Rfc6455, None)
+                response("", Rfc6455, None)
                     .edit(END, "\r\n^Upgrade: websocket\r\n\r\n")
                     .fails_at(header(upgrade, Duplicate), Nothing),
             ],
@@ -1006,88 +1011,88 @@ fn replies() -> Vec<Row> {
 }
 
 fn hixie_frames() -> Vec<Row> {
-    let (hello, bye) = (|| text("Hi"), || bytes(b"\xff\x00"));
-    let skipped = |kind, length| Observed::Skipped(kind, length);
+    let (hello, close) = (|| text("Hi"), || bytes(b"\xff\x00"));
+    let skipped = |frame_type, length| Observed::Skipped(frame_type, length);
     let strict = config!(.strict_utf8(true));
     let frames = config!(.strict_frames(true));
     let closed = || Observed::Closed(Closed::Clean(Close::EMPTY));
     let endless: [(&[u8], usize); 1] = [(b"\x80", 1_000_000)];
     let long = |limit, at| FrameTooLong { at, limit };
-    let five = || unfinished("aaaaa");
+    let five = || incomplete("aaaaa");
     vec![
         row(
             48,
-            "text past `max_frame`, without waiting for its FF",
+            "text over `max_frame_len`, rejected before its FF",
             [
                 // FR-14
                 hixie("", Hixie76, b"\x00aaaaaa")
                     .config(config!(.max_frame_len(5)))
-                    .says([five(), protocol_error(long(5, 6))], bye()),
+                    .gives([five(), protocol_error(long(5, 6))], close()),
                 hixie("", Hixie75, b"\x00aaaaaa")
                     .config(config!(.max_frame_len(5)))
-                    .says([five(), protocol_error(long(5, 6))], Nothing),
+                    .gives([five(), protocol_error(long(5, 6))], Nothing),
             ],
         ),
         row(
             49,
-            "text that is not UTF-8",
+            "invalid UTF-8 in text",
             [
                 // FR-10
-                hixie("", Hixie76, b"\x00\xc3\x28\xff").says([text("\u{fffd}(")], Nothing),
-                hixie("cut within a character", Hixie76, b"\x00\xe2\x82\xff")
-                    .says([text("\u{fffd}")], Nothing),
+                hixie("", Hixie76, b"\x00\xc3\x28\xff").gives([text("\u{fffd}(")], Nothing),
+                hixie("incomplete character", Hixie76, b"\x00\xe2\x82\xff")
+                    .gives([text("\u{fffd}")], Nothing),
                 hixie("", Hixie76, b"\x00H\xc3\x28\xff")
                     .config(strict)
-                    .says(
-                        [unfinished("H"), protocol_error(InvalidUtf8 { at: 1 })],
-                        bye(),
+                    .gives(
+                        [incomplete("H"), protocol_error(InvalidUtf8 { at: 1 })],
+                        close(),
                     ),
                 hixie("", Hixie75, b"\x00H\xc3\x28\xff")
                     .config(strict)
-                    .says(
-                        [unfinished("H"), protocol_error(InvalidUtf8 { at: 1 })],
+                    .gives(
+                        [incomplete("H"), protocol_error(InvalidUtf8 { at: 1 })],
                         Nothing,
                     ),
             ],
         ),
         row(
             50,
-            "a frame of type 01 to 7F",
+            "frame of type 01 to 7F",
             [
                 // FR-4
                 hixie("", Hixie76, b"\x01He\xff\x00Hi\xff")
-                    .says([skipped(0x01, 2), hello()], Nothing),
+                    .gives([skipped(0x01, 2), hello()], Nothing),
                 hixie("", Hixie75, b"\x7f\x00\xff\x00Hi\xff")
-                    .says([skipped(0x7f, 1), hello()], Nothing),
+                    .gives([skipped(0x7f, 1), hello()], Nothing),
                 hixie("", Hixie76, b"\x42")
                     .config(frames)
-                    .fails(UnknownFrameType { frame_type: 0x42 }, bye()),
+                    .fails(UnknownFrameType { frame_type: 0x42 }, close()),
             ],
         ),
         row(
             51,
-            "a frame with a length",
+            "frame with a length",
             [
                 // FR-6
                 hixie("", Hixie76, b"\x80\x02\x00\xff\x00Hi\xff")
-                    .says([skipped(0x80, 2), hello()], Nothing),
-                hixie("of 0", Hixie76, b"\x80\x00\x00Hi\xff")
-                    .says([skipped(0x80, 0), hello()], Nothing),
+                    .gives([skipped(0x80, 2), hello()], Nothing),
+                hixie("length 0", Hixie76, b"\x80\x00\x00Hi\xff")
+                    .gives([skipped(0x80, 0), hello()], Nothing),
                 hixie("", Hixie75, b"\xfe\x80\x01?\x00Hi\xff")
-                    .says([skipped(0xfe, 1), hello()], Nothing),
+                    .gives([skipped(0xfe, 1), hello()], Nothing),
                 hixie("", Hixie76, b"\x80\x00")
                     .config(frames)
-                    .fails(UnknownFrameType { frame_type: 0x80 }, bye()),
+                    .fails(UnknownFrameType { frame_type: 0x80 }, close()),
             ],
         ),
         row(
             52,
-            "a length past `max_frame`, or past the format",
+            "length over `max_frame_len` or over 63 bits",
             [
                 // FR-7
                 hixie("301", Hixie76, b"\x80\x82\x2d")
                     .config(config!(.max_frame_len(300)))
-                    .fails(long(300, 2), bye()),
+                    .fails(long(300, 2), close()),
                 hixie("301", Hixie75, b"\x80\x82\x2d")
                     .config(config!(.max_frame_len(300)))
                     .fails(long(300, 2), Nothing),
@@ -1096,26 +1101,26 @@ fn hixie_frames() -> Vec<Row> {
                     Hixie76,
                     b"\x80\x81\x80\x80\x80\x80\x80\x80\x80\x80\x00",
                 )
-                .fails(long(MOST, 10), bye()),
+                .fails(long(MAX_LENGTH, 10), close()),
                 hixie(
                     "2^64",
                     Hixie76,
                     b"\x80\x82\x80\x80\x80\x80\x80\x80\x80\x80\x00",
                 )
-                .fails(long(MOST, 10), bye()),
+                .fails(long(MAX_LENGTH, 10), close()),
                 hixie("", Hixie76, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00")
-                    .fails(long(MOST, 10), bye()),
-                hixie("without end", Hixie76, endless).fails(InvalidLength { at: 10 }, bye()),
-                hixie("without end", Hixie75, endless).fails(InvalidLength { at: 10 }, Nothing),
+                    .fails(long(MAX_LENGTH, 10), close()),
+                hixie("endless length", Hixie76, endless).fails(InvalidLength { at: 10 }, close()),
+                hixie("endless length", Hixie75, endless).fails(InvalidLength { at: 10 }, Nothing),
             ],
         ),
         row(
             53,
-            "type FF with a length, which closes nothing",
+            "type FF with a length, which does not close",
             [
                 // FR-8
                 hixie("", Hixie76, b"\xff\x01?\x00Hi\xff")
-                    .says([skipped(0xff, 1), hello()], Nothing),
+                    .gives([skipped(0xff, 1), hello()], Nothing),
             ],
         ),
         row(
@@ -1124,54 +1129,56 @@ fn hixie_frames() -> Vec<Row> {
             [
                 // FR-9
                 hixie("", Hixie75, b"\xff\x00\x00Hi\xff")
-                    .says([skipped(0xff, 0), hello()], Nothing),
+                    .gives([skipped(0xff, 0), hello()], Nothing),
             ],
         ),
         row(
             55,
-            "bytes behind FF 00",
+            "bytes after FF 00",
             [
                 // CL-4
-                hixie("", Hixie76, b"\xff\x00\x00Hi\xff").says([closed()], bye()),
-                hixie("two of them", Hixie76, b"\xff\x00\xff\x00").says([closed()], bye()),
+                hixie("", Hixie76, b"\xff\x00\x00Hi\xff").gives([closed()], close()),
+                hixie("two close frames", Hixie76, b"\xff\x00\xff\x00").gives([closed()], close()),
             ],
         ),
         row(
             56,
-            "the end of file without a close frame",
+            "EOF without a close frame",
             [
                 // CL-8
                 hixie("", Hixie76, b"\x00Hi\xff")
                     .eof()
-                    .says([hello(), eof(Phase::Open)], Nothing),
+                    .gives([hello(), unexpected_eof(Phase::Open)], Nothing),
                 hixie("", Hixie75, b"\x00Hi\xff")
                     .eof()
-                    .says([hello(), eof(Phase::Open)], Nothing),
+                    .gives([hello(), unexpected_eof(Phase::Open)], Nothing),
                 from_server("", b"\x81\x02Hi")
                     .eof()
-                    .says([hello(), eof(Phase::Open)], Nothing),
+                    .gives([hello(), unexpected_eof(Phase::Open)], Nothing),
             ],
         ),
         row(
             57,
-            "the end of file within a frame",
+            "EOF within a frame",
             [
                 // CL-10
-                hixie("text", Hixie76, b"\x00Hi")
-                    .eof()
-                    .says([unfinished("Hi"), eof(Phase::InMessage)], Nothing),
+                hixie("text", Hixie76, b"\x00Hi").eof().gives(
+                    [incomplete("Hi"), unexpected_eof(Phase::InMessage)],
+                    Nothing,
+                ),
                 hixie("skipped", Hixie76, b"\x80\x05ab")
                     .eof()
-                    .says([eof(Phase::InMessage)], Nothing),
-                hixie("half a close frame", Hixie76, b"\xff")
+                    .gives([unexpected_eof(Phase::InMessage)], Nothing),
+                hixie("incomplete close frame", Hixie76, b"\xff")
                     .eof()
-                    .says([eof(Phase::InMessage)], Nothing),
+                    .gives([unexpected_eof(Phase::InMessage)], Nothing),
                 from_server("header", b"\x81")
                     .eof()
-                    .says([eof(Phase::InMessage)], Nothing),
-                from_server("message", b"\x01\x02Hi")
-                    .eof()
-                    .says([unfinished("Hi"), eof(Phase::InMessage)], Nothing),
+                    .gives([unexpected_eof(Phase::InMessage)], Nothing),
+                from_server("message", b"\x01\x02Hi").eof().gives(
+                    [incomplete("Hi"), unexpected_eof(Phase::InMessage)],
+                    Nothing,
+                ),
             ],
         ),
         row(
@@ -1179,29 +1186,33 @@ fn hixie_frames() -> Vec<Row> {
             "text with the character U+00FF, which is not the byte FF",
             [
                 // FR-11
-                done(
-                    End::Open(Role::Server, Hixie76),
+                succeeds(
+                    Setup::Open(Role::Server, Hixie76),
                     call!(c.send_text("\u{ff}")),
                     b"\x00\xc3\xbf\xff",
                 ),
-                done(
-                    End::Open(Role::Client, Hixie75),
+                succeeds(
+                    Setup::Open(Role::Client, Hixie75),
                     call!(c.send_text("\0\u{10ffff}")),
                     b"\x00\x00\xf4\x8f\xbf\xbf\xff",
                 ),
             ],
         ),
-        row(59, "what Hixie-75 and Hixie-76 have not", hixie_has_not()), // FR-12
+        row(
+            59,
+            "features that Hixie-75 and Hixie-76 lack",
+            hixie_lacks(),
+        ), // FR-12
     ]
 }
 
-fn hixie_has_not() -> Vec<Case> {
+fn hixie_lacks() -> Vec<Case> {
     let mut cases = Vec::new();
     for dialect in [Hixie75, Hixie76] {
         let unsupported = Refused::Unsupported(dialect);
-        let end = End::Open(Role::Server, dialect);
+        let setup = Setup::Open(Role::Server, dialect);
         cases.extend(calls(
-            end,
+            setup,
             "",
             &[
                 (call!(c.send_binary(b"a")), unsupported),
@@ -1213,121 +1224,125 @@ fn hixie_has_not() -> Vec<Case> {
     }
     // CL-8: a code is ignored; CL-20: Hixie-75 writes nothing.
     let close: Call = call!(c.close(&Close::new(1000, "bye")));
-    cases.push(done(End::Open(Role::Server, Hixie76), close, b"\xff\x00"));
-    cases.push(done(End::Open(Role::Server, Hixie75), close, ""));
+    cases.push(succeeds(
+        Setup::Open(Role::Server, Hixie76),
+        close,
+        b"\xff\x00",
+    ));
+    cases.push(succeeds(Setup::Open(Role::Server, Hixie75), close, ""));
     cases
 }
 
 fn rfc_frames() -> Vec<Row> {
-    let wrong = Reply::Close(1002);
-    let wrong = || wrong.clone();
-    let (bad_text, too_big) = (|| Reply::Close(1007), || Reply::Close(1009));
+    let protocol = || Output::Close(1002);
+    let (invalid_text, too_big) = (|| Output::Close(1007), || Output::Close(1009));
     vec![
         row(
             60,
-            "a client's frame without a mask, a server's with one",
+            "unmasked frame of a client, masked frame of a server",
             [
                 // HY-5
-                from_client("", b"\x81\x05").fails(UnmaskedFrameFromClient, wrong()),
-                from_server("", b"\x81\x85").fails(MaskedFrameFromServer, wrong()),
+                from_client("", b"\x81\x05").fails(UnmaskedFrameFromClient, protocol()),
+                from_server("", b"\x81\x85").fails(MaskedFrameFromServer, protocol()),
             ],
         ),
         row(
             61,
-            "a reserved bit, an opcode without a meaning",
+            "reserved bit, unknown opcode",
             [
                 // HY-6
-                from_server("", b"\xc1").fails(ReservedBits { byte: 0xc1 }, wrong()),
-                from_client("", b"\x91").fails(ReservedBits { byte: 0x91 }, wrong()),
-                from_server("", b"\x83").fails(UnknownOpcode { opcode: 0x3 }, wrong()),
-                from_server("", b"\x87").fails(UnknownOpcode { opcode: 0x7 }, wrong()),
-                from_client("", b"\x8b").fails(UnknownOpcode { opcode: 0xb }, wrong()),
-                from_client("", b"\x8f").fails(UnknownOpcode { opcode: 0xf }, wrong()),
+                from_server("", b"\xc1").fails(ReservedBits { byte: 0xc1 }, protocol()),
+                from_client("", b"\x91").fails(ReservedBits { byte: 0x91 }, protocol()),
+                from_server("", b"\x83").fails(UnknownOpcode { opcode: 0x3 }, protocol()),
+                from_server("", b"\x87").fails(UnknownOpcode { opcode: 0x7 }, protocol()),
+                from_client("", b"\x8b").fails(UnknownOpcode { opcode: 0xb }, protocol()),
+                from_client("", b"\x8f").fails(UnknownOpcode { opcode: 0xf }, protocol()),
             ],
         ),
         row(
             62,
-            "a control frame too long, or in fragments",
+            "control frame too long, or fragmented",
             [
                 // HY-6
-                from_server("", b"\x89\x7e").fails(Control { opcode: 0x9 }, wrong()),
-                from_client("", b"\x88\xff").fails(Control { opcode: 0x8 }, wrong()),
-                from_server("", b"\x09").fails(Control { opcode: 0x9 }, wrong()),
+                from_server("", b"\x89\x7e").fails(Control { opcode: 0x9 }, protocol()),
+                from_client("", b"\x88\xff").fails(Control { opcode: 0x8 }, protocol()),
+                from_server("", b"\x09").fails(Control { opcode: 0x9 }, protocol()),
             ],
         ),
         row(
             63,
-            "a length longer than need be, or of more than 63 bits",
+            "length not minimal, or over 63 bits",
             [
                 // HY-6
-                from_server("", b"\x81\x7e\x00\x7d").fails(InvalidLength { at: 3 }, wrong()),
+                from_server("", b"\x81\x7e\x00\x7d").fails(InvalidLength { at: 3 }, protocol()),
                 from_client("", b"\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff")
-                    .fails(InvalidLength { at: 9 }, wrong()),
-                from_server("", b"\x82\x7f\x80").fails(InvalidLength { at: 2 }, wrong()),
-                heard(
-                    "HyBi-8 takes the long form",
-                    End::Open(Role::Client, HyBi8),
+                    .fails(InvalidLength { at: 9 }, protocol()),
+                from_server("", b"\x82\x7f\x80").fails(InvalidLength { at: 2 }, protocol()),
+                input(
+                    "HyBi-8 accepts lengths that are not minimal",
+                    Setup::Open(Role::Client, HyBi8),
                     None,
                 )
                 .then(b"\x81\x7e\x00\x02Hi")
-                .says([text("Hi")], Nothing),
+                .gives([text("Hi")], Nothing),
             ],
         ),
         row(
             64,
-            "a frame out of turn",
+            "unexpected data frame",
             [
                 // HY-7
-                from_server("a continuation first", b"\x80")
-                    .fails(OutOfTurn { opcode: 0 }, wrong()),
-                from_server("a message within another", b"\x01\x02Hi\x81").says(
-                    [unfinished("Hi"), protocol_error(OutOfTurn { opcode: 1 })],
-                    wrong(),
+                from_server("continuation without a message", b"\x80")
+                    .fails(OutOfTurn { opcode: 0 }, protocol()),
+                from_server("new message within a message", b"\x01\x02Hi\x81").gives(
+                    [incomplete("Hi"), protocol_error(OutOfTurn { opcode: 1 })],
+                    protocol(),
                 ),
             ],
         ),
         row(
             65,
-            "text that is not UTF-8",
+            "invalid UTF-8 in text",
             [
                 // HY-7
-                from_server("", b"\x81\x03H\xc3\x28").says(
-                    [unfinished("H"), protocol_error(InvalidUtf8 { at: 1 })],
-                    bad_text(),
+                from_server("", b"\x81\x03H\xc3\x28").gives(
+                    [incomplete("H"), protocol_error(InvalidUtf8 { at: 1 })],
+                    invalid_text(),
                 ),
-                from_server("at the first impossible byte", b"\x81\x7d\xc3\x28")
-                    .fails(InvalidUtf8 { at: 0 }, bad_text()),
-                from_server("over two frames", b"\x01\x01\xe2\x00\x01\x28")
-                    .fails(InvalidUtf8 { at: 0 }, bad_text()),
-                from_client("with a mask", b"\x81\x82\x01\x02\x03\x04\xc2\x2a")
-                    .fails(InvalidUtf8 { at: 0 }, bad_text()),
+                from_server("rejected at the first invalid byte", b"\x81\x7d\xc3\x28")
+                    .fails(InvalidUtf8 { at: 0 }, invalid_text()),
+                from_server("across two frames", b"\x01\x01\xe2\x00\x01\x28")
+                    .fails(InvalidUtf8 { at: 0 }, invalid_text()),
+                from_client("masked", b"\x81\x82\x01\x02\x03\x04\xc2\x2a")
+                    .fails(InvalidUtf8 { at: 0 }, invalid_text()),
                 from_server(
-                    "cut within a character, which is fine",
+                    "character split between frames, which is valid",
                     b"\x01\x01\xe2\x80\x02\x98\x83",
                 )
-                .says([text("\u{2603}")], Nothing),
+                .gives([text("\u{2603}")], Nothing),
             ],
         ),
         row(
             66,
-            "a bad close frame",
+            "invalid close frame",
             [
                 // HY-8
-                from_server("one byte", b"\x88\x01\x03").fails(InvalidCloseLength, wrong()),
-                from_server("", b"\x88\x02\x03\xe7").fails(InvalidCloseCode { code: 999 }, wrong()),
+                from_server("one byte", b"\x88\x01\x03").fails(InvalidCloseLength, protocol()),
+                from_server("", b"\x88\x02\x03\xe7")
+                    .fails(InvalidCloseCode { code: 999 }, protocol()),
                 from_server("", b"\x88\x02\x03\xed")
-                    .fails(InvalidCloseCode { code: 1005 }, wrong()),
+                    .fails(InvalidCloseCode { code: 1005 }, protocol()),
                 from_server("", b"\x88\x02\x03\xf7")
-                    .fails(InvalidCloseCode { code: 1015 }, wrong()),
-                from_server("a bad reason", b"\x88\x04\x03\xe8\xc3\x28")
-                    .fails(InvalidUtf8 { at: 2 }, bad_text()),
-                from_server("a good one, for comparison", b"\x88\x04\x03\xe8ok")
-                    .says([clean(1000, "ok")], Reply::Close(1000)),
+                    .fails(InvalidCloseCode { code: 1015 }, protocol()),
+                from_server("invalid reason", b"\x88\x04\x03\xe8\xc3\x28")
+                    .fails(InvalidUtf8 { at: 2 }, invalid_text()),
+                from_server("valid, for comparison", b"\x88\x04\x03\xe8ok")
+                    .gives([clean_close(1000, "ok")], Output::Close(1000)),
             ],
         ),
         row(
             67,
-            "a frame past `max_frame`, by its header alone",
+            "frame over `max_frame_len`, rejected at its header",
             [
                 // HY-7
                 from_client("", b"\x81\xfe\x00\x7e\x00\x00\x00\x00")
@@ -1346,12 +1361,12 @@ fn rfc_frames() -> Vec<Row> {
         ),
         row(
             68,
-            "a million pings, and nobody takes the pongs: as many as `high_water` has room for",
+            "a million pings without writes: pongs are queued up to `high_water`",
             [
                 // HY-7
-                done(
-                    End::Open(Role::Server, Rfc6455),
-                    (a_million_pings, "receive of 89 80 .. a million times"),
+                succeeds(
+                    Setup::Open(Role::Server, Rfc6455),
+                    (a_million_pings, "`receive` of `89 80 ..` a million times"),
                     [(&b"\x8a\x00"[..], 32 * 1024 + 1)],
                 ),
             ],
@@ -1368,13 +1383,13 @@ fn a_million_pings(conn: &mut Connection) -> Result<(), Refused> {
     Ok(())
 }
 
-fn calls_late() -> Vec<Row> {
-    let late = |end, bytes: &[u8]| {
-        let parts = Parts(vec![(bytes.to_vec(), 1)]);
+fn late_calls() -> Vec<Row> {
+    let late = |setup, bytes: &[u8]| {
+        let pattern = Pattern(vec![(bytes.to_vec(), 1)]);
         let (closing, none) = (Refused::Closing, Refused::NoRequest);
         calls(
-            end,
-            parts,
+            setup,
+            pattern,
             &[
                 (call!(c.send_text("a")), closing),
                 (call!(c.send_text_vectored("a").map(drop)), closing),
@@ -1385,34 +1400,39 @@ fn calls_late() -> Vec<Row> {
         )
     };
     let mut after = Vec::new();
-    after.extend(late(End::Server, b"POST / HTTP/1.1\r\n"));
-    after.extend(late(End::Open(Role::Server, Hixie76), b"\xff\x00"));
-    after.extend(late(End::Open(Role::Client, Rfc6455), b"\xc1"));
-    let ends = [
-        End::Server,
-        End::Client(Hixie76, None),
-        End::Open(Role::Server, Hixie75),
-        End::Open(Role::Server, Hixie76),
-        End::Open(Role::Client, Rfc6455),
+    after.extend(late(Setup::Server, b"POST / HTTP/1.1\r\n"));
+    after.extend(late(Setup::Open(Role::Server, Hixie76), b"\xff\x00"));
+    after.extend(late(Setup::Open(Role::Client, Rfc6455), b"\xc1"));
+    let setups = [
+        Setup::Server,
+        Setup::Client(Hixie76, None),
+        Setup::Open(Role::Server, Hixie75),
+        Setup::Open(Role::Server, Hixie76),
+        Setup::Open(Role::Client, Rfc6455),
     ];
-    let nothing = (empty as fn(&mut Connection) -> _, "receive of no byte");
+    let receive_empty = (
+        empty as fn(&mut Connection) -> _,
+        "`receive` of empty input",
+    );
     vec![
-        row(69, "a call behind a fatal error or a close", after), // FR-16, CL-3
+        row(69, "call after a fatal error or a close", after), // FR-16, CL-3
         row(
             70,
-            "no byte, which is not the end of file",
-            ends.map(|end| done(end, nothing, "")),
+            "empty input, which is not EOF",
+            setups.map(|setup| succeeds(setup, receive_empty, "")),
         ), // CL-11
     ]
 }
 
-fn further() -> Vec<Row> {
-    let other = |what, bytes: &'static [u8]| heard(what, End::Server, None).then([(bytes, 1)]);
+fn other_protocols() -> Vec<Row> {
+    let other = |description, bytes: &'static [u8]| {
+        input(description, Setup::Server, None).then([(bytes, 1)])
+    };
     let policy = "<policy-file-request/>\0";
     vec![
         row(
             71,
-            "a TLS hello on a plain port",
+            "TLS ClientHello on a plain port",
             [
                 // PX-3
                 other("", b"\x16\x03\x01\x02\x00").fails(ProtocolError::TlsClientHello, Nothing),
@@ -1422,29 +1442,29 @@ fn further() -> Vec<Row> {
         ),
         row(
             72,
-            "a request for a Flash policy",
+            "Flash policy request",
             [
                 // PX-1
-                other("where none is set", policy.as_bytes())
+                other("without a policy", policy.as_bytes())
                     .fails(ProtocolError::FlashPolicyRequest, Nothing),
-                other("where one is set", policy.as_bytes())
+                other("with a policy", policy.as_bytes())
                     .config(config!(.flash_policy("<cross-domain-policy/>")))
-                    .says(
+                    .gives(
                         [Observed::Closed(Closed::FlashPolicy)],
                         bytes("<cross-domain-policy/>\0"),
                     ),
-                other("nearly one", b"<policy-file-request>\0")
-                    .fails(start_line(20), Refusal(400, VERSIONS)),
+                other("malformed", b"<policy-file-request>\0")
+                    .fails(start_line(20), ErrorResponse(400, VERSIONS)),
             ],
         ),
         row(
             73,
-            "a message in too many frames, empty ones among them",
+            "message with too many fragments, counting empty ones",
             [
                 // HY-7
                 from_server("", b"\x01\x00\x00\x00\x00\x00")
                     .config(config!(.max_fragments(2)))
-                    .fails(TooManyFragments { limit: 2 }, Reply::Close(1009)),
+                    .fails(TooManyFragments { limit: 2 }, Output::Close(1009)),
             ],
         ),
     ]

@@ -1,58 +1,58 @@
-//! An allocator that counts, thread by thread: what another test does is not seen.
-#![allow(dead_code)] // Each user takes its part of it.
+//! An allocator that counts per thread, so that other tests do not interfere.
+#![allow(dead_code)] // Not every test uses all of it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-pub struct Counting;
+pub struct CountingAllocator;
 
-/// What happened on this thread.
+/// Memory use of the current thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Used {
-    /// How often memory was asked for, or a block made larger or smaller.
+pub struct Usage {
+    /// Number of allocations and reallocations.
     pub allocations: u64,
-    /// The largest block asked for.
+    /// Size of the largest block requested.
     pub largest: usize,
-    /// The most bytes held at once, over what was held at the beginning.
+    /// The maximum of `retained`.
     pub peak: isize,
-    /// The bytes held at the end, over what was held at the beginning.
-    pub kept: isize,
+    /// Bytes allocated and not freed since the start of the measurement.
+    pub retained: isize,
 }
 
-const NOTHING: Used = Used {
+const ZERO: Usage = Usage {
     allocations: 0,
     largest: 0,
     peak: 0,
-    kept: 0,
+    retained: 0,
 };
 
 thread_local! {
-    static USED: Cell<Used> = const { Cell::new(NOTHING) };
+    static USAGE: Cell<Usage> = const { Cell::new(ZERO) };
 }
 
-/// What `run` used on this thread.
-pub fn measure<T>(run: impl FnOnce() -> T) -> (T, Used) {
-    USED.set(NOTHING);
+/// Runs `run` and returns its result and memory use.
+pub fn measure<T>(run: impl FnOnce() -> T) -> (T, Usage) {
+    USAGE.set(ZERO);
     let result = run();
-    (result, USED.get())
+    (result, USAGE.get())
 }
 
-fn count(freed: usize, asked: usize) {
-    // A thread that ends frees what it holds after its counters are gone.
-    let _ = USED.try_with(|cell| {
-        let mut used = cell.get();
-        if asked > 0 {
-            used.allocations += 1;
-            used.largest = used.largest.max(asked);
+fn count(freed: usize, requested: usize) {
+    // Thread-local values may be freed after the counters are destroyed.
+    let _ = USAGE.try_with(|cell| {
+        let mut usage = cell.get();
+        if requested > 0 {
+            usage.allocations += 1;
+            usage.largest = usage.largest.max(requested);
         }
-        used.kept += asked as isize - freed as isize;
-        used.peak = used.peak.max(used.kept);
-        cell.set(used);
+        usage.retained += requested as isize - freed as isize;
+        usage.peak = usage.peak.max(usage.retained);
+        cell.set(usage);
     });
 }
 
-// SAFETY: every call goes on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: every call is passed unchanged to the system allocator.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(0, layout.size());
         unsafe { System.alloc(layout) }

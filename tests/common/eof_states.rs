@@ -1,34 +1,46 @@
-//! The moments of a connection at which it can break off.
+//! Connection states in which the peer can send EOF.
 
 use crate::peer::*;
 
-/// How a connection just made comes there.
-pub type Come = fn(Peer) -> Peer;
+/// Brings a new connection into the state.
+pub type Setup = fn(Peer) -> Peer;
 
-const OPENING: &str =
+const IN_HANDSHAKE: &str =
     "the peer closed the connection without a close frame during the opening handshake";
-const FRAME: &str =
+const IN_MESSAGE: &str =
     "the peer closed the connection without a close frame in the middle of a frame or message";
 
-/// What the server says of an end of file at each moment, and how to come there.
-pub const STATES: [(&str, Come); 11] = [
-    (OPENING, |peer| peer),
-    (OPENING, |peer| {
-        peer.sent("GET /demo HTTP/1.1\r\nHost: exam")
+/// What the server logs at EOF in each state, and how to get there.
+pub const EOF_STATES: [(&str, Setup); 11] = [
+    (IN_HANDSHAKE, |peer| peer),
+    (IN_HANDSHAKE, |peer| {
+        peer.after_sending("GET /demo HTTP/1.1\r\nHost: exam")
     }),
-    (OPENING, Peer::unkeyed),
-    (OPENING, |peer| peer.unkeyed().sent("1234567")),
+    (IN_HANDSHAKE, Peer::after_request_head),
+    (IN_HANDSHAKE, |peer| {
+        peer.after_request_head().after_sending("1234567")
+    }),
     (
         "the peer closed the connection without a close frame between two messages",
-        Peer::opened,
+        Peer::after_handshake,
     ),
-    (FRAME, |peer| peer.opened().sent("\0half a fr")),
-    (FRAME, |peer| peer.opened().sent(b"\x80\x7fskipped")),
-    (FRAME, |peer| peer.opened().sent(b"\x80\x81")),
-    (FRAME, |peer| peer.opened().sent(b"\xff")),
-    ("closed", |peer| peer.opened().closed()),
+    (IN_MESSAGE, |peer| {
+        peer.after_handshake().after_sending("\0half a fr")
+    }),
+    (IN_MESSAGE, |peer| {
+        peer.after_handshake().after_sending(b"\x80\x7fskipped")
+    }),
+    (IN_MESSAGE, |peer| {
+        peer.after_handshake().after_sending(b"\x80\x81")
+    }),
+    (IN_MESSAGE, |peer| {
+        peer.after_handshake().after_sending(b"\xff")
+    }),
+    ("closed", |peer| {
+        peer.after_handshake().after_closing_handshake()
+    }),
     ("the request was answered with HTTP status 200", |peer| {
-        let mut peer = peer.sent(GET_PAGE);
+        let mut peer = peer.after_sending(GET_PAGE);
         peer.expect("HTTP/1.1 200 OK\r\n");
         peer
     }),

@@ -1,19 +1,19 @@
-//! The frames of Hixie-75 and Hixie-76 read naively: all bytes at once, no state, no cuts.
+//! A reference decoder for the frames of Hixie-75 and Hixie-76.
 
 use hybi::{Close, Closed, Config, Dialect, Phase, ProtocolError};
 
 use super::Observed;
 
-/// What changes the meaning of frames.
+/// A decoder that reads all bytes at once and keeps no state, to compare connections with.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct ReferenceDecoder {
     pub dialect: Dialect,
     pub strict_utf8: bool,
     pub strict_frames: bool,
     pub max_frame: u64,
 }
 
-impl Rules {
+impl ReferenceDecoder {
     pub fn config(self) -> Config {
         Config::new()
             .strict_utf8(self.strict_utf8)
@@ -21,59 +21,66 @@ impl Rules {
             .max_frame_len(self.max_frame)
     }
 
-    /// What an open connection says of `bytes` and the end of file behind them.
-    pub fn events(self, mut bytes: &[u8]) -> Vec<Observed> {
+    /// Returns the events of an open connection for `bytes` and an EOF.
+    pub fn decode(self, mut bytes: &[u8]) -> Vec<Observed> {
         let mut events = Vec::new();
-        let why = loop {
+        let closed = loop {
             // FR-1
             let frame = match bytes.split_first() {
                 None => Err(Closed::Eof(Phase::Open)),
                 Some((0x00, body)) => self.text(body, &mut events),
-                Some((kind @ 0x01..=0x7F, body)) => self.skimmed(*kind, body, &mut events),
-                Some((kind, body)) => self.sized(*kind, body, &mut events),
+                Some((frame_type @ 0x01..=0x7F, body)) => {
+                    self.terminated(*frame_type, body, &mut events)
+                }
+                Some((frame_type, body)) => self.counted(*frame_type, body, &mut events),
             };
             match frame {
                 Ok(body) => bytes = &bytes[1 + body..],
-                Err(why) => break why,
+                Err(closed) => break closed,
             }
         };
-        events.push(Observed::Closed(why));
+        events.push(Observed::Closed(closed));
         events
     }
 
-    /// FR-2, FR-3, FR-10; the length up to and with 0xFF.
+    /// Decodes a text frame; returns its length including the 0xFF (FR-2, FR-3, FR-10).
     fn text(self, body: &[u8], events: &mut Vec<Observed>) -> Result<usize, Closed> {
         let (payload, end) = self.up_to_ff(body);
         if let Err(error) = std::str::from_utf8(payload) {
-            let certain = end.is_ok() || error.error_len().is_some();
-            if self.strict_utf8 && certain {
+            let is_invalid = end.is_ok() || error.error_len().is_some();
+            if self.strict_utf8 && is_invalid {
                 let valid = error.valid_up_to();
-                unfinished(&payload[..valid], events);
+                push_incomplete(&payload[..valid], events);
                 let at = valid as u64;
                 return Err(Closed::Protocol(ProtocolError::InvalidUtf8 { at }));
             }
         }
         match &end {
             Ok(_) => events.push(Observed::Text(String::from_utf8_lossy(payload).into())),
-            Err(_) => unfinished(payload, events),
+            Err(_) => push_incomplete(payload, events),
         }
         end
     }
 
-    /// FR-4
-    fn skimmed(self, kind: u8, body: &[u8], events: &mut Vec<Observed>) -> Result<usize, Closed> {
+    /// Skips a frame that ends with 0xFF (FR-4).
+    fn terminated(
+        self,
+        frame_type: u8,
+        body: &[u8],
+        events: &mut Vec<Observed>,
+    ) -> Result<usize, Closed> {
         if self.strict_frames {
             return Err(Closed::Protocol(ProtocolError::UnknownFrameType {
-                frame_type: kind,
+                frame_type,
             }));
         }
         let (payload, end) = self.up_to_ff(body);
         let end = end?;
-        events.push(Observed::Skipped(kind, payload.len() as u64));
+        events.push(Observed::Skipped(frame_type, payload.len() as u64));
         Ok(end)
     }
 
-    /// FR-14: the payload that is allowed, and what is behind it.
+    /// Returns the payload up to the limit, and the offset after the 0xFF (FR-14).
     fn up_to_ff(self, body: &[u8]) -> (&[u8], Result<usize, Closed>) {
         let ff = body.iter().position(|byte| *byte == 0xFF);
         let payload = &body[..ff.unwrap_or(body.len())];
@@ -87,8 +94,13 @@ impl Rules {
         (payload, end)
     }
 
-    /// FR-5 to FR-9
-    fn sized(self, kind: u8, body: &[u8], events: &mut Vec<Observed>) -> Result<usize, Closed> {
+    /// Skips a frame with a length, or decodes a close frame (FR-5 to FR-9).
+    fn counted(
+        self,
+        frame_type: u8,
+        body: &[u8],
+        events: &mut Vec<Observed>,
+    ) -> Result<usize, Closed> {
         let mut length = 0_u128;
         for (i, byte) in body.iter().enumerate() {
             let (at, limit) = (1 + i as u64, self.max_frame);
@@ -102,32 +114,33 @@ impl Rules {
             if *byte >= 0x80 {
                 continue;
             }
-            if self.dialect == Dialect::Hixie76 && kind == 0xFF && length == 0 {
+            if self.dialect == Dialect::Hixie76 && frame_type == 0xFF && length == 0 {
                 return Err(Closed::Clean(Close::EMPTY));
             }
             if self.strict_frames {
                 return Err(Closed::Protocol(ProtocolError::UnknownFrameType {
-                    frame_type: kind,
+                    frame_type,
                 }));
             }
             let end = (i + 1) as u128 + length;
             if end > body.len() as u128 {
                 break;
             }
-            events.push(Observed::Skipped(kind, length as u64));
+            events.push(Observed::Skipped(frame_type, length as u64));
             return Ok(end as usize);
         }
         Err(Closed::Eof(Phase::InMessage))
     }
 }
 
-/// What was told of a message that never came to its end: no character that is not whole.
-fn unfinished(payload: &[u8], events: &mut Vec<Observed>) {
+/// Records the chunks of a message without an end, less an incomplete last character.
+fn push_incomplete(payload: &[u8], events: &mut Vec<Observed>) {
     let last = payload.utf8_chunks().last();
-    let tail = last.map_or(&[][..], |chunk| chunk.invalid());
-    let cut = std::str::from_utf8(tail).is_err_and(|error| error.error_len().is_none());
-    let whole = &payload[..payload.len() - if cut { tail.len() } else { 0 }];
-    if !whole.is_empty() {
-        events.push(Observed::Unfinished(String::from_utf8_lossy(whole).into()));
+    let suffix = last.map_or(&[][..], |chunk| chunk.invalid());
+    let is_incomplete = std::str::from_utf8(suffix).is_err_and(|error| error.error_len().is_none());
+    let suffix_len = if is_incomplete { suffix.len() } else { 0 };
+    let decoded = String::from_utf8_lossy(&payload[..payload.len() - suffix_len]);
+    if !decoded.is_empty() {
+        events.push(Observed::IncompleteText(decoded.into()));
     }
 }

@@ -1,5 +1,4 @@
-//! A client and a server joined in memory: short writes, short reads, and a clock that only the
-//! test moves.
+//! A client and a server connected in memory, with short reads and writes and a simulated clock.
 
 use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
@@ -27,22 +26,22 @@ impl Side {
     }
 }
 
-/// One of two ends, and its socket.
-pub struct End {
+/// One side of a [`Pair`], and its socket.
+pub struct Endpoint {
     pub conn: Connection,
     pub opened: Vec<Dialect>,
     pub texts: Vec<String>,
     pub closed: Vec<Closed>,
-    /// All bytes that its socket took.
+    /// All bytes written to the socket.
     pub sent: Vec<u8>,
-    /// Bytes on their way to it.
-    wire: VecDeque<u8>,
+    /// Bytes in transit to this side.
+    incoming: VecDeque<u8>,
     message: MessageAssembler,
     dropped: bool,
     eof: bool,
 }
 
-impl End {
+impl Endpoint {
     fn new(conn: Connection) -> Self {
         Self {
             conn,
@@ -50,44 +49,44 @@ impl End {
             texts: Vec::new(),
             closed: Vec::new(),
             sent: Vec::new(),
-            wire: VecDeque::new(),
+            incoming: VecDeque::new(),
             message: MessageAssembler::new(usize::MAX),
             dropped: false,
             eof: false,
         }
     }
 
-    /// The socket takes so many bytes at most.
-    fn write(&mut self, most: usize) -> Vec<u8> {
+    /// Writes at most `max` bytes.
+    fn write(&mut self, max: usize) -> Vec<u8> {
         let pending = self.conn.transmit();
-        let bytes = pending[..most.min(pending.len())].to_vec();
+        let bytes = pending[..max.min(pending.len())].to_vec();
         self.conn.advance(bytes.len());
         self.sent.extend_from_slice(&bytes);
         bytes
     }
 
-    /// The socket gives so many bytes at most.
-    fn read(&mut self, most: usize) -> usize {
+    /// Reads at most `max` bytes; returns the number of bytes and events.
+    fn read(&mut self, max: usize) -> usize {
         let n = if self.conn.wants_read() {
-            most.min(self.wire.len())
+            max.min(self.incoming.len())
         } else {
             0
         };
-        let mut bytes: Vec<u8> = self.wire.drain(..n).collect();
+        let mut bytes: Vec<u8> = self.incoming.drain(..n).collect();
         let mut input = &mut bytes[..];
         let mut events = 0;
         while let Some(event) = self.conn.receive(&mut input) {
-            assert!(self.closed.is_empty(), "{event:?} behind Closed");
+            assert!(self.closed.is_empty(), "{event:?} after Closed");
             events += 1;
             match event {
                 Event::Request(_) => self.conn.accept(&AcceptOptions::new()).unwrap(),
-                Event::Open(open) => self.opened.push(open.dialect()),
-                Event::Text(piece) => {
-                    let text = self.message.push_text(&piece).unwrap();
+                Event::Open(handshake) => self.opened.push(handshake.dialect()),
+                Event::Text(chunk) => {
+                    let text = self.message.push_text(&chunk).unwrap();
                     self.texts.extend(text.map(str::to_owned));
                 }
-                Event::Closed(why) => self.closed.push(why),
-                other => panic!("nobody sends that: {other:?}"),
+                Event::Closed(closed) => self.closed.push(closed),
+                other => panic!("unexpected event: {other:?}"),
             }
         }
         assert!(input.is_empty() || !self.closed.is_empty());
@@ -96,18 +95,18 @@ impl End {
 }
 
 pub struct Pair {
-    client: End,
-    server: End,
+    client: Endpoint,
+    server: Endpoint,
     now: Duration,
-    /// What each write and each read takes at most, round and round.
+    /// Maximum sizes of reads and writes, used in a cycle.
     sizes: Vec<usize>,
-    turns: usize,
+    steps: usize,
 }
 
 impl Index<Side> for Pair {
-    type Output = End;
-    fn index(&self, who: Side) -> &End {
-        match who {
+    type Output = Endpoint;
+    fn index(&self, side: Side) -> &Endpoint {
+        match side {
             Side::Client => &self.client,
             Side::Server => &self.server,
         }
@@ -115,8 +114,8 @@ impl Index<Side> for Pair {
 }
 
 impl IndexMut<Side> for Pair {
-    fn index_mut(&mut self, who: Side) -> &mut End {
-        match who {
+    fn index_mut(&mut self, side: Side) -> &mut Endpoint {
+        match side {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
         }
@@ -132,78 +131,78 @@ impl Pair {
     ) -> Self {
         assert!(sizes.iter().any(|size| *size > 0));
         Self {
-            client: End::new(Connection::client(config, target, entropy)),
-            server: End::new(Connection::server(config)),
+            client: Endpoint::new(Connection::client(config, target, entropy)),
+            server: Endpoint::new(Connection::server(config)),
             now: Duration::ZERO,
             sizes,
-            turns: 0,
+            steps: 0,
         }
     }
 
-    /// Of the four of a turn; over the turns each of them gets every size.
-    fn size(&self, which: usize) -> usize {
-        self.sizes[(self.turns + which) % self.sizes.len()]
+    /// Returns the size for one of the four operations of a step.
+    fn size(&self, operation: usize) -> usize {
+        self.sizes[(self.steps + operation) % self.sizes.len()]
     }
 
-    /// `from`'s socket took `bytes`.
-    pub fn carry(&mut self, from: Side, bytes: &[u8]) {
+    /// Puts `bytes`, sent by `from`, in transit.
+    pub fn deliver(&mut self, from: Side, bytes: &[u8]) {
         if !self[from.other()].dropped {
-            self[from.other()].wire.extend(bytes);
+            self[from.other()].incoming.extend(bytes);
         }
     }
 
-    /// Each end writes once, then reads once; whether anything came of it.
-    pub fn turn(&mut self) -> bool {
-        self.turns += 1;
-        let mut moved = 0;
-        for who in Side::BOTH {
-            let most = self.size(who as usize);
-            let bytes = self[who].write(most);
-            moved += bytes.len();
-            self.carry(who, &bytes);
+    /// Each side writes once, then reads once; returns whether anything happened.
+    pub fn step(&mut self) -> bool {
+        self.steps += 1;
+        let mut progress = 0;
+        for side in Side::BOTH {
+            let max = self.size(side as usize);
+            let bytes = self[side].write(max);
+            progress += bytes.len();
+            self.deliver(side, &bytes);
         }
-        for who in Side::BOTH {
-            let most = self.size(2 + who as usize);
-            let gone = self[who.other()].dropped;
-            let end = &mut self[who];
-            if gone && end.wire.is_empty() && !end.eof {
+        for side in Side::BOTH {
+            let max = self.size(2 + side as usize);
+            let peer_dropped = self[side.other()].dropped;
+            let end = &mut self[side];
+            if peer_dropped && end.incoming.is_empty() && !end.eof {
                 end.eof = true;
                 end.conn.receive_eof();
-                moved += 1;
+                progress += 1;
             }
-            moved += end.read(most);
+            progress += end.read(max);
             end.dropped = end.conn.is_done();
         }
-        moved > 0
+        progress > 0
     }
 
-    /// Turns until nothing moves any more, in no time at all.
-    pub fn drive(&mut self) {
-        let mut quiet = 0;
-        // A size of zero makes a turn idle, but not a whole round.
-        while quiet <= self.sizes.len() {
-            quiet = if self.turn() { 0 } else { quiet + 1 };
+    /// Runs steps until nothing happens, without advancing the clock.
+    pub fn run_until_idle(&mut self) {
+        let mut idle = 0;
+        // A size of zero makes a step idle, but not a whole cycle of sizes.
+        while idle <= self.sizes.len() {
+            idle = if self.step() { 0 } else { idle + 1 };
             let now = self.now;
-            for who in Side::BOTH {
-                let wait = self[who].conn.tick(now);
-                assert_ne!(wait, Some(Duration::ZERO), "{who:?}");
+            for side in Side::BOTH {
+                let wait = self[side].conn.tick(now);
+                assert_ne!(wait, Some(Duration::ZERO), "{side:?}");
             }
         }
     }
 
-    /// Time goes by for both.
-    pub fn elapse(&mut self, time: Duration) {
+    /// Advances the clock of both sides.
+    pub fn advance_time(&mut self, time: Duration) {
         self.now += time;
         let now = self.now;
-        for who in Side::BOTH {
-            self[who].conn.tick(now);
+        for side in Side::BOTH {
+            self[side].conn.tick(now);
         }
-        self.drive();
+        self.run_until_idle();
     }
 }
 
-/// What a server says to the request of `client`.
-pub fn answer_to(client: &mut Connection) -> Vec<u8> {
+/// Returns the response of a server to the request of `client`.
+pub fn response_to(client: &mut Connection) -> Vec<u8> {
     let mut server = Connection::server(&Config::new().dialects(Dialects::ALL));
     let mut request = client.transmit().to_vec();
     client.advance(request.len());

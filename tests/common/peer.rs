@@ -1,5 +1,5 @@
-//! A client that knows bytes and nothing else: what it sends and what has to come are spelt out.
-#![allow(dead_code)] // Each user takes its part of it.
+//! A raw TCP client: sends bytes and compares what it receives.
+#![allow(dead_code)] // Not every user needs all of it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-/// How long anything may take that has no limit of its own.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of everything without a timeout of its own.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The draft's own request, but for the subprotocol, and what belongs to it.
-pub const HEAD: &str = "GET /demo HTTP/1.1\r\n\
+/// The example of the Hixie-76 draft, without the subprotocol.
+pub const REQUEST: &str = "GET /demo HTTP/1.1\r\n\
     Host: example.com\r\n\
     Connection: Upgrade\r\n\
     Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n\
@@ -19,20 +19,20 @@ pub const HEAD: &str = "GET /demo HTTP/1.1\r\n\
     Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n\
     Origin: http://example.com\r\n\r\n";
 pub const KEY3: &str = "^n:ds[4U";
-pub const REPLY: &str = "HTTP/1.1 101 WebSocket Protocol Handshake\r\n\
+pub const RESPONSE: &str = "HTTP/1.1 101 WebSocket Protocol Handshake\r\n\
     Upgrade: WebSocket\r\n\
     Connection: Upgrade\r\n\
     Sec-WebSocket-Origin: http://example.com\r\n\
     Sec-WebSocket-Location: ws://example.com/demo\r\n\r\n";
-pub const ANSWER: &str = "8jKS'y:G*Co,Wxa-";
+pub const CHALLENGE_RESPONSE: &str = "8jKS'y:G*Co,Wxa-";
 
-/// The same of Hixie-75.
-pub const HEAD_75: &str = "GET /demo HTTP/1.1\r\n\
+/// The example of the Hixie-75 draft, without the subprotocol.
+pub const REQUEST_75: &str = "GET /demo HTTP/1.1\r\n\
     Upgrade: WebSocket\r\n\
     Connection: Upgrade\r\n\
     Host: example.com\r\n\
     Origin: http://example.com\r\n\r\n";
-pub const REPLY_75: &str = "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
+pub const RESPONSE_75: &str = "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
     Upgrade: WebSocket\r\n\
     Connection: Upgrade\r\n\
     WebSocket-Origin: http://example.com\r\n\
@@ -40,17 +40,17 @@ pub const REPLY_75: &str = "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
 
 pub const GET_PAGE: &str = "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
 pub const POKE: &[u8] = b"\x00POKE\xff";
-pub const COMPLAINT: &[u8] = b"\x00Quit poking me!\xff";
+pub const POKE_REPLY: &[u8] = b"\x00Quit poking me!\xff";
 pub const CLOSE: &[u8] = b"\xff\x00";
 
-/// The system's least, which it rounds up.
-const NARROW: usize = 1;
+/// Rounded up to the minimum of the system.
+const SMALL_BUFFER: usize = 1;
 
-/// That nobody took a byte for so long is taken for a sign that nobody reads.
-const REFUSED: Duration = Duration::from_millis(500);
+/// A write that blocks this long means that the server does not read.
+const BLOCKED_AFTER: Duration = Duration::from_millis(500);
 
-/// More than all buffers on the way hold.
-const ENDLESS: usize = 256 << 20;
+/// More than all buffers between client and server can hold.
+const MAX_BUFFERED: usize = 256 << 20;
 
 pub fn frame(text: &str) -> Vec<u8> {
     [b"\x00", text.as_bytes(), b"\xff"].concat()
@@ -63,75 +63,76 @@ pub struct Peer {
 impl Peer {
     #[track_caller]
     pub fn connect(server: SocketAddr) -> Self {
-        Self::by(socket(), server)
+        Self::connect_socket(socket(), server)
     }
 
-    /// One with an address of its own: each has ports for some ten thousands.
+    /// Connects from `source`; each address has ports for some ten thousand connections.
     #[track_caller]
     pub fn connect_from(source: IpAddr, server: SocketAddr) -> Self {
         let socket = socket();
         socket.bind(&SocketAddr::new(source, 0).into()).unwrap();
-        Self::by(socket, server)
+        Self::connect_socket(socket, server)
     }
 
-    /// One for whom the system takes next to nothing before it is read; read, it comes in drops.
+    /// Connects with a minimal receive buffer, so that data arrives in small reads.
     #[track_caller]
-    pub fn narrow(server: SocketAddr) -> Self {
+    pub fn connect_with_small_buffer(server: SocketAddr) -> Self {
         let socket = socket();
-        socket.set_recv_buffer_size(NARROW).unwrap();
-        Self::by(socket, server)
+        socket.set_recv_buffer_size(SMALL_BUFFER).unwrap();
+        Self::connect_socket(socket, server)
     }
 
     #[track_caller]
-    fn by(socket: Socket, server: SocketAddr) -> Self {
-        socket.connect_timeout(&server.into(), PATIENCE).unwrap();
+    fn connect_socket(socket: Socket, server: SocketAddr) -> Self {
+        socket.connect_timeout(&server.into(), TIMEOUT).unwrap();
         let stream = TcpStream::from(socket);
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         Self { stream }
     }
 
-    /// One with a Hixie-76 connection.
+    /// Connects and opens a Hixie-76 connection.
     #[track_caller]
-    pub fn open(server: SocketAddr) -> Self {
-        Self::connect(server).opened()
+    pub fn open_76(server: SocketAddr) -> Self {
+        Self::connect(server).after_handshake()
     }
 
+    /// Connects and opens a Hixie-75 connection.
     #[track_caller]
     pub fn open_75(server: SocketAddr) -> Self {
-        let mut peer = Self::connect(server).sent(HEAD_75);
-        peer.expect(REPLY_75);
+        let mut peer = Self::connect(server).after_sending(REQUEST_75);
+        peer.expect(RESPONSE_75);
         peer
     }
 
-    /// Goes through the opening of Hixie-76.
+    /// Performs the Hixie-76 handshake.
     #[track_caller]
-    pub fn opened(self) -> Self {
-        let mut peer = self.sent([HEAD, KEY3].concat());
-        peer.expect([REPLY, ANSWER].concat());
+    pub fn after_handshake(self) -> Self {
+        let mut peer = self.after_sending([REQUEST, KEY3].concat());
+        peer.expect([RESPONSE, CHALLENGE_RESPONSE].concat());
         peer
     }
 
-    /// Goes through the opening of Hixie-76 but for the 8 bytes and the answer to them.
+    /// Performs the Hixie-76 handshake up to key3.
     #[track_caller]
-    pub fn unkeyed(self) -> Self {
-        let mut peer = self.sent(HEAD);
-        peer.expect(REPLY);
+    pub fn after_request_head(self) -> Self {
+        let mut peer = self.after_sending(REQUEST);
+        peer.expect(RESPONSE);
         peer
     }
 
-    /// Goes through the closing handshake.
+    /// Performs the closing handshake.
     #[track_caller]
-    pub fn closed(self) -> Self {
-        let mut peer = self.sent(CLOSE);
+    pub fn after_closing_handshake(self) -> Self {
+        let mut peer = self.after_sending(CLOSE);
         peer.expect(CLOSE);
-        peer.end();
+        peer.expect_eof();
         peer
     }
 
     #[track_caller]
-    pub fn sent(mut self, bytes: impl AsRef<[u8]>) -> Self {
+    pub fn after_sending(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.send(bytes);
         self
     }
@@ -144,108 +145,112 @@ impl Peer {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
         if let Err(error) = self.stream.write_all(bytes) {
-            panic!("can't send {}: {error}", shown(bytes));
+            panic!("can't send {}: {error}", excerpt(bytes));
         }
     }
 
     #[track_caller]
-    pub fn say(&mut self, text: &str) {
+    pub fn send_text(&mut self, text: &str) {
         self.send(frame(text));
     }
 
-    /// The next bytes are these.
+    /// Reads and compares the next bytes.
     #[track_caller]
     pub fn expect(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
-        let mut got = vec![0; bytes.len()];
-        let (mut n, until) = (0, Instant::now() + PATIENCE);
+        let mut received = vec![0; bytes.len()];
+        let (mut n, deadline) = (0, Instant::now() + TIMEOUT);
         while n < bytes.len() {
-            let read = self.read(&mut got[n..], until);
+            let read = self.read(&mut received[n..], deadline);
             n += match read {
-                Ok(more) if more > 0 => more,
-                end => panic!(
-                    "{end:?} after {} instead of {}",
-                    shown(&got[..n]),
-                    shown(bytes)
+                Ok(len) if len > 0 => len,
+                result => panic!(
+                    "{result:?} after {} instead of {}",
+                    excerpt(&received[..n]),
+                    excerpt(bytes)
                 ),
             };
         }
-        if got != bytes {
-            let same = got.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+        if received != bytes {
+            let same = received
+                .iter()
+                .zip(bytes)
+                .take_while(|(a, b)| a == b)
+                .count();
             panic!(
                 "{} instead of {} from byte {same} on",
-                shown(&got[same..]),
-                shown(&bytes[same..])
+                excerpt(&received[same..]),
+                excerpt(&bytes[same..])
             );
         }
     }
 
-    /// Reads once. Bytes that only trickle end as well.
-    fn read(&mut self, buf: &mut [u8], until: Instant) -> io::Result<usize> {
-        if until < Instant::now() {
+    /// Reads once; fails after the deadline even if bytes keep arriving.
+    fn read(&mut self, buf: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        if deadline < Instant::now() {
             return Err(ErrorKind::TimedOut.into());
         }
         self.stream.read(buf)
     }
 
-    /// The next bytes are this message.
+    /// Reads and compares the next message.
     #[track_caller]
-    pub fn hear(&mut self, text: &str) {
+    pub fn expect_text(&mut self, text: &str) {
         self.expect(frame(text));
     }
 
-    /// Pokes and is answered, so that all it sent before has been dealt with.
+    /// Sends a poke and waits for the reply, so that everything sent before is processed.
     #[track_caller]
     pub fn poke(&mut self) {
         self.send(POKE);
-        self.expect(COMPLAINT);
+        self.expect(POKE_REPLY);
     }
 
-    /// The server has no more to say and says so.
+    /// Checks that the next event is EOF.
     #[track_caller]
-    pub fn end(&mut self) {
-        let rest = self.rest();
-        assert!(rest.is_empty(), "{} before the end", shown(&rest));
+    pub fn expect_eof(&mut self) {
+        let received = self.read_to_eof();
+        assert!(received.is_empty(), "{} before EOF", excerpt(&received));
     }
 
-    /// All that comes until the end of file.
+    /// Reads until EOF.
     #[track_caller]
-    pub fn rest(&mut self) -> Vec<u8> {
-        match self.until_the_end() {
-            (rest, Ok(())) => rest,
-            (rest, Err(error)) => panic!("{error} after {} and before the end", shown(&rest)),
+    pub fn read_to_eof(&mut self) -> Vec<u8> {
+        match self.read_to_end() {
+            (received, Ok(())) => received,
+            (received, Err(error)) => panic!("{error} after {} and before EOF", excerpt(&received)),
         }
     }
 
-    /// All that comes until the end of file or a reset.
+    /// Reads until EOF or a reset.
     #[track_caller]
-    pub fn gone(&mut self) -> Vec<u8> {
-        match self.until_the_end() {
-            (rest, Err(error)) if error.kind() != ErrorKind::ConnectionReset => {
-                panic!("{error} after {} and before the end", shown(&rest))
+    pub fn read_to_eof_or_reset(&mut self) -> Vec<u8> {
+        match self.read_to_end() {
+            (received, Err(error)) if error.kind() != ErrorKind::ConnectionReset => {
+                panic!("{error} after {} and before EOF", excerpt(&received))
             }
-            (rest, _) => rest,
+            (received, _) => received,
         }
     }
 
-    fn until_the_end(&mut self) -> (Vec<u8>, io::Result<()>) {
-        let (mut rest, mut buf) = (Vec::new(), vec![0; 64 * 1024]);
-        let until = Instant::now() + PATIENCE;
+    fn read_to_end(&mut self) -> (Vec<u8>, io::Result<()>) {
+        let (mut received, mut buf) = (Vec::new(), vec![0; 64 * 1024]);
+        let deadline = Instant::now() + TIMEOUT;
         loop {
-            match self.read(&mut buf, until) {
-                Ok(0) => return (rest, Ok(())),
-                Ok(n) => rest.extend_from_slice(&buf[..n]),
-                Err(error) => return (rest, Err(error)),
+            match self.read(&mut buf, deadline) {
+                Ok(0) => return (received, Ok(())),
+                Ok(n) => received.extend_from_slice(&buf[..n]),
+                Err(error) => return (received, Err(error)),
             }
         }
     }
 
-    /// Waits for a byte or the end of file; none of them after `time`, it says `None`.
+    /// Reads one byte; returns the number of bytes read, or `None` after the timeout.
     #[track_caller]
-    pub fn comes(&mut self, time: Duration) -> Option<usize> {
-        self.stream.set_read_timeout(Some(time)).unwrap();
+    pub fn read_one(&mut self, timeout: Duration) -> Option<usize> {
+        self.stream.set_read_timeout(Some(timeout)).unwrap();
         let read = self.stream.read(&mut [0]);
-        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         match read {
             Ok(n) => Some(n),
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
@@ -253,49 +258,49 @@ impl Peer {
         }
     }
 
-    /// Whether the end of file or a reset has come, and nothing else.
+    /// Returns whether EOF or a reset was received; checks that no byte was.
     #[track_caller]
-    pub fn is_over(&mut self) -> bool {
+    pub fn is_disconnected(&mut self) -> bool {
         self.stream.set_nonblocking(true).unwrap();
         let read = self.stream.read(&mut [0]);
         self.stream.set_nonblocking(false).unwrap();
         match read {
             Ok(n) => {
-                assert_eq!(n, 0, "a byte before the end");
+                assert_eq!(n, 0, "a byte before EOF");
                 true
             }
             Err(error) => error.kind() != ErrorKind::WouldBlock,
         }
     }
 
-    /// Sends `bytes` again and again and reads nothing until nobody takes any more of them. How
-    /// many were taken.
+    /// Sends `bytes` repeatedly without reading until writes block; returns the number of bytes
+    /// written.
     #[track_caller]
-    pub fn flood(&mut self, bytes: &[u8]) -> usize {
-        let many = bytes.repeat((64 * 1024 / bytes.len()).max(1));
-        self.stream.set_write_timeout(Some(REFUSED)).unwrap();
-        let mut taken = 0;
-        while taken < ENDLESS {
-            match self.stream.write(&many[taken % many.len()..]) {
-                Ok(n) => taken += n,
+    pub fn send_until_blocked(&mut self, bytes: &[u8]) -> usize {
+        let repeated = bytes.repeat((64 * 1024 / bytes.len()).max(1));
+        self.stream.set_write_timeout(Some(BLOCKED_AFTER)).unwrap();
+        let mut written = 0;
+        while written < MAX_BUFFERED {
+            match self.stream.write(&repeated[written % repeated.len()..]) {
+                Ok(n) => written += n,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.stream.set_write_timeout(Some(PATIENCE)).unwrap();
-                    return taken;
+                    self.stream.set_write_timeout(Some(TIMEOUT)).unwrap();
+                    return written;
                 }
-                Err(error) => panic!("{error} after a flood of {taken} bytes"),
+                Err(error) => panic!("{error} after {written} bytes"),
             }
         }
-        panic!("there is no end to what the server takes without being read");
+        panic!("the server reads without limit while its output is not read");
     }
 
-    /// Another hand on the same socket.
-    pub fn twin(&self) -> Self {
+    /// Returns another handle of the same socket.
+    pub fn duplicate(&self) -> Self {
         let stream = self.stream.try_clone().unwrap();
         Self { stream }
     }
 
-    /// Sends no more; still reads.
-    pub fn finish(&mut self) {
+    /// Shuts down the write half.
+    pub fn shutdown_write(&mut self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
@@ -310,7 +315,7 @@ fn socket() -> Socket {
     Socket::new(Domain::IPV4, Type::STREAM, None).unwrap()
 }
 
-fn shown(bytes: &[u8]) -> String {
+fn excerpt(bytes: &[u8]) -> String {
     let start = &bytes[..bytes.len().min(200)];
     format!("{} bytes \"{}\"", bytes.len(), start.escape_ascii())
 }

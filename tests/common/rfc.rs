@@ -1,15 +1,18 @@
-//! What the tests of HyBi-7, HyBi-8 and RFC 6455 share: frames written by hand, one conversation
-//! at every cut, and the frames read naively.
+//! Helpers for HyBi-7, HyBi-8 and RFC 6455: building and parsing frames, feeding input at every
+//! split, and a reference decoder.
 
 use hybi::{Close, Closed, Config, Connection, Dialect, Phase, ProtocolError, Role};
+
+#[allow(unused_imports)] // Not every test uses all of them.
+pub use super::{clean_close, protocol_error, text, unexpected_eof};
 
 use super::{Driver, Observed, Transcript, escaped};
 
 pub const HYBI: [Dialect; 3] = [Dialect::HyBi7, Dialect::HyBi8, Dialect::Rfc6455];
 pub const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
-/// The RFC's own request (1.3).
-pub const HEAD: &str = "GET /chat HTTP/1.1\r\n\
+/// The request of RFC 6455, 1.3.
+pub const REQUEST: &str = "GET /chat HTTP/1.1\r\n\
     Host: server.example.com\r\n\
     Upgrade: websocket\r\n\
     Connection: Upgrade\r\n\
@@ -18,26 +21,26 @@ pub const HEAD: &str = "GET /chat HTTP/1.1\r\n\
     Sec-WebSocket-Protocol: chat, superchat\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 
-/// The reply to it, where none of its subprotocols is chosen.
-pub const REPLY: &str = "HTTP/1.1 101 Switching Protocols\r\n\
+/// The response to `REQUEST` without a subprotocol.
+pub const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\
     Upgrade: websocket\r\n\
     Connection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// The RFC's own masking key (5.7).
-pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+/// The masking key of RFC 6455, 5.7.
+pub const MASKING_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// First bytes of frames.
+/// First bytes of unfragmented frames.
 pub const TEXT: u8 = 0x81;
 pub const BINARY: u8 = 0x82;
 pub const CLOSE: u8 = 0x88;
 pub const PING: u8 = 0x89;
 pub const PONG: u8 = 0x8A;
-/// Of a message in fragments: the first, those within, the last.
-pub const TEXT_PART: u8 = 0x01;
-pub const BINARY_PART: u8 = 0x02;
-pub const MORE: u8 = 0x00;
-pub const LAST: u8 = 0x80;
+/// First bytes of fragments: the first of a message, the following ones, and the last.
+pub const TEXT_FRAGMENT: u8 = 0x01;
+pub const BINARY_FRAGMENT: u8 = 0x02;
+pub const CONTINUATION: u8 = 0x00;
+pub const FINAL_CONTINUATION: u8 = 0x80;
 
 pub fn other(role: Role) -> Role {
     match role {
@@ -46,35 +49,35 @@ pub fn other(role: Role) -> Role {
     }
 }
 
-/// How a length is written.
+/// The encoding of a payload length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    Seven,
-    Sixteen,
-    SixtyFour,
+pub enum LengthEncoding {
+    Bits7,
+    Bits16,
+    Bits64,
 }
 
-impl Form {
+impl LengthEncoding {
     pub fn shortest(length: u64) -> Self {
         match length {
-            0..=125 => Self::Seven,
-            126..=0xFFFF => Self::Sixteen,
-            _ => Self::SixtyFour,
+            0..=125 => Self::Bits7,
+            126..=0xFFFF => Self::Bits16,
+            _ => Self::Bits64,
         }
     }
 }
 
-/// The bytes before a payload of any length, in any form that can hold it.
-pub fn header(first: u8, key: Option<[u8; 4]>, form: Form, length: u64) -> Vec<u8> {
+/// Returns a frame header with the given length encoding.
+pub fn header(first: u8, key: Option<[u8; 4]>, encoding: LengthEncoding, length: u64) -> Vec<u8> {
     let masked = if key.is_some() { 0x80 } else { 0 };
     let mut bytes = vec![first];
-    match form {
-        Form::Seven => bytes.push(masked | u8::try_from(length).unwrap()),
-        Form::Sixteen => {
+    match encoding {
+        LengthEncoding::Bits7 => bytes.push(masked | u8::try_from(length).unwrap()),
+        LengthEncoding::Bits16 => {
             bytes.push(masked | 126);
             bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
-        Form::SixtyFour => {
+        LengthEncoding::Bits64 => {
             bytes.push(masked | 127);
             bytes.extend(length.to_be_bytes());
         }
@@ -83,109 +86,114 @@ pub fn header(first: u8, key: Option<[u8; 4]>, form: Form, length: u64) -> Vec<u
     bytes
 }
 
-/// RFC 6455, 5.3, byte by byte.
+/// Masks `payload` byte by byte, as in RFC 6455, 5.3.
 pub fn masked(payload: &[u8], key: [u8; 4]) -> Vec<u8> {
     let keys = key.into_iter().cycle();
     payload.iter().zip(keys).map(|(byte, k)| byte ^ k).collect()
 }
 
-/// A frame as that end sends it: a client masks. The length in its shortest form.
+/// Returns a frame sent by `from`, with the shortest length encoding.
 pub fn frame(from: Role, first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
-    let form = Form::shortest(payload.as_ref().len() as u64);
-    sized(from, first, form, payload)
+    let encoding = LengthEncoding::shortest(payload.as_ref().len() as u64);
+    frame_with_encoding(from, first, encoding, payload)
 }
 
-/// The same with the length in this form.
-pub fn sized(from: Role, first: u8, form: Form, payload: impl AsRef<[u8]>) -> Vec<u8> {
+/// Returns a frame sent by `from`, with the given length encoding.
+pub fn frame_with_encoding(
+    from: Role,
+    first: u8,
+    encoding: LengthEncoding,
+    payload: impl AsRef<[u8]>,
+) -> Vec<u8> {
     let payload = payload.as_ref();
     let length = payload.len() as u64;
     match from {
         Role::Client => {
-            let header = header(first, Some(KEY), form, length);
-            [header, masked(payload, KEY)].concat()
+            let header = header(first, Some(MASKING_KEY), encoding, length);
+            [header, masked(payload, MASKING_KEY)].concat()
         }
-        Role::Server => [&header(first, None, form, length)[..], payload].concat(),
+        Role::Server => [&header(first, None, encoding, length)[..], payload].concat(),
     }
 }
 
-/// The payload of a close frame.
-pub fn body(code: u16, reason: impl AsRef<[u8]>) -> Vec<u8> {
+/// Returns the payload of a close frame.
+pub fn close_payload(code: u16, reason: impl AsRef<[u8]>) -> Vec<u8> {
     [&code.to_be_bytes()[..], reason.as_ref()].concat()
 }
 
-/// A whole frame found in what a connection sent.
+/// A parsed frame, unmasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct Frame {
     pub first: u8,
     pub key: Option<[u8; 4]>,
-    pub form: Form,
+    pub encoding: LengthEncoding,
     pub payload: Vec<u8>,
 }
 
-/// The frames that `bytes` are, payloads unmasked.
+/// Parses `bytes`, which must consist of complete frames.
 #[track_caller]
-pub fn frames(mut bytes: &[u8]) -> Vec<Found> {
+pub fn parse_frames(mut bytes: &[u8]) -> Vec<Frame> {
     let mut frames = Vec::new();
     while !bytes.is_empty() {
         let mut take = |n: usize| {
-            let (front, rest) = bytes.split_at(n);
-            bytes = rest;
-            front
+            let (taken, remaining) = bytes.split_at(n);
+            bytes = remaining;
+            taken
         };
         let (first, second) = (take(1)[0], take(1)[0]);
-        let (form, length) = match second & 0x7F {
-            126 => (Form::Sixteen, take(2)),
-            127 => (Form::SixtyFour, take(8)),
-            _ => (Form::Seven, &[second & 0x7F][..]),
+        let (encoding, length) = match second & 0x7F {
+            126 => (LengthEncoding::Bits16, take(2)),
+            127 => (LengthEncoding::Bits64, take(8)),
+            _ => (LengthEncoding::Bits7, &[second & 0x7F][..]),
         };
         let length = length.iter().fold(0, |n, byte| n << 8 | usize::from(*byte));
         let key = (second & 0x80 != 0).then(|| take(4).try_into().unwrap());
         let payload = masked(take(length), key.unwrap_or_default());
-        frames.push(Found {
+        frames.push(Frame {
             first,
             key,
-            form,
+            encoding,
             payload,
         });
     }
     frames
 }
 
-/// First bytes and payloads of the frames that `bytes` are.
+/// Returns the first byte and the payload of each frame in `bytes`.
 #[track_caller]
-pub fn contents(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
-    let found = frames(bytes).into_iter();
-    found.map(|frame| (frame.first, frame.payload)).collect()
+pub fn frame_contents(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let frames = parse_frames(bytes).into_iter();
+    frames.map(|frame| (frame.first, frame.payload)).collect()
 }
 
-/// The close code of the one frame that `bytes` are.
+/// Returns the code of the single close frame, without a reason, in `bytes`.
 #[track_caller]
 pub fn close_code(bytes: &[u8]) -> u16 {
-    match &contents(bytes)[..] {
+    match &frame_contents(bytes)[..] {
         [(CLOSE, payload)] => u16::from_be_bytes(payload[..].try_into().unwrap()),
-        frames => panic!("no close frame alone with a code alone: {frames:02x?}"),
+        frames => panic!("not a single close frame with only a code: {frames:02x?}"),
     }
 }
 
-/// Already open.
+/// Returns a driver for an open connection.
 pub fn open(config: &Config, role: Role, dialect: Dialect) -> Driver<'static> {
     Driver::new(Connection::established(config, role, dialect, [9; 32]))
 }
 
-/// Each end in each dialect.
-pub fn every_end() -> impl Iterator<Item = (Role, Dialect)> {
+/// Returns every combination of role and HyBi dialect.
+pub fn every_role_and_dialect() -> impl Iterator<Item = (Role, Dialect)> {
     ROLES
         .into_iter()
         .flat_map(|role| HYBI.map(|dialect| (role, dialect)))
 }
 
-/// What a connection says of `bytes`, and sends: the same at every cut and byte by byte.
+/// Returns the transcript of `bytes`, which must be the same at every split and byte by byte.
 #[track_caller]
 pub fn at_every_split(conn: impl Fn() -> Connection, bytes: &[u8]) -> Transcript {
     every_split(conn, bytes, false)
 }
 
-/// The same of `bytes` and the end of file behind them.
+/// Like [`at_every_split`], but with an EOF after `bytes`.
 #[track_caller]
 pub fn at_every_split_then_eof(conn: impl Fn() -> Connection, bytes: &[u8]) -> Transcript {
     every_split(conn, bytes, true)
@@ -193,49 +201,43 @@ pub fn at_every_split_then_eof(conn: impl Fn() -> Connection, bytes: &[u8]) -> T
 
 #[track_caller]
 fn every_split(conn: impl Fn() -> Connection, bytes: &[u8], eof: bool) -> Transcript {
-    let whole = transcript(conn(), bytes, &[], eof);
-    // Of long ones only the ends, where headers are.
-    let near_an_end = |cut: &usize| bytes.len() < 400 || *cut < 40 || *cut > bytes.len() - 40;
-    for cut in (0..=bytes.len()).filter(near_an_end) {
-        let cut_once = transcript(conn(), bytes, &[cut], eof);
-        assert_eq!(cut_once, whole, "{} cut at {cut}", escaped(bytes));
+    let expected = run_checked(conn(), bytes, &[], eof);
+    // Long inputs are split only near their ends, where headers are.
+    let is_tested = |at: &usize| bytes.len() < 400 || *at < 40 || *at > bytes.len() - 40;
+    for at in (0..=bytes.len()).filter(is_tested) {
+        let split = run_checked(conn(), bytes, &[at], eof);
+        assert_eq!(split, expected, "{} split at {at}", escaped(bytes));
     }
     let everywhere: Vec<usize> = (0..bytes.len()).collect();
-    let bytewise = transcript(conn(), bytes, &everywhere, eof);
-    assert_eq!(bytewise, whole, "{} byte by byte", escaped(bytes));
-    whole
+    let bytewise = run_checked(conn(), bytes, &everywhere, eof);
+    assert_eq!(bytewise, expected, "{} byte by byte", escaped(bytes));
+    expected
 }
 
-/// The transcript of `bytes`, cut at `cuts`. All is taken unless it is over, and `Closed` comes once.
+/// Returns the transcript of `bytes`, split at `splits`. Checks that all input is consumed unless
+/// the connection is closed, and that `Closed` is returned once.
 #[track_caller]
-pub fn transcript(conn: Connection, bytes: &[u8], cuts: &[usize], eof: bool) -> Transcript {
+pub fn run_checked(conn: Connection, bytes: &[u8], splits: &[usize], eof: bool) -> Transcript {
     let mut driver = Driver::new(conn);
-    let mut from = 0;
-    for to in cuts.iter().copied().chain([bytes.len()]) {
-        let left = driver.feed(&bytes[from..to]);
-        let over = driver.conn.closed().is_some();
-        assert!(left == 0 || over, "{left} bytes left of {from}..{to}");
-        from = to;
+    let mut start = 0;
+    for end in splits.iter().copied().chain([bytes.len()]) {
+        let remaining = driver.feed(&bytes[start..end]);
+        let is_closed = driver.conn.closed().is_some();
+        assert!(
+            remaining == 0 || is_closed,
+            "{remaining} bytes left of {start}..{end}"
+        );
+        start = end;
     }
     if eof {
         driver.eof();
     }
-    let closed = |events: &&Observed| matches!(events, Observed::Closed(_));
-    let count = driver.transcript.events.iter().filter(closed).count();
+    let is_closed = |event: &Observed| matches!(event, Observed::Closed(_));
+    let events = &driver.transcript.events;
+    let count = events.iter().filter(|event| is_closed(event)).count();
     assert_eq!(count, usize::from(driver.conn.closed().is_some()));
-    assert!(
-        count == 0
-            || driver
-                .transcript
-                .events
-                .last()
-                .is_some_and(|events| closed(&events))
-    );
+    assert!(count == 0 || events.last().is_some_and(is_closed));
     driver.transcript
-}
-
-pub fn text(text: &str) -> Observed {
-    Observed::Text(text.to_owned())
 }
 
 pub fn binary(bytes: impl AsRef<[u8]>) -> Observed {
@@ -250,29 +252,17 @@ pub fn pong(bytes: impl AsRef<[u8]>) -> Observed {
     Observed::Pong(bytes.as_ref().to_vec())
 }
 
-pub fn protocol_error(error: ProtocolError) -> Observed {
-    Observed::Closed(Closed::Protocol(error))
-}
-
-pub fn clean(code: u16, reason: &str) -> Observed {
-    Observed::Closed(Closed::Clean(Close::new(code, reason)))
-}
-
-pub fn eof(phase: Phase) -> Observed {
-    Observed::Closed(Closed::Eof(phase))
-}
-
-/// What changes the meaning of frames.
+/// A decoder that reads all bytes at once and keeps no state, to compare connections with.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct ReferenceDecoder {
     pub dialect: Dialect,
-    /// Side reads them.
+    /// The role of the side that reads.
     pub role: Role,
     pub max_frame: u64,
     pub max_fragments: u32,
 }
 
-/// A message of which not all has come.
+/// A message that is not complete yet.
 #[derive(Default)]
 struct Partial {
     is_text: bool,
@@ -280,7 +270,7 @@ struct Partial {
     payload: Vec<u8>,
 }
 
-/// A header as the naive reader has it.
+/// A frame header.
 struct Header {
     first: u8,
     key: [u8; 4],
@@ -288,7 +278,7 @@ struct Header {
     end: usize,
 }
 
-impl Rules {
+impl ReferenceDecoder {
     pub fn new(role: Role, dialect: Dialect) -> Self {
         Self {
             dialect,
@@ -308,18 +298,17 @@ impl Rules {
         Connection::established(&self.config(), self.role, self.dialect, [9; 32])
     }
 
-    /// What an open connection says of `bytes` and the end of file behind them, and the frames
-    /// that it sends, all bytes at once, no state, no cuts.
-    pub fn transcript(self, bytes: &[u8]) -> (Vec<Observed>, Vec<(u8, Vec<u8>)>) {
+    /// Returns the events of an open connection for `bytes` and an EOF, and the frames it sends.
+    pub fn decode(self, bytes: &[u8]) -> (Vec<Observed>, Vec<(u8, Vec<u8>)>) {
         let (mut events, mut sent, mut partial) = (Vec::new(), Vec::new(), None);
-        let why = self.read(bytes, &mut events, &mut sent, &mut partial);
-        if let Closed::Protocol(error) = &why {
-            sent.push((CLOSE, body(error.close_code(), "")));
+        let closed = self.read(bytes, &mut events, &mut sent, &mut partial);
+        if let Closed::Protocol(error) = &closed {
+            sent.push((CLOSE, close_payload(error.close_code(), "")));
         }
         if let Some(message) = partial {
-            events.extend(message.unfinished());
+            events.extend(message.incomplete());
         }
-        events.push(Observed::Closed(why));
+        events.push(Observed::Closed(closed));
         (events, sent)
     }
 
@@ -331,10 +320,10 @@ impl Rules {
         partial: &mut Option<Partial>,
     ) -> Closed {
         loop {
-            let between = bytes.is_empty() && partial.is_none();
+            let at_boundary = bytes.is_empty() && partial.is_none();
             let header = match self.header(bytes, partial.is_some()) {
                 Err(error) => return Closed::Protocol(error),
-                Ok(None) if between => return Closed::Eof(Phase::Open),
+                Ok(None) if at_boundary => return Closed::Eof(Phase::Open),
                 Ok(None) => return Closed::Eof(Phase::InMessage),
                 Ok(Some(header)) => header,
             };
@@ -342,17 +331,17 @@ impl Rules {
                 let limit = self.max_frame;
                 return Closed::Protocol(ProtocolError::FrameTooLong { at: 1, limit });
             }
-            let rest = &bytes[header.end..];
-            let length = usize::try_from(header.length).unwrap().min(rest.len());
-            let payload = masked(&rest[..length], header.key);
-            let whole = length as u64 == header.length;
-            bytes = &rest[length..];
-            let control = header.first & 0x08 != 0;
-            if control && !whole {
+            let remaining = &bytes[header.end..];
+            let length = usize::try_from(header.length).unwrap().min(remaining.len());
+            let payload = masked(&remaining[..length], header.key);
+            let is_complete = length as u64 == header.length;
+            bytes = &remaining[length..];
+            let is_control = header.first & 0x08 != 0;
+            if is_control && !is_complete {
                 return Closed::Eof(Phase::InMessage);
             }
             match header.first {
-                CLOSE => match closing(&payload) {
+                CLOSE => match parse_close(&payload) {
                     Ok(close) => {
                         let echo = payload.get(..2).unwrap_or_default();
                         sent.push((CLOSE, echo.to_vec()));
@@ -376,14 +365,14 @@ impl Rules {
                         return Closed::Protocol(ProtocolError::TooManyFragments { limit });
                     }
                     message.payload.extend(payload);
-                    let last = whole && first & 0x80 != 0;
-                    if let Some(at) = message.damage(last) {
+                    let fin = is_complete && first & 0x80 != 0;
+                    if let Some(at) = message.invalid_utf8_at(fin) {
                         return Closed::Protocol(ProtocolError::InvalidUtf8 { at });
                     }
-                    if last {
-                        events.extend(partial.take().map(Partial::whole));
+                    if fin {
+                        events.extend(partial.take().map(Partial::complete));
                     }
-                    if !whole {
+                    if !is_complete {
                         return Closed::Eof(Phase::InMessage);
                     }
                 }
@@ -391,7 +380,7 @@ impl Rules {
         }
     }
 
-    /// `None` when it is cut, and nothing wrong is to be seen yet.
+    /// Parses a frame header; returns `None` if it is incomplete and valid so far.
     fn header(self, bytes: &[u8], in_message: bool) -> Result<Option<Header>, ProtocolError> {
         let Some(&first) = bytes.first() else {
             return Ok(None);
@@ -418,7 +407,7 @@ impl Rules {
         if opcode >= 8 && second % 128 > 125 {
             return Err(ProtocolError::Control { opcode });
         }
-        let (size, least) = match second % 128 {
+        let (size, min) = match second % 128 {
             126 => (2, 126),
             127 => (8, 0x1_0000),
             _ => (0, 0),
@@ -433,7 +422,7 @@ impl Rules {
             0 => u64::from(second % 128),
             _ => length.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)),
         };
-        if self.dialect == Dialect::Rfc6455 && length < least {
+        if self.dialect == Dialect::Rfc6455 && length < min {
             let at = 1 + size as u64;
             return Err(ProtocolError::InvalidLength { at });
         }
@@ -454,11 +443,11 @@ impl Rules {
 }
 
 impl Partial {
-    /// Where it stops being UTF-8.
-    fn damage(&self, last: bool) -> Option<u64> {
+    /// Returns the offset of the first invalid UTF-8 sequence.
+    fn invalid_utf8_at(&self, fin: bool) -> Option<u64> {
         let error = std::str::from_utf8(&self.payload).err()?;
-        let certain = last || error.error_len().is_some();
-        (self.is_text && certain).then_some(error.valid_up_to() as u64)
+        let is_invalid = fin || error.error_len().is_some();
+        (self.is_text && is_invalid).then_some(error.valid_up_to() as u64)
     }
 
     fn valid(&self) -> &str {
@@ -466,7 +455,7 @@ impl Partial {
         chunk.map_or("", |chunk| chunk.valid())
     }
 
-    fn whole(self) -> Observed {
+    fn complete(self) -> Observed {
         if self.is_text {
             Observed::Text(String::from_utf8(self.payload).unwrap())
         } else {
@@ -474,27 +463,27 @@ impl Partial {
         }
     }
 
-    /// What was told of it, if anything.
-    fn unfinished(&self) -> Option<Observed> {
+    /// Returns the chunks reported so far, joined, if any.
+    fn incomplete(&self) -> Option<Observed> {
         if self.is_text {
             let valid = self.valid();
-            (!valid.is_empty()).then(|| Observed::Unfinished(valid.to_owned()))
+            (!valid.is_empty()).then(|| Observed::IncompleteText(valid.to_owned()))
         } else {
-            let some = !self.payload.is_empty();
-            some.then(|| Observed::UnfinishedBinary(self.payload.clone()))
+            let payload = &self.payload;
+            (!payload.is_empty()).then(|| Observed::IncompleteBinary(payload.clone()))
         }
     }
 }
 
-/// What the payload of a close frame says.
-fn closing(payload: &[u8]) -> Result<Close, ProtocolError> {
+/// Parses the payload of a close frame.
+fn parse_close(payload: &[u8]) -> Result<Close, ProtocolError> {
     let (high, low, reason) = match payload {
         [] => return Ok(Close::new(1005, "")),
         [_] => return Err(ProtocolError::InvalidCloseLength),
         [high, low, reason @ ..] => (*high, *low, reason),
     };
     let code = 256 * u16::from(high) + u16::from(low);
-    if !may_be_sent(code) {
+    if !is_valid_close_code(code) {
         return Err(ProtocolError::InvalidCloseCode { code });
     }
     match std::str::from_utf8(reason) {
@@ -505,8 +494,8 @@ fn closing(payload: &[u8]) -> Result<Close, ProtocolError> {
     }
 }
 
-/// HY-8: the close codes that a frame may hold.
-pub fn may_be_sent(code: u16) -> bool {
+/// Returns whether a close frame may contain `code` (HY-8).
+pub fn is_valid_close_code(code: u16) -> bool {
     match code {
         0..=999 => false,
         1000..=1003 => true,

@@ -1,5 +1,5 @@
-//! A server in a process of its own: what it prints, and what it holds and takes of the system.
-#![allow(dead_code)] // Each user takes its part of it.
+//! A server in its own process: its output, and the resources it uses.
+#![allow(dead_code)] // Not every user needs all of it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -11,33 +11,34 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use crate::peer::PATIENCE;
+use crate::peer::TIMEOUT;
 
-/// How long a server may run: when many waits for what does not come would add up.
-const LIFE: Duration = Duration::from_secs(60);
+/// The server is killed after this time, so that many timeouts do not add up.
+const MAX_LIFETIME: Duration = Duration::from_secs(60);
 
-/// Ticks of the times in /proc/PID/stat, which are the same everywhere.
+/// Unit of the times in /proc/PID/stat.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 pub struct Server {
     child: Child,
     address: SocketAddr,
-    events: Arc<Observed>,
-    /// Dropped, it calls the one off who ends the server's life.
-    alive: Option<Sender<()>>,
-    listener: Option<JoinHandle<()>>,
-    complaints: Option<JoinHandle<String>>,
+    output: Arc<Output>,
+    /// Dropping it stops the watchdog thread.
+    watchdog: Option<Sender<()>>,
+    stdout_reader: Option<JoinHandle<()>>,
+    stderr_reader: Option<JoinHandle<String>>,
 }
 
+/// The lines printed so far.
 #[derive(Default)]
-struct Observed {
+struct Output {
     lines: Mutex<Vec<String>>,
-    more: Condvar,
+    changed: Condvar,
 }
 
-/// What a server holds of the system.
+/// Resources of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct Resources {
     pub descriptors: usize,
     pub threads: usize,
 }
@@ -48,9 +49,9 @@ impl Server {
         Self::run(Command::new(program))
     }
 
-    /// One that may have so many descriptors open.
+    /// Starts a server with a limit of open file descriptors.
     #[track_caller]
-    pub fn start_limited(program: &Path, descriptors: usize) -> Self {
+    pub fn start_with_fd_limit(program: &Path, descriptors: usize) -> Self {
         let mut shell = Command::new("sh");
         shell.arg("-c");
         shell.arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
@@ -67,41 +68,42 @@ impl Server {
             Ok(child) => child,
             Err(error) => panic!("can't start {command:?}: {error}"),
         };
-        let events = Arc::new(Observed::default());
+        let output = Arc::new(Output::default());
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let listener = thread::spawn({
-            let events = Arc::clone(&events);
+        let stdout_reader = thread::spawn({
+            let output = Arc::clone(&output);
             move || {
                 for line in BufReader::new(stdout.unwrap()).lines() {
-                    events.lines.lock().unwrap().push(line.unwrap());
-                    events.more.notify_all();
+                    output.lines.lock().unwrap().push(line.unwrap());
+                    output.changed.notify_all();
                 }
             }
         });
-        let complaints = thread::spawn(move || {
-            let mut complaints = String::new();
-            stderr.unwrap().read_to_string(&mut complaints).unwrap();
-            complaints
+        let stderr_reader = thread::spawn(move || {
+            let mut text = String::new();
+            stderr.unwrap().read_to_string(&mut text).unwrap();
+            text
         });
-        let (alive, over) = mpsc::channel();
+        let (watchdog, stopped) = mpsc::channel();
         let id = child.id();
         thread::spawn(move || {
-            if over.recv_timeout(LIFE) == Err(RecvTimeoutError::Timeout) {
+            if stopped.recv_timeout(MAX_LIFETIME) == Err(RecvTimeoutError::Timeout) {
                 signal("-KILL", id);
             }
         });
         let mut server = Self {
             child,
-            alive: Some(alive),
+            watchdog: Some(watchdog),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            events,
-            listener: Some(listener),
-            complaints: Some(complaints),
+            output,
+            stdout_reader: Some(stdout_reader),
+            stderr_reader: Some(stderr_reader),
         };
-        let line = server.says("an address", |line| line.starts_with("listening on "));
+        let line =
+            server.wait_for_line_matching("an address", |line| line.starts_with("listening on "));
         let address = line.strip_prefix("listening on ws://");
-        let address = address.and_then(|rest| rest.strip_suffix('/')?.parse().ok());
-        server.address = address.unwrap_or_else(|| panic!("it printed {line:?}"));
+        let address = address.and_then(|address| address.strip_suffix('/')?.parse().ok());
+        server.address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
         server
     }
 
@@ -113,78 +115,86 @@ impl Server {
         self.child.id()
     }
 
-    /// Waits for a line such as `is_it` knows.
+    /// Waits for a line that `matches`. `description` is for the panic message.
     #[track_caller]
-    pub fn says(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
-        let until = Instant::now() + PATIENCE;
-        let mut lines = self.events.lines.lock().unwrap();
+    pub fn wait_for_line_matching(
+        &self,
+        description: &str,
+        matches: impl Fn(&str) -> bool,
+    ) -> String {
+        let deadline = Instant::now() + TIMEOUT;
+        let mut lines = self.output.lines.lock().unwrap();
         loop {
-            if let Some(line) = lines.iter().find(|line| is_it(line)) {
+            if let Some(line) = lines.iter().find(|line| matches(line)) {
                 return line.clone();
             }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let timeout = deadline.saturating_duration_since(Instant::now());
+            if timeout.is_zero() {
                 let last = lines[lines.len().saturating_sub(10)..].to_vec();
                 drop(lines);
-                panic!("it did not print {what}; its last: {last:#?}");
+                panic!("the server did not print {description}; last lines: {last:#?}");
             }
-            lines = self.events.more.wait_timeout(lines, left).unwrap().0;
+            lines = self.output.changed.wait_timeout(lines, timeout).unwrap().0;
         }
     }
 
     /// Waits for this line.
     #[track_caller]
-    pub fn prints(&self, line: &str) {
-        self.says(&format!("{line:?}"), |printed| printed == line);
+    pub fn wait_for_line(&self, line: &str) {
+        self.wait_for_line_matching(&format!("{line:?}"), |printed| printed == line);
     }
 
-    /// Waits for the line that tells of the end of connection `number`, and returns what it says.
+    /// Waits for the summary of connection `number`, and returns it.
     #[track_caller]
-    pub fn end_of(&self, number: usize) -> String {
-        let start = format!("{number}: ");
-        let is_it = |line: &str| line.starts_with(&start) && line.contains(" messages in, ");
-        let line = self.says(&format!("the end of {number}"), is_it);
-        line[start.len()..].to_owned()
+    pub fn wait_for_summary(&self, number: usize) -> String {
+        let prefix = format!("{number}: ");
+        let matches = |line: &str| line.starts_with(&prefix) && line.contains(" messages in, ");
+        let line =
+            self.wait_for_line_matching(&format!("the summary of connection {number}"), matches);
+        line[prefix.len()..].to_owned()
     }
 
-    /// As Ctrl-C does.
+    /// Sends SIGINT, as Ctrl-C does.
     pub fn interrupt(&self) {
         assert!(signal("-INT", self.id()));
     }
 
-    /// Waits for the end of the process.
+    /// Waits until the process exits.
     #[track_caller]
-    pub fn exits(&mut self, within: Duration) -> ExitStatus {
+    pub fn wait_for_exit(&mut self, timeout: Duration) -> ExitStatus {
         let mut status = None;
-        wait_for("the end of the process", within, || {
+        wait_for("exit of the process", timeout, || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
-        self.alive = None;
+        self.watchdog = None;
         status.unwrap()
     }
 
-    pub fn held(&self) -> Held {
-        let count = |what| self.proc(what).read_dir().unwrap().count();
-        Held {
+    pub fn resources(&self) -> Resources {
+        let count = |dir| self.proc(dir).read_dir().unwrap().count();
+        Resources {
             descriptors: count("fd"),
             threads: count("task"),
         }
     }
 
-    /// Waits until it holds as much as then.
+    /// Waits until the resources equal `expected`.
     #[track_caller]
-    pub fn returns_to(&self, then: Held) {
-        let until = Instant::now() + PATIENCE;
-        while self.held() != then {
-            let held = self.held();
-            assert!(Instant::now() < until, "{held:?} still, {then:?} before");
-            thread::sleep(POLL);
+    pub fn wait_for_resources(&self, expected: Resources) {
+        let deadline = Instant::now() + TIMEOUT;
+        while self.resources() != expected {
+            let current = self.resources();
+            assert!(
+                Instant::now() < deadline,
+                "{current:?} instead of {expected:?}"
+            );
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// Processor time since its start, in seconds.
-    pub fn processor_time(&self) -> f64 {
+    /// Returns the CPU time used, in seconds.
+    pub fn cpu_time(&self) -> f64 {
         let stat = fs::read_to_string(self.proc("stat")).unwrap();
         let (_, fields) = stat.rsplit_once(')').unwrap();
         let mut times = fields.split_whitespace().skip(11);
@@ -192,61 +202,64 @@ impl Server {
         (ticks() + ticks()) / TICKS_PER_SECOND
     }
 
-    /// The part of a processor that it takes for doing nothing. This is the one wait for the clock
-    /// alone.
-    pub fn idle_load(&self, window: Duration) -> f64 {
-        let (start, before) = (Instant::now(), self.processor_time());
+    /// Returns the CPU load over `window`, where 1.0 is one core.
+    pub fn cpu_load(&self, window: Duration) -> f64 {
+        let (start, before) = (Instant::now(), self.cpu_time());
         thread::sleep(window);
-        (self.processor_time() - before) / start.elapsed().as_secs_f64()
+        (self.cpu_time() - before) / start.elapsed().as_secs_f64()
     }
 
-    /// Bytes of memory that are its own: written to, and shared with nobody.
+    /// Returns the private dirty memory, in bytes.
     pub fn private_bytes(&self) -> io::Result<u64> {
         let rollup = fs::read_to_string(self.proc("smaps_rollup"))?;
         let lines = rollup.lines();
         let mut sizes = lines.filter_map(|line| line.strip_prefix("Private_Dirty:"));
-        let size = sizes.find_map(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        let size = sizes.find_map(|size| size.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         let size = size.ok_or_else(|| io::Error::other("smaps_rollup without Private_Dirty"))?;
         Ok(size * 1024)
     }
 
-    fn proc(&self, what: &str) -> std::path::PathBuf {
+    fn proc(&self, name: &str) -> std::path::PathBuf {
         Path::new("/proc")
             .join(self.child.id().to_string())
-            .join(what)
+            .join(name)
     }
 }
 
-/// Kills it. A panic in one of its threads comes to light here.
+/// Kills the process. Checks that nothing was printed to standard error, such as a panic.
 impl Drop for Server {
     fn drop(&mut self) {
-        self.alive = None;
+        self.watchdog = None;
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = self.listener.take().map(JoinHandle::join);
-        let complaints = self.complaints.take().map(JoinHandle::join);
-        let complaints = complaints.and_then(Result::ok).unwrap_or_default();
+        let _ = self.stdout_reader.take().map(JoinHandle::join);
+        let stderr = self.stderr_reader.take().map(JoinHandle::join);
+        let stderr = stderr.and_then(Result::ok).unwrap_or_default();
         if thread::panicking() {
-            eprint!("{complaints}");
+            eprint!("{stderr}");
         } else {
-            assert!(complaints.is_empty(), "standard error: {complaints}");
+            assert!(stderr.is_empty(), "standard error: {stderr}");
         }
     }
 }
 
-/// Whether the signal could be sent.
+/// Sends a signal; returns whether it succeeded.
 pub fn signal(name: &str, id: u32) -> bool {
     let kill = Command::new("kill").args([name, &id.to_string()]).status();
     kill.is_ok_and(|status| status.success())
 }
 
-const POLL: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
+/// Waits until `condition` is true.
 #[track_caller]
-pub fn wait_for(what: &str, within: Duration, mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + within;
-    while !is_so() {
-        assert!(Instant::now() < until, "no {what} within {within:?}");
-        thread::sleep(POLL);
+pub fn wait_for(description: &str, timeout: Duration, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + timeout;
+    while !condition() {
+        assert!(
+            Instant::now() < deadline,
+            "no {description} within {timeout:?}"
+        );
+        thread::sleep(POLL_INTERVAL);
     }
 }

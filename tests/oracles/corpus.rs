@@ -1,4 +1,4 @@
-//! Every input that fuzzing has left, seeds and corpora, comes to what it should.
+//! Every stored fuzz input, seed or corpus, passes its oracle.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,24 +7,25 @@ use std::path::{Path, PathBuf};
 
 use crate::targets;
 
-/// What a corpus may come to, so that a clone and a test stay small.
-const MOST_FILES: usize = 200;
-const MOST_BYTES: usize = 200 * 1024;
+/// Size limits of a corpus, which keep clones and tests small.
+const MAX_FILES: usize = 200;
+const MAX_BYTES: usize = 200 * 1024;
 
-/// The folders, and of how many inputs each is taken: with Miri an input takes seconds.
-const KINDS: &[(&str, usize)] = if cfg!(miri) {
+/// Directories of inputs, and a step: only each `step`th input is run, since Miri takes seconds
+/// for each.
+const DIRECTORIES: &[(&str, usize)] = if cfg!(miri) {
     &[("seeds", 100)]
 } else {
     &[("seeds", 1), ("corpus", 1)]
 };
 
-fn fuzz() -> PathBuf {
+fn fuzz_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
 }
 
-/// The names in a folder, in their order.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = match fs::read_dir(folder) {
+/// Returns the sorted file names in a directory; none if it does not exist.
+fn file_names(dir: &Path) -> Vec<String> {
+    let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
         entries => entries.unwrap(),
     };
@@ -35,16 +36,16 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_input_that_is_kept() {
+fn every_stored_input_passes_its_oracle() {
     for (target, oracle) in targets() {
-        for (kind, step) in KINDS {
-            let folder = fuzz().join(kind).join(target);
-            for name in names(&folder).into_iter().step_by(*step) {
-                let file = folder.join(name);
+        for (directory, step) in DIRECTORIES {
+            let dir = fuzz_dir().join(directory).join(target);
+            for name in file_names(&dir).into_iter().step_by(*step) {
+                let file = dir.join(name);
                 let input = fs::read(&file).unwrap();
-                // The panic's own message is printed where it happens.
-                let held = panic::catch_unwind(|| oracle(&input));
-                assert!(held.is_ok(), "found by {}", file.display());
+                // The panic hook has printed the message.
+                let result = panic::catch_unwind(|| oracle(&input));
+                assert!(result.is_ok(), "input: {}", file.display());
             }
         }
     }
@@ -53,19 +54,19 @@ fn every_input_that_is_kept() {
 #[test]
 fn every_target_has_an_oracle_and_seeds() {
     let targets = targets().map(|(target, _)| target);
-    assert_eq!(names(&fuzz().join("seeds")), targets);
+    assert_eq!(file_names(&fuzz_dir().join("seeds")), targets);
     let binaries = targets.map(|target| format!("{target}.rs"));
-    assert_eq!(names(&fuzz().join("fuzz_targets")), binaries);
+    assert_eq!(file_names(&fuzz_dir().join("fuzz_targets")), binaries);
 }
 
 #[test]
-fn no_corpus_grows_too_large() {
+fn every_corpus_is_within_its_size_limits() {
     for (target, _) in targets() {
-        let folder = fuzz().join("corpus").join(target);
-        let names = names(&folder);
-        let size = |name: &String| fs::metadata(folder.join(name)).unwrap().len() as usize;
+        let dir = fuzz_dir().join("corpus").join(target);
+        let names = file_names(&dir);
+        let size = |name: &String| fs::metadata(dir.join(name)).unwrap().len() as usize;
         let bytes: usize = names.iter().map(size).sum();
-        assert!(names.len() <= MOST_FILES, "{target}: {} files", names.len());
-        assert!(bytes <= MOST_BYTES, "{target}: {bytes} bytes");
+        assert!(names.len() <= MAX_FILES, "{target}: {} files", names.len());
+        assert!(bytes <= MAX_BYTES, "{target}: {bytes} bytes");
     }
 }

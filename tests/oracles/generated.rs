@@ -1,4 +1,4 @@
-//! Whatever the grammar makes comes to what it should.
+//! Generated inputs pass the oracles.
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -7,18 +7,18 @@ use crate::grammar;
 use crate::targets;
 
 #[test]
-fn inputs_that_are_nearly_right() {
+fn generated_inputs_pass_the_oracles() {
     for (target, oracle) in targets() {
         let config = ProptestConfig {
             cases: 1024,
             failure_persistence: None,
             ..ProptestConfig::default()
         };
-        let held = TestRunner::new(config).run(&grammar::input(target), |input| {
+        let result = TestRunner::new(config).run(&grammar::input(target), |input| {
             oracle(&input);
             Ok(())
         });
-        if let Err(error) = held {
+        if let Err(error) = result {
             panic!("{target}: {error}");
         }
     }

@@ -1,5 +1,5 @@
-//! Inputs that are nearly right: what is made by the grammar of heads and frames, then spoilt a
-//! little, comes further than noise.
+//! Nearly valid inputs: heads and frames from a grammar, with few mutations, reach more code than
+//! random bytes.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use proptest::sample::{Index, select, subsequence};
 
 type Bytes = Vec<u8>;
 
-/// `count` options, most of them 0, and the byte behind them.
+/// `count` option bytes, most of them `0`, and a line feed.
 fn options(count: usize) -> impl Strategy<Value = Bytes> {
     let option = prop_oneof![4 => Just(0), 4 => 0..64_u8, 1 => any::<u8>()];
     vec(option.prop_map(|option| b'0'.wrapping_add(option)), count).prop_map(|mut options| {
@@ -16,50 +16,50 @@ fn options(count: usize) -> impl Strategy<Value = Bytes> {
     })
 }
 
-/// What happens to bytes on their way.
+/// A change to an input.
 #[derive(Clone, Debug)]
-enum Harm {
-    Change(Index, u8),
+enum Mutation {
+    Replace(Index, u8),
     Insert(Index, u8),
-    Lose(Index),
-    Double(Index, Index),
-    End(Index),
+    Remove(Index),
+    Duplicate(Index, Index),
+    Truncate(Index),
 }
 
-fn spoilt(bytes: impl Strategy<Value = Bytes>) -> impl Strategy<Value = Bytes> {
+fn mutated(bytes: impl Strategy<Value = Bytes>) -> impl Strategy<Value = Bytes> {
     let byte = || prop_oneof![select(b"\r\n: ,;0\x00\x7f\x80\xff".to_vec()), any::<u8>()];
-    let harm = prop_oneof![
-        (any::<Index>(), byte()).prop_map(|(at, byte)| Harm::Change(at, byte)),
-        (any::<Index>(), byte()).prop_map(|(at, byte)| Harm::Insert(at, byte)),
-        any::<Index>().prop_map(Harm::Lose),
-        any::<(Index, Index)>().prop_map(|(from, to)| Harm::Double(from, to)),
-        any::<Index>().prop_map(Harm::End),
+    let mutation = prop_oneof![
+        (any::<Index>(), byte()).prop_map(|(at, byte)| Mutation::Replace(at, byte)),
+        (any::<Index>(), byte()).prop_map(|(at, byte)| Mutation::Insert(at, byte)),
+        any::<Index>().prop_map(Mutation::Remove),
+        any::<(Index, Index)>().prop_map(|(from, to)| Mutation::Duplicate(from, to)),
+        any::<Index>().prop_map(Mutation::Truncate),
     ];
-    let harms = prop_oneof![2 => Just(Vec::new()), 2 => vec(harm, 1..3)];
-    (bytes, harms).prop_map(|(mut bytes, harms)| {
-        for harm in harms {
-            harm.befall(&mut bytes);
+    let mutations = prop_oneof![2 => Just(Vec::new()), 2 => vec(mutation, 1..3)];
+    (bytes, mutations).prop_map(|(mut bytes, mutations)| {
+        for mutation in mutations {
+            mutation.apply(&mut bytes);
         }
         bytes
     })
 }
 
-impl Harm {
-    fn befall(self, bytes: &mut Bytes) {
+impl Mutation {
+    fn apply(self, bytes: &mut Bytes) {
         let length = bytes.len();
         if length == 0 {
             return;
         }
         match self {
-            Harm::Change(at, byte) => bytes[at.index(length)] = byte,
-            Harm::Insert(at, byte) => bytes.insert(at.index(length), byte),
-            Harm::Lose(at) => drop(bytes.remove(at.index(length))),
-            Harm::Double(from, to) => {
+            Mutation::Replace(at, byte) => bytes[at.index(length)] = byte,
+            Mutation::Insert(at, byte) => bytes.insert(at.index(length), byte),
+            Mutation::Remove(at) => drop(bytes.remove(at.index(length))),
+            Mutation::Duplicate(from, to) => {
                 let (from, to) = (from.index(length), to.index(length));
-                let part = bytes[from.min(to)..from.max(to)].to_vec();
-                bytes.splice(to..to, part);
+                let copy = bytes[from.min(to)..from.max(to)].to_vec();
+                bytes.splice(to..to, copy);
             }
-            Harm::End(at) => bytes.truncate(at.index(length)),
+            Mutation::Truncate(at) => bytes.truncate(at.index(length)),
         }
     }
 }
@@ -70,8 +70,8 @@ const KEYS_76: [&str; 2] = [
 ];
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// What a request may have beside what it needs.
-const MORE: [&str; 10] = [
+/// Headers that a request may have in addition to the required ones.
+const OPTIONAL_HEADERS: [&str; 10] = [
     "Sec-WebSocket-Protocol: sample, second\r\n",
     "Sec-WebSocket-Protocol: third\r\n",
     "WebSocket-Protocol: sample\r\n",
@@ -91,39 +91,39 @@ fn request() -> impl Strategy<Value = Bytes> {
             format!("Sec-WebSocket-Version: {number}\r\n"),
         ]
     };
-    let of_dialect = prop_oneof![
+    let dialect_headers = prop_oneof![
         Just(Vec::new()),
         Just(KEYS_76.map(str::to_owned).to_vec()),
         select(vec![7, 8, 13, 14]).prop_map(version),
     ];
     let line = select(vec!["GET / ", "GET /demo?a=1 ", "GET /%7e "]);
-    let more = subsequence(MORE.to_vec(), 0..3);
-    let needed = [
+    let optional = subsequence(OPTIONAL_HEADERS.to_vec(), 0..3);
+    let required = [
         "Host: example.com\r\n",
         "Upgrade: WebSocket\r\n",
         "Connection: keep-alive, Upgrade\r\n",
         "Origin: http://example.com\r\n",
     ];
-    let fields = (of_dialect, more).prop_map(move |(mut fields, more)| {
-        fields.extend(more.into_iter().chain(needed).map(str::to_owned));
-        fields
+    let headers = (dialect_headers, optional).prop_map(move |(mut headers, optional)| {
+        headers.extend(optional.into_iter().chain(required).map(str::to_owned));
+        headers
     });
     let key3 = any::<bool>();
-    (line, fields.prop_shuffle(), key3).prop_map(|(line, fields, key3)| {
-        let fields = fields.concat();
+    (line, headers.prop_shuffle(), key3).prop_map(|(line, headers, key3)| {
+        let headers = headers.concat();
         let key3 = if key3 { "^n:ds[4U" } else { "" };
-        format!("{line}HTTP/1.1\r\n{fields}\r\n{key3}").into()
+        format!("{line}HTTP/1.1\r\n{headers}\r\n{key3}").into()
     })
 }
 
-/// The fields of a reply, in any order; the oracle puts a proof in by itself.
-fn answer() -> impl Strategy<Value = Bytes> {
+/// The head of a response, with headers in any order; the oracle adds the accept value.
+fn response() -> impl Strategy<Value = Bytes> {
     let line = select(vec![
         "HTTP/1.1 101 WebSocket Protocol Handshake\r\n",
         "HTTP/1.1 101 Switching Protocols\r\n",
         "HTTP/1.1 302 Found\r\n",
     ]);
-    let fields = vec![
+    let headers = vec![
         "Upgrade: WebSocket\r\n",
         "Connection: Upgrade\r\n",
         "Sec-WebSocket-Origin: http://example.com\r\n",
@@ -131,8 +131,8 @@ fn answer() -> impl Strategy<Value = Bytes> {
         "Sec-WebSocket-Protocol: sample\r\n",
         "Set-Cookie: a=1\r\n",
     ];
-    let fields = subsequence(fields, 3..=6).prop_shuffle();
-    (line, fields).prop_map(|(line, fields)| format!("{line}{}\r\n", fields.concat()).into())
+    let headers = subsequence(headers, 3..=6).prop_shuffle();
+    (line, headers).prop_map(|(line, headers)| format!("{line}{}\r\n", headers.concat()).into())
 }
 
 fn payload() -> impl Strategy<Value = Bytes> {
@@ -144,24 +144,24 @@ fn payload() -> impl Strategy<Value = Bytes> {
     ]
 }
 
-/// Frames of HyBi-7 and later; those of a client are masked.
-fn frames(masked: bool) -> impl Strategy<Value = Bytes> {
+/// Frames of HyBi-7 and later; a client's are masked.
+fn hybi_frames(masked: bool) -> impl Strategy<Value = Bytes> {
     let first = prop_oneof![
         8 => select(vec![0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x89, 0x8A, 0x88]),
         1 => any::<u8>(),
     ];
     let masked = prop_oneof![9 => Just(masked), 1 => any::<bool>()];
-    let form = prop_oneof![8 => Just(0), 1 => Just(126), 1 => Just(127_u8)];
-    let frame = (first, masked, form, any::<[u8; 4]>(), payload());
-    let frame = frame.prop_map(|(first, masked, form, key, payload)| {
+    let encoding = prop_oneof![8 => Just(0), 1 => Just(126), 1 => Just(127_u8)];
+    let frame = (first, masked, encoding, any::<[u8; 4]>(), payload());
+    let frame = frame.prop_map(|(first, masked, encoding, key, payload)| {
         let bit = if masked { 0x80 } else { 0 };
         let mut frame = vec![first];
         match payload.len() {
-            length if form == 127 => {
+            length if encoding == 127 => {
                 frame.push(127 | bit);
                 frame.extend((length as u64).to_be_bytes());
             }
-            length if length > 125 || form == 126 => {
+            length if length > 125 || encoding == 126 => {
                 frame.push(126 | bit);
                 frame.extend((length as u16).to_be_bytes());
             }
@@ -180,7 +180,7 @@ fn frames(masked: bool) -> impl Strategy<Value = Bytes> {
 }
 
 /// Frames of Hixie-75 and Hixie-76.
-fn old_frames() -> impl Strategy<Value = Bytes> {
+fn hixie_frames() -> impl Strategy<Value = Bytes> {
     let text = payload().prop_map(|text| [&[0][..], &text, &[0xFF]].concat());
     let long = payload().prop_map(|bytes| {
         let length = bytes.len();
@@ -192,22 +192,22 @@ fn old_frames() -> impl Strategy<Value = Bytes> {
 }
 
 fn all_frames(masked: bool) -> impl Strategy<Value = Bytes> {
-    prop_oneof![2 => frames(masked), 1 => old_frames()]
+    prop_oneof![2 => hybi_frames(masked), 1 => hixie_frames()]
 }
 
-fn joined<A, B>(front: A, back: B) -> impl Strategy<Value = Bytes>
+fn concat<A, B>(first: A, second: B) -> impl Strategy<Value = Bytes>
 where
     A: Strategy<Value = Bytes>,
     B: Strategy<Value = Bytes>,
 {
-    (front, back).prop_map(|(front, back)| [front, back].concat())
+    (first, second).prop_map(|(first, second)| [first, second].concat())
 }
 
-/// Any input of that target, made to be understood.
+/// Generates inputs for a fuzz target.
 pub fn input(target: &str) -> BoxedStrategy<Bytes> {
     match target {
         "chat" => {
-            let step = |steps: &[u8], most: u8| (select(steps.to_vec()), 0..8_u8, 0..most);
+            let step = |kinds: &[u8], max: u8| (select(kinds.to_vec()), 0..8_u8, 0..max);
             let step = prop_oneof![
                 3 => step(b"co", 16),
                 4 => step(b"tbfp", 80),
@@ -216,43 +216,44 @@ pub fn input(target: &str) -> BoxedStrategy<Bytes> {
                 2 => step(b"hgljwKHG", 255),
                 1 => step(b"d", 1),
             ];
-            let bytes = |(step, slot, amount)| vec![step, b'0' + slot, b'0'.wrapping_add(amount)];
+            let bytes = |(kind, slot, amount)| vec![kind, b'0' + slot, b'0'.wrapping_add(amount)];
             let steps = vec(step.prop_map(bytes), 0..80).prop_map(|steps| steps.concat());
-            // A few are open already.
-            let guests = (1..6_u8).prop_map(|count| {
-                let guest = |slot| [b'c', slot, b'0', b'o', slot, b'4' - slot % 5];
-                (0..count).flat_map(|slot| guest(b'0' + slot)).collect()
+            // Begin with a few open connections.
+            let clients = (1..6_u8).prop_map(|count| {
+                let client = |slot| [b'c', slot, b'0', b'o', slot, b'4' - slot % 5];
+                (0..count).flat_map(|slot| client(b'0' + slot)).collect()
             });
-            joined(options(2), joined(guests, steps)).boxed()
+            concat(options(2), concat(clients, steps)).boxed()
         }
         "client" => {
-            let wire = joined(prop_oneof![Just(Vec::new()), answer()], all_frames(false));
-            joined(options(11), spoilt(wire)).boxed()
+            let wire = concat(prop_oneof![Just(Vec::new()), response()], all_frames(false));
+            concat(options(11), mutated(wire)).boxed()
         }
         "dialects" => options(13).boxed(),
         "frames" => {
-            let wire = any::<bool>().prop_flat_map(frames);
-            joined(options(8), spoilt(wire)).boxed()
+            let wire = any::<bool>().prop_flat_map(hybi_frames);
+            concat(options(8), mutated(wire)).boxed()
         }
-        "head" => spoilt(prop_oneof![3 => request().boxed(), 1 => answer().boxed()]).boxed(),
+        "head" => mutated(prop_oneof![3 => request().boxed(), 1 => response().boxed()]).boxed(),
         "keys" => {
             let key = prop_oneof!["[0-9 ]{0,14}", "[ -~]{0,20}"].prop_map(String::into_bytes);
-            joined(vec(any::<u8>(), 32), key).boxed()
+            concat(vec(any::<u8>(), 32), key).boxed()
         }
         "pair" => {
-            let (who, amount) = (b"tbegspqxyiowdf".to_vec(), b'0'..b'z');
-            let step = (select(who), any::<bool>(), amount).prop_map(|(step, server, amount)| {
-                let step = if server {
-                    step.to_ascii_uppercase()
+            let (kind, amount) = (b"tbegspqxyiowdf".to_vec(), b'0'..b'z');
+            let step = (select(kind), any::<bool>(), amount).prop_map(|(kind, server, amount)| {
+                let kind = if server {
+                    kind.to_ascii_uppercase()
                 } else {
-                    step
+                    kind
                 };
-                vec![step, amount]
+                vec![kind, amount]
             });
-            let close = (select(b"cC".to_vec()), b'0'..b'p').prop_map(|(who, how)| vec![who, how]);
+            let close =
+                (select(b"cC".to_vec()), b'0'..b'p').prop_map(|(kind, how)| vec![kind, how]);
             let close = prop_oneof![1 => Just(Vec::new()), 2 => close];
             let steps = || vec(step.clone(), 0..12).prop_map(|steps| steps.concat());
-            joined(options(3), joined(joined(steps(), close), steps())).boxed()
+            concat(options(3), concat(concat(steps(), close), steps())).boxed()
         }
         "reply" => {
             let url = "(ws|wss)://([a-z.]{1,8}|\\[::1\\])(:[0-9]{1,5})?([/?][!-~]{0,8})?";
@@ -267,9 +268,9 @@ pub fn input(target: &str) -> BoxedStrategy<Bytes> {
                 let strings = strings.iter().map(String::as_bytes);
                 strings.collect::<Vec<_>>().join(&0xFF)
             });
-            joined(options(4), strings).boxed()
+            concat(options(4), strings).boxed()
         }
-        "server" => joined(options(10), spoilt(joined(request(), all_frames(true)))).boxed(),
+        "server" => concat(options(10), mutated(concat(request(), all_frames(true)))).boxed(),
         other => panic!("no grammar for {other}"),
     }
 }

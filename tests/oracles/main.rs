@@ -1,4 +1,5 @@
-//! The oracles of the fuzz targets, without a fuzzer: `cargo test` asks them on any toolchain.
+//! Runs the oracles of the fuzz targets on stored and generated inputs, without a fuzzer and on any
+//! toolchain.
 
 #[path = "../common/allocator.rs"]
 mod allocator;
@@ -8,14 +9,14 @@ mod grammar;
 #[path = "../../fuzz/src/lib.rs"]
 mod oracles;
 
-use allocator::{Counting, measure};
+use allocator::{CountingAllocator, measure};
 use oracles::{METER, Oracle, TARGETS};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// The targets, whose oracles are told of memory too.
+/// Returns the fuzz targets, with memory measured for their oracles.
 fn targets() -> [(&'static str, Oracle); 9] {
-    METER.get_or_init(|| |run| -measure(run).1.kept);
+    METER.get_or_init(|| |run| -measure(run).1.retained);
     TARGETS
 }

@@ -1,7 +1,8 @@
-"""Two people at one server's page at once, the one with Chromium, the other with PhantomJS, each
-driven over WebDriver: browsers.py HOST:PORT PROFILE CHROMIUM.png PHANTOMJS.png PHANTOMJS NO_OPENSSL
+"""Opens a chat server's page in Chromium and PhantomJS and exchanges messages between them.
 
-PROFILE is an empty folder that Chromium may fill.
+Both browsers are driven over WebDriver.
+Usage: browsers.py HOST:PORT PROFILE CHROMIUM.png PHANTOMJS.png PHANTOMJS NO_OPENSSL
+PROFILE is an empty directory for Chromium's profile.
 """
 
 import base64
@@ -15,135 +16,138 @@ import sys
 import time
 from pathlib import Path
 
-SECONDS = 60
+TIMEOUT = 60
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
     --disable-background-networking --disable-component-update --disable-sync
     --window-size=800,750"""
 
-# Also in PhantomJS, so in the language of 2009. A long text is built on the spot and compared
-# there: it never passes through WebDriver.
+# PhantomJS runs it too, so it is ECMAScript 5. Long texts are built and compared in the page,
+# since they are too large for WebDriver.
 PREPARE = """
-    window.seen = [];
-    window.longs = {};
+    window.received = [];
+    window.longTexts = {};
     for (var i = 0; i < arguments.length; i++) {
         var text = arguments[i];
         for (var n = 0; text.length < 1 << 20; n++) text += ' ' + n;
-        window.longs[arguments[i]] = text.slice(0, 1 << 20);
+        window.longTexts[arguments[i]] = text.slice(0, 1 << 20);
     }
     window.ws.binaryType = 'arraybuffer';
     window.ws.addEventListener('message', function (event) {
         var data = event.data;
-        for (var name in window.longs) {
-            if (data === window.longs[name]) data = 'the long text of ' + name;
+        for (var name in window.longTexts) {
+            if (data === window.longTexts[name]) data = 'the long text of ' + name;
         }
         if (typeof data !== 'string') data = 'bytes ' + [].join.call(new Uint8Array(data), ' ');
-        window.seen.push(data.slice(0, 80));
+        window.received.push(data.slice(0, 80));
     }, false);
     window.ws.addEventListener('close', function (event) {
-        window.ended = [event.code, event.reason, event.wasClean];
+        window.closeEvent = [event.code, event.reason, event.wasClean];
     }, false);
 """
 STATE = "return document.getElementById('state').firstChild.nodeValue"
-WELCOMED = "return document.getElementById('log').textContent.indexOf('Welcome') >= 0"
-TYPE = "document.getElementById('text').value = arguments[0]"
-SEND_LONG = "window.ws.send(window.longs[arguments[0]])"
+IS_WELCOMED = "return document.getElementById('log').textContent.indexOf('Welcome') >= 0"
+SET_TEXT = "document.getElementById('text').value = arguments[0]"
+SEND_LONG = "window.ws.send(window.longTexts[arguments[0]])"
 SEND_BYTES = "window.ws.send(new Uint8Array([0, 128, 255]).buffer)"
 
 
-def check(got, wanted, what):
-    if got != wanted:
-        sys.exit(f"{what}: expected {wanted}, got {got}")
+def check(actual, expected, what):
+    if actual != expected:
+        sys.exit(f"{what}: expected {expected}, got {actual}")
 
 
-def until(fact, what):
-    deadline = time.monotonic() + SECONDS
-    while not fact():
+def wait_until(condition, what):
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
         if time.monotonic() > deadline:
-            sys.exit(f"no {what} within {SECONDS} s")
+            sys.exit(f"no {what} within {TIMEOUT} s")
         time.sleep(0.02)
 
 
 class Browser:
     def __init__(self, name, stack, command, **options):
         self.name, self.expected = name, []
-        # Anybody may take a free port before the driver does, which then ends at once.
+        # Another process may take the free port first; then the driver exits.
         for _ in range(3):
             with socket.create_server(("127.0.0.1", 0)) as free:
                 self.port = free.getsockname()[1]
             driver = subprocess.Popen(
-                [part.format(port=self.port) for part in command],
+                [argument.format(port=self.port) for argument in command],
                 stdout=subprocess.DEVNULL,
                 **options,
             )
             stack.callback(driver.kill)
-            until(lambda: driver.poll() is not None or self.ready(), f"WebDriver of {name}")
+            wait_until(lambda: driver.poll() is not None or self.is_ready(), f"WebDriver of {name}")
             if driver.poll() is None:
                 break
         else:
-            sys.exit(f"the driver of {name} ends at once, with {driver.returncode}")
-        # Both generations of WebDriver: each browser knows one of them.
+            sys.exit(f"WebDriver of {name} exited at startup with code {driver.returncode}")
+        # For W3C WebDriver (Chromium) and its predecessor, the JSON wire protocol (PhantomJS).
         flags = [*FLAGS.split(), f"--user-data-dir={sys.argv[2]}"]
         always = {"goog:chromeOptions": {"args": flags}}
-        wanted = {"capabilities": {"alwaysMatch": always}, "desiredCapabilities": {}}
-        reply = self.call("POST", "/session", wanted)
-        self.modern = "sessionId" in reply["value"]
-        self.session = "/session/" + (reply["value"] if self.modern else reply)["sessionId"]
+        capabilities = {"capabilities": {"alwaysMatch": always}, "desiredCapabilities": {}}
+        response = self.call("POST", "/session", capabilities)
+        self.is_w3c = "sessionId" in response["value"]
+        self.session = "/session/" + (response["value"] if self.is_w3c else response)["sessionId"]
         stack.callback(self.quit)
 
-    def ready(self):
+    def is_ready(self):
         with contextlib.suppress(OSError):
             return self.call("GET", "/status")
 
     def call(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         with contextlib.closing(connection):
             connection.request(method, path, body and json.dumps(body))
-            reply = connection.getresponse()
-            text = reply.read().decode()
-        if reply.status >= 400:
+            response = connection.getresponse()
+            text = response.read().decode()
+        if response.status >= 400:
             sys.exit(f"{self.name}: {method} {path}: " + " ".join(text.split())[:300])
         return json.loads(text) if text else {}
 
     def quit(self):
-        # In the end they are killed in any case.
+        # Errors do not matter: the driver is killed anyway.
         with contextlib.suppress(Exception, SystemExit):
             self.call("DELETE", self.session)
 
     def run(self, script, *arguments):
-        path = "/execute/sync" if self.modern else "/execute"
+        path = "/execute/sync" if self.is_w3c else "/execute"
         body = {"script": script, "args": arguments}
         return self.call("POST", self.session + path, body)["value"]
 
     def click(self, name):
-        where = {"using": "css selector", "value": f"#{name}"}
-        (element,) = self.call("POST", f"{self.session}/element", where)["value"].values()
+        locator = {"using": "css selector", "value": f"#{name}"}
+        (element,) = self.call("POST", f"{self.session}/element", locator)["value"].values()
         self.call("POST", f"{self.session}/element/{element}/click", {"id": element})
 
     def visit(self, url):
-        if not self.modern:
+        if not self.is_w3c:
             size = {"width": 800, "height": 600}
             self.call("POST", f"{self.session}/window/current/size", size)
         self.call("POST", f"{self.session}/url", {"url": url})
-        until(lambda: self.run(STATE) == "open", f"open connection in {self.name}")
-        until(lambda: self.run(WELCOMED), f"Welcome in {self.name}")
+        wait_until(lambda: self.run(STATE) == "open", f"open connection in {self.name}")
+        wait_until(lambda: self.run(IS_WELCOMED), f"Welcome in {self.name}")
 
-    def say(self, text):
-        self.run(TYPE, text)
+    def type_and_send(self, text):
+        self.run(SET_TEXT, text)
         self.click("send")
 
-    def hear(self, text):
-        """Everything that came, in its order, and nothing else."""
+    def expect(self, text):
+        """Checks that `text` is received next, and nothing else."""
         self.expected.append(text)
-        wanted = len(self.expected)
-        until(lambda: self.run("return window.seen.length") >= wanted, f"{text!r} in {self.name}")
-        check(self.run("return window.seen"), self.expected, f"what {self.name} received")
+        count = len(self.expected)
+        wait_until(
+            lambda: self.run("return window.received.length") >= count,
+            f"{text!r} in {self.name}",
+        )
+        check(self.run("return window.received"), self.expected, f"messages in {self.name}")
 
-    def photograph(self, file):
-        picture = self.call("GET", f"{self.session}/screenshot")["value"]
-        Path(file).write_bytes(base64.b64decode(picture))
+    def save_screenshot(self, file):
+        png = self.call("GET", f"{self.session}/screenshot")["value"]
+        Path(file).write_bytes(base64.b64decode(png))
 
 
-def meet(url, chromium, phantomjs, pictures):
+def chat(url, chromium, phantomjs, screenshots):
     both = chromium, phantomjs
     for one in both:
         one.visit(url)
@@ -152,40 +156,40 @@ def meet(url, chromium, phantomjs, pictures):
 
     for one in both:
         one.click("poke")
-        one.hear("Quit poking me!")
+        one.expect("Quit poking me!")
     for one in both:
         text = f"{one.name}: héllo ☃ 😀"
-        one.say(text)
+        one.type_and_send(text)
         for each in both:
-            each.hear(text)
-    # Before the long texts, which would push all else out of sight.
-    for one, picture in zip(both, pictures):
-        one.photograph(picture)
+            each.expect(text)
+    # Taken now, since the long texts scroll everything else out of view.
+    for one, screenshot in zip(both, screenshots):
+        one.save_screenshot(screenshot)
     for one in both:
         one.run(SEND_LONG, one.name)
         for each in both:
-            each.hear(f"the long text of {one.name}")
+            each.expect(f"the long text of {one.name}")
 
-    # PhantomJS's dialect has no binary messages: it is passed over, and stays.
+    # PhantomJS's dialect has no binary messages: the server skips it and keeps it connected.
     chromium.run(SEND_BYTES)
-    chromium.hear("bytes 0 128 255")
-    chromium.say("still there?")
+    chromium.expect("bytes 0 128 255")
+    chromium.type_and_send("still there?")
     for each in both:
-        each.hear("still there?")
+        each.expect("still there?")
 
     phantomjs.run("window.ws.close()")
-    until(lambda: phantomjs.run(STATE) == "closed", "end of the connection in PhantomJS")
-    chromium.say("alone")
-    chromium.hear("alone")
+    wait_until(lambda: phantomjs.run(STATE) == "closed", "closed connection in PhantomJS")
+    chromium.type_and_send("alone")
+    chromium.expect("alone")
     chromium.run("window.ws.close(4000, 'enough')")
-    until(lambda: chromium.run(STATE) == "closed", "end of the connection in Chromium")
-    check(chromium.run("return window.ended"), [4000, "", True], "Chromium's close event")
-    check(phantomjs.run("return window.seen"), phantomjs.expected, "what PhantomJS received")
+    wait_until(lambda: chromium.run(STATE) == "closed", "closed connection in Chromium")
+    check(chromium.run("return window.closeEvent"), [4000, "", True], "Chromium's close event")
+    check(phantomjs.run("return window.received"), phantomjs.expected, "messages in PhantomJS")
 
 
-address, _, *pictures, phantomjs, no_openssl = sys.argv[1:]
+address, _, *screenshots, phantomjs, no_openssl = sys.argv[1:]
 with contextlib.ExitStack() as stack:
-    meet(
+    chat(
         f"http://{address}/",
         Browser("Chromium", stack, ["chromedriver", "--port={port}"]),
         Browser(
@@ -194,5 +198,5 @@ with contextlib.ExitStack() as stack:
             [phantomjs, "--webdriver=127.0.0.1:{port}", "--webdriver-loglevel=ERROR"],
             env=os.environ | {"LD_PRELOAD": no_openssl},
         ),
-        pictures,
+        screenshots,
     )

@@ -1,6 +1,7 @@
 /*
- * PhantomJS 1.9.8 (Qt 4.8) loads whatever OpenSSL it finds by name, and
- * crashes in version 3. Preloaded, this hides OpenSSL from it.
+ * Hides OpenSSL from a program that is started with this in LD_PRELOAD:
+ * PhantomJS 1.9.8 (Qt 4.8) loads any installed version, and crashes with
+ * version 3.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

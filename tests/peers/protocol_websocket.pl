@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Holds poke's conversation over one connection for each version given, all open at once:
-# protocol_websocket.pl HOST:PORT VERSION...
+# Tests poke with one connection per WebSocket version, all open at the same time.
+# Usage: protocol_websocket.pl HOST:PORT VERSION...
 use strict;
 use warnings;
 use utf8;
@@ -10,8 +10,8 @@ use Protocol::WebSocket::Frame;
 use Protocol::WebSocket::Handshake::Client;
 
 binmode STDERR, ':utf8';
-$SIG{ALRM} = sub { die "nothing more from poke for 20 s\n" };
-$SIG{PIPE} = sub { die "poke hung up\n" };
+$SIG{ALRM} = sub { die "no input from poke within 20 s\n" };
+$SIG{PIPE} = sub { die "poke closed the connection\n" };
 
 sub receive {
     my ($conn) = @_;
@@ -23,8 +23,8 @@ sub receive {
 }
 
 sub new_frame {
-    my ($version, @more) = @_;
-    return Protocol::WebSocket::Frame->new(version => $version, max_payload_size => undef, @more);
+    my ($version, @fields) = @_;
+    return Protocol::WebSocket::Frame->new(version => $version, max_payload_size => undef, @fields);
 }
 
 sub send_frame {
@@ -47,7 +47,7 @@ sub open_connection {
     my $handshake = Protocol::WebSocket::Handshake::Client->new(url => "ws://$addr/", version => $version);
     print $socket $handshake->to_string or die "write: $!\n";
     until ($handshake->is_done) {
-        my $bytes = receive($conn) // die "end of file in the handshake\n";
+        my $bytes = receive($conn) // die "end of file during the handshake\n";
         $handshake->parse($bytes) or die $handshake->error, "\n";
         $conn->{frame}->append($bytes);
     }
@@ -55,14 +55,14 @@ sub open_connection {
 }
 
 sub expect {
-    my ($conn, $wanted) = @_;
-    my $got;
-    until (defined($got = $conn->{frame}->next)) {
+    my ($conn, $expected) = @_;
+    my $actual;
+    until (defined($actual = $conn->{frame}->next)) {
         $conn->{frame}->append(receive($conn) // die "end of file instead of a message\n");
     }
-    return if $got eq $wanted && !$conn->{frame}->is_close;
+    return if $actual eq $expected && !$conn->{frame}->is_close;
     die sprintf "%s: expected '%.40s' of %d, got '%.40s' of %d\n",
-        $conn->{version}, $wanted, length $wanted, $got, length $got;
+        $conn->{version}, $expected, length $expected, $actual, length $actual;
 }
 
 sub close_connection {
@@ -77,7 +77,7 @@ sub close_connection {
         }
         die "a message instead of a close frame\n" unless $conn->{frame}->is_close;
     }
-    die "bytes after the end\n" if defined receive($conn);
+    die "bytes after the closing handshake\n" if defined receive($conn);
 }
 
 my ($addr, @versions) = @ARGV;

@@ -1,34 +1,34 @@
-// Echoes text, and prints its port, then one line of JSON for each thing it sees.
-// A client of /silent gets no answer to its close frame. Usage: websocket_driver.js MODULE
+// Echo server that prints its port, then each event as a line of JSON.
+// On /silent it sends no close frame. Usage: websocket_driver.js MODULE
 const http = require('http');
 const websocket = require(process.argv[2]);
 
 const CLOSE_FRAMES = ['ff00', '880203e8'];
 
-const saw = (fact) => console.log(JSON.stringify(fact));
+const print = (event) => console.log(JSON.stringify(event));
 const server = http.createServer();
 
 server.on('upgrade', (request, socket, head) => {
   const { url, headers } = request;
   const driver = websocket.http(request, { protocols: ['chat'] });
   const { version } = driver;
-  const draft = version.startsWith('hixie');
-  const name = version === 'hixie-75' ? 'WebSocket-Protocol' : 'Sec-WebSocket-Protocol';
-  const protocol = draft ? headers[name.toLowerCase()] : driver.protocol;
+  const isHixie = version.startsWith('hixie');
+  const protocolHeader = version === 'hixie-75' ? 'WebSocket-Protocol' : 'Sec-WebSocket-Protocol';
+  const protocol = isHixie ? headers[protocolHeader.toLowerCase()] : driver.protocol;
   const origin = headers[/^hybi-[78]$/.test(version) ? 'sec-websocket-origin' : 'origin'];
   const extensions = headers['sec-websocket-extensions'] || '';
   let tail = Buffer.alloc(0);
   let code;
 
-  // The drivers of the drafts leave the choice of a protocol to their caller.
-  if (draft && protocol === 'chat') driver.setHeader(name, protocol);
+  // For the Hixie drafts, websocket-driver leaves the subprotocol to its caller.
+  if (isHixie && protocol === 'chat') driver.setHeader(protocolHeader, protocol);
 
   driver.on('open', () => {
-    saw({ version, url, origin, protocol, extensions });
-    driver.ping('are you there?', () => saw({ pong: 'are you there?' }));
+    print({ version, url, origin, protocol, extensions });
+    driver.ping('are you there?', () => print({ pong: 'are you there?' }));
   });
   driver.on('message', ({ data }) => {
-    saw({ message: data });
+    print({ message: data });
     driver.text(data);
   });
   driver.on('close', (event) => {
@@ -45,11 +45,11 @@ server.on('upgrade', (request, socket, head) => {
   };
   socket.on('data', receive);
   socket.on('end', () => socket.end());
-  socket.on('error', (error) => saw({ error: error.code }));
-  socket.on('close', () => saw({ tail: tail.toString('hex'), code }));
+  socket.on('error', (error) => print({ error: error.code }));
+  socket.on('close', () => print({ tail: tail.toString('hex'), code }));
 
   driver.start();
   receive(head);
 });
 
-server.listen(0, '127.0.0.1', () => saw({ port: server.address().port }));
+server.listen(0, '127.0.0.1', () => print({ port: server.address().port }));

@@ -1,4 +1,4 @@
-"""Holds a chat server's conversation over two connections: websockets_client.py HOST:PORT"""
+"""Tests a chat server over two connections. Usage: websockets_client.py HOST:PORT"""
 
 import asyncio
 import sys
@@ -9,41 +9,41 @@ LONG = " ".join(map(str, range(200_000)))[: 1 << 20]
 BYTES = bytes(range(256)) * 4096
 
 
-def check(got, wanted, what):
-    if got != wanted:
-        sys.exit(f"{what}: expected {str(wanted)[:60]!r}, got {str(got)[:60]!r}")
+def check(actual, expected, what):
+    if actual != expected:
+        sys.exit(f"{what}: expected {str(expected)[:60]!r}, got {str(actual)[:60]!r}")
 
 
-async def within(what, awaitable):
+async def with_timeout(what, awaitable):
     try:
         return await asyncio.wait_for(awaitable, 20)
     except TimeoutError:
         sys.exit(f"no {what} within 20 s")
 
 
-async def expect(connection, wanted):
-    check(await within("message", connection.recv()), wanted, "the message")
+async def expect(connection, message):
+    check(await with_timeout("message", connection.recv()), message, "message")
 
 
 async def ping(connection, payload):
-    await within("pong", await connection.ping(payload))
+    await with_timeout("pong", await connection.ping(payload))
 
 
-async def fragments(connection, parts):
-    for part in parts:
-        yield part
+async def with_pings(connection, fragments):
+    for fragment in fragments:
+        yield fragment
         await ping(connection, b"between fragments")
 
 
 async def main(address):
     url = f"ws://{address}/"
-    # Offered, and to be declined.
+    # The server has to decline the compression and subprotocol that this one offers.
     offering = connect(url, compression="deflate", subprotocols=["chat"], max_size=None)
     plain = connect(url, compression=None, origin="http://example.com", max_size=None)
-    both = first, second = [await within("handshake", one) for one in (offering, plain)]
-    check("Sec-WebSocket-Extensions" in first.request.headers, True, "an offer of compression")
-    check("Sec-WebSocket-Extensions" in first.response.headers, False, "an answer to it")
-    check(first.subprotocol, None, "the subprotocol")
+    both = first, second = [await with_timeout("handshake", one) for one in (offering, plain)]
+    check("Sec-WebSocket-Extensions" in first.request.headers, True, "compression offered")
+    check("Sec-WebSocket-Extensions" in first.response.headers, False, "compression accepted")
+    check(first.subprotocol, None, "subprotocol")
 
     for one in both:
         await one.send("CONNECTED")
@@ -57,17 +57,17 @@ async def main(address):
             for other in both:
                 await expect(other, message)
 
-        for parts in ["hé", "", "llo ☃ 😀", LONG], [b"\x00", b"", BYTES]:
-            await one.send(fragments(one, parts))
+        for fragments in ["hé", "", "llo ☃ 😀", LONG], [b"\x00", b"", BYTES]:
+            await one.send(with_pings(one, fragments))
             for other in both:
-                await expect(other, parts[0][:0].join(parts))
+                await expect(other, fragments[0][:0].join(fragments))
 
-    await within("close", first.close(4000, "enough"))
-    check(first.close_code, 4000, "the close code that came back")
+    await with_timeout("close", first.close(4000, "enough"))
+    check(first.close_code, 4000, "echoed close code")
     await second.send("alone")
     await expect(second, "alone")
-    await within("close", second.close())
-    check(second.close_code, 1000, "the close code that came back")
+    await with_timeout("close", second.close())
+    check(second.close_code, 1000, "echoed close code")
 
 
 asyncio.run(main(sys.argv[1]))

@@ -1,6 +1,6 @@
-"""Echoes text, and prints its port, then one line of JSON for each thing it sees.
+"""Echo server that prints its port, then each event as a line of JSON.
 
-A client of /close?CODE is closed with that code at once.
+On /close?CODE it closes the connection with that code.
 """
 
 import asyncio
@@ -9,13 +9,13 @@ import json
 from websockets.asyncio.server import serve
 
 
-def saw(**fact):
-    print(json.dumps(fact), flush=True)
+def print_event(**event):
+    print(json.dumps(event), flush=True)
 
 
-async def serve_one(connection):
+async def handle(connection):
     url, headers = connection.request.path, connection.request.headers
-    saw(
+    print_event(
         version=f"hybi-{headers['Sec-WebSocket-Version']}",
         url=url,
         origin=headers.get("Origin"),
@@ -26,23 +26,23 @@ async def serve_one(connection):
         await connection.close(int(url[7:]), "done here")
     else:
         await (await connection.ping("are you there?"))
-        saw(pong="are you there?")
+        print_event(pong="are you there?")
         async for message in connection:
-            saw(message=message)
+            print_event(message=message)
             await connection.send(message)
-    saw(code=connection.close_code, reason=connection.close_reason)
+    print_event(code=connection.close_code, reason=connection.close_reason)
 
 
 async def main():
     async with serve(
-        serve_one,
+        handle,
         "127.0.0.1",
         0,
         compression="deflate",
         max_size=None,
         select_subprotocol=lambda _, offered: "chat" if "chat" in offered else None,
     ) as server:
-        saw(port=server.sockets[0].getsockname()[1])
+        print_event(port=server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
 

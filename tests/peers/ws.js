@@ -1,8 +1,8 @@
-// Echoes text, and prints its port, then one line of JSON for each thing it sees.
-// A client of /close?CODE is closed with that code at once.
+// Echo server that prints its port, then each event as a line of JSON.
+// On /close?CODE it closes the connection with that code.
 const { WebSocketServer } = require('ws');
 
-const saw = (fact) => console.log(JSON.stringify(fact));
+const print = (event) => console.log(JSON.stringify(event));
 const server = new WebSocketServer({
   host: '127.0.0.1',
   port: 0,
@@ -10,20 +10,20 @@ const server = new WebSocketServer({
   handleProtocols: (offered) => offered.has('chat') && 'chat',
 });
 
-server.on('listening', () => saw({ port: server.address().port }));
+server.on('listening', () => print({ port: server.address().port }));
 server.on('connection', (socket, { url, headers }) => {
   const version = `hybi-${headers['sec-websocket-version']}`;
   const { origin } = headers;
   const { protocol, extensions } = socket;
 
-  socket.on('error', ({ message }) => saw({ error: message }));
-  socket.on('close', (code, reason) => saw({ code, reason: reason.toString() }));
-  saw({ version, url, origin, protocol: protocol || undefined, extensions });
+  socket.on('error', ({ message }) => print({ error: message }));
+  socket.on('close', (code, reason) => print({ code, reason: reason.toString() }));
+  print({ version, url, origin, protocol: protocol || undefined, extensions });
   if (url.startsWith('/close?')) return socket.close(Number(url.slice(7)), 'done here');
 
-  socket.on('pong', (payload) => saw({ pong: payload.toString() }));
+  socket.on('pong', (payload) => print({ pong: payload.toString() }));
   socket.on('message', (data, binary) => {
-    saw({ [binary ? 'binary' : 'message']: data.toString() });
+    print({ [binary ? 'binary' : 'message']: data.toString() });
     socket.send(data, { binary });
   });
   socket.ping('are you there?');

@@ -1,4 +1,4 @@
-//! The table: what each row measured, and whether that is good enough.
+//! Runs scenarios and prints a table of their measurements and checks.
 
 use std::fmt::Display;
 use std::panic::{self, AssertUnwindSafe};
@@ -9,82 +9,84 @@ use std::thread;
 use std::time::Duration;
 
 use crate::peer::Peer;
-use crate::rows::{Row, Scale};
-use crate::server::{Held, Server, signal};
+use crate::scenarios::{Scale, Scenario};
+use crate::server::{Resources, Server, signal};
 
-/// How long all rows together may take.
-const LIMIT: Duration = Duration::from_secs(290);
+/// Time limit for all scenarios together.
+const TIME_LIMIT: Duration = Duration::from_secs(290);
 
-/// The server that runs now, for when time is over.
-static RUNNING: AtomicU32 = AtomicU32::new(0);
+/// Process id of the running server, to kill it at the time limit; 0 if there is none.
+static SERVER_ID: AtomicU32 = AtomicU32::new(0);
 
-/// A server under load, one client whom no kind may trouble, and what has been measured.
-pub struct Bench {
+/// A server under load, and what was measured of it.
+pub struct LoadTest {
     pub server: Server,
-    pub witness: Peer,
-    before: Held,
-    after: Option<Held>,
-    pub open: usize,
-    pub heap_each: Option<f64>,
-    pub rate: Option<f64>,
-    pub echoes: Vec<Duration>,
-    processor: f64,
+    /// A well-behaved client that must be served throughout.
+    pub probe: Peer,
+    resources_before: Resources,
+    resources_after: Option<Resources>,
+    pub connections: usize,
+    pub memory_per_connection: Option<f64>,
+    pub messages_per_second: Option<f64>,
+    pub echo_times: Vec<Duration>,
+    cpu_before: f64,
     checks: Vec<(bool, String)>,
 }
 
-impl Bench {
+impl LoadTest {
     fn new(program: &Path) -> Self {
         let server = Server::start(program);
-        RUNNING.store(server.id(), Relaxed);
-        let mut witness = Peer::open(server.address());
-        witness.poke();
+        SERVER_ID.store(server.id(), Relaxed);
+        let mut probe = Peer::open_76(server.address());
+        probe.poke();
         Self {
-            before: server.held(),
-            processor: server.processor_time(),
+            resources_before: server.resources(),
+            cpu_before: server.cpu_time(),
             server,
-            witness,
-            after: None,
-            open: 0,
-            heap_each: None,
-            rate: None,
-            echoes: Vec::new(),
+            probe,
+            resources_after: None,
+            connections: 0,
+            memory_per_connection: None,
+            messages_per_second: None,
+            echo_times: Vec::new(),
             checks: Vec::new(),
         }
     }
 
-    pub fn heap(&self) -> f64 {
+    /// Returns the server's private memory in bytes.
+    pub fn memory(&self) -> f64 {
         self.server.private_bytes().unwrap() as f64
     }
 
-    pub fn check(&mut self, holds: bool, what: impl Display) {
-        self.checks.push((holds, what.to_string()));
+    pub fn check(&mut self, passed: bool, description: impl Display) {
+        self.checks.push((passed, description.to_string()));
     }
 
-    pub fn takes(&mut self, what: impl Display, took: Duration, limit: Duration) {
+    pub fn check_time(&mut self, what: impl Display, elapsed: Duration, limit: Duration) {
         self.check(
-            took < limit,
-            format_args!("{what} in {took:.1?}, under {limit:?}"),
+            elapsed < limit,
+            format_args!("{what} in {elapsed:.1?} (limit {limit:?})"),
         );
     }
 
-    /// Nothing happens, and nothing is being done.
-    pub fn rests(&mut self) {
-        let load = self.server.idle_load(Duration::from_secs(5)) * 100.0;
-        let what = format!("{load:.1} % of a processor in 5 s without work, under 2 %");
-        self.check(load < 2.0, what);
+    /// Checks that the server uses next to no CPU time while idle.
+    pub fn check_idle(&mut self) {
+        let load = self.server.cpu_load(Duration::from_secs(5)) * 100.0;
+        let description = format!("{load:.1} % CPU over 5 s while idle (limit 2 %)");
+        self.check(load < 2.0, description);
     }
 
-    /// All but the witness are gone, and so is what they held.
-    pub fn is_alone(&mut self) {
-        self.server.returns_to(self.before);
-        self.after = Some(self.server.held());
+    /// Waits until all resources of connections other than the probe's are released.
+    pub fn wait_until_released(&mut self) {
+        self.server.wait_for_resources(self.resources_before);
+        self.resources_after = Some(self.server.resources());
     }
 
-    /// The time below which so many in a hundred echoes were.
-    pub fn percentile(&mut self, percent: usize) -> Option<Duration> {
-        self.echoes.sort_unstable();
-        let last = self.echoes.len().checked_sub(1)?;
-        self.echoes.get(last * percent / 100).copied()
+    /// Returns the given percentile of the echo times.
+    pub fn echo_percentile(&mut self, percent: usize) -> Option<Duration> {
+        self.echo_times.sort_unstable();
+        let last = self.echo_times.len().checked_sub(1)?;
+        self.echo_times.get(last * percent / 100).copied()
     }
 
     fn print(&mut self, name: &str) {
@@ -92,73 +94,78 @@ impl Bench {
             value.map_or("-".into(), |value| value.to_string())
         }
         let milliseconds = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
-        let p50 = self.percentile(50).map(milliseconds);
-        let p99 = self.percentile(99).map(milliseconds);
-        let after = self.after.map(|held| held.descriptors);
-        line([
+        let p50 = self.echo_percentile(50).map(milliseconds);
+        let p99 = self.echo_percentile(99).map(milliseconds);
+        let fds_before = self.resources_before.descriptors;
+        let fds_after = self.resources_after.map(|resources| resources.descriptors);
+        print_line([
             name,
-            &self.open.to_string(),
-            &cell(self.heap_each.map(|bytes| format!("{bytes:.0} B"))),
-            &cell(self.rate.map(|rate| format!("{rate:.0}"))),
+            &self.connections.to_string(),
+            &cell(
+                self.memory_per_connection
+                    .map(|bytes| format!("{bytes:.0} B")),
+            ),
+            &cell(self.messages_per_second.map(|rate| format!("{rate:.0}"))),
             &cell(p50),
             &cell(p99),
-            &format!("{} / {}", self.before.descriptors, cell(after)),
-            &format!("{:.2} s", self.server.processor_time() - self.processor),
+            &format!("{fds_before} / {}", cell(fds_after)),
+            &format!("{:.2} s", self.server.cpu_time() - self.cpu_before),
         ]);
     }
 }
 
-/// Runs a row and prints it; whether it holds.
-pub fn run(row: &Row, program: &Path, scale: Scale) -> bool {
+/// Runs a scenario, prints its results and returns whether all checks passed.
+pub fn run(scenario: &Scenario, program: &Path, scale: Scale) -> bool {
     let mut checks = Vec::new();
-    let went = panic::catch_unwind(AssertUnwindSafe(|| {
-        let mut bench = Bench::new(program);
-        let went = panic::catch_unwind(AssertUnwindSafe(|| (row.run)(&mut bench, scale)));
-        bench.print(row.name);
-        checks.append(&mut bench.checks);
-        went.unwrap_or_else(|why| panic::resume_unwind(why));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut test = LoadTest::new(program);
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| (scenario.run)(&mut test, scale)));
+        test.print(scenario.name);
+        checks.append(&mut test.checks);
+        outcome.unwrap_or_else(|panic| panic::resume_unwind(panic));
     }));
-    RUNNING.store(0, Relaxed);
-    if let Err(why) = went {
-        let why = why.downcast::<String>().unwrap_or_default();
-        checks.push((false, format!("broke off: {why}")));
+    SERVER_ID.store(0, Relaxed);
+    if let Err(panic) = outcome {
+        let message = panic.downcast::<String>().unwrap_or_default();
+        checks.push((false, format!("aborted: {message}")));
     }
-    for (holds, what) in &checks {
-        println!("    {} {what}", if *holds { "pass" } else { "FAIL" });
+    for (passed, description) in &checks {
+        println!(
+            "    {} {description}",
+            if *passed { "pass" } else { "FAIL" }
+        );
     }
-    checks.iter().all(|(holds, _)| *holds)
+    checks.iter().all(|(passed, _)| *passed)
 }
 
-pub fn heading(server: &str) {
+pub fn print_heading(server: &str) {
     println!(
-        "{server}, one process a row. Heap: growth of the memory that is the process's own and was\n\
-         written to (Private_Dirty in smaps_rollup: stacks and what the allocator keeps count too).\n\
-         Echo: of one who is poked while the rest happens. Descriptors: before and after.\n"
+        "Load test of {server}; each scenario starts a new server process.\n\
+         \n\
+         conns: connections made in the scenario.\n\
+         mem/conn: growth of the process's private memory (Private_Dirty in smaps_rollup, which\n\
+         includes stacks and free memory of the allocator), per connection.\n\
+         echo: round-trip times of well-behaved clients during the scenario.\n\
+         fds: open file descriptors of the server before and after.\n\
+         CPU: CPU time used by the server.\n"
     );
-    line([
-        "row",
-        "connections",
-        "heap each",
-        "messages/s",
-        "echo p50",
-        "echo p99",
-        "descriptors",
-        "processor",
+    print_line([
+        "scenario", "conns", "mem/conn", "msgs/s", "echo p50", "echo p99", "fds", "CPU",
     ]);
 }
 
-fn line(cells: [&str; 8]) {
-    let [name, rest @ ..] = cells;
-    let rest: String = rest.iter().map(|cell| format!("{cell:>13}")).collect();
-    println!("{name:<24}{rest}");
+fn print_line(cells: [&str; 8]) {
+    let [name, values @ ..] = cells;
+    let values: String = values.iter().map(|value| format!("{value:>13}")).collect();
+    println!("{name:<24}{values}");
 }
 
-/// Ends the process, and the server's, when it takes too long.
-pub fn limit_time() {
+/// Kills the server and exits with an error after the time limit.
+pub fn start_time_limit() {
     thread::spawn(|| {
-        thread::sleep(LIMIT);
-        eprintln!("hybi-load: not done after {LIMIT:?}");
-        let id = RUNNING.load(Relaxed);
+        thread::sleep(TIME_LIMIT);
+        eprintln!("hybi-load: not finished after {TIME_LIMIT:?}");
+        let id = SERVER_ID.load(Relaxed);
         if id != 0 {
             signal("-KILL", id);
         }

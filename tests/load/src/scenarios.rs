@@ -1,130 +1,136 @@
-//! What is done to the server.
+//! The load scenarios.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::peer::{ANSWER, COMPLAINT, HEAD, KEY3, PATIENCE, POKE, Peer, REPLY, frame};
-use crate::report::Bench;
-use crate::eof_states::STATES;
+use crate::eof_states::EOF_STATES;
+use crate::peer::{
+    CHALLENGE_RESPONSE, KEY3, POKE, POKE_REPLY, Peer, REQUEST, RESPONSE, TIMEOUT, frame,
+};
+use crate::report::LoadTest;
 
-pub struct Row {
+pub struct Scenario {
     pub name: &'static str,
-    pub run: fn(&mut Bench, Scale),
+    pub run: fn(&mut LoadTest, Scale),
 }
 
-pub const ROWS: [Row; 6] = [
-    Row {
-        name: "idle",
-        run: idle,
+pub const SCENARIOS: [Scenario; 6] = [
+    Scenario {
+        name: "idle connections",
+        run: idle_connections,
     },
-    Row {
-        name: "byte by byte",
-        run: byte_by_byte,
+    Scenario {
+        name: "byte-wise input",
+        run: byte_wise_input,
     },
-    Row {
-        name: "one stuck",
-        run: one_stuck,
+    Scenario {
+        name: "non-reading client",
+        run: non_reading_client,
     },
-    Row {
+    Scenario {
         name: "resets",
         run: resets,
     },
-    Row {
-        name: "storm",
-        run: storm,
+    Scenario {
+        name: "connection churn",
+        run: connection_churn,
     },
-    Row {
-        name: "slow heads",
-        run: slow_heads,
+    Scenario {
+        name: "slow request heads",
+        run: slow_request_heads,
     },
 ];
 
-/// The most connections at a time; other numbers are in proportion to it.
+/// The largest number of concurrent connections; other numbers are proportional to it.
 #[derive(Clone, Copy)]
 pub struct Scale(pub usize);
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The ports of those who left stay taken for a while, so that each address does for so many only.
-const PORTS: usize = 5000;
+/// Connections per source address: ports of closed connections stay in TIME_WAIT.
+const PORTS_PER_ADDRESS: usize = 5000;
 
-/// Those who came so far.
-static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Connections made so far.
+static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
 
 fn connect(server: SocketAddr) -> Peer {
-    let number = COUNT.fetch_add(1, Relaxed) / PORTS;
-    let source = Ipv4Addr::from(Ipv4Addr::new(127, 0, 1, 0).to_bits() + number as u32);
+    let address = CONNECTIONS.fetch_add(1, Relaxed) / PORTS_PER_ADDRESS;
+    let source = Ipv4Addr::from(Ipv4Addr::new(127, 0, 1, 0).to_bits() + address as u32);
     Peer::connect_from(IpAddr::V4(source), server)
 }
 
 fn open(server: SocketAddr, count: usize) -> Vec<Peer> {
-    (0..count).map(|_| connect(server).opened()).collect()
+    (0..count)
+        .map(|_| connect(server).after_handshake())
+        .collect()
 }
 
-fn idle(bench: &mut Bench, Scale(count): Scale) {
-    let (server, heap) = (bench.server.address(), bench.heap());
+/// Many idle connections use little memory and CPU time, and all receive a broadcast.
+fn idle_connections(test: &mut LoadTest, Scale(count): Scale) {
+    let (server, memory) = (test.server.address(), test.memory());
     let start = Instant::now();
     let mut peers = open(server, count);
-    bench.open = count;
-    bench.takes("all open", start.elapsed(), MINUTE);
-    let each = (bench.heap() - heap) / count as f64;
-    bench.heap_each = Some(each);
-    bench.check(
-        each <= 1024.0,
-        format_args!("{each:.0} B of heap each, at most 1024 B"),
+    test.connections = count;
+    test.check_time("all handshakes", start.elapsed(), MINUTE);
+    let per_connection = (test.memory() - memory) / count as f64;
+    test.memory_per_connection = Some(per_connection);
+    test.check(
+        per_connection <= 1024.0,
+        format_args!("{per_connection:.0} B of memory per connection (limit 1024 B)"),
     );
-    bench.rests();
+    test.check_idle();
 
     let start = Instant::now();
-    bench.witness.say("to all of you");
-    bench.witness.hear("to all of you");
+    test.probe.send_text("to all of you");
+    test.probe.expect_text("to all of you");
     for peer in &mut peers {
-        peer.hear("to all of you");
+        peer.expect_text("to all of you");
     }
-    let took = start.elapsed();
-    bench.takes("a broadcast to all", took, MINUTE);
-    bench.rate = Some(count as f64 / took.as_secs_f64());
+    let elapsed = start.elapsed();
+    test.check_time("a broadcast to all", elapsed, MINUTE);
+    test.messages_per_second = Some(count as f64 / elapsed.as_secs_f64());
 
     let start = Instant::now();
     for peer in &mut peers {
         peer.send(POKE);
     }
     for peer in &mut peers {
-        peer.expect(COMPLAINT);
+        peer.expect(POKE_REPLY);
     }
-    bench.takes("an echo each", start.elapsed(), MINUTE);
+    test.check_time("one echo per connection", start.elapsed(), MINUTE);
     drop(peers);
-    bench.is_alone();
+    test.wait_until_released();
 }
 
-/// Openings and frames in pieces of one byte cost no more for each byte when they are long.
-fn byte_by_byte(bench: &mut Bench, Scale(scale): Scale) {
+/// Handshakes and frames sent one byte at a time cost the same per byte, whatever their length.
+fn byte_wise_input(test: &mut LoadTest, Scale(scale): Scale) {
     let padding = format!("X-Padding: {}\r\n", "x".repeat(2200));
-    let padded = |times| HEAD.replace("\r\n\r\n", &format!("\r\n{}\r\n", padding.repeat(times)));
-    bench.open = scale / 10;
+    let padded = |times| REQUEST.replace("\r\n\r\n", &format!("\r\n{}\r\n", padding.repeat(times)));
+    test.connections = scale / 10;
     let start = Instant::now();
-    // In groups, since each opening has its time.
-    let groups = (0..4).map(|_| feed(bench.server.address(), HEAD, scale / 40));
+    // In groups, so that each handshake finishes before its timeout.
+    let groups = (0..4).map(|_| send_byte_wise(test.server.address(), REQUEST, scale / 40));
     let peers: Vec<Vec<Peer>> = groups.collect();
-    bench.takes("all served", start.elapsed(), MINUTE);
+    test.check_time("all handshakes and messages", start.elapsed(), MINUTE);
     drop(peers);
-    let cost = |times| {
+    let microseconds_per_byte = |times| {
         let (head, count) = (padded(times), scale / 100);
-        let before = bench.server.processor_time();
-        drop(feed(bench.server.address(), &head, count));
-        let took = bench.server.processor_time() - before;
-        took / (head.len() * count) as f64 * 1e6
+        let before = test.server.cpu_time();
+        drop(send_byte_wise(test.server.address(), &head, count));
+        let used = test.server.cpu_time() - before;
+        used / (head.len() * count) as f64 * 1e6
     };
-    let (long, longer) = (cost(1), cost(3));
-    let what = format!("{longer:.1} us a byte of 7 KiB, {long:.1} us of 2 KiB, under twice");
-    bench.check(longer < 2.0 * long, what);
-    bench.is_alone();
+    let (short, long) = (microseconds_per_byte(1), microseconds_per_byte(3));
+    let description =
+        format!("{long:.1} us per byte of a 7 KiB head (limit twice the {short:.1} us of 2 KiB)");
+    test.check(long < 2.0 * short, description);
+    test.wait_until_released();
 }
 
-/// Goes through openings and a message byte by byte, all side by side.
-fn feed(server: SocketAddr, head: &str, count: usize) -> Vec<Peer> {
+/// Opens connections concurrently and exchanges a message on each, sending one byte at a time.
+fn send_byte_wise(server: SocketAddr, head: &str, count: usize) -> Vec<Peer> {
     let mut peers: Vec<Peer> = (0..count).map(|_| connect(server)).collect();
     for byte in [head.as_bytes(), KEY3.as_bytes(), &frame("CONNECTED")].concat() {
         for peer in &mut peers {
@@ -132,158 +138,162 @@ fn feed(server: SocketAddr, head: &str, count: usize) -> Vec<Peer> {
         }
     }
     for peer in &mut peers {
-        peer.expect([REPLY, ANSWER].concat());
-        peer.hear("Welcome");
+        peer.expect([RESPONSE, CHALLENGE_RESPONSE].concat());
+        peer.expect_text("Welcome");
     }
     peers
 }
 
-/// One of many never reads, and there is more for it than anybody keeps.
-fn one_stuck(bench: &mut Bench, Scale(scale): Scale) {
-    const TIMES: usize = 10;
-    let server = bench.server.address();
-    let mut stuck = Peer::narrow(server).opened();
+/// A client that never reads, and whose output exceeds all buffers, does not delay the others.
+fn non_reading_client(test: &mut LoadTest, Scale(scale): Scale) {
+    const BROADCASTS: usize = 10;
+    let server = test.server.address();
+    let mut stuck = Peer::connect_with_small_buffer(server).after_handshake();
     let mut peers = open(server, scale / 10 - 2);
-    bench.open = scale / 10;
-    stuck.flood(POKE);
+    test.connections = scale / 10;
+    stuck.send_until_blocked(POKE);
     let text = "to all but one ".repeat(64);
     let mut slowest = Duration::ZERO;
-    let all = Instant::now();
-    for _ in 0..TIMES {
+    let first_start = Instant::now();
+    for _ in 0..BROADCASTS {
         let start = Instant::now();
-        bench.witness.say(&text);
-        bench.witness.hear(&text);
+        test.probe.send_text(&text);
+        test.probe.expect_text(&text);
         for peer in &mut peers {
-            peer.hear(&text);
+            peer.expect_text(&text);
         }
         slowest = slowest.max(start.elapsed());
     }
-    bench.rate = Some(((scale / 10 - 1) * TIMES) as f64 / all.elapsed().as_secs_f64());
-    bench.takes(
-        format_args!("the slowest of {TIMES} broadcasts to the others"),
+    let elapsed = first_start.elapsed().as_secs_f64();
+    test.messages_per_second = Some(((scale / 10 - 1) * BROADCASTS) as f64 / elapsed);
+    test.check_time(
+        format_args!("slowest of {BROADCASTS} broadcasts to the other clients"),
         slowest,
         Duration::from_secs(1),
     );
     drop((peers, stuck));
-    bench.is_alone();
+    test.wait_until_released();
 }
 
-fn resets(bench: &mut Bench, Scale(scale): Scale) {
-    let (server, count) = (bench.server.address(), scale / 10);
-    bench.open = count;
-    let faults = thread::spawn(move || {
+/// Connections reset in every state release all resources.
+fn resets(test: &mut LoadTest, Scale(scale): Scale) {
+    let (server, count) = (test.server.address(), scale / 10);
+    test.connections = count;
+    let resetting = thread::spawn(move || {
         let peers: Vec<Peer> = (0..count)
-            .map(|i| STATES[i % STATES.len()].1(connect(server)))
+            .map(|i| EOF_STATES[i % EOF_STATES.len()].1(connect(server)))
             .collect();
         peers.into_iter().for_each(Peer::reset);
     });
-    bench.echoes = echoes(&mut [&mut bench.witness], || faults.is_finished());
-    faults.join().unwrap();
-    bench.is_alone();
-    bench.rests();
+    test.echo_times = measure_echoes(&mut [&mut test.probe], || resetting.is_finished());
+    resetting.join().unwrap();
+    test.wait_until_released();
+    test.check_idle();
 }
 
-fn storm(bench: &mut Bench, Scale(scale): Scale) {
-    let server = bench.server.address();
+/// Connections that end in every state, in every way, leak no memory.
+fn connection_churn(test: &mut LoadTest, Scale(scale): Scale) {
+    let server = test.server.address();
     let count = 5 * scale;
     let start = Instant::now();
     let mut warm = 0.0;
-    // What the allocator keeps for the next time is there after the first part.
-    for part in [0..scale, scale..count] {
-        warm = bench.heap();
-        let faults = thread::spawn(move || {
-            for i in part {
-                let (_, come) = STATES[i % STATES.len()];
-                let peer = come(connect(server));
-                // Each state is met with each end.
-                match i / STATES.len() % 3 {
+    // The first round fills the allocator's caches; the growth is measured from there.
+    for round in [0..scale, scale..count] {
+        warm = test.memory();
+        let churning = thread::spawn(move || {
+            for i in round {
+                let (_, bring_to_state) = EOF_STATES[i % EOF_STATES.len()];
+                let mut peer = bring_to_state(connect(server));
+                // The divisor combines each state with each way to end.
+                match i / EOF_STATES.len() % 3 {
                     0 => drop(peer),
                     1 => peer.reset(),
                     _ => {
-                        let mut peer = peer;
-                        peer.finish();
-                        peer.gone();
+                        peer.shutdown_write();
+                        peer.read_to_eof_or_reset();
                     }
                 }
             }
         });
-        let more = echoes(&mut [&mut bench.witness], || faults.is_finished());
-        bench.echoes.extend(more);
-        faults.join().unwrap();
-        bench.is_alone();
+        let times = measure_echoes(&mut [&mut test.probe], || churning.is_finished());
+        test.echo_times.extend(times);
+        churning.join().unwrap();
+        test.wait_until_released();
     }
-    bench.open = count;
-    let took = start.elapsed();
-    bench.takes(format_args!("{count} connections"), took, MINUTE);
-    let growth = (bench.heap() / warm - 1.0) * 100.0;
-    bench.check(
+    test.connections = count;
+    let elapsed = start.elapsed();
+    test.check_time(format_args!("{count} connections"), elapsed, MINUTE);
+    let growth = (test.memory() / warm - 1.0) * 100.0;
+    test.check(
         growth < 1.0,
-        format_args!("{growth:.2} % of heap more than after the first {scale}, under 1 %"),
+        format_args!("{growth:.2} % memory growth after the first {scale} connections (limit 1 %)"),
     );
 }
 
-fn slow_heads(bench: &mut Bench, Scale(scale): Scale) {
+/// Clients that send one byte of a request head per second are disconnected at the handshake
+/// timeout, and do not delay the others.
+fn slow_request_heads(test: &mut LoadTest, Scale(scale): Scale) {
     const ROUND: Duration = Duration::from_millis(100);
-    let (server, count) = (bench.server.address(), scale / 20);
-    bench.open = count;
+    let (server, count) = (test.server.address(), scale / 20);
+    test.connections = count;
     let mut others = open(server, 100);
-    let faults = thread::spawn(move || {
+    let sending = thread::spawn(move || {
         let slow = (0..count).map(|i| (i, connect(server), Instant::now()));
-        let (mut slow, mut cut): (Vec<_>, Vec<_>) = (slow.collect(), Vec::new());
+        let (mut slow, mut timeouts): (Vec<_>, Vec<_>) = (slow.collect(), Vec::new());
         let start = Instant::now();
         for round in 0.. {
-            slow.retain_mut(|(_, peer, came)| {
-                let over = peer.is_over();
-                if over {
-                    cut.push(came.elapsed());
+            slow.retain_mut(|(_, peer, connected)| {
+                let closed = peer.is_disconnected();
+                if closed {
+                    timeouts.push(connected.elapsed());
                 }
-                !over
+                !closed
             });
-            if slow.is_empty() || start.elapsed() > PATIENCE {
+            if slow.is_empty() || start.elapsed() > TIMEOUT {
                 break;
             }
-            // A byte each second.
+            // A tenth of the clients per round, so that each sends one byte per second.
             for (i, peer, _) in &mut slow {
                 if *i % 10 == round % 10 {
-                    peer.send(&HEAD[round / 10..=round / 10]);
+                    peer.send(&REQUEST[round / 10..=round / 10]);
                 }
             }
             let next = ROUND * (round as u32 + 1);
             thread::sleep(next.saturating_sub(start.elapsed()));
         }
-        cut
+        timeouts
     });
     let mut echoing: Vec<&mut Peer> = others.iter_mut().collect();
-    bench.echoes = echoes(&mut echoing, || faults.is_finished());
-    let cut = faults.join().unwrap();
-    bench.check(
-        cut.len() == count,
-        format_args!("{} of {count} were cut", cut.len()),
+    test.echo_times = measure_echoes(&mut echoing, || sending.is_finished());
+    let timeouts = sending.join().unwrap();
+    test.check(
+        timeouts.len() == count,
+        format_args!("{} of {count} slow clients disconnected", timeouts.len()),
     );
-    let (first, last) = (cut.iter().min(), cut.iter().max());
+    let (first, last) = (timeouts.iter().min(), timeouts.iter().max());
     if let (Some(&first), Some(&last)) = (first, last) {
-        bench.check(
+        test.check(
             first > Duration::from_millis(9500) && last < Duration::from_secs(12),
-            format_args!("from {first:.1?} to {last:.1?}, within 9.5 s to 12 s"),
+            format_args!("disconnected after {first:.1?} to {last:.1?} (limits 9.5 s to 12 s)"),
         );
     }
-    let p99 = bench.percentile(99).unwrap_or(Duration::MAX);
-    bench.takes("99 of 100 echoes", p99, Duration::from_millis(50));
+    let p99 = test.echo_percentile(99).unwrap_or(Duration::MAX);
+    test.check_time("99 % of echoes", p99, Duration::from_millis(50));
     drop(others);
-    bench.is_alone();
+    test.wait_until_released();
 }
 
-/// Pokes one after the other until it is enough; how long each answer took.
-fn echoes(peers: &mut [&mut Peer], is_enough: impl Fn() -> bool) -> Vec<Duration> {
-    let mut echoes = Vec::new();
-    while !is_enough() {
+/// Measures echo times, one peer after the other, until `is_done`.
+fn measure_echoes(peers: &mut [&mut Peer], is_done: impl Fn() -> bool) -> Vec<Duration> {
+    let mut times = Vec::new();
+    while !is_done() {
         for peer in &mut *peers {
             let start = Instant::now();
             peer.poke();
-            echoes.push(start.elapsed());
-            // Time for the others.
+            times.push(start.elapsed());
+            // Leave the server time for the other clients.
             thread::sleep(Duration::from_millis(1));
         }
     }
-    echoes
+    times
 }

@@ -1,21 +1,21 @@
-//! Takes a fuzzing server's cases: asks how many there are, echoes whatever comes in each of them,
-//! and has the report written. What came of a case is for the server to judge.
+//! Runs the cases of an Autobahn fuzzing server: asks for their number, echoes every message of
+//! each case, and lets the server write its report. The server judges the results.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use hybi::{Config, Connection, Event, Message, Target};
+use hybi::{ClientRequest, Config, Connection, Event, MessageAssembler};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const MAX_MESSAGE: usize = 16 << 20;
-const CONFIG: Config = Config::new().max_pending(2 * MAX_MESSAGE);
+const CONFIG: Config = Config::new().max_send_buffer(2 * MAX_MESSAGE);
 
-/// The longest that a connection may take from end to end.
-const LONGEST: Duration = Duration::from_secs(30);
+/// Time limit for each connection.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-enum Heard<'a> {
+enum Message<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
 }
@@ -25,41 +25,44 @@ fn main() -> Result {
         return Err("Usage: echo_client ws://HOST:PORT AGENT".into());
     };
     let mut count = None;
-    talk(&format!("{server}/getCaseCount"), |_, heard| {
-        if let Heard::Text(text) = heard {
+    run_connection(&format!("{server}/getCaseCount"), |_, message| {
+        if let Message::Text(text) = message {
             count = Some(text.parse::<u32>()?);
         }
         Ok(())
     })?;
-    for case in 1..=count.ok_or("the server does not say how many cases it has")? {
+    for case in 1..=count.ok_or("the server did not send the number of cases")? {
         let url = format!("{server}/runCase?case={case}&agent={agent}");
-        if let Err(error) = talk(&url, echo) {
+        if let Err(error) = run_connection(&url, echo) {
             println!("case {case}: {error}");
         }
     }
-    talk(&format!("{server}/updateReports?agent={agent}"), |_, _| {
+    run_connection(&format!("{server}/updateReports?agent={agent}"), |_, _| {
         Ok(())
     })
 }
 
-fn echo(conn: &mut Connection, heard: Heard<'_>) -> Result {
-    match heard {
-        Heard::Text(text) => conn.send_text(text)?,
-        Heard::Binary(bytes) => conn.send_binary(bytes)?,
+fn echo(conn: &mut Connection, message: Message<'_>) -> Result {
+    match message {
+        Message::Text(text) => conn.send_text(text)?,
+        Message::Binary(bytes) => conn.send_binary(bytes)?,
     }
     Ok(())
 }
 
-/// One connection, until it is over.
-fn talk(url: &str, mut hear: impl FnMut(&mut Connection, Heard<'_>) -> Result) -> Result {
-    let target = Target::new(url)?;
+/// Runs a connection to its end and calls `on_message` with each message.
+fn run_connection(
+    url: &str,
+    mut on_message: impl FnMut(&mut Connection, Message<'_>) -> Result,
+) -> Result {
+    let request = ClientRequest::new(url)?;
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy)?;
-    let mut conn = Connection::client(&CONFIG, &target, entropy);
-    let mut socket = TcpStream::connect((target.host(), target.port()))?;
-    socket.set_write_timeout(Some(LONGEST))?;
+    let mut conn = Connection::client(&CONFIG, &request, entropy);
+    let mut socket = TcpStream::connect((request.host(), request.port()))?;
+    socket.set_write_timeout(Some(TIMEOUT))?;
     let start = Instant::now();
-    let mut message = Message::new(MAX_MESSAGE);
+    let mut assembler = MessageAssembler::new(MAX_MESSAGE);
     let mut buf = vec![0; 64 * 1024];
     loop {
         while conn.wants_write() {
@@ -70,9 +73,10 @@ fn talk(url: &str, mut hear: impl FnMut(&mut Connection, Heard<'_>) -> Result) -
             return Ok(());
         }
         let now = start.elapsed();
-        let left = LONGEST.checked_sub(now).filter(|left| !left.is_zero());
-        let left = left.ok_or("it takes too long")?;
-        socket.set_read_timeout(Some(conn.tick(now).map_or(left, |wait| wait.min(left))))?;
+        let remaining = TIMEOUT.checked_sub(now).filter(|time| !time.is_zero());
+        let remaining = remaining.ok_or_else(|| format!("not finished after {TIMEOUT:?}"))?;
+        let wait = conn.tick(now).map_or(remaining, |wait| wait.min(remaining));
+        socket.set_read_timeout(Some(wait))?;
         let n = match socket.read(&mut buf) {
             Ok(0) => {
                 conn.receive_eof();
@@ -85,14 +89,14 @@ fn talk(url: &str, mut hear: impl FnMut(&mut Connection, Heard<'_>) -> Result) -
         let mut input = &mut buf[..n];
         while let Some(event) = conn.receive(&mut input) {
             match event {
-                Event::Text(piece) => {
-                    if let Some(text) = message.text(&piece)? {
-                        hear(&mut conn, Heard::Text(text))?;
+                Event::Text(chunk) => {
+                    if let Some(text) = assembler.push_text(&chunk)? {
+                        on_message(&mut conn, Message::Text(text))?;
                     }
                 }
-                Event::Binary(piece) => {
-                    if let Some(bytes) = message.binary(&piece)? {
-                        hear(&mut conn, Heard::Binary(bytes))?;
+                Event::Binary(chunk) => {
+                    if let Some(bytes) = assembler.push_binary(&chunk)? {
+                        on_message(&mut conn, Message::Binary(bytes))?;
                     }
                 }
                 _ => {}
