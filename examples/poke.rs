@@ -1,13 +1,6 @@
 //! The chat server of a 2010 blog post, with two threads per connection: it greets new clients,
 //! complains when poked, and sends every other message to all clients.
 
-#[path = "common/chat.rs"]
-mod chat;
-#[path = "common/cli.rs"]
-mod cli;
-#[path = "common/link.rs"]
-mod link;
-
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,10 +9,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat::{MAX_MESSAGE_LEN, Reply};
-use cli::log;
 use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refused, Request};
-use link::Link;
+use hybi_examples::chat::{self, MAX_MESSAGE_LEN, Reply};
+use hybi_examples::cli::{self, log};
+use hybi_examples::link::Link;
 
 const HELP: &str = "\
 Serves the poke page and its WebSocket.

@@ -1,8 +1,5 @@
 //! A command-line client: sends lines of standard input as messages and prints received messages.
 
-#[path = "common/link.rs"]
-mod link;
-
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::net::TcpStream;
@@ -13,7 +10,7 @@ use std::thread;
 use hybi::{
     ClientRequest, Close, Closed, Config, Connection, Dialect, Event, MessageAssembler, Refused,
 };
-use link::Link;
+use hybi_examples::link::Link;
 
 const HELP: &str = "\
 Sends each line of standard input as a text message and prints received ones.

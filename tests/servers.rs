@@ -126,7 +126,7 @@ fn wait_until_idle(server: &Server) {
 
 fn serves_the_page(name: &str) {
     let server = start(name);
-    let page = include_str!("../examples/common/page.html");
+    let page = include_str!("../examples/src/page.html");
     let mut peer = Peer::connect(server.address()).after_sending(GET_PAGE);
     let response = String::from_utf8(peer.read_to_eof()).unwrap();
     let (head, body) = response.split_once("\r\n\r\n").unwrap();

@@ -1,18 +1,6 @@
 //! The clients of `mio_chat`, compared with a simple model. The model replays each read and write
 //! on a connection of its own and broadcasts without optimizations.
 
-#[path = "../../examples/mio_chat/broadcast.rs"]
-mod broadcast;
-#[path = "../../examples/common/chat.rs"]
-#[allow(clippy::module_inception)] // The other modules import it by this name.
-mod chat;
-#[path = "../../examples/mio_chat/clients.rs"]
-mod clients;
-#[path = "../../examples/mio_chat/link.rs"]
-mod link;
-#[path = "../../examples/mio_chat/timers.rs"]
-mod timers;
-
 use std::cell::RefCell;
 use std::io;
 use std::mem;
@@ -20,20 +8,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hybi::{ClientRequest, Close, Closed, Config, Connection, Event, Refused};
+use hybi_examples::chat;
+use hybi_examples::mio_chat::clients::{Clients, READ_LEN};
 
-use self::clients::{Clients, READ_LEN};
 use super::dialect::ALL;
 use super::memory;
 use super::options::Options;
+use super::redaction::check_line;
 use super::session::ENTROPY;
 use super::socket::{Call, Calls, Socket, Wire};
-
-/// Replaces the log of the example by a check.
-mod cli {
-    pub fn log(line: impl std::fmt::Display) {
-        super::super::redaction::check_line(&line);
-    }
-}
 
 /// The number of clients at a time.
 const SLOTS: usize = 8;
@@ -149,7 +132,7 @@ pub fn chat(input: &[u8]) {
     chat.finish(server_closes);
 }
 
-impl link::Socket for Socket {
+impl hybi_examples::mio_chat::link::Socket for Socket {
     fn shutdown_write(&mut self) -> io::Result<()> {
         Socket::shutdown_write(self)
     }
@@ -347,7 +330,7 @@ impl Chat {
         Self {
             config,
             max_send_buffer,
-            clients: Clients::new(config),
+            clients: Clients::new(config, |line| check_line(line)),
             peers: Default::default(),
             calls: Calls::default(),
             now: Duration::ZERO,

@@ -1,5 +1,6 @@
 //! All connected clients, independent of the kind of socket and of the clock.
 
+use std::fmt::Display;
 use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,10 +9,9 @@ use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refuse
 use slab::Slab;
 
 use super::broadcast::Broadcast;
-use super::chat::{self, MAX_MESSAGE_LEN, Reply};
-use super::cli::log;
 use super::link::{Link, Socket};
 use super::timers::Timers;
+use crate::chat::{self, MAX_MESSAGE_LEN, Reply};
 
 /// The most bytes that one read returns.
 pub const READ_LEN: usize = 64 * 1024;
@@ -35,6 +35,7 @@ pub struct Clients<S> {
     clients: Slab<Client<S>>,
     /// The clients to handle in the next turn.
     scheduled: Vec<usize>,
+    log: fn(&dyn Display),
 }
 
 struct Client<S> {
@@ -51,17 +52,22 @@ struct Client<S> {
 }
 
 impl<S: Socket> Clients<S> {
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, log: fn(&dyn Display)) -> Self {
         Self {
             config,
             timers: Timers::default(),
             clients: Slab::new(),
             scheduled: Vec::new(),
+            log,
         }
     }
 
     pub fn len(&self) -> usize {
         self.clients.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
     }
 
     /// Returns the key of the client that is inserted next.
@@ -147,7 +153,7 @@ impl<S: Socket> Clients<S> {
             let client = &mut self.clients[key];
             match event {
                 Event::Request(request) => client.handle_request(&request),
-                Event::Open(handshake) => client.log_open(&handshake),
+                Event::Open(handshake) => client.log_open(self.log, &handshake),
                 Event::Text(chunk) => {
                     let assembler =
                         message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
@@ -226,7 +232,7 @@ impl<S: Socket> Clients<S> {
         let client = self.clients.remove(key);
         let (number, reason) = (client.number, client.link.close_reason());
         let (received, sent) = (client.received, client.sent);
-        log(format_args!(
+        (self.log)(&format_args!(
             "{number}: {reason}; {received} messages in, {sent} out"
         ));
         client.link.socket
@@ -264,12 +270,12 @@ impl<S: Socket> Client<S> {
         }
     }
 
-    fn log_open(&mut self, handshake: &Handshake) {
+    fn log_open(&mut self, log: fn(&dyn Display), handshake: &Handshake) {
         let (number, address) = (self.number, self.address);
         let dialect = handshake.dialect();
         let origin = self.origin.take();
         let origin = origin.as_deref().unwrap_or("none");
-        log(format_args!(
+        log(&format_args!(
             "{number}: {address} open, {dialect}, origin {origin}"
         ));
     }

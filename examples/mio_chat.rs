@@ -1,23 +1,13 @@
 //! The server of `poke` for thousands of connections on one thread: edge-triggered readiness from
 //! mio, one read buffer for all connections, and one write per connection and turn.
 
-mod broadcast;
-#[path = "../common/chat.rs"]
-mod chat;
-#[path = "../common/cli.rs"]
-mod cli;
-mod clients;
-mod link;
-mod server;
-mod timers;
-
 use std::error::Error;
 use std::net::ToSocketAddrs;
 
-use cli::log;
+use hybi_examples::cli::{self, log};
+use hybi_examples::mio_chat::server::{self, Server};
 use mio::net::TcpListener;
 use mio::{Poll, Waker};
-use server::Server;
 
 const HELP: &str = "\
 Serves the poke page and its WebSocket on a single thread.

@@ -9,10 +9,10 @@ use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-use super::chat;
-use super::cli::log;
 use super::clients::{Clients, READ_LEN};
 use super::link::Socket;
+use crate::chat;
+use crate::cli::log;
 
 const ACCEPTS_PER_TURN: usize = 64;
 
@@ -55,7 +55,7 @@ impl Server {
                 error_logged: false,
             }),
             accepted: 0,
-            clients: Clients::new(chat::config()),
+            clients: Clients::new(chat::config(), |line| log(line)),
         })
     }
 
@@ -63,7 +63,7 @@ impl Server {
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         let mut buf = vec![0; READ_LEN];
-        while self.acceptor.is_some() || self.clients.len() > 0 {
+        while self.acceptor.is_some() || !self.clients.is_empty() {
             self.poll(&mut events)?;
             for event in &events {
                 match event.token() {

@@ -1,0 +1,7 @@
+//! The parts of the `mio_chat` server.
+
+pub mod broadcast;
+pub mod clients;
+pub mod link;
+pub mod server;
+pub mod timers;
