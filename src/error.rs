@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::config::Dialect;
+use crate::dialect::Dialect;
 
 /// A violation of the protocol by the peer.
 ///

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::config::Dialect;
+use crate::dialect::Dialect;
 use crate::error::ProtocolError;
 use crate::frame::opcode::NO_STATUS_RECEIVED;
 use crate::frame::utf8::DecodedText;

@@ -173,11 +173,13 @@ extern crate std;
 
 mod config;
 mod connection;
+mod dialect;
 mod entropy;
 mod error;
 mod event;
 mod frame;
 mod handshake;
+mod header_name;
 mod http;
 mod message;
 mod proxy;
@@ -185,8 +187,9 @@ mod send_buffer;
 mod sniff;
 mod work;
 
-pub use config::{Config, Dialect, Dialects, Role};
+pub use config::{Config, Role};
 pub use connection::{Connection, VectoredMessage};
+pub use dialect::{Dialect, Dialects};
 pub use error::{HeaderErrorKind, KeyErrorKind, LineErrorKind, ProtocolError, Refused};
 pub use event::{
     BinaryChunk, Close, Closed, Event, Handshake, Payload, Phase, SkippedFrame, TextChunk,

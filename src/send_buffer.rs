@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::error::Refused;
 use crate::frame::encode::{FrameHeader, Framing};
 use crate::frame::mask;
 
@@ -51,8 +52,18 @@ impl SendBuffer {
     }
 
     /// Returns whether `len` more bytes fit within `limit`.
+    /// Checks that `len` more bytes can be pending.
     #[inline]
-    pub(crate) fn has_capacity(&self, len: usize, limit: usize) -> bool {
+    pub(crate) fn check_capacity(&self, len: usize, limit: usize) -> Result<(), Refused> {
+        if self.has_capacity(len, limit) {
+            Ok(())
+        } else {
+            Err(Refused::BufferFull { limit })
+        }
+    }
+
+    #[inline]
+    fn has_capacity(&self, len: usize, limit: usize) -> bool {
         len <= limit.saturating_sub(self.len())
     }
 

@@ -8,27 +8,29 @@ use std::{fs, io};
 /// except for files with their own row.
 const LAYERS: &[(&str, &str)] = &[
     ("work", ""),
-    ("config", ""),
+    ("header_name", ""),
+    ("dialect", "header_name"),
+    ("config", "dialect"),
     ("sniff", ""),
     ("entropy", ""),
+    ("error", "dialect"),
     ("frame/opcode", ""),
     ("frame/utf8", ""),
     ("frame/mask", ""),
-    ("frame/encode", "config frame/opcode"),
-    ("error", "config"),
+    ("frame/encode", "dialect frame/opcode"),
     ("http", "config error work"),
-    ("handshake", "config entropy error http"),
-    ("event", "config error frame/opcode frame/utf8 handshake"),
+    ("handshake", "config dialect entropy error header_name http"),
+    ("event", "dialect error frame/opcode frame/utf8 handshake"),
     (
         "frame",
-        "config error event frame/mask frame/opcode frame/utf8 work",
+        "config dialect error event frame/mask frame/opcode frame/utf8 work",
     ),
     ("message", "event"),
-    ("send_buffer", "frame/encode frame/mask"),
+    ("send_buffer", "error frame/encode frame/mask"),
     ("proxy", "config error event handshake http send_buffer"),
     (
         "connection",
-        "config entropy error event frame frame/encode frame/opcode handshake http send_buffer sniff",
+        "config dialect entropy error event frame frame/encode frame/opcode handshake http send_buffer sniff",
     ),
 ];
 

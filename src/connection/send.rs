@@ -1,24 +1,14 @@
-//! Sending: messages, control frames and deferred pongs.
+//! Sending messages and control frames.
 
-use alloc::boxed::Box;
-
-use crate::config::{Dialect, Role};
+use crate::dialect::FrameFormat;
 use crate::error::Refused;
 use crate::frame::encode::{self, FrameHeader, Framing, PreparedMessage};
 use crate::frame::opcode::{MAX_CONTROL_LEN, Opcode};
 use crate::send_buffer::SendBuffer;
 
-use super::{Connection, SendState, State};
-
-/// The payload of a ping that is not answered yet.
-pub(super) struct DeferredPong(Box<[u8]>);
-
-/// Omits the bytes.
-impl core::fmt::Debug for DeferredPong {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "DeferredPong({} bytes)", self.0.len())
-    }
-}
+use super::Connection;
+use super::session::Session;
+use super::state::{Handshaking, Open, State};
 
 impl Connection {
     /// Queues a complete text message.
@@ -31,15 +21,17 @@ impl Connection {
     ///   [`max_send_buffer`](crate::Config::max_send_buffer) bytes.
     #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), Refused> {
-        let dialect = self.message_dialect()?;
+        let mut sender = self.message_sender()?;
         let payload = text.as_bytes();
         // Separate branches, so that the opcode is a constant in each.
-        if dialect.is_hixie() {
-            self.send_framed(encode::HIXIE_TEXT_FRAMING, payload)
-        } else if self.masks(dialect) {
-            self.send_frame(Opcode::Text, true, payload)
-        } else {
-            self.send_framed(encode::hybi_framing(Opcode::Text, payload.len()), payload)
+        match sender.session.dialect.row().frames {
+            FrameFormat::Hixie { .. } => sender.send_framed(encode::HIXIE_TEXT_FRAMING, payload),
+            FrameFormat::Hybi { .. } if sender.session.is_masking() => {
+                sender.send_frame(Opcode::Text, true, payload)
+            }
+            FrameFormat::Hybi { .. } => {
+                sender.send_framed(encode::hybi_framing(Opcode::Text, payload.len()), payload)
+            }
         }
     }
 
@@ -49,21 +41,12 @@ impl Connection {
     /// - [`Refused::Unsupported`] in Hixie-75 and Hixie-76.
     /// - Otherwise as [`send_text`](Self::send_text).
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Refused> {
-        let dialect = self.message_dialect()?;
-        if dialect.is_hixie() {
-            return Err(Refused::Unsupported(dialect)); // FR-12
+        let mut sender = self.message_sender()?;
+        sender.check_has_opcodes()?;
+        if sender.session.is_masking() {
+            return sender.send_frame(Opcode::Binary, true, bytes);
         }
-        if self.masks(dialect) {
-            return self.send_frame(Opcode::Binary, true, bytes);
-        }
-        self.send_framed(encode::hybi_framing(Opcode::Binary, bytes.len()), bytes)
-    }
-
-    #[inline(always)]
-    fn send_framed(&mut self, framing: Framing, payload: &[u8]) -> Result<(), Refused> {
-        self.reserve(framing.encoded_len(payload))?;
-        self.send_buffer.push_framed(framing, payload);
-        Ok(())
+        sender.send_framed(encode::hybi_framing(Opcode::Binary, bytes.len()), bytes)
     }
 
     /// Queues one fragment of a text message as a frame of its own, so that a long message need not
@@ -105,26 +88,15 @@ impl Connection {
         payload: &[u8],
         fin: bool,
     ) -> Result<(), Refused> {
-        self.check_has_opcodes()?;
-        let opcode = match &self.state {
-            State::Open {
-                send_state: SendState::InFragments(current),
-                ..
-            } if *current == message_type => Opcode::Continuation,
-            State::Open {
-                send_state: SendState::InFragments(_),
-                ..
-            } => return Err(Refused::FragmentInProgress),
-            _ => message_type,
+        let mut sender = self.sender()?;
+        sender.check_has_opcodes()?;
+        let opcode = match *sender.fragmented {
+            None => message_type,
+            Some(current) if current == message_type => Opcode::Continuation,
+            Some(_) => return Err(Refused::FragmentInProgress),
         };
-        self.send_frame(opcode, fin, payload)?;
-        if let State::Open { send_state, .. } = &mut self.state {
-            *send_state = if fin {
-                SendState::Ready
-            } else {
-                SendState::InFragments(message_type)
-            };
-        }
+        sender.send_frame(opcode, fin, payload)?;
+        *sender.fragmented = (!fin).then_some(message_type);
         Ok(())
     }
 
@@ -149,11 +121,12 @@ impl Connection {
     }
 
     fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), Refused> {
-        self.check_has_opcodes()?;
+        let mut sender = self.sender()?;
+        sender.check_has_opcodes()?;
         if payload.len() > MAX_CONTROL_LEN {
             return Err(Refused::ControlTooLong);
         }
-        self.send_frame(opcode, true, payload)
+        sender.send_frame(opcode, true, payload)
     }
 
     /// Queues a message that was encoded before, so that a message to many connections is encoded
@@ -178,12 +151,13 @@ impl Connection {
     /// # Ok::<(), hybi::Refused>(())
     /// ```
     pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), Refused> {
-        let dialect = self.message_dialect()?;
-        if dialect != message.dialect() || self.masks(dialect) {
+        let sender = self.message_sender()?;
+        if sender.session.dialect != message.dialect() || sender.session.is_masking() {
             return Err(Refused::Unsupported(message.dialect()));
         }
-        self.reserve(message.bytes().len())?;
-        self.send_buffer.push_all([message.bytes(), &[], &[]]);
+        let (bytes, limit) = (message.bytes(), sender.limit);
+        sender.session.reserve(sender.buffer, bytes.len(), limit)?;
+        sender.buffer.push_all([bytes, &[], &[]]);
         Ok(())
     }
 
@@ -217,12 +191,9 @@ impl Connection {
         &'c mut self,
         text: &'p str,
     ) -> Result<VectoredMessage<'c, 'p>, Refused> {
-        let dialect = self.message_dialect()?;
-        self.vectored(
-            dialect,
-            encode::text_framing(dialect, text.len()),
-            text.as_bytes(),
-        )
+        let sender = self.message_sender()?;
+        let framing = encode::text_framing(sender.session.dialect, text.len());
+        sender.vectored(framing, text.as_bytes())
     }
 
     /// Returns a binary message to write without copying it to the send buffer first; see
@@ -235,31 +206,96 @@ impl Connection {
         &'c mut self,
         bytes: &'p [u8],
     ) -> Result<VectoredMessage<'c, 'p>, Refused> {
-        let dialect = self.message_dialect()?;
-        let framing = encode::binary_framing(dialect, bytes.len());
-        self.vectored(
-            dialect,
-            framing.ok_or(Refused::Unsupported(dialect))?,
-            bytes,
-        )
+        let sender = self.message_sender()?;
+        sender.check_has_opcodes()?;
+        sender.vectored(encode::hybi_framing(Opcode::Binary, bytes.len()), bytes)
     }
 
-    fn vectored<'c, 'p>(
-        &'c mut self,
-        dialect: Dialect,
+    /// Returns what a send needs if the connection is open.
+    #[inline]
+    fn sender(&mut self) -> Result<Sender<'_>, Refused> {
+        match &mut self.state {
+            State::Open(Open {
+                session,
+                fragmented,
+            }) => Ok(Sender {
+                session,
+                fragmented,
+                buffer: &mut self.send_buffer,
+                limit: self.config.max_send_buffer,
+            }),
+            State::Handshaking(Handshaking::Accepted {
+                is_closing: true, ..
+            })
+            | State::Closing(_)
+            | State::Closed(_) => Err(Refused::Closing),
+            State::Handshaking(_) => Err(Refused::NotOpen),
+        }
+    }
+
+    /// As [`sender`](Self::sender), for a complete message.
+    #[inline]
+    fn message_sender(&mut self) -> Result<Sender<'_>, Refused> {
+        let sender = self.sender()?;
+        if sender.fragmented.is_some() {
+            return Err(Refused::FragmentInProgress);
+        }
+        Ok(sender)
+    }
+}
+
+/// What a send needs.
+struct Sender<'c> {
+    session: &'c mut Session,
+    /// See [`Open`].
+    fragmented: &'c mut Option<Opcode>,
+    buffer: &'c mut SendBuffer,
+    limit: usize,
+}
+
+impl<'c> Sender<'c> {
+    /// FR-12
+    fn check_has_opcodes(&self) -> Result<(), Refused> {
+        let dialect = self.session.dialect;
+        if dialect.row().has_opcodes() {
+            Ok(())
+        } else {
+            Err(Refused::Unsupported(dialect))
+        }
+    }
+
+    #[inline(always)]
+    fn send_framed(&mut self, framing: Framing, payload: &[u8]) -> Result<(), Refused> {
+        let len = framing.encoded_len(payload);
+        self.session.reserve(self.buffer, len, self.limit)?;
+        self.buffer.push_framed(framing, payload);
+        Ok(())
+    }
+
+    /// Queues a frame of HyBi-7 and later.
+    #[inline]
+    fn send_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) -> Result<(), Refused> {
+        let len = self.session.frame_len(payload.len());
+        self.session.reserve(self.buffer, len, self.limit)?;
+        self.session.queue_frame(self.buffer, opcode, fin, payload);
+        Ok(())
+    }
+
+    fn vectored<'p>(
+        self,
         framing: Framing,
         payload: &'p [u8],
     ) -> Result<VectoredMessage<'c, 'p>, Refused> {
-        if self.masks(dialect) {
-            return Err(Refused::Unsupported(dialect));
+        if self.session.is_masking() {
+            return Err(Refused::Unsupported(self.session.dialect));
         }
-        let limit = self.config.max_send_buffer;
-        if self.wants_write() {
-            return Err(Refused::BufferFull { limit });
+        if !self.buffer.is_empty() {
+            return Err(Refused::BufferFull { limit: self.limit });
         }
-        self.check_capacity(framing.encoded_len(payload))?;
+        self.buffer
+            .check_capacity(framing.encoded_len(payload), self.limit)?;
         Ok(VectoredMessage {
-            send_buffer: &mut self.send_buffer,
+            send_buffer: self.buffer,
             frame: FrameSlices {
                 header: framing.header.bytes(),
                 payload,
@@ -267,131 +303,6 @@ impl Connection {
             },
             written: 0,
         })
-    }
-
-    /// Queues a frame of HyBi-7 and later, masked if this is a client.
-    #[inline]
-    fn send_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) -> Result<(), Refused> {
-        self.reserve(self.frame_len(payload.len()))?;
-        self.queue_frame(opcode, fin, payload);
-        Ok(())
-    }
-
-    /// Queues a frame without checking `max_send_buffer`: for frames that the connection sends by
-    /// itself, whose size is bounded.
-    #[inline]
-    pub(super) fn queue_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
-        // HY-5: a new key for each frame.
-        let mask = self.entropy.as_mut().map(|entropy| entropy.mask());
-        let header = FrameHeader::hybi(opcode, fin, payload.len(), mask);
-        match mask {
-            Some(key) => self.send_buffer.push_masked(header, payload, key),
-            None => {
-                let terminator = None;
-                self.send_buffer
-                    .push_framed(Framing { header, terminator }, payload);
-            }
-        }
-    }
-
-    /// Returns the length in bytes of a frame of HyBi-7 and later.
-    #[inline]
-    fn frame_len(&self, payload_len: usize) -> usize {
-        FrameHeader::hybi_len(payload_len, self.entropy.is_some()) + payload_len
-    }
-
-    /// Checks that `len` more bytes fit. Queues a deferred pong first, so that messages cannot
-    /// starve it; both have to fit.
-    #[inline]
-    fn reserve(&mut self, len: usize) -> Result<(), Refused> {
-        match &self.deferred_pong {
-            None => self.check_capacity(len),
-            Some(pong) => self.reserve_after_pong(pong.0.len(), len),
-        }
-    }
-
-    #[cold]
-    fn reserve_after_pong(&mut self, pong_len: usize, len: usize) -> Result<(), Refused> {
-        self.check_capacity(len.saturating_add(self.frame_len(pong_len)))?;
-        self.queue_pong();
-        Ok(())
-    }
-
-    /// Answers a ping. While more than `high_water` bytes are pending, the pong is deferred until
-    /// they are sent, and only the latest ping is answered (RFC 6455, 5.5.3): pings cannot make the
-    /// buffer grow.
-    pub(super) fn answer_ping(&mut self, payload: &[u8]) {
-        if self.send_buffer.len() <= self.config.high_water {
-            self.queue_frame(Opcode::Pong, true, payload);
-        } else {
-            self.deferred_pong = Some(DeferredPong(payload.into()));
-        }
-    }
-
-    /// Queues the deferred pong, if any.
-    pub(super) fn queue_pong(&mut self) {
-        if let Some(DeferredPong(payload)) = self.deferred_pong.take() {
-            self.queue_frame(Opcode::Pong, true, &payload);
-        }
-    }
-
-    /// Returns an error if `len` more bytes would exceed `max_send_buffer`.
-    #[inline]
-    pub(super) fn check_capacity(&self, len: usize) -> Result<(), Refused> {
-        let limit = self.config.max_send_buffer;
-        if self.send_buffer.has_capacity(len, limit) {
-            Ok(())
-        } else {
-            Err(Refused::BufferFull { limit })
-        }
-    }
-
-    /// Returns whether this endpoint masks its frames (HY-5).
-    #[inline]
-    fn masks(&self, dialect: Dialect) -> bool {
-        self.role == Role::Client && !dialect.is_hixie()
-    }
-
-    /// Returns the dialect, or the reason why nothing can be sent.
-    fn open_dialect(&self) -> Result<Dialect, Refused> {
-        match &self.state {
-            State::Handshaking(_) => Err(Refused::NotOpen),
-            State::Closed { .. } => Err(Refused::Closing),
-            State::Open { send_state, .. } => match send_state {
-                SendState::NotOpen => Err(Refused::NotOpen),
-                SendState::Closed => Err(Refused::Closing),
-                SendState::Ready | SendState::InFragments(_) => {
-                    self.dialect.ok_or(Refused::NotOpen)
-                }
-            },
-        }
-    }
-
-    /// Returns the dialect, or the reason why no complete message can be sent.
-    #[inline]
-    fn message_dialect(&self) -> Result<Dialect, Refused> {
-        match (&self.state, self.dialect) {
-            (
-                State::Open {
-                    send_state: SendState::Ready,
-                    ..
-                },
-                Some(dialect),
-            ) => Ok(dialect),
-            _ => Err(self
-                .open_dialect()
-                .err()
-                .unwrap_or(Refused::FragmentInProgress)),
-        }
-    }
-
-    /// FR-12: fragments and control frames are not supported in Hixie-75 and Hixie-76.
-    fn check_has_opcodes(&self) -> Result<(), Refused> {
-        let dialect = self.open_dialect()?;
-        if dialect.is_hixie() {
-            return Err(Refused::Unsupported(dialect));
-        }
-        Ok(())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::{Connection, State};
+use super::Connection;
+use super::state::{Handshaking, State};
 use crate::event::{Closed, Phase};
 
 /// A running timeout.
@@ -79,30 +80,31 @@ impl Connection {
     /// Returns the timeout of the current phase.
     fn active_timeout(&self) -> Option<(TimerKind, Duration)> {
         match &self.state {
-            State::Handshaking(_) => Some((TimerKind::Handshaking, self.config.handshake_timeout)),
-            State::Open { .. } if self.is_closing() => {
-                Some((TimerKind::Closing, self.config.close_timeout))
+            State::Handshaking(Handshaking::Accepted { is_closing, .. }) => {
+                is_closing.then_some((TimerKind::Closing, self.config.close_timeout))
             }
-            State::Open { .. } if self.send_buffer.is_empty_but_allocated() => {
+            State::Handshaking(_) => Some((TimerKind::Handshaking, self.config.handshake_timeout)),
+            State::Open(_) if self.send_buffer.is_empty_but_allocated() => {
                 Some((TimerKind::Idle, IDLE_RELEASE))
             }
-            State::Open { .. } => None,
-            State::Closed { .. } if self.wants_write() => {
+            State::Open(_) => None,
+            State::Closing(_) => Some((TimerKind::Closing, self.config.close_timeout)),
+            State::Closed(_) if self.wants_write() => {
                 Some((TimerKind::Flushing, self.config.close_timeout))
             }
-            State::Closed { .. } => None,
+            State::Closed(_) => None,
         }
     }
 
     fn expire(&mut self, kind: TimerKind) {
         match kind {
-            TimerKind::Handshaking => self.finish(Closed::TimedOut(Phase::Handshaking)),
-            TimerKind::Closing => self.finish(Closed::TimedOut(Phase::Closing)),
+            TimerKind::Handshaking => self.state.finish(Closed::TimedOut(Phase::Handshaking)),
+            TimerKind::Closing => self.state.finish(Closed::TimedOut(Phase::Closing)),
             TimerKind::Flushing => self.send_buffer.clear(),
             TimerKind::Idle => {
                 self.send_buffer.release();
-                if let Some(entropy) = &mut self.entropy {
-                    entropy.rekey();
+                if let Some(session) = self.state.session() {
+                    session.rekey();
                 }
             }
         }
@@ -111,9 +113,10 @@ impl Connection {
     /// Returns whether `receive` returns an event for empty input.
     fn has_pending_event(&self) -> bool {
         match &self.state {
-            State::Handshaking(_) => self.eof && self.pending_request().is_err(),
-            State::Open { open_reported, .. } => !open_reported || self.eof,
-            State::Closed { close_reported, .. } => !close_reported,
+            State::Handshaking(Handshaking::Accepted { .. }) => true,
+            State::Handshaking(Handshaking::AwaitAnswer(_)) => false,
+            State::Handshaking(_) | State::Open(_) | State::Closing(_) => self.eof,
+            State::Closed(ended) => !ended.is_reported,
         }
     }
 }

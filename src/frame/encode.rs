@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::config::Dialect;
+use crate::dialect::{Dialect, FrameFormat};
 use crate::frame::opcode::Opcode;
 
 /// The bytes before a payload, as a big-endian number: the first byte is the most significant.
@@ -88,16 +88,20 @@ pub(crate) const HIXIE_TEXT_FRAMING: Framing = Framing {
 };
 
 /// Returns the framing of a text message.
+#[inline]
 pub(crate) fn text_framing(dialect: Dialect, payload_len: usize) -> Framing {
-    if dialect.is_hixie() {
-        return HIXIE_TEXT_FRAMING;
+    match dialect.row().frames {
+        FrameFormat::Hixie { .. } => HIXIE_TEXT_FRAMING,
+        FrameFormat::Hybi { .. } => hybi_framing(Opcode::Text, payload_len),
     }
-    hybi_framing(Opcode::Text, payload_len)
 }
 
 /// Returns the framing of a binary message; `None` if the dialect has none (FR-12).
 pub(crate) fn binary_framing(dialect: Dialect, payload_len: usize) -> Option<Framing> {
-    (!dialect.is_hixie()).then(|| hybi_framing(Opcode::Binary, payload_len))
+    dialect
+        .row()
+        .has_opcodes()
+        .then(|| hybi_framing(Opcode::Binary, payload_len))
 }
 
 /// Returns the framing of a message of HyBi-7 and later.
@@ -110,7 +114,7 @@ pub(crate) fn hybi_framing(opcode: Opcode, payload_len: usize) -> Framing {
 }
 
 /// The close frame of Hixie-76 (CL-1).
-pub(crate) const HIXIE_76_CLOSE: &[u8] = &[0xFF, 0x00];
+pub(crate) const HIXIE_CLOSE: &[u8] = &[0xFF, 0x00];
 
 /// A message that is encoded once, and sent over any number of connections with
 /// [`Connection::send_prepared`](crate::Connection::send_prepared).

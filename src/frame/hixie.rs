@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 use memchr::memchr;
 
 use super::{Decoded, FastPath, FrameEvent, take, take_byte, text};
-use crate::config::{Config, Dialect};
+use crate::config::Config;
 use crate::error::ProtocolError;
 use crate::event::{Close, SkippedFrame};
 use crate::frame::utf8::{self, Completion, DecodedText, IncompleteChar, InvalidUtf8};
@@ -25,7 +25,8 @@ const MAX_LENGTH_BYTES: u8 = 9;
 
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    dialect: Dialect,
+    /// Whether a frame of type 0xFF with an empty payload is a close frame (FR-8).
+    has_close: bool,
     state: State,
     /// Payload bytes of the current frame that were consumed.
     received: u64,
@@ -55,9 +56,9 @@ enum State {
 }
 
 impl Decoder {
-    pub(crate) fn new(dialect: Dialect) -> Self {
+    pub(crate) fn new(has_close: bool) -> Self {
         Self {
-            dialect,
+            has_close,
             state: State::FrameStart,
             received: 0,
             incomplete_char: IncompleteChar::default(),
@@ -316,7 +317,7 @@ impl Decoder {
         length: u64,
         input: &mut &'i mut [u8],
     ) -> Decoded<'i> {
-        if self.dialect == Dialect::Hixie76 && frame_type == 0xFF && length == 0 {
+        if self.has_close && frame_type == 0xFF && length == 0 {
             self.state = State::FrameStart;
             return Some(Ok(FrameEvent::Close(Close::EMPTY)));
         }

@@ -9,7 +9,7 @@ use core::mem;
 
 use super::mask;
 use super::{Decoded, FastPath, FrameEvent, take, take_byte, text};
-use crate::config::{Config, Dialect, Role};
+use crate::config::{Config, Role};
 use crate::error::ProtocolError;
 use crate::event::{BinaryChunk, Close, Payload};
 use crate::frame::opcode::{self, MAX_HEADER_LEN, Opcode};
@@ -96,11 +96,11 @@ impl core::fmt::Debug for Decoder {
 }
 
 impl Decoder {
-    pub(crate) fn new(dialect: Dialect, role: Role) -> Self {
+    pub(crate) fn new(role: Role, minimal_lengths: bool) -> Self {
         Self {
             policy: FramePolicy {
                 masked: role == Role::Server,
-                minimal_lengths: dialect == Dialect::Rfc6455,
+                minimal_lengths,
             },
             state: State::Header,
             header: [0; MAX_HEADER_LEN],

@@ -12,7 +12,8 @@ pub(crate) mod utf8;
 use alloc::boxed::Box;
 use core::mem;
 
-use crate::config::{Config, Dialect, Role};
+use crate::config::{Config, Role};
+use crate::dialect::{Dialect, FrameFormat};
 use crate::error::ProtocolError;
 use crate::event::{BinaryChunk, Close, Payload, SkippedFrame, TextChunk};
 use crate::frame::utf8::DecodedText;
@@ -77,10 +78,11 @@ pub(crate) enum Decoder {
 
 impl Decoder {
     pub(crate) fn new(dialect: Dialect, role: Role) -> Self {
-        if dialect.is_hixie() {
-            Self::Hixie(hixie::Decoder::new(dialect))
-        } else {
-            Self::Hybi(hybi::Decoder::new(dialect, role))
+        match dialect.row().frames {
+            FrameFormat::Hixie { has_close } => Self::Hixie(hixie::Decoder::new(has_close)),
+            FrameFormat::Hybi { minimal_lengths } => {
+                Self::Hybi(hybi::Decoder::new(role, minimal_lengths))
+            }
         }
     }
 

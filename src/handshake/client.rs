@@ -5,13 +5,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::headers::HeaderName;
 use super::response::{check_headers, is_connection_or_framing};
 use super::{invalid_authority_at, is_visible, parse_port};
-use crate::config::Dialect;
+use crate::dialect::{Dialect, Selector};
 use crate::entropy::Entropy;
 use crate::error::Refused;
 use crate::handshake::challenge::{self, Proof};
+use crate::header_name::HeaderName;
 use crate::http::is_token;
 
 /// The request of a client: the URL, dialect, origin, subprotocols and header fields.
@@ -198,7 +198,7 @@ impl ClientRequest {
     }
 
     pub(super) fn requested_protocols(&self) -> impl Iterator<Item = &str> {
-        let count = if self.dialect.is_hixie() {
+        let count = if self.dialect.row().protocol.is_single {
             1
         } else {
             usize::MAX
@@ -214,8 +214,9 @@ impl ClientRequest {
         let matches = |authority: String| {
             [scheme, &authority, &self.resource].concat().as_bytes() == location
         };
-        matches(self.authority())
-            || self.dialect == Dialect::Hixie76 && matches(self.authority_with_port())
+        let echoed = &self.dialect.row().reply.echoed;
+        let allows_default_port = echoed.as_ref().is_some_and(|e| e.allows_default_port);
+        matches(self.authority()) || allows_default_port && matches(self.authority_with_port())
     }
 
     /// Returns the bytes of the request and the proof that the server has to send.
@@ -226,34 +227,24 @@ impl ClientRequest {
         let mut push_header = |name: &str, value: &str| {
             let _ = write!(head, "{name}: {value}\r\n");
         };
-        let is_hixie = self.dialect.is_hixie();
-        push_header(
-            HeaderName::Upgrade.as_str(),
-            if is_hixie { "WebSocket" } else { "websocket" },
-        );
+        let row = self.dialect.row();
+        push_header(HeaderName::Upgrade.as_str(), row.request.upgrade);
         push_header(HeaderName::Connection.as_str(), "Upgrade");
         push_header(HeaderName::Host.as_str(), &self.authority());
-        let origin_name = match self.dialect {
-            Dialect::HyBi7 | Dialect::HyBi8 => HeaderName::HybiOrigin, // HY-3
-            Dialect::Hixie75 | Dialect::Hixie76 | Dialect::Rfc6455 => HeaderName::Origin,
-        };
-        if is_hixie || self.origin.is_some() {
-            push_header(origin_name.as_str(), &self.expected_origin());
+        if row.request.origin_required || self.origin.is_some() {
+            push_header(row.request.origin.as_str(), &self.expected_origin());
         }
         let protocols: Vec<&str> = self.requested_protocols().collect();
         if !protocols.is_empty() {
-            push_header(
-                HeaderName::protocol(self.dialect).as_str(),
-                &protocols.join(", "),
-            );
+            push_header(row.protocol.header.as_str(), &protocols.join(", "));
         }
         for (name, value) in &self.headers {
             push_header(name, value);
         }
         let mut key3: Option<[u8; 8]> = None;
-        let proof = match self.dialect {
-            Dialect::Hixie75 => Proof::None,
-            Dialect::Hixie76 => {
+        let proof = match row.request.selector {
+            Selector::None => Proof::None,
+            Selector::KeyNumbers => {
                 let (key1, part1) = challenge::make_key(entropy);
                 let (key2, part2) = challenge::make_key(entropy);
                 push_header(HeaderName::Key1.as_str(), &key1);
@@ -261,12 +252,9 @@ impl ClientRequest {
                 let key3 = *key3.insert(entropy.bytes());
                 Proof::Answer(challenge::answer([part1, part2], key3))
             }
-            Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
+            Selector::Version(version) => {
                 let key = challenge::make_nonce(entropy);
-                push_header(
-                    HeaderName::Version.as_str(),
-                    self.dialect.version().unwrap_or_default(),
-                );
+                push_header(HeaderName::Version.as_str(), version);
                 push_header(HeaderName::Key.as_str(), key.as_str());
                 Proof::Accept(challenge::accept_value(key.as_str().as_bytes()))
             }

@@ -15,53 +15,12 @@ pub(crate) use response::{accept, error_response, respond};
 
 use core::net::Ipv6Addr;
 
-use crate::config::Dialect;
+use crate::dialect::Dialect;
 use crate::error::{HeaderErrorKind, ProtocolError};
+use crate::header_name::HeaderName;
 use crate::http::{Header, is_token, trim, visible_len};
 
-use headers::{HeaderIndex, HeaderName};
-
-/// The header fields in which a Hixie reply echoes the request's origin and URL.
-struct EchoedHeaders {
-    origin: HeaderName,
-    location: HeaderName,
-}
-
-/// Returns the header fields that a reply echoes, or `None` from HyBi-7 on.
-fn echoed_headers(dialect: Dialect) -> Option<EchoedHeaders> {
-    match dialect {
-        Dialect::Hixie75 => Some(EchoedHeaders {
-            origin: HeaderName::Hixie75Origin,
-            location: HeaderName::Hixie75Location,
-        }),
-        Dialect::Hixie76 => Some(EchoedHeaders {
-            origin: HeaderName::HybiOrigin,
-            location: HeaderName::Location,
-        }),
-        Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => None,
-    }
-}
-
-/// Returns the first bytes of a reply, which browsers compare (H75-2, H76-5, H76-6).
-fn reply_prefix(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Hixie75 => {
-            "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
-             Upgrade: WebSocket\r\n\
-             Connection: Upgrade\r\n"
-        }
-        Dialect::Hixie76 => {
-            "HTTP/1.1 101 WebSocket Protocol Handshake\r\n\
-             Upgrade: WebSocket\r\n\
-             Connection: Upgrade\r\n"
-        }
-        Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
-            "HTTP/1.1 101 Switching Protocols\r\n\
-             Upgrade: websocket\r\n\
-             Connection: Upgrade\r\n"
-        }
-    }
-}
+use headers::HeaderIndex;
 
 /// Returns the non-empty members of a comma-separated list.
 fn list_members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -123,7 +82,7 @@ fn is_visible(value: &[u8]) -> bool {
 /// Returns `true` for a valid subprotocol header field: one string in Hixie-75 and Hixie-76 (H75-9,
 /// H76-14), a list of tokens from HyBi-7 on (HY-4).
 fn is_protocol_value(dialect: Dialect, value: &[u8]) -> bool {
-    if dialect.is_hixie() {
+    if dialect.row().protocol.is_single {
         return !value.is_empty() && value.iter().all(|byte| matches!(byte, 0x20..=0x7E));
     }
     let is_member = |member: &[u8]| !member.is_empty() && member.iter().copied().all(is_token);

@@ -2,12 +2,13 @@
 
 use alloc::sync::Arc;
 
-use super::headers::{HeaderIndex, HeaderName};
+use super::headers::HeaderIndex;
 use super::request::name_value;
-use super::{ClientRequest, check_connection, echoed_headers, reply_prefix};
-use crate::config::Dialect;
+use super::{ClientRequest, check_connection};
+use crate::dialect::{Dialect, ProtocolForm, ReplyCheck};
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge::Proof;
+use crate::header_name::HeaderName;
 use crate::http::{Head, Header};
 
 /// A reply that matches the request.
@@ -23,7 +24,7 @@ impl Reply {
     }
 
     pub(crate) fn protocol(&self) -> Option<&str> {
-        let header = self.headers.first(HeaderName::protocol(self.dialect))?;
+        let header = self.headers.first(self.dialect.row().protocol.header)?;
         core::str::from_utf8(header.trimmed()).ok()
     }
 
@@ -44,16 +45,17 @@ pub(crate) fn check_reply(
 ) -> Result<Reply, ProtocolError> {
     let headers = HeaderIndex::new(head);
     let dialect = request.dialect();
-    match dialect {
-        Dialect::Hixie75 => check_prefix(&headers, reply_prefix(dialect).as_bytes())?,
-        Dialect::Hixie76 => {
+    let row = dialect.row();
+    match row.reply.check {
+        ReplyCheck::Prefix => check_prefix(&headers, row.reply.prefix.as_bytes())?,
+        ReplyCheck::Values => {
             expect_header(&headers, HeaderName::Upgrade, |header| {
                 header.value == b"WebSocket"
             })?;
             let is_upgrade = |header: &Header<'_>| header.value.eq_ignore_ascii_case(b"Upgrade");
             expect_header(&headers, HeaderName::Connection, is_upgrade)?;
         }
-        Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
+        ReplyCheck::Tokens => {
             check_version(&headers)?;
             let is_websocket =
                 |header: &Header<'_>| header.trimmed().eq_ignore_ascii_case(b"websocket");
@@ -61,7 +63,7 @@ pub(crate) fn check_reply(
             check_connection(&headers, HeaderErrorKind::Mismatch)?;
         }
     }
-    if let Some(echoed) = echoed_headers(dialect) {
+    if let Some(echoed) = &row.reply.echoed {
         let origin = request.expected_origin();
         expect_header(&headers, echoed.origin, |header| {
             header.value == origin.as_bytes()
@@ -75,22 +77,22 @@ pub(crate) fn check_reply(
         expect_header(&headers, HeaderName::Accept, |header| {
             header.trimmed() == expected
         })?;
-    }
-    if let Some(header) = headers
-        .first(HeaderName::Extensions)
-        .filter(|_| !dialect.is_hixie())
-    {
-        return Err(headers.error(
-            HeaderName::Extensions,
-            &header,
-            HeaderErrorKind::NotRequested,
-        )); // HY-4
+        check_extensions(&headers)?;
     }
     check_protocol(&headers, request)?;
     Ok(Reply {
         headers: Arc::new(headers),
         dialect,
     })
+}
+
+/// Checks that the server selects no extension, since none was offered (HY-4).
+fn check_extensions(headers: &HeaderIndex) -> Result<(), ProtocolError> {
+    let name = HeaderName::Extensions;
+    match headers.first(name) {
+        Some(header) => Err(headers.error(name, &header, HeaderErrorKind::NotRequested)),
+        None => Ok(()),
+    }
 }
 
 /// Checks the first three lines byte by byte, as WebKit did (H75-2, H75-6).
@@ -135,10 +137,12 @@ fn check_version(headers: &HeaderIndex) -> Result<(), ProtocolError> {
 /// Checks the subprotocol: the requested one in Hixie-75 and Hixie-76 (H75-6, H76-38), one of the
 /// requested ones or none from HyBi-7 on (HY-4).
 fn check_protocol(headers: &HeaderIndex, request: &ClientRequest) -> Result<(), ProtocolError> {
-    let dialect = request.dialect();
-    let name = HeaderName::protocol(dialect);
+    let ProtocolForm {
+        header: name,
+        is_single,
+    } = request.dialect().row().protocol;
     let is_requested = |header: &Header<'_>| {
-        let value = if dialect.is_hixie() {
+        let value = if is_single {
             header.value
         } else {
             header.trimmed()
@@ -154,7 +158,7 @@ fn check_protocol(headers: &HeaderIndex, request: &ClientRequest) -> Result<(), 
         Some(header) if !is_requested(&header) => {
             Err(headers.error(name, &header, HeaderErrorKind::Mismatch))
         }
-        None if dialect.is_hixie() && request.requested_protocols().next().is_some() => {
+        None if is_single && request.requested_protocols().next().is_some() => {
             Err(headers.missing(name))
         }
         _ => Ok(()),

@@ -3,11 +3,13 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::headers::{HeaderIndex, HeaderName};
+use super::headers::HeaderIndex;
 use super::{check_connection, is_authority, is_extension_list, is_protocol_value, is_visible};
-use crate::config::{Config, Dialect};
+use crate::config::Config;
+use crate::dialect::{Dialect, Selector};
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge;
+use crate::header_name::HeaderName;
 use crate::http::{Head, Header};
 
 /// A complete request whose header fields were checked.
@@ -164,11 +166,10 @@ impl Request {
     /// sends the origin of the page that opens the connection; other clients can send any value.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        let is_hybi = matches!(self.dialect(), Some(Dialect::HyBi7 | Dialect::HyBi8));
-        let hybi_origin = is_hybi
-            .then(|| self.value_str(HeaderName::HybiOrigin))
-            .flatten();
-        hybi_origin.or_else(|| self.value_str(HeaderName::Origin))
+        let dialect = self.dialect();
+        let name = dialect.map_or(HeaderName::Origin, |d| d.row().request.origin);
+        self.value_str(name)
+            .or_else(|| self.value_str(HeaderName::Origin))
     }
 
     /// Returns `true` if [`origin`](Self::origin) equals one of `allowed`, ignoring ASCII case
@@ -204,7 +205,9 @@ impl Request {
     /// Returns the values of the subprotocol header fields, without surrounding white space.
     pub(crate) fn protocol_values(&self) -> impl Iterator<Item = &[u8]> {
         let dialect = self.dialect();
-        let name = dialect.map_or(HeaderName::Protocol, HeaderName::protocol);
+        let name = dialect.map_or(HeaderName::Protocol, |dialect| {
+            dialect.row().protocol.header
+        });
         let headers = self.0.headers.all(name);
         headers.filter_map(move |header| dialect.map(|_| header.trimmed()))
     }
@@ -272,7 +275,7 @@ fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, Protoc
     required(headers, HeaderName::Host, is_authority)?; // RQ-16
     let Some(upgrade) = headers.at_most_one(HeaderName::Upgrade)? else {
         optional(headers, HeaderName::Origin, is_visible)?;
-        check_content_length(headers, b"0")?;
+        check_content_length(headers, "0")?;
         return Ok(None);
     };
     if !upgrade.trimmed().eq_ignore_ascii_case(b"WebSocket") {
@@ -280,24 +283,24 @@ fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, Protoc
     }
     check_connection(headers, HeaderErrorKind::Invalid)?;
     let dialect = select_dialect(headers)?;
-    if dialect.is_hixie() {
-        required(headers, HeaderName::Origin, is_visible)?; // H75-4, H76-11
+    let form = &dialect.row().request;
+    if form.origin_required {
+        required(headers, form.origin, is_visible)?; // H75-4, H76-11
     } else {
         optional(headers, HeaderName::Origin, is_visible)?;
         optional(headers, HeaderName::HybiOrigin, is_visible)?;
     }
     check_protocol(headers, dialect)?;
-    let key_parts = match dialect {
-        Dialect::Hixie75 => [0; 2],
-        Dialect::Hixie76 => {
-            check_content_length(headers, b"8")?;
-            [
-                check_key(headers, HeaderName::Key1)?,
-                check_key(headers, HeaderName::Key2)?,
-            ]
-        }
-        Dialect::HyBi7 | Dialect::HyBi8 | Dialect::Rfc6455 => {
-            check_content_length(headers, b"0")?;
+    if let Some(content_length) = form.content_length {
+        check_content_length(headers, content_length)?;
+    }
+    let key_parts = match form.selector {
+        Selector::None => [0; 2],
+        Selector::KeyNumbers => [
+            check_key(headers, HeaderName::Key1)?,
+            check_key(headers, HeaderName::Key2)?,
+        ],
+        Selector::Version(_) => {
             required(headers, HeaderName::Key, challenge::is_key)?; // HY-2
             check_extensions(headers)?;
             [0; 2]
@@ -334,7 +337,7 @@ fn optional(
 }
 
 fn check_protocol(headers: &HeaderIndex, dialect: Dialect) -> Result<(), ProtocolError> {
-    let name = HeaderName::protocol(dialect);
+    let name = dialect.row().protocol.header;
     let is_invalid = |header: &Header<'_>| !is_protocol_value(dialect, header.trimmed());
     match headers.all(name).find(is_invalid) {
         Some(header) => Err(headers.error(name, &header, HeaderErrorKind::Invalid)),
@@ -366,24 +369,25 @@ fn select_dialect(headers: &HeaderIndex) -> Result<Dialect, ProtocolError> {
     if let Some(draft) = draft.filter(|draft| draft.trimmed() != b"0") {
         return Err(headers.error(HeaderName::Draft, &draft, HeaderErrorKind::Invalid));
     }
-    match (
+    let selector = match (
         headers.at_most_one(HeaderName::Key1)?,
         headers.at_most_one(HeaderName::Key2)?,
     ) {
-        (Some(_), Some(_)) => Ok(Dialect::Hixie76),
-        (None, Some(_)) => Err(headers.missing(HeaderName::Key1)),
-        (Some(_), None) => Err(headers.missing(HeaderName::Key2)),
-        (None, None) if draft.is_some() => Err(headers.missing(HeaderName::Key1)),
-        (None, None) => Ok(Dialect::Hixie75),
-    }
+        (Some(_), Some(_)) => Selector::KeyNumbers,
+        (None, Some(_)) => return Err(headers.missing(HeaderName::Key1)),
+        (Some(_), None) => return Err(headers.missing(HeaderName::Key2)),
+        (None, None) if draft.is_some() => return Err(headers.missing(HeaderName::Key1)),
+        (None, None) => Selector::None,
+    };
+    Dialect::selected_by(selector).ok_or_else(|| headers.missing(HeaderName::Version))
 }
 
 /// Checks that `Content-Length` has the value `expected` if it is present (RQ-18).
 ///
 /// Some Hixie-76 clients declare the 8 bytes after the head. Hixie-75 ignores the header field.
-fn check_content_length(headers: &HeaderIndex, expected: &[u8]) -> Result<(), ProtocolError> {
+fn check_content_length(headers: &HeaderIndex, expected: &str) -> Result<(), ProtocolError> {
     match headers.at_most_one(HeaderName::ContentLength)? {
-        Some(header) if header.trimmed() != expected => {
+        Some(header) if header.trimmed() != expected.as_bytes() => {
             Err(headers.error(HeaderName::ContentLength, &header, HeaderErrorKind::Invalid))
         }
         _ => Ok(()),

@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::headers::HeaderName;
-use super::{Request, echoed_headers, is_authority, reply_prefix};
-use crate::config::{Config, Dialects};
+use super::{Request, is_authority};
+use crate::config::Config;
+use crate::dialect::{Dialects, Selector};
 use crate::error::{ProtocolError, Refused};
 use crate::handshake::challenge;
+use crate::header_name::HeaderName;
 use crate::http::{is_control, is_token};
 
 /// The name and value of a header field.
@@ -222,7 +223,7 @@ pub(crate) fn accept(
     request: &Request,
     options: &AcceptOptions<'_>,
 ) -> Result<Vec<u8>, Refused> {
-    let dialect = request.dialect().ok_or(Refused::NoRequest)?;
+    let row = request.dialect().ok_or(Refused::NoRequest)?.row();
     let authority = match options.authority.map(str::as_bytes) {
         Some(authority) if !is_authority(authority) => return Err(Refused::InvalidHeader),
         Some(authority) => authority,
@@ -239,32 +240,30 @@ pub(crate) fn accept(
     check_headers(options.headers, is_reserved)?;
 
     let mut head = Vec::with_capacity(TYPICAL_REPLY_LEN);
-    head.extend_from_slice(reply_prefix(dialect).as_bytes());
+    head.extend_from_slice(row.reply.prefix.as_bytes());
     // H76-9: exactly one space after each colon.
-    match echoed_headers(dialect) {
-        Some(echoed) => {
-            push_header(&mut head, echoed.origin.as_str(), &[request.origin_bytes()]); // H76-10
-            let scheme: &[u8] = if config.tls { b"wss://" } else { b"ws://" }; // H76-7
-            let location = [scheme, authority, request.resource_bytes()];
-            push_header(&mut head, echoed.location.as_str(), &location); // H76-8
-        }
-        None => {
-            let value = challenge::accept_value(request.key());
-            push_header(&mut head, HeaderName::Accept.as_str(), &[value.as_bytes()]);
-        }
+    if let Some(echoed) = &row.reply.echoed {
+        push_header(&mut head, echoed.origin.as_str(), &[request.origin_bytes()]); // H76-10
+        let scheme: &[u8] = if config.tls { b"wss://" } else { b"ws://" }; // H76-7
+        let location = [scheme, authority, request.resource_bytes()];
+        push_header(&mut head, echoed.location.as_str(), &location); // H76-8
     }
-    let protocol_name = HeaderName::protocol(dialect);
+    if let Selector::Version(_) = row.request.selector {
+        let value = challenge::accept_value(request.key());
+        push_header(&mut head, HeaderName::Accept.as_str(), &[value.as_bytes()]);
+    }
+    let protocol_name = row.protocol.header;
     match options.protocol {
         Some(name) => {
-            // In the Hixie dialects a name may itself contain commas and spaces.
-            let values = request.protocol_lines().filter(|_| dialect.is_hixie());
+            // A single string may itself contain commas and spaces.
+            let values = request.protocol_lines().filter(|_| row.protocol.is_single);
             let mut offered = request.protocols().chain(values);
             if !offered.any(|protocol| protocol == name) {
                 return Err(Refused::ProtocolNotOffered);
             }
             push_header(&mut head, protocol_name.as_str(), &[name.as_bytes()]);
         }
-        None if dialect.is_hixie() => {
+        None if row.protocol.is_single => {
             // RQ-12: repeated header fields are joined.
             let mut separator = [protocol_name.as_str(), ": "];
             let mut line_end = "";
@@ -301,7 +300,7 @@ pub(crate) fn error_response(error: &ProtocolError, dialects: Dialects) -> Optio
     let status = error.status()?;
     let versions: Vec<&str> = dialects
         .newest_first()
-        .filter_map(|dialect| dialect.version())
+        .filter_map(|dialect| dialect.row().version())
         .collect();
     let versions = versions.join(", ");
     let upgrade = [

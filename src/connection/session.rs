@@ -1,0 +1,148 @@
+//! What a connection has after the handshake, open or closing, and the frames that it queues.
+
+use alloc::boxed::Box;
+
+use crate::config::Role;
+use crate::dialect::{Dialect, FrameFormat};
+use crate::entropy::Entropy;
+use crate::error::Refused;
+use crate::frame::Decoder;
+use crate::frame::encode::{FrameHeader, Framing, HIXIE_CLOSE};
+use crate::frame::opcode::{NO_STATUS_RECEIVED, Opcode};
+use crate::send_buffer::SendBuffer;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) dialect: Dialect,
+    pub(super) decoder: Decoder,
+    /// Generates the masks: `Some` on a client from HyBi-7 on (HY-5).
+    masks: Option<Box<Entropy>>,
+    /// The latest ping that arrived above `high_water`.
+    deferred_pong: Option<DeferredPong>,
+}
+
+/// The payload of a ping that is not answered yet.
+struct DeferredPong(Box<[u8]>);
+
+/// Omits the bytes.
+impl core::fmt::Debug for DeferredPong {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "DeferredPong({} bytes)", self.0.len())
+    }
+}
+
+impl Session {
+    pub(super) fn new(dialect: Dialect, role: Role, masks: Option<Box<Entropy>>) -> Self {
+        Self {
+            dialect,
+            decoder: Decoder::new(dialect, role),
+            masks,
+            deferred_pong: None,
+        }
+    }
+
+    /// Returns whether frames have to be masked.
+    #[inline]
+    pub(super) fn is_masking(&self) -> bool {
+        self.masks.is_some()
+    }
+
+    /// Releases the generator of masks, which is created again from a new seed.
+    pub(super) fn rekey(&mut self) {
+        if let Some(masks) = &mut self.masks {
+            masks.rekey();
+        }
+    }
+
+    /// Queues a frame of HyBi-7 and later, without checking the limit.
+    #[inline]
+    pub(super) fn queue_frame(
+        &mut self,
+        buffer: &mut SendBuffer,
+        opcode: Opcode,
+        fin: bool,
+        payload: &[u8],
+    ) {
+        // HY-5: a new key for each frame.
+        let mask = self.masks.as_mut().map(|masks| masks.mask());
+        let header = FrameHeader::hybi(opcode, fin, payload.len(), mask);
+        match mask {
+            Some(key) => buffer.push_masked(header, payload, key),
+            None => {
+                let terminator = None;
+                buffer.push_framed(Framing { header, terminator }, payload);
+            }
+        }
+    }
+
+    /// Queues a close frame if the dialect has one (CL-1, CL-20).
+    pub(super) fn queue_close(&mut self, buffer: &mut SendBuffer, code: Option<u16>, reason: &str) {
+        match self.dialect.row().frames {
+            FrameFormat::Hixie { has_close: false } => {}
+            FrameFormat::Hixie { has_close: true } => buffer.push(HIXIE_CLOSE),
+            FrameFormat::Hybi { .. } => {
+                let code = code.filter(|code| *code != NO_STATUS_RECEIVED);
+                let payload = code.map(|code| [&code.to_be_bytes(), reason.as_bytes()].concat());
+                self.queue_frame(buffer, Opcode::Close, true, &payload.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Returns the length of a frame of HyBi-7 and later.
+    #[inline]
+    pub(super) fn frame_len(&self, payload_len: usize) -> usize {
+        FrameHeader::hybi_len(payload_len, self.is_masking()) + payload_len
+    }
+
+    /// Checks that `len` more bytes can be queued.
+    ///
+    /// Queues a deferred pong first, which then has to fit as well, so that messages cannot starve
+    /// it.
+    #[inline]
+    pub(super) fn reserve(
+        &mut self,
+        buffer: &mut SendBuffer,
+        len: usize,
+        limit: usize,
+    ) -> Result<(), Refused> {
+        match &self.deferred_pong {
+            None => buffer.check_capacity(len, limit),
+            Some(pong) => {
+                let pong_len = self.frame_len(pong.0.len());
+                buffer.check_capacity(len.saturating_add(pong_len), limit)?;
+                self.queue_pong(buffer);
+                Ok(())
+            }
+        }
+    }
+
+    /// Answers a ping: immediately or, above `high_water`, once the pending output is below it.
+    /// Only the latest ping is kept (RFC 6455, 5.5.3), so that pings cannot grow the output.
+    pub(super) fn answer_ping(
+        &mut self,
+        buffer: &mut SendBuffer,
+        high_water: usize,
+        payload: &[u8],
+    ) {
+        if buffer.len() <= high_water {
+            self.queue_frame(buffer, Opcode::Pong, true, payload);
+        } else {
+            self.deferred_pong = Some(DeferredPong(payload.into()));
+        }
+    }
+
+    /// Queues the deferred pong once the pending output is at most `high_water`.
+    #[inline]
+    pub(super) fn flush_pong(&mut self, buffer: &mut SendBuffer, high_water: usize) {
+        if self.deferred_pong.is_some() && buffer.len() <= high_water {
+            self.queue_pong(buffer);
+        }
+    }
+
+    #[cold]
+    fn queue_pong(&mut self, buffer: &mut SendBuffer) {
+        if let Some(DeferredPong(payload)) = self.deferred_pong.take() {
+            self.queue_frame(buffer, Opcode::Pong, true, &payload);
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The states of a connection, and every transition between them.
+
+use alloc::boxed::Box;
+use core::{fmt, mem};
+
+use super::handshaking::{Challenge, KeyBytes, Outcome, PendingReply};
+use super::session::Session;
+use crate::config::{Config, Role};
+use crate::dialect::{Dialect, Selector};
+use crate::entropy::Entropy;
+use crate::error::ProtocolError;
+use crate::event::{Closed, Phase};
+use crate::frame::opcode::Opcode;
+use crate::frame::take;
+use crate::handshake::Request;
+use crate::http::{Head, Limits, Progress};
+use crate::sniff::{Sniffed, Sniffer};
+
+#[derive(Debug)]
+pub(super) enum State {
+    Handshaking(Handshaking),
+    Open(Open),
+    /// The close frame was queued; the peer has to answer it.
+    Closing(Session),
+    Closed(Ended),
+}
+
+/// The states of the opening handshake.
+pub(super) enum Handshaking {
+    /// Server: reading the first bytes, which may not be HTTP.
+    Sniff(Sniffer, Limits),
+    /// Server: reading the head of the request.
+    RequestHead(Head),
+    /// Server: the application has to accept or answer the request.
+    AwaitAnswer(Request),
+    /// Server: the head of the response is queued; reading the bytes after the head of the request.
+    KeyBytes(KeyBytes),
+    /// Server: the response is queued; [`Event::Open`](crate::Event::Open) is returned next.
+    /// `is_closing` is set once a close frame was queued.
+    Accepted { session: Session, is_closing: bool },
+    /// Client: reading the head of the reply.
+    ReplyHead(Box<PendingReply>),
+    /// Client: reading the bytes after the head of the reply.
+    Challenge(Challenge),
+}
+
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) session: Session,
+    /// The type of the message of which fragments were sent, but not the last.
+    pub(super) fragmented: Option<Opcode>,
+}
+
+impl Open {
+    fn new(session: Session) -> Self {
+        Self {
+            session,
+            fragmented: None,
+        }
+    }
+}
+
+/// The end of a connection.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) reason: Closed,
+    pub(super) is_reported: bool,
+    dialect: Option<Dialect>,
+}
+
+impl State {
+    pub(super) fn server(config: &Config) -> Self {
+        let limits = Limits::from_config(config);
+        Self::Handshaking(Handshaking::Sniff(Sniffer::default(), limits))
+    }
+
+    pub(super) fn client(pending: PendingReply) -> Self {
+        Self::Handshaking(Handshaking::ReplyHead(Box::new(pending)))
+    }
+
+    pub(super) fn established(dialect: Dialect, role: Role, masks: Option<Box<Entropy>>) -> Self {
+        Self::Open(Open::new(Session::new(dialect, role, masks)))
+    }
+
+    /// The state after the head of a 101 was queued or handed out.
+    pub(super) fn accepted(dialect: Dialect, key_parts: [u32; 2]) -> Self {
+        Self::Handshaking(match dialect.row().request.selector {
+            Selector::KeyNumbers => Handshaking::KeyBytes(KeyBytes::new(dialect, key_parts)),
+            // H75-5: open at once.
+            Selector::None | Selector::Version(_) => Handshaking::accepted(dialect),
+        })
+    }
+
+    /// Leaves [`Handshaking::AwaitAnswer`]: the head of a 101 was queued.
+    pub(super) fn accept(&mut self, dialect: Dialect, key_parts: [u32; 2]) {
+        *self = Self::accepted(dialect, key_parts);
+    }
+
+    /// Leaves the handshake of a client.
+    pub(super) fn open(&mut self, dialect: Dialect, masks: Option<Box<Entropy>>) {
+        *self = Self::established(dialect, Role::Client, masks);
+    }
+
+    /// Leaves [`Handshaking::Accepted`], if that is the state; returns the dialect.
+    pub(super) fn report_open(&mut self) -> Option<Dialect> {
+        if !matches!(self, Self::Handshaking(Handshaking::Accepted { .. })) {
+            return None;
+        }
+        let Self::Handshaking(Handshaking::Accepted {
+            session,
+            is_closing,
+        }) = self.take()
+        else {
+            return None;
+        };
+        let dialect = session.dialect;
+        *self = if is_closing {
+            Self::Closing(session)
+        } else {
+            Self::Open(Open::new(session))
+        };
+        Some(dialect)
+    }
+
+    /// Enters the closing handshake: a close frame was queued.
+    pub(super) fn close(&mut self) {
+        match self {
+            Self::Handshaking(Handshaking::Accepted { is_closing, .. }) => *is_closing = true,
+            Self::Open(_) => {
+                if let Self::Open(open) = self.take() {
+                    *self = Self::Closing(open.session);
+                }
+            }
+            Self::Handshaking(_) | Self::Closing(_) | Self::Closed(_) => {}
+        }
+    }
+
+    /// Moves the state out; the caller replaces it.
+    fn take(&mut self) -> Self {
+        mem::replace(self, Self::closed(Closed::LocallyClosed, None))
+    }
+
+    /// Ends the connection; [`Event::Closed`](crate::Event::Closed) is returned next.
+    pub(super) fn finish(&mut self, reason: Closed) {
+        *self = Self::closed(reason, self.dialect());
+    }
+
+    fn closed(reason: Closed, dialect: Option<Dialect>) -> Self {
+        Self::Closed(Ended {
+            reason,
+            is_reported: false,
+            dialect,
+        })
+    }
+
+    /// Returns the session of an open or closing connection.
+    #[inline]
+    pub(super) fn session(&mut self) -> Option<&mut Session> {
+        match self {
+            Self::Open(open) => Some(&mut open.session),
+            Self::Closing(session) => Some(session),
+            Self::Handshaking(_) | Self::Closed(_) => None,
+        }
+    }
+
+    pub(super) fn dialect(&self) -> Option<Dialect> {
+        match self {
+            Self::Handshaking(Handshaking::KeyBytes(keys)) => Some(keys.dialect),
+            Self::Handshaking(Handshaking::Accepted { session, .. }) => Some(session.dialect),
+            Self::Handshaking(_) => None,
+            Self::Open(open) => Some(open.session.dialect),
+            Self::Closing(session) => Some(session.dialect),
+            Self::Closed(ended) => ended.dialect,
+        }
+    }
+
+    /// The phase in which the input ends. CL-8, CL-10: an incomplete message is not delivered as
+    /// complete.
+    pub(super) fn phase(&self) -> Phase {
+        match self {
+            Self::Open(Open { session, .. }) | Self::Closing(session)
+                if !session.decoder.at_boundary() =>
+            {
+                Phase::InMessage
+            }
+            Self::Open(_) => Phase::Open,
+            Self::Closing(_) => Phase::Closing,
+            Self::Handshaking(_) | Self::Closed(_) => Phase::Handshaking,
+        }
+    }
+}
+
+impl Handshaking {
+    fn accepted(dialect: Dialect) -> Self {
+        Self::Accepted {
+            session: Session::new(dialect, Role::Server, None),
+            is_closing: false,
+        }
+    }
+
+    /// PX-4: returns whether an HTTP response can be queued: on a server that has not queued one
+    /// yet.
+    pub(super) fn can_respond(&self) -> bool {
+        matches!(
+            self,
+            Self::Sniff(..) | Self::RequestHead(_) | Self::AwaitAnswer(_)
+        )
+    }
+
+    /// See [`Head::buffer_fragment`].
+    pub(super) fn buffer_fragment(&mut self, input: &mut &mut [u8]) -> bool {
+        let head = match self {
+            Self::RequestHead(head) => head,
+            Self::ReplyHead(pending) => &mut pending.head,
+            _ => return false,
+        };
+        let buffered = head.buffer_fragment(input);
+        if buffered {
+            take(input, input.len());
+        }
+        buffered
+    }
+
+    /// Consumes bytes from the front of `input`.
+    // Not inlined, so that its caller stays small.
+    #[inline(never)]
+    pub(super) fn read(&mut self, config: &Config, input: &mut &mut [u8]) -> Outcome {
+        let initial: &[u8] = input;
+        let mut rest = initial;
+        let outcome = self.read_slice(config, &mut rest);
+        let consumed = initial.len() - rest.len();
+        take(input, consumed);
+        outcome
+    }
+
+    fn read_slice(&mut self, config: &Config, rest: &mut &[u8]) -> Outcome {
+        match self {
+            Self::Sniff(sniffer, limits) => match sniffer.read(rest) {
+                Sniffed::NeedMore => Outcome::NeedMore,
+                Sniffed::Other => {
+                    *self = Self::RequestHead(Head::request(*limits));
+                    Outcome::Continue
+                }
+                Sniffed::TlsClientHello => Outcome::Failed(ProtocolError::TlsClientHello),
+                Sniffed::Malformed { at } => {
+                    Outcome::Failed(ProtocolError::InvalidStartLine { at })
+                }
+                Sniffed::FlashPolicyRequest => match config.flash_policy {
+                    Some(policy) => {
+                        Outcome::FlashPolicy(policy.split('\0').next().unwrap_or_default())
+                    }
+                    None => Outcome::Failed(ProtocolError::FlashPolicyRequest),
+                },
+            },
+            Self::RequestHead(head) => match head.read(rest) {
+                Ok(Progress::Complete) => {
+                    let head = mem::replace(head, Head::request(Limits::NONE));
+                    let request = Request::check(head)
+                        .and_then(|request| request.check_enabled(config).map(|()| request));
+                    match request {
+                        Ok(request) => {
+                            *self = Self::AwaitAnswer(request.clone());
+                            Outcome::Request(request)
+                        }
+                        Err(error) => Outcome::Failed(error),
+                    }
+                }
+                progress => Outcome::of_head(progress, rest),
+            },
+            Self::AwaitAnswer(_) | Self::Accepted { .. } => Outcome::NeedMore,
+            Self::KeyBytes(keys) => match keys.read(rest) {
+                Some(response) => {
+                    *self = Self::accepted(keys.dialect);
+                    Outcome::Respond(response)
+                }
+                None => Outcome::NeedMore,
+            },
+            Self::ReplyHead(pending) => match pending.read(rest) {
+                Outcome::Challenge(reply, expected) => {
+                    *self = Self::Challenge(Challenge::new(reply, expected));
+                    Outcome::Continue
+                }
+                outcome => outcome,
+            },
+            Self::Challenge(challenge) => challenge.read(rest),
+        }
+    }
+}
+
+/// Omits keys and expected responses.
+impl fmt::Debug for Handshaking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sniff(sniffer, _) => sniffer.fmt(f),
+            Self::RequestHead(head) => head.fmt(f),
+            Self::AwaitAnswer(request) => request.fmt(f),
+            Self::KeyBytes(keys) => keys.fmt(f),
+            Self::Accepted { session, .. } => session.fmt(f),
+            Self::ReplyHead(pending) => (&pending.head, &pending.request).fmt(f),
+            Self::Challenge(challenge) => challenge.fmt(f),
+        }
+    }
+}

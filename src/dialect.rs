@@ -1,0 +1,379 @@
+//! The dialects of WebSocket: one row of facts each.
+//!
+//! Code elsewhere asks for a fact and does not compare dialects by name. A dialect with a known
+//! framing and proof is one more row.
+
+use crate::header_name::HeaderName;
+
+/// What a handshake and the frames of a dialect look like.
+#[derive(Debug)]
+pub(crate) struct Row {
+    name: &'static str,
+    /// Whether [`Dialects::default`] contains the dialect.
+    is_default: bool,
+    pub(crate) request: RequestForm,
+    pub(crate) reply: ReplyForm,
+    pub(crate) protocol: ProtocolForm,
+    pub(crate) frames: FrameFormat,
+}
+
+/// A client's request.
+#[derive(Debug)]
+pub(crate) struct RequestForm {
+    /// The header fields by which a server selects the dialect.
+    pub(crate) selector: Selector,
+    /// The value of `Upgrade` that a client sends.
+    pub(crate) upgrade: &'static str,
+    /// The header field for the origin (HY-3).
+    pub(crate) origin: HeaderName,
+    /// Whether a request without an origin is invalid (H75-4, H76-11).
+    pub(crate) origin_required: bool,
+    /// The only `Content-Length` allowed; `None` if it is not checked (RQ-18).
+    pub(crate) content_length: Option<&'static str>,
+}
+
+/// The header fields by which a server selects a dialect (section 2 of the rules).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Selector {
+    /// None of those of the other dialects.
+    None,
+    /// `Sec-WebSocket-Key1` and `Sec-WebSocket-Key2`: key numbers (KEY-1), and the MD5 challenge
+    /// as proof (KEY-8).
+    KeyNumbers,
+    /// `Sec-WebSocket-Version` with this value (HY-1): `Sec-WebSocket-Key`, and
+    /// `Sec-WebSocket-Accept` as proof (HY-2).
+    Version(&'static str),
+}
+
+/// A server's reply.
+#[derive(Debug)]
+pub(crate) struct ReplyForm {
+    /// The first three lines, which browsers compare byte by byte (H75-2, H76-5, H76-6).
+    pub(crate) prefix: &'static str,
+    /// How a client checks them.
+    pub(crate) check: ReplyCheck,
+    /// The header fields that repeat the request's origin and location.
+    pub(crate) echoed: Option<EchoedHeaders>,
+}
+
+/// How a client checks the first lines of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReplyCheck {
+    /// Byte by byte (H75-2, H75-6).
+    Prefix,
+    /// `Upgrade` in its exact case, `Connection` in any (H76-36).
+    Values,
+    /// The version of HTTP, and both tokens in any case (RFC 6455, 4.1).
+    Tokens,
+}
+
+#[derive(Debug)]
+pub(crate) struct EchoedHeaders {
+    pub(crate) origin: HeaderName,
+    pub(crate) location: HeaderName,
+    /// Whether a client accepts a location that states the default port of its scheme, as Firefox
+    /// 4 did (H76-38).
+    pub(crate) allows_default_port: bool,
+}
+
+/// The header field for subprotocols.
+#[derive(Debug)]
+pub(crate) struct ProtocolForm {
+    pub(crate) header: HeaderName,
+    /// `true`: one string, which the server repeats (H75-9, H76-13, H76-14). `false`: a list of
+    /// tokens, of which the server selects at most one (HY-4).
+    pub(crate) is_single: bool,
+}
+
+/// How messages are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FrameFormat {
+    /// Text between 0x00 and 0xFF, and frames that are skipped (FR-1).
+    Hixie {
+        /// Whether 0xFF 0x00 is a close frame (CL-1, FR-8).
+        has_close: bool,
+    },
+    /// Opcodes, lengths and masks (RFC 6455, 5.2).
+    Hybi {
+        /// Whether a length that is not minimal is an error (HY-6).
+        minimal_lengths: bool,
+    },
+}
+
+impl Row {
+    /// Whether there are opcodes: binary messages, fragments, pings and pongs (FR-12), and masks in
+    /// the frames of a client (HY-5).
+    #[inline]
+    pub(crate) const fn has_opcodes(&self) -> bool {
+        matches!(self.frames, FrameFormat::Hybi { .. })
+    }
+
+    /// The value of `Sec-WebSocket-Version`.
+    pub(crate) const fn version(&self) -> Option<&'static str> {
+        match self.request.selector {
+            Selector::Version(version) => Some(version),
+            Selector::None | Selector::KeyNumbers => None,
+        }
+    }
+}
+
+/// Defines [`Dialect`] and the table, so that no list can lack a row.
+macro_rules! dialects {
+    ($($(#[$doc:meta])* $name:ident => $row:expr,)*) => {
+        /// A version of the WebSocket protocol.
+        ///
+        /// [`Hixie75`](Self::Hixie75) and [`Hixie76`](Self::Hixie76) were withdrawn because their
+        /// frames are not masked: a web page chooses bytes that appear unchanged on the wire.
+        /// Huang, Chen, Barth, Rescorla and Jackson (*Talking to Yourself for Fun and Profit*, W2SP
+        /// 2011) poisoned the caches of transparent proxies that way. Use these two dialects over
+        /// TLS, or on networks without such proxies.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Dialect {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Dialect {
+            /// All dialects, oldest first.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),*];
+
+            #[inline]
+            pub(crate) const fn row(self) -> &'static Row {
+                match self {
+                    $(Self::$name => {
+                        const ROW: &Row = &$row;
+                        ROW
+                    })*
+                }
+            }
+        }
+    };
+}
+
+dialects! {
+    /// draft-hixie-thewebsocketprotocol-75, February 2010: no keys, no closing handshake.
+    Hixie75 => Row {
+        name: "Hixie-75",
+        // A request whose `Sec-` header fields were removed looks like one of this dialect.
+        is_default: false,
+        request: RequestForm {
+            selector: Selector::None,
+            upgrade: "WebSocket",
+            origin: HeaderName::Origin,
+            origin_required: true,
+            content_length: None,
+        },
+        reply: ReplyForm {
+            prefix: "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
+                     Upgrade: WebSocket\r\n\
+                     Connection: Upgrade\r\n",
+            check: ReplyCheck::Prefix,
+            echoed: Some(EchoedHeaders {
+                origin: HeaderName::Hixie75Origin,
+                location: HeaderName::Hixie75Location,
+                allows_default_port: false,
+            }),
+        },
+        protocol: ProtocolForm {
+            header: HeaderName::Hixie75Protocol,
+            is_single: true,
+        },
+        frames: FrameFormat::Hixie { has_close: false },
+    },
+    /// draft-hixie-thewebsocketprotocol-76, May 2010, which became
+    /// draft-ietf-hybi-thewebsocketprotocol-00: two key numbers and an MD5 challenge.
+    Hixie76 => Row {
+        name: "Hixie-76",
+        is_default: true,
+        request: RequestForm {
+            selector: Selector::KeyNumbers,
+            upgrade: "WebSocket",
+            origin: HeaderName::Origin,
+            origin_required: true,
+            content_length: Some("8"),
+        },
+        reply: ReplyForm {
+            prefix: "HTTP/1.1 101 WebSocket Protocol Handshake\r\n\
+                     Upgrade: WebSocket\r\n\
+                     Connection: Upgrade\r\n",
+            check: ReplyCheck::Values,
+            echoed: Some(EchoedHeaders {
+                origin: HeaderName::HybiOrigin,
+                location: HeaderName::Location,
+                allows_default_port: true,
+            }),
+        },
+        protocol: ProtocolForm {
+            header: HeaderName::Protocol,
+            is_single: true,
+        },
+        frames: FrameFormat::Hixie { has_close: true },
+    },
+    /// draft-ietf-hybi-thewebsocketprotocol-07, April 2011: masked frames,
+    /// `Sec-WebSocket-Version: 7`.
+    HyBi7 => Row {
+        name: "HyBi-7",
+        is_default: true,
+        request: hybi_request("7", HeaderName::HybiOrigin),
+        reply: HYBI_REPLY,
+        protocol: HYBI_PROTOCOL,
+        frames: FrameFormat::Hybi { minimal_lengths: false },
+    },
+    /// draft-ietf-hybi-thewebsocketprotocol-08 to -12, June to August 2011:
+    /// `Sec-WebSocket-Version: 8`.
+    HyBi8 => Row {
+        name: "HyBi-8",
+        is_default: true,
+        request: hybi_request("8", HeaderName::HybiOrigin),
+        reply: HYBI_REPLY,
+        protocol: HYBI_PROTOCOL,
+        frames: FrameFormat::Hybi { minimal_lengths: false },
+    },
+    /// RFC 6455, December 2011, and the drafts -13 to -17: `Sec-WebSocket-Version: 13`.
+    Rfc6455 => Row {
+        name: "RFC 6455",
+        is_default: true,
+        request: hybi_request("13", HeaderName::Origin),
+        reply: HYBI_REPLY,
+        protocol: HYBI_PROTOCOL,
+        frames: FrameFormat::Hybi { minimal_lengths: true },
+    },
+}
+
+const fn hybi_request(version: &'static str, origin: HeaderName) -> RequestForm {
+    RequestForm {
+        selector: Selector::Version(version),
+        upgrade: "websocket",
+        origin,
+        origin_required: false,
+        content_length: Some("0"),
+    }
+}
+
+const HYBI_REPLY: ReplyForm = ReplyForm {
+    prefix: "HTTP/1.1 101 Switching Protocols\r\n\
+             Upgrade: websocket\r\n\
+             Connection: Upgrade\r\n",
+    check: ReplyCheck::Tokens,
+    echoed: None,
+};
+
+const HYBI_PROTOCOL: ProtocolForm = ProtocolForm {
+    header: HeaderName::Protocol,
+    is_single: false,
+};
+
+impl Dialect {
+    /// Returns the dialect that is selected by these header fields.
+    pub(crate) fn selected_by(selector: Selector) -> Option<Self> {
+        let matches = |dialect: &&Self| dialect.row().request.selector == selector;
+        Self::ALL.iter().find(matches).copied()
+    }
+
+    /// Returns the dialect with this value of `Sec-WebSocket-Version`.
+    pub(crate) fn from_version(version: &[u8]) -> Option<Self> {
+        let matches = |dialect: &&Self| {
+            let row = dialect.row();
+            row.version().is_some_and(|v| v.as_bytes() == version)
+        };
+        Self::ALL.iter().find(matches).copied()
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl core::fmt::Display for Dialect {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.row().name)
+    }
+}
+
+/// A set of [`Dialect`]s, used for those that a server accepts.
+///
+/// [`Dialect`] describes why Hixie-75 and Hixie-76 are unsafe in front of transparent proxies. To
+/// disable both, use `Dialects::default().without(Dialect::Hixie76)`.
+///
+/// ```
+/// use hybi::{Dialect, Dialects};
+/// let both = Dialects::default().with(Dialect::Hixie75);
+/// assert!(both.contains(Dialect::Hixie75) && both.contains(Dialect::Hixie76));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Dialects(u8);
+
+impl Dialects {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+
+    /// Every dialect that this version of the crate supports.
+    pub const ALL: Self = Self::collect(false);
+
+    pub(crate) const DEFAULT: Self = Self::collect(true);
+
+    const fn collect(only_default: bool) -> Self {
+        let mut set = Self::NONE;
+        let mut rest = Dialect::ALL;
+        while let [dialect, others @ ..] = rest {
+            if !only_default || dialect.row().is_default {
+                set = set.with(*dialect);
+            }
+            rest = others;
+        }
+        set
+    }
+
+    /// Returns this set with `dialect` added.
+    #[must_use]
+    pub const fn with(self, dialect: Dialect) -> Self {
+        Self(self.0 | dialect.bit())
+    }
+
+    /// Returns this set with `dialect` removed.
+    #[must_use]
+    pub const fn without(self, dialect: Dialect) -> Self {
+        Self(self.0 & !dialect.bit())
+    }
+
+    /// Returns `true` if the set contains `dialect`.
+    #[must_use]
+    pub const fn contains(self, dialect: Dialect) -> bool {
+        self.0 & dialect.bit() != 0
+    }
+
+    /// Returns the dialects in the set, newest first.
+    pub(crate) fn newest_first(self) -> impl Iterator<Item = Dialect> {
+        let newest_first = Dialect::ALL.iter().rev().copied();
+        newest_first.filter(move |dialect| self.contains(*dialect))
+    }
+}
+
+impl Default for Dialects {
+    /// Returns all dialects except Hixie-75.
+    ///
+    /// A request whose `Sec-` header fields were removed by an intermediary looks like a Hixie-75
+    /// request, so Hixie-75 has to be enabled explicitly.
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl core::fmt::Debug for Dialects {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_set().entries(self.newest_first()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_dialect_is_selected_by_fields_of_its_own() {
+        for dialect in Dialect::ALL.iter().copied() {
+            let selector = dialect.row().request.selector;
+            assert_eq!(Dialect::selected_by(selector), Some(dialect));
+        }
+    }
+}
