@@ -1,5 +1,6 @@
 //! The server of `poke` for thousands of connections on one thread: edge-triggered readiness from
-//! mio, one read buffer for all connections, and one write per connection and turn.
+//! mio, one read buffer for all connections, and one write per connection and iteration of
+//! the loop.
 
 use std::error::Error;
 use std::net::ToSocketAddrs;

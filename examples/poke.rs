@@ -1,5 +1,6 @@
-//! The chat server of a 2010 blog post, with two threads per connection: it greets new clients,
-//! complains when poked, and sends every other message to all clients.
+//! A chat server with two threads per connection: it answers `CONNECTED` with a greeting and `POKE`
+//! with a complaint, and sends every other message to all clients. The server in a
+//! blog post of 2010 did the same.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refused, Request};
 use hybi_examples::chat::{self, MAX_MESSAGE_LEN, Reply};
 use hybi_examples::cli::{self, log};
-use hybi_examples::link::Link;
+use hybi_examples::link::BlockingConnection;
 
 const HELP: &str = "\
 Serves the poke page and its WebSocket.
@@ -21,7 +22,7 @@ Usage: poke [ADDR]
 
 ADDR defaults to 127.0.0.1:1234; port 0 picks a free port.";
 
-/// The limit of the blog post's server.
+/// The limit of the server in the blog post.
 const MAX_CONNECTIONS: usize = 1000;
 
 /// How long to wait for the connections after Ctrl-C: a little more than their close timeout.
@@ -75,21 +76,21 @@ struct Server {
 struct Client {
     number: u64,
     address: SocketAddr,
-    link: Link,
+    connection: BlockingConnection,
     origin: OnceLock<String>,
     received: AtomicU64,
     sent: AtomicU64,
 }
 
 fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr, config: &Config) {
-    let link = match Link::new(socket, Connection::server(config)) {
-        Ok(link) => link,
+    let connection = match BlockingConnection::new(socket, Connection::server(config)) {
+        Ok(connection) => connection,
         Err(error) => return log(format_args!("{number}: {address} setup failed: {error}")),
     };
     let client = Arc::new(Client {
         number,
         address,
-        link,
+        connection,
         origin: OnceLock::new(),
         received: AtomicU64::new(0),
         sent: AtomicU64::new(0),
@@ -106,17 +107,17 @@ fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr, c
         let _ = client.origin.set(origin);
         chat::handle_request(conn, request)
     };
-    client.link.run(on_request, |event| match event {
+    client.connection.run(on_request, |event| match event {
         Event::Open(handshake) => client.log_open(&handshake),
         Event::Text(chunk) => match message.push_text(&chunk) {
             Ok(Some(text)) => client.handle_text(server, text),
             Ok(None) => {}
-            Err(error) => client.link.abort(error.to_string()),
+            Err(error) => client.connection.abort(error.to_string()),
         },
         Event::Binary(chunk) => match message.push_binary(&chunk) {
             Ok(Some(bytes)) => client.handle_binary(server, bytes),
             Ok(None) => {}
-            Err(error) => client.link.abort(error.to_string()),
+            Err(error) => client.connection.abort(error.to_string()),
         },
         _ => {}
     });
@@ -154,11 +155,11 @@ impl Client {
 
     /// Sends without blocking. A client with a full send buffer is disconnected.
     fn send(&self, send: impl FnOnce(&mut Connection) -> Result<(), Refused>) {
-        match self.link.with(send) {
+        match self.connection.with(send) {
             Ok(()) => drop(self.sent.fetch_add(1, Relaxed)),
             // Not open, or its dialect has no binary messages.
             Err(Refused::NotOpen | Refused::Closing | Refused::Unsupported(_)) => {}
-            Err(error) => self.link.abort(error.to_string()),
+            Err(error) => self.connection.abort(error.to_string()),
         }
     }
 }
@@ -172,18 +173,18 @@ impl Server {
         self.lock().values().cloned().collect()
     }
 
-    /// Returns false if there are too many clients.
+    /// Returns `false` if there are too many clients.
     fn insert(&self, client: &Arc<Client>) -> bool {
         let mut clients = self.lock();
-        let has_capacity = clients.len() < MAX_CONNECTIONS;
-        if has_capacity {
+        let is_below_limit = clients.len() < MAX_CONNECTIONS;
+        if is_below_limit {
             clients.insert(client.number, Arc::clone(client));
         }
-        has_capacity
+        is_below_limit
     }
 
     fn remove(&self, client: &Client) {
-        let (number, reason) = (client.number, client.link.close_reason());
+        let (number, reason) = (client.number, client.connection.close_reason());
         let (received, sent) = (client.received.load(Relaxed), client.sent.load(Relaxed));
         log(format_args!(
             "{number}: {reason}; {received} messages in, {sent} out"
@@ -196,7 +197,9 @@ impl Server {
     fn shut_down(&self) {
         for client in self.clients() {
             // Fails if the connection is already closing.
-            let _ = client.link.with(|conn| conn.close(&Close::new(1001, "")));
+            let _ = client
+                .connection
+                .with(|conn| conn.close(&Close::new(1001, "")));
         }
         let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
         let mut clients = self.lock();

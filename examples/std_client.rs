@@ -10,7 +10,7 @@ use std::thread;
 use hybi::{
     ClientRequest, Close, Closed, Config, Connection, Dialect, Event, MessageAssembler, Refused,
 };
-use hybi_examples::link::Link;
+use hybi_examples::link::BlockingConnection;
 
 const HELP: &str = "\
 Sends each line of standard input as a text message and prints received ones.
@@ -46,12 +46,12 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy)?;
     let config = Config::new().max_send_buffer(MAX_MESSAGE_LEN);
-    let link = Arc::new(Link::new(
+    let connection = Arc::new(BlockingConnection::new(
         socket,
         Connection::client(&config, &request, entropy),
     )?);
 
-    let sender = Arc::clone(&link);
+    let sender = Arc::clone(&connection);
     // Not joined: it may still be waiting for a line when the connection has ended.
     thread::spawn(move || send_lines(&sender));
 
@@ -65,22 +65,22 @@ fn run() -> Result<(), Box<dyn Error>> {
                 Err(error) => Err(io::Error::other(error)),
             };
             if let Err(error) = result {
-                link.abort(error.to_string());
+                connection.abort(error.to_string());
             }
         }
-        Event::Binary(_) => link.abort("binary messages are not supported".to_owned()),
+        Event::Binary(_) => connection.abort("binary messages are not supported".to_owned()),
         Event::Closed(reason) => closed = Some(reason),
         _ => {}
     };
     // Only servers receive requests.
-    link.run(|_, _| Ok(()), on_event);
+    connection.run(|_, _| Ok(()), on_event);
     match closed {
         // Hixie-75 has no closing handshake.
         Some(Closed::LocallyClosed) => Ok(()),
         Some(Closed::Clean(close)) if matches!(close.code(), None | Some(1000 | 1001 | 1005)) => {
             Ok(())
         }
-        _ => Err(link.close_reason().into()),
+        _ => Err(connection.close_reason().into()),
     }
 }
 
@@ -119,20 +119,20 @@ fn parse_args() -> Result<Option<ClientRequest>, Box<dyn Error>> {
     Ok(Some(request))
 }
 
-fn send_lines(link: &Link) {
+fn send_lines(connection: &BlockingConnection) {
     for line in io::stdin().lock().lines() {
         let result = match line {
-            Ok(line) => link.wait_for(|conn| try_send(conn, &line)),
-            Err(error) => return link.abort(error.to_string()),
+            Ok(line) => connection.wait_for(|conn| try_send(conn, &line)),
+            Err(error) => return connection.abort(error.to_string()),
         };
         match result {
             Ok(()) => {}
             Err(Refused::Closing) => return,
-            Err(error) => return link.abort(error.to_string()),
+            Err(error) => return connection.abort(error.to_string()),
         }
     }
     // `close` fails if the connection has already ended.
-    let _ = link.wait_for(|conn| {
+    let _ = connection.wait_for(|conn| {
         let handshake_done = conn.is_open() || conn.closed().is_some();
         handshake_done.then(|| conn.close(&Close::EMPTY))
     });

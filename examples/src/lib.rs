@@ -1,4 +1,4 @@
-//! What the example servers share: the chat, the command line, and the adapters around
+//! What the examples share: the chat, the command line, and the I/O loops around
 //! [`hybi::Connection`].
 
 pub mod chat;

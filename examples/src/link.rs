@@ -1,4 +1,4 @@
-//! A connection on a blocking socket with two threads: one reads; the other writes and handles
+//! A connection on a blocking socket with two threads: one reads, the other writes and handles
 //! timeouts. Any thread may send. The lock is never held during a system call.
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,7 +11,7 @@ use hybi::{Connection, Event, Refused, Request};
 /// How long writing `WRITE_LEN` bytes may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long to wait for the peer's end of file after shutting down the write side.
+/// How long to wait for the end of input after shutting down the sending side.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The most bytes that one read returns.
@@ -28,7 +28,8 @@ struct Shared {
     error: Option<String>,
 }
 
-pub struct Link {
+/// A [`Connection`] and its blocking socket.
+pub struct BlockingConnection {
     socket: TcpStream,
     shared: Mutex<Shared>,
     /// Notified after every change of `shared`.
@@ -36,7 +37,7 @@ pub struct Link {
     start: Instant,
 }
 
-impl Link {
+impl BlockingConnection {
     pub fn new(socket: TcpStream, conn: Connection) -> io::Result<Self> {
         socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
         socket.set_nodelay(true)?;
@@ -75,7 +76,6 @@ impl Link {
     }
 
     /// Calls `f` after every change until it returns a value.
-    #[allow(dead_code)] // Only the client uses it.
     pub fn wait_for<T>(&self, mut f: impl FnMut(&mut Connection) -> Option<T>) -> T {
         let mut shared = self.lock();
         loop {
@@ -130,7 +130,7 @@ impl Link {
         }
     }
 
-    /// Reads until end of file. The writing thread shuts down the socket to end a blocked read.
+    /// Reads until the end of input. The writing thread shuts down the socket to end a blocked read.
     fn read(
         &self,
         mut on_request: impl FnMut(&mut Connection, &Request) -> Result<(), Refused>,
@@ -174,7 +174,8 @@ impl Link {
         }
     }
 
-    /// Waits while too much output is pending. After the end, reads on to find the end of file.
+    /// Waits while too much output is pending. Does not wait after the connection has ended, so that
+    /// the end of input is read.
     fn wait_until_read_wanted(&self) {
         let mut shared = self.lock();
         while !shared.conn.wants_read() && shared.conn.closed().is_none() && shared.error.is_none()
@@ -194,7 +195,7 @@ impl Link {
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Waits for the peer's end of file: closing a socket with unread input can reset the
+    /// Waits for the end of input: closing a socket with unread input can reset the
     /// connection, and the peer would lose our last bytes.
     fn linger(&self) {
         let _ = self.socket.shutdown(Shutdown::Write);

@@ -1,4 +1,5 @@
-//! All connected clients, independent of the kind of socket and of the clock.
+//! All connected clients, independent of the kind of socket and of the clock. A turn is one iteration
+//! of the I/O loop.
 
 use std::fmt::Display;
 use std::mem;
@@ -9,7 +10,7 @@ use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refuse
 use slab::Slab;
 
 use super::broadcast::Broadcast;
-use super::link::{Link, Socket};
+use super::link::{PolledConnection, Socket};
 use super::timers::Timers;
 use crate::chat::{self, MAX_MESSAGE_LEN, Reply};
 
@@ -39,7 +40,7 @@ pub struct Clients<S> {
 }
 
 struct Client<S> {
-    link: Link<S>,
+    connection: PolledConnection<S>,
     number: u64,
     address: SocketAddr,
     /// Only needed until the handshake is done.
@@ -77,7 +78,7 @@ impl<S: Socket> Clients<S> {
 
     pub fn insert(&mut self, socket: S, number: u64, address: SocketAddr) {
         let key = self.clients.insert(Client {
-            link: Link::new(socket, Connection::server(&self.config)),
+            connection: PolledConnection::new(socket, Connection::server(&self.config)),
             number,
             address,
             origin: None,
@@ -92,7 +93,7 @@ impl<S: Socket> Clients<S> {
     /// Records the readiness that the poll reports. The client may already be removed.
     pub fn set_readiness(&mut self, key: usize, readable: bool, writable: bool) {
         if let Some(client) = self.clients.get_mut(key) {
-            client.link.set_readiness(readable, writable);
+            client.connection.set_readiness(readable, writable);
             client.schedule(key, &mut self.scheduled);
         }
     }
@@ -138,18 +139,18 @@ impl<S: Socket> Clients<S> {
         self.handle_input(key, &mut []);
         let share = (READ_LEN / (1 + self.clients.len() / CLIENTS_PER_SHARE)).max(128);
         for _ in 0..READS_PER_TURN {
-            let link = &mut self.clients[key].link;
-            if !link.is_readable() {
+            let connection = &mut self.clients[key].connection;
+            if !connection.is_readable() {
                 return;
             }
-            let n = link.read(&mut buf[..share]);
+            let n = connection.read(&mut buf[..share]);
             self.handle_input(key, &mut buf[..n]);
         }
     }
 
     fn handle_input(&mut self, key: usize, mut input: &mut [u8]) {
         let mut message = self.clients[key].message.take();
-        while let Some(event) = self.clients[key].link.conn.receive(&mut input) {
+        while let Some(event) = self.clients[key].connection.conn.receive(&mut input) {
             let client = &mut self.clients[key];
             match event {
                 Event::Request(request) => client.handle_request(&request),
@@ -160,7 +161,7 @@ impl<S: Socket> Clients<S> {
                     match assembler.push_text(&chunk) {
                         Ok(Some(text)) => self.handle_text(key, text),
                         Ok(None) => {}
-                        Err(error) => client.link.abort(error.to_string()),
+                        Err(error) => client.connection.abort(error.to_string()),
                     }
                     if chunk.is_final() {
                         message = None;
@@ -172,7 +173,7 @@ impl<S: Socket> Clients<S> {
                     match assembler.push_binary(&chunk) {
                         Ok(Some(bytes)) => self.broadcast(key, Broadcast::binary(bytes)),
                         Ok(None) => {}
-                        Err(error) => client.link.abort(error.to_string()),
+                        Err(error) => client.connection.abort(error.to_string()),
                     }
                     if chunk.is_final() {
                         message = None;
@@ -189,7 +190,7 @@ impl<S: Socket> Clients<S> {
             Reply::ToSender(text) => {
                 let client = &mut self.clients[key];
                 client.received += 1;
-                let result = client.link.conn.send_text(text);
+                let result = client.connection.conn.send_text(text);
                 client.handle_sent(result);
             }
             Reply::ToAll(text) => self.broadcast(key, Broadcast::text(text)),
@@ -200,7 +201,7 @@ impl<S: Socket> Clients<S> {
     fn broadcast(&mut self, sender: usize, mut message: Broadcast<'_>) {
         self.clients[sender].received += 1;
         for (key, client) in &mut self.clients {
-            let conn = &mut client.link.conn;
+            let conn = &mut client.connection.conn;
             let dialect = conn.dialect().filter(|_| conn.is_open());
             if let Some(prepared) = dialect.and_then(|dialect| message.encode(dialect)) {
                 let result = conn.send_prepared(prepared);
@@ -214,14 +215,14 @@ impl<S: Socket> Clients<S> {
     fn flush(&mut self, key: usize, now: Duration) -> Option<S> {
         let client = &mut self.clients[key];
         client.is_scheduled = false;
-        let deadline = client.link.flush(now);
-        if client.link.is_finished(now) {
+        let deadline = client.connection.flush(now);
+        if client.connection.is_finished(now) {
             return Some(self.remove(key));
         }
         if let Some(deadline) = deadline {
             self.timers.set(key, deadline);
         }
-        if client.link.is_readable() {
+        if client.connection.is_readable() {
             self.schedule(key);
         }
         None
@@ -230,12 +231,12 @@ impl<S: Socket> Clients<S> {
     fn remove(&mut self, key: usize) -> S {
         self.timers.cancel(key);
         let client = self.clients.remove(key);
-        let (number, reason) = (client.number, client.link.close_reason());
+        let (number, reason) = (client.number, client.connection.close_reason());
         let (received, sent) = (client.received, client.sent);
         (self.log)(&format_args!(
             "{number}: {reason}; {received} messages in, {sent} out"
         ));
-        client.link.socket
+        client.connection.socket
     }
 
     /// Closes every connection.
@@ -243,14 +244,14 @@ impl<S: Socket> Clients<S> {
         self.timers.set(SHUTDOWN, now + SHUTDOWN_TIMEOUT);
         for (key, client) in &mut self.clients {
             // Fails if the connection is already closing.
-            let _ = client.link.conn.close(&Close::new(1001, ""));
+            let _ = client.connection.conn.close(&Close::new(1001, ""));
             client.schedule(key, &mut self.scheduled);
         }
     }
 
     fn abort_all(&mut self) {
         for (key, client) in &mut self.clients {
-            client.link.abort("shutdown timed out".to_owned());
+            client.connection.abort("shutdown timed out".to_owned());
             client.schedule(key, &mut self.scheduled);
         }
     }
@@ -265,8 +266,8 @@ impl<S: Socket> Client<S> {
 
     fn handle_request(&mut self, request: &Request) {
         self.origin = request.origin().map(Into::into);
-        if let Err(error) = chat::handle_request(&mut self.link.conn, request) {
-            self.link.abort(error.to_string());
+        if let Err(error) = chat::handle_request(&mut self.connection.conn, request) {
+            self.connection.abort(error.to_string());
         }
     }
 
@@ -285,7 +286,7 @@ impl<S: Socket> Client<S> {
         match result {
             Ok(()) => self.sent += 1,
             Err(Refused::NotOpen | Refused::Closing) => {}
-            Err(error) => self.link.abort(error.to_string()),
+            Err(error) => self.connection.abort(error.to_string()),
         }
     }
 }

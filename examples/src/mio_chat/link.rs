@@ -12,7 +12,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a blocked write is retried.
 const WRITE_RETRY: Duration = Duration::from_secs(1);
 
-/// How long to wait for the peer's end of file after shutting down the write side.
+/// How long to wait for the end of input after shutting down the sending side.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A trait, so that tests can replace the socket.
@@ -20,21 +20,22 @@ pub trait Socket: Read + Write {
     fn shutdown_write(&mut self) -> io::Result<()>;
 }
 
-pub struct Link<S> {
+/// A [`Connection`] and its non-blocking socket.
+pub struct PolledConnection<S> {
     pub conn: Connection,
     pub socket: S,
     readable: bool,
     writable: bool,
-    /// The peer's end of file was read.
+    /// The end of input was read.
     eof: bool,
     /// When a write first blocked, since the last one that made progress.
     blocked_since: Option<Duration>,
-    /// Set once the write side is shut down.
+    /// Set once the sending side is shut down.
     linger_deadline: Option<Duration>,
     error: Option<String>,
 }
 
-impl<S: Socket> Link<S> {
+impl<S: Socket> PolledConnection<S> {
     pub fn new(socket: S, conn: Connection) -> Self {
         Self {
             conn,
@@ -78,7 +79,7 @@ impl<S: Socket> Link<S> {
         0
     }
 
-    /// Writes pending output and shuts down the write side once the connection is done. Returns
+    /// Writes pending output and shuts down the sending side once the connection is done. Returns
     /// when to call this again at the latest.
     pub fn flush(&mut self, now: Duration) -> Option<Duration> {
         self.write(now);
@@ -101,7 +102,7 @@ impl<S: Socket> Link<S> {
 
     fn write(&mut self, now: Duration) {
         // Retry blocked writes: epoll reports a socket as writable only once much of its buffer is
-        // free. Retry often, so that the few bytes that the kernel still takes for a stalled peer
+        // free. Retry often, so that the few bytes that the kernel still accepts for a stalled peer
         // do not extend the timeout by much.
         self.writable |= self.blocked_since.is_some();
         while self.writable && self.conn.wants_write() && self.error.is_none() {
@@ -125,7 +126,7 @@ impl<S: Socket> Link<S> {
         }
     }
 
-    /// Gives up the socket without the closing handshake.
+    /// Lets [`is_finished`](Self::is_finished) return `true` without the closing handshake.
     pub fn abort(&mut self, error: String) {
         self.error.get_or_insert(error);
     }

@@ -1,4 +1,4 @@
-//! The parts of the `mio_chat` server.
+//! The `mio_chat` server.
 
 pub mod broadcast;
 pub mod clients;
