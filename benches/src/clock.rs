@@ -1,4 +1,4 @@
-//! Processor time: on a busy machine it is steady where wall time is not.
+//! Processor time, which varies less than wall time on a busy machine.
 
 use rustix::time::{ClockId, clock_gettime};
 

@@ -1,4 +1,4 @@
-//! What messages say. The same in every run: the generator's seed is a constant.
+//! The payloads of messages. They are the same in every run: the seed of the generator is a constant.
 
 /// Marsaglia's xorshift: enough for texts and masks that no branch predictor learns.
 pub struct Random(u64);
@@ -27,13 +27,13 @@ impl Random {
     }
 }
 
-/// What a group of messages holds.
+/// The kind of payload in a group of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Words of ASCII.
     Text,
-    /// Words of Latin, Greek, Cyrillic, Arabic, Chinese, Japanese and emoji, one after the other
-    /// at random: the hardest for a UTF-8 check that goes character by character.
+    /// Random words of Latin, Greek, Cyrillic, Arabic, Chinese, Japanese and emoji: the worst case
+    /// for a UTF-8 check of single characters.
     Multi,
     /// Bytes of any value.
     Binary,
@@ -76,7 +76,7 @@ pub fn payload(kind: Kind, size: usize, random: &mut Random) -> Vec<u8> {
     while text.len() > size {
         text.pop();
     }
-    // What a cut character left is filled up.
+    // Replaces a character that was split.
     while text.len() < size {
         text.push('.');
     }

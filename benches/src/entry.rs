@@ -1,4 +1,4 @@
-//! Something to time, whose results are checked first.
+//! An entry of a row: what is measured, after its results were checked.
 
 use crate::frames::Frames;
 use crate::sink::{Comparison, Sink, Tally};
@@ -19,20 +19,20 @@ pub trait Echo {
     fn echo(&mut self);
 }
 
-/// Something to time.
+/// What is measured.
 pub struct Entry {
     pub name: &'static str,
     step: Box<dyn FnMut() -> u64>,
 }
 
 impl Entry {
-    /// `step` does some of the work, and says how many units of it.
+    /// `step` does some of the work and returns its number of units.
     pub fn new(name: &'static str, step: impl FnMut() -> u64 + 'static) -> Self {
         let step = Box::new(step);
         Self { name, step }
     }
 
-    /// Takes the time per message.
+    /// Measures the time per message.
     pub fn messages(
         name: &'static str,
         mut receiver: impl Receive + 'static,
@@ -50,7 +50,7 @@ impl Entry {
         })
     }
 
-    /// Counts `size` units where it counted one: bytes for messages.
+    /// Counts `size` units instead of one: bytes instead of messages.
     #[must_use]
     pub fn each_of(mut self, size: usize) -> Self {
         Self::new(self.name, move || self.step() * size as u64)

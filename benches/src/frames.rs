@@ -1,16 +1,16 @@
-//! Whole frames in a row, and what they hold.
+//! Sequences of whole frames, and their payloads.
 
 use std::sync::Arc;
 
 use crate::corpus::{Kind, Random, payload};
 use crate::memory::Aligned;
 
-/// Bytes of frames at least: more than the first two caches hold.
+/// The least number of bytes: more than the L1 and L2 caches contain.
 const FEED: usize = 256 * 1024;
 
 /// Frames of one size, and their payloads in order.
 pub struct Frames {
-    /// The same memory for all that read them: they then find it in the same caches.
+    /// Shared by all readers, so that all find it in the same caches.
     pub bytes: Arc<Aligned>,
     pub payloads: Vec<Vec<u8>>,
     /// The length of each frame, header and payload.
@@ -39,7 +39,7 @@ impl Frames {
         }
     }
 
-    /// RFC 6455, from a client: each frame with a mask of its own.
+    /// RFC 6455, from a client: each frame with its own mask.
     pub fn masked(kind: Kind, size: usize) -> Self {
         let mut random = Random::default();
         Self::new(kind, size, FEED, |payload, out| {
@@ -60,7 +60,7 @@ impl Frames {
         Self::new(kind, size, least, hixie)
     }
 
-    /// Hixie-75 and Hixie-76: 0x80, a length, and as many bytes, which are skipped.
+    /// Hixie-75 and Hixie-76: 0x80, a length, and that many bytes, which are skipped.
     pub fn skipped(size: usize) -> Self {
         Self::new(Kind::Binary, size, FEED, |payload, out| {
             out.push(0x80);
@@ -81,7 +81,7 @@ pub fn hixie(text: &[u8], out: &mut Vec<u8>) {
     out.push(0xFF);
 }
 
-/// The head of a whole message's frame in RFC 6455.
+/// The header of a frame that is a whole message, in RFC 6455.
 pub fn head(kind: Kind, length: usize, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
     let first = if kind == Kind::Binary { 0x82 } else { 0x81 };
     let (head, len) = encode_head(first, length, mask);
@@ -90,7 +90,7 @@ pub fn head(kind: Kind, length: usize, mask: Option<[u8; 4]>, out: &mut Vec<u8>)
 
 pub const MAX_HEAD: usize = 14;
 
-/// The head of a frame, and its length.
+/// The header of a frame, and its length.
 pub fn encode_head(first: u8, payload: usize, mask: Option<[u8; 4]>) -> ([u8; MAX_HEAD], usize) {
     let mut head = [0; MAX_HEAD];
     head[0] = first;
@@ -118,14 +118,14 @@ pub fn encode_head(first: u8, payload: usize, mask: Option<[u8; 4]>) -> ([u8; MA
     (head, len)
 }
 
-/// The head of a masked frame.
+/// The header of a masked frame.
 pub struct Head {
     pub len: usize,
     pub payload: usize,
     pub mask: [u8; 4],
 }
 
-/// `None` if it is incomplete. Its first byte is not looked at.
+/// `None` if it is incomplete. Its first byte is ignored.
 pub fn parse(input: &[u8]) -> Option<Head> {
     let (payload, mask) = match input.get(1)? & 0x7F {
         126 => (

@@ -1,8 +1,8 @@
-//! What hybi costs: inputs, the implementations that read and write them, and how their times are
-//! taken.
+//! Benchmarks of hybi: inputs, the implementations that read and write them, and how they are
+//! measured.
 //!
 //! Every implementation is driven through its public API, over the same in-memory socket, and its
-//! results are compared with what was sent before any time is taken.
+//! results are compared with what was sent before they are measured.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Keeps luck out of the comparison: two habits of glibc, and the alignment of buffers.
+//! Removes random effects from the comparison: two of glibc, and the alignment of buffers.
 
 use std::ffi::OsString;
 use std::io;
@@ -8,13 +8,13 @@ use std::process::Command;
 
 /// On some processors a copy with `rep movsb` is twenty times slower between addresses that are a
 /// few bytes apart modulo the page size; and callgrind counts it as an instruction for each byte.
-/// This keeps glibc from it, for everybody.
+/// This disables it in glibc, for all entries.
 pub const TUNABLES: (&str, &str) = (
     "GLIBC_TUNABLES",
     "glibc.cpu.x86_rep_movsb_threshold=0x7fffffffff",
 );
 
-/// Starts this program again with [`TUNABLES`] unless it has some. Returns only if it has, or on
+/// Starts this program again with [`TUNABLES`] unless they are set. Returns only if they are, or on
 /// an error.
 pub fn tuned() -> io::Result<()> {
     let (name, value) = TUNABLES;
@@ -26,15 +26,15 @@ pub fn tuned() -> io::Result<()> {
     Err(again.args(arguments).env(name, value).exec())
 }
 
-/// Brings the allocator to where it is in a process that has been up for a while and has seen a
-/// large block freed: it then serves such blocks from its heap. Otherwise the first rows with
-/// large messages would be about mapping and unmapping memory, and later ones would not.
+/// Brings the allocator to the state of a process that has run for a while and has freed a large
+/// block: it then serves such blocks from its heap. Otherwise the first rows with large messages
+/// would measure mapping and unmapping of memory, and later ones would not.
 pub fn settle() {
     drop(std::hint::black_box(vec![0_u8; 31 << 20]));
 }
 
-/// Bytes that begin where a line of the cache does. On some processors a copy to or from elsewhere
-/// takes a third longer, and the allocator puts a buffer anywhere.
+/// Bytes that start at a cache line. On some processors a copy to or from another address takes a
+/// third longer, and the allocator places a buffer at random.
 #[derive(Default)]
 pub struct Aligned {
     bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Times of entries that take turns, so that whatever slows the machine down slows all of them.
+//! Times of entries that take turns, so that what slows the machine down slows all of them.
 
 use crate::clock;
 use crate::entry::Entry;
@@ -52,20 +52,20 @@ impl Times {
         median(self.nanos[entry].clone())
     }
 
-    /// The median over the rounds of how many times as long `base` took.
+    /// The median over the rounds of the time of `base` divided by the entry's.
     pub fn ratio(&self, entry: usize, base: usize) -> f64 {
         let rounds = self.nanos[base].iter().zip(&self.nanos[entry]);
         median(rounds.map(|(base, entry)| base / entry).collect())
     }
 }
 
-/// Also warms up what has to be.
+/// Also warms up caches and branch predictors.
 fn steps_in_a_turn(entry: &mut Entry) -> u64 {
     let (begin, mut steps) = (clock::nanos(), 0);
     loop {
         entry.step();
         steps += 1;
-        // Reading the clock costs a system call: rarely, then.
+        // Reading the clock is a system call, so it is read rarely.
         if steps % 16 == 0 || steps < 16 {
             let took = clock::nanos() - begin;
             if took > 2 * TURN {

@@ -1,11 +1,11 @@
-//! Where messages go: counted while the clock runs, compared before.
+//! Sinks for messages: one compares them before the measurement, one counts them during it.
 
-/// Takes what a receiver makes of its input.
+/// Accepts what a receiver returns.
 pub trait Sink {
     /// A chunk of a message, or all of it.
     fn chunk(&mut self, bytes: &[u8], is_final: bool);
 
-    /// A frame that was skipped, with its payload length.
+    /// A skipped frame, with its payload length.
     fn skipped(&mut self, length: u64);
 
     /// Complete messages.
@@ -20,8 +20,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Stops the program unless every message had `size` bytes; a message that is still coming may
-    /// have brought some of them.
+    /// Panics unless every message had `size` bytes. An incomplete message may have added to their
+    /// sum.
     pub fn check(&self, size: usize) {
         let size = size as u64;
         let whole = self.messages * size;
@@ -50,7 +50,7 @@ impl Sink for Tally {
     }
 }
 
-/// Stops the program at the first byte that is not the one expected.
+/// Panics at the first byte that is not the expected one.
 pub struct Comparison<'a> {
     name: &'a str,
     expected: std::iter::Cycle<std::slice::Iter<'a, Vec<u8>>>,

@@ -1,4 +1,4 @@
-//! What is measured, and what the results should be. `README.md` says where the numbers are from.
+//! The rows and their targets. `README.md` says where the numbers come from.
 
 mod floors;
 mod hixie;
@@ -18,7 +18,7 @@ pub struct Group {
 pub enum Entries {
     /// Built together; they take turns in one process.
     Shared(Box<dyn Fn() -> Vec<Entry>>),
-    /// Each is built in processes of its own.
+    /// Each is built in its own processes.
     Fresh(Vec<Candidate>),
 }
 
@@ -33,7 +33,7 @@ pub struct Target {
     pub base: Base,
     /// Below it `regress` fails.
     pub hard: Option<f64>,
-    /// Worth working for.
+    /// The goal.
     pub stretch: Option<f64>,
 }
 
@@ -54,7 +54,7 @@ pub enum Class {
     Peer,
     /// Another implementation that does less.
     Unchecked,
-    /// The least code that does the work, or a part of it.
+    /// The least code that does the work, or some of it.
     Floor,
 }
 
@@ -131,7 +131,7 @@ impl Group {
         self
     }
 
-    /// One entry, without the others where that can be.
+    /// One entry, without building the others if possible.
     pub fn entry(&self, name: &str) -> Option<Entry> {
         match &self.entries {
             Entries::Shared(build) => build().into_iter().find(|entry| entry.name == name),
@@ -143,7 +143,7 @@ impl Group {
     }
 }
 
-/// All of them, in the order of the table.
+/// All groups, in the order of the table.
 pub fn groups() -> Vec<Group> {
     let groups = [
         recv::groups(),

@@ -1,4 +1,4 @@
-//! The socket of every implementation: input without end from memory, output that is discarded.
+//! The socket of every implementation: endless input from memory, output that is discarded.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice, Read, Write};
@@ -11,8 +11,8 @@ use bytes::BytesMut;
 
 use crate::memory::Aligned;
 
-/// Reads `input` in a loop, at most `chunk` bytes at a time. The copy that a read makes
-/// stands for the system's, and is in everybody's time.
+/// Reads `input` in a loop, at most `chunk` bytes at a time. A read copies, as
+/// the system's does; all entries include this time.
 pub struct Wire {
     input: Arc<Aligned>,
     at: usize,
@@ -48,12 +48,12 @@ impl Wire {
         Rc::clone(self.kept.get_or_insert_default())
     }
 
-    /// How many bytes the next read gives to a buffer that is large enough.
+    /// The number of bytes that the next read returns, if the buffer is large enough.
     pub fn next_len(&self) -> usize {
         (self.input.len() - self.at).min(self.chunk)
     }
 
-    /// Appends what one read gives, without zeroing the buffer first.
+    /// Appends the bytes of one read, without zeroing the buffer first.
     pub fn read_into(&mut self, buf: &mut BytesMut) {
         buf.extend_from_slice(self.next(self.chunk));
     }

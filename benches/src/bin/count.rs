@@ -1,10 +1,10 @@
-//! Counts instructions, which no load of the machine changes: `count` runs hybi's entries under
-//! callgrind, compares with `instructions.tsv`, and fails when a row has grown by more than a tenth.
+//! Counts instructions, which do not depend on the load of the machine: `count` runs hybi's entries
+//! under callgrind, compares with `instructions.tsv`, and fails when a row has grown by more than a tenth.
 //! `count --write` rewrites the table; `count ROW ENTRY` counts any entry of any row of `regress`.
 //!
-//! Numbers are per message or opening, the difference of a short and a long run. They depend on
-//! the compiler and on the processor's vectors, by less than the tenth where that is x86-64 with
-//! AVX2.
+//! Numbers are per message or opening handshake: the difference of a short and a long run. They
+//! depend on the compiler and on the vector instructions of the processor, on x86-64 with AVX2 by
+//! less than a tenth.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -16,7 +16,7 @@ use hybi_bench::targets::{BY_REFERENCE, HYBI, groups};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What is counted, and how few instructions are worth working for.
+/// The entries that are counted, and the goal for each.
 const ROWS: [(&str, &str, Option<u64>); 23] = [
     ("hixie/text/16", HYBI, Some(150)),
     ("hixie/text/125", HYBI, Some(220)),
@@ -43,7 +43,7 @@ const ROWS: [(&str, &str, Option<u64>); 23] = [
     ("send/hixie/125", HYBI, None),
 ];
 
-/// Units of a short and of a long run, at least.
+/// The least number of units of a short and of a long run.
 const UNITS: [u64; 2] = [1_000, 6_000];
 
 /// How much a row may grow.
@@ -122,7 +122,7 @@ fn count(row: &str, entry: &str) -> Result<u64> {
     Ok(difference / (more_units - units))
 }
 
-/// Units done, and instructions of the whole run.
+/// The number of units, and the instructions of the whole run.
 fn run(row: &str, entry: &str, units: u64) -> Result<(u64, u64)> {
     let (tunables, value) = memory::TUNABLES;
     let output = Command::new("valgrind")
@@ -142,7 +142,7 @@ fn run(row: &str, entry: &str, units: u64) -> Result<(u64, u64)> {
     Ok((units, instructions))
 }
 
-/// What callgrind looks at.
+/// The function that callgrind counts.
 fn work(row: &str, entry: &str, least: u64) -> Result<ExitCode> {
     let group = groups().into_iter().find(|group| group.name == row);
     let entry = group.ok_or("no such row")?.entry(entry);

@@ -8,7 +8,7 @@ pub mod uws;
 
 use crate::corpus::Kind;
 
-/// Unmasks a payload, 8 bytes at a step, which the compiler widens; whether all of it is ASCII.
+/// Unmasks a payload and returns whether it is ASCII. The compiler vectorizes the steps of 8 bytes.
 pub fn unmask(bytes: &mut [u8], mask: [u8; 4]) -> bool {
     let [a, b, c, d] = mask;
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);

@@ -1,4 +1,4 @@
-//! The implementations whose time is taken: hybi, its peers, and the least code that does the work.
+//! The implementations that are measured: hybi, its peers, and the least code that does the work.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -15,10 +15,10 @@ pub mod ws_tool;
 pub mod wtx;
 pub mod yawc;
 
-/// No message is larger than this here.
+/// No message is longer than this.
 pub const MAX_MESSAGE: usize = 128 << 20;
 
-/// Polls once: the wire is always ready, so no runtime is in anybody's time.
+/// Polls once: the wire is always ready, so no entry includes the time of a runtime.
 fn ready<T>(future: impl Future<Output = T>) -> T {
     done(pin!(future).poll(&mut context()))
 }

@@ -1,5 +1,5 @@
 //! nexus-web's frame reader and writer, which work without a socket. Text that spans reads is not
-//! checked: rows where that is most text call it unchecked.
+//! checked; in rows with mostly such text its entry is named `unchecked`.
 
 use std::hint::black_box;
 use std::io::Write;

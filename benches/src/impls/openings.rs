@@ -1,4 +1,4 @@
-//! Openings, and the peers that answer them.
+//! Opening handshakes, and the peers that perform them.
 
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use soketto::handshake::server::Response;
 use super::ready;
 use crate::wire::Wire;
 
-/// As a browser of today sends it.
+/// As a current browser sends it.
 pub const RFC_6455: &[u8] = b"GET /chat HTTP/1.1\r\n\
     Host: server.example.com\r\n\
     Upgrade: websocket\r\n\
@@ -20,7 +20,7 @@ pub const RFC_6455: &[u8] = b"GET /chat HTTP/1.1\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 
-/// What shows that the opening above was understood.
+/// The accept value for the key above.
 pub const RFC_6455_ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// The example of draft-hixie-thewebsocketprotocol-76, with its 8 bytes.
@@ -45,7 +45,7 @@ pub const HIXIE_75: &[u8] = b"GET /demo HTTP/1.1\r\n\
 
 pub const HIXIE_75_LOCATION: &[u8] = b"WebSocket-Location: ws://example.com/demo\r\n";
 
-/// The opening of RFC 6455 with fields before its end that bring it to `size` bytes.
+/// The request of RFC 6455 with additional header fields, `size` bytes long.
 pub fn long(size: usize) -> Vec<u8> {
     let end = b"\r\n";
     let mut head = RFC_6455.strip_suffix(end).expect("a blank line").to_vec();
@@ -53,7 +53,7 @@ pub fn long(size: usize) -> Vec<u8> {
         let left = size - head.len() - end.len();
         let name = b"X-Filler: ";
         let least = name.len() + end.len();
-        // What is left after this line has to be long enough for another, or nothing.
+        // The rest after this line is either empty or long enough for another line.
         let line = if left < 160 { left } else { 120 };
         head.extend_from_slice(name);
         head.extend(std::iter::repeat_n(b'x', line - least));
@@ -69,7 +69,7 @@ pub fn tungstenite(wire: &mut Wire) {
     black_box(tungstenite::accept(wire).expect("a valid request"));
 }
 
-/// soketto's server, which parses, checks and answers.
+/// soketto's server, which parses, checks and responds.
 pub fn soketto(wire: &mut Wire) {
     ready(async {
         let mut server = Server::new(wire);
@@ -86,7 +86,7 @@ pub fn soketto(wire: &mut Wire) {
     });
 }
 
-/// sockudo-ws' functions for openings: parses, checks and answers.
+/// sockudo-ws' functions for the opening handshake: parse, check and respond.
 pub fn sockudo(wire: &mut Wire, buf: &mut [u8]) {
     let n = wire.read(buf).expect("memory");
     let request = handshake::parse_request(&buf[..n]).expect("a valid request");
@@ -96,7 +96,7 @@ pub fn sockudo(wire: &mut Wire, buf: &mut [u8]) {
     wire.write_all(&response).expect("memory");
 }
 
-/// httparse on the head alone: no field is looked at, nothing is answered.
+/// httparse on the head alone: no header field is checked, and there is no response.
 pub fn httparse(wire: &mut Wire, buf: &mut [u8]) {
     let n = wire.read(buf).expect("memory");
     let mut headers = [httparse::EMPTY_HEADER; 32];

@@ -1,4 +1,4 @@
-//! hybi: a whole `Connection`, every event taken.
+//! hybi: a whole `Connection`, with every event handled.
 
 use std::hint::black_box;
 use std::io::{IoSlice, Read, Write};
@@ -19,12 +19,12 @@ pub fn connection(role: Role, dialect: Dialect) -> Connection {
     Connection::established(&config, role, dialect, [7; 32])
 }
 
-/// A server's connection, open, and its wire.
+/// An open connection of a server, and its wire.
 pub struct Receiver {
     conn: Connection,
     wire: Wire,
     buf: Aligned,
-    /// Joins the chunks of messages; without it they are passed on one by one.
+    /// Joins the chunks of messages; without it chunks are passed on.
     message: Option<MessageAssembler>,
 }
 
@@ -56,7 +56,7 @@ impl Receive for Receiver {
 }
 
 /// Takes every event in `input` by value, as the documentation does.
-// Inlined, as where an application has one place that receives.
+// Inlined, as in an application that receives in one place.
 #[inline(always)]
 pub fn receive(
     conn: &mut Connection,
@@ -128,7 +128,7 @@ fn binary(chunk: &BinaryChunk<'_>, message: &mut Option<MessageAssembler>, sink:
     }
 }
 
-/// Frames that are in the caller's memory already: no read, no copy.
+/// Frames that are already in the caller's memory: no read, no copy.
 pub struct InPlace {
     conn: Connection,
     bytes: Vec<u8>,
@@ -186,7 +186,7 @@ impl Echo for EchoServer {
     }
 }
 
-/// Either side's connection, open, and its wire.
+/// An open connection in either role, and its wire.
 pub struct Sender {
     conn: Connection,
     wire: Wire,
@@ -210,7 +210,7 @@ impl Send for Sender {
     }
 }
 
-/// As [`Sender`], without a copy: one write takes all slices.
+/// As [`Sender`], without a copy: one write accepts all slices.
 pub struct VectoredSender(Sender);
 
 impl VectoredSender {
@@ -230,7 +230,7 @@ impl Send for VectoredSender {
     }
 }
 
-// Inlined, as where an application has one place that sends.
+// Inlined, as in an application that sends in one place.
 #[inline(always)]
 fn flush(conn: &mut Connection, wire: &mut Wire) {
     while conn.wants_write() {
@@ -239,8 +239,8 @@ fn flush(conn: &mut Connection, wire: &mut Wire) {
     }
 }
 
-/// A whole opening: a connection, its input as the wire gives it, the request, the answer, its
-/// output.
+/// A whole opening handshake: creates a connection, reads the request from the wire, accepts it and
+/// writes the response.
 pub fn open(config: &Config, wire: &mut Wire, buf: &mut [u8]) {
     let mut conn = Connection::server(config);
     let mut open = false;

@@ -1,4 +1,4 @@
-//! ws-tool's blocking codecs, reading by the size of a read.
+//! ws-tool's blocking codecs, with a read buffer of the size of a read.
 
 use ws_tool::codec::{BytesCodec, FrameConfig, StringCodec};
 

@@ -1,4 +1,4 @@
-//! yawc, which checks text when asked to.
+//! yawc, with its check of text enabled.
 
 use std::hint::black_box;
 use std::pin::Pin;

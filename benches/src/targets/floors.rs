@@ -1,4 +1,4 @@
-//! What the machine can do with bytes that lie in its caches; for the record.
+//! Lower bounds of the machine, on bytes in its caches. They have no targets.
 
 use std::hint::black_box;
 

@@ -109,8 +109,8 @@ fn bytewise() -> Group {
     .target(HYBI, Base::Entry(COPY), 0.17, 1.0 / 2.5)
 }
 
-/// One message in reads of 1 KiB; times per byte. Both feeds are as long, and read to the end at
-/// each step, so that both come from the same caches.
+/// One message in reads of 1 KiB; times per byte. Both feeds have the same length and are read
+/// to the end in each step, so that both are in the same caches.
 fn in_small_reads() -> Group {
     const LONG: &str = "hybi, 16 MiB";
     const LONG_SIZE: usize = 16 << 20;

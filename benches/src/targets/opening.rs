@@ -1,4 +1,4 @@
-//! The opening handshake of a server: bytes, request, answer, bytes.
+//! The opening handshake of a server, from the bytes of the request to those of the response.
 
 use std::sync::Arc;
 
@@ -97,7 +97,8 @@ fn httparse(request: &[u8]) -> Entry {
     entry(HTTPARSE, request, request.len(), b"", parse)
 }
 
-/// Looks for the right answer before any time is taken, and at the output's length after.
+/// Searches for the expected response before the measurement, and checks the length of the output
+/// after it.
 fn entry(
     name: &'static str,
     request: &[u8],

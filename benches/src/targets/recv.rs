@@ -60,7 +60,7 @@ fn read_by(name: &str, kind: Kind, size: usize, read: fn(&Frames) -> usize) -> G
 fn all(kind: Kind, frames: &Frames, read: usize, unit: &dyn Fn(Entry) -> Entry) -> Vec<Entry> {
     let wire = || Wire::new(&frames.bytes, read);
     let entry = Rows { frames, unit };
-    // It checks no text that spans reads.
+    // nexus-web does not check text that spans reads.
     let nexus = if kind == Binary || (frames.frame < READ && frames.frame <= read) {
         NEXUS
     } else {

@@ -1,4 +1,4 @@
-//! Sending: one message, one flush, and a socket that takes all of it.
+//! Sending: one message, one flush, and a socket that accepts all of it.
 
 use hybi::{Dialect, Role};
 
@@ -13,7 +13,7 @@ use crate::impls::floors::send::{self as floor, Framing};
 use crate::impls::{fastwebsockets, nexus, ours, sockudo, tokio_ws, tungstenite, yawc};
 use crate::wire::Wire;
 
-/// What a message that is not copied may take at any length, in nanoseconds.
+/// The time allowed for a message of any length that is not copied, in nanoseconds.
 const VECTORED: f64 = 30.0;
 
 pub(super) fn groups() -> Vec<Group> {
@@ -73,8 +73,8 @@ fn shared(name: &str, size: usize, framing: Framing, senders: Senders) -> Group 
     })
 }
 
-/// Each sender in processes of its own, where the allocator has seen nothing else. The same senders
-/// are checked in the row without `fresh`: a check would leave its traces there.
+/// Each sender in its own processes, with an allocator that nothing else has used. The same senders
+/// are checked in the row without `fresh`: here a check would change the state of the allocator.
 fn fresh(framing: Framing, size: usize) -> Group {
     let role = match framing {
         Framing::Client => "client",
@@ -93,13 +93,13 @@ fn fresh(framing: Framing, size: usize) -> Group {
     Group::fresh(format!("send/{role}/{size}/fresh"), candidates.collect())
 }
 
-/// Never freed: the allocator maps memory differently once a large block was.
+/// Never freed: once a large block is freed, the allocator maps memory differently.
 fn text(size: usize) -> &'static str {
     let payload = payload(Kind::Text, size, &mut Random::default());
     String::from_utf8(payload).expect("ASCII").leak()
 }
 
-/// Those that copy the payload, as hybi's `send_text` does.
+/// The entries that copy the payload, as hybi's `send_text` does.
 fn copying(framing: Framing, text: &'static str) -> Vec<Sender> {
     let role = role(framing);
     let mut senders = vec![
@@ -126,7 +126,7 @@ fn copying(framing: Framing, text: &'static str) -> Vec<Sender> {
     senders
 }
 
-/// Those that pass the payload to a vectored write: servers, which mask nothing.
+/// The entries that pass the payload to a vectored write: servers, which do not mask.
 fn without_copy(framing: Framing, text: &'static str) -> Vec<Sender> {
     let role = role(framing);
     vec![
@@ -215,7 +215,7 @@ fn entry<S: Send + 'static>(
     })
 }
 
-/// Whether `sent` is the text in one frame, under any mask.
+/// Returns whether `sent` is the text in one frame, with any mask.
 fn is_frame(framing: Framing, sent: &[u8], text: &[u8]) -> bool {
     let Some(begin) = sent.len().checked_sub(text.len()) else {
         return false;

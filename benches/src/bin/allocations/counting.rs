@@ -1,5 +1,5 @@
 //! The system's allocator, counted. `unsafe` because `GlobalAlloc` is; in a program of its own, so
-//! that it is in nobody's time.
+//! that no measured time includes it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,5 +1,5 @@
-//! Allocations and page faults per message in the steady state, each entry in a process of its own,
-//! whose allocator is as the system sets it up.
+//! Allocations and page faults per message in the steady state, each entry in its own process, whose
+//! allocator is as the system sets it up.
 
 mod counting;
 mod entries;
@@ -64,7 +64,7 @@ fn count(mut entry: Entry) -> String {
     )
 }
 
-/// Of this process, those that needed no input: `ru_minflt`.
+/// The page faults of this process that needed no input: `ru_minflt`.
 fn page_faults() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
     let fields = stat.rsplit(')').next().map(str::split_whitespace);

@@ -1,4 +1,4 @@
-//! Many connections, each of which gets a message when its turn comes.
+//! Many connections, which receive messages in turn.
 
 use std::io::Read;
 
@@ -12,10 +12,10 @@ use hybi_bench::sink::{Sink, Tally};
 use hybi_bench::wire::Wire;
 use tungstenite::protocol::{self, WebSocketContext};
 
-/// A message as chats have them.
+/// The size of a typical chat message.
 const SIZE: usize = 125;
 
-/// A prime, so that every connection has its turn, and never the neighbour of the last one.
+/// A prime, so that every connection is reached, and never the neighbour of the last one.
 const STRIDE: usize = 7919;
 
 /// Times per message.
@@ -49,7 +49,7 @@ fn theirs(count: usize, frames: &Frames) -> Crowd<WebSocketContext> {
     Crowd::new(count, one, frames)
 }
 
-/// Connections over one wire, of which each read is one frame.
+/// Connections over one wire; each read returns one frame.
 struct Crowd<C> {
     connections: Vec<C>,
     turn: usize,
@@ -63,8 +63,8 @@ impl<C: One> Crowd<C> {
             turn: 0,
             wire: Wire::new(&frames.bytes, frames.frame),
         };
-        // The first message of each connection, and what it takes from the system, is not what is
-        // measured. Whole rounds of the feed, so that it is at its beginning again.
+        // The first message of each connection, which allocates, is not measured. Whole rounds of
+        // the feed, so that it is at its start again.
         for _ in 0..count.next_multiple_of(frames.payloads.len()) {
             crowd.read(&mut Tally::default());
         }

@@ -1,4 +1,4 @@
-//! How times grow: a table for `plot.py`, one line for each point, `plot line x y`.
+//! Prints times over sizes as a table for `plot.py`, one row per point: `plot line x y`.
 
 mod connections;
 
@@ -67,7 +67,7 @@ fn lines(size: usize, read: usize) -> Vec<Entry> {
             &masked,
         ),
     ];
-    // It checks no text that spans reads.
+    // nexus-web does not check text that spans reads.
     if masked.frame < read {
         entries.push(Entry::messages(
             "nexus-web",

@@ -1,4 +1,4 @@
-//! One thread that sends the same messages over and over and reads the echoes.
+//! One thread that sends the same messages repeatedly and reads the echoes.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,15 +14,15 @@ pub const SIZE: usize = 64;
 /// How long each load lasts.
 const TIME: Duration = Duration::from_secs(2);
 
-/// A server that takes longer to echo is broken.
+/// If an echo takes longer, the measurement fails.
 const STUCK: Duration = Duration::from_secs(5);
 
-/// What the client speaks.
+/// The protocol of the client.
 #[derive(Clone, Copy)]
 pub enum Speech {
     Rfc6455,
     Hixie76,
-    /// No opening, no frames.
+    /// No handshake, no frames.
     Raw,
 }
 
@@ -73,7 +73,7 @@ pub fn connect(server: SocketAddr, speech: Speech) -> io::Result<TcpStream> {
     Ok(socket)
 }
 
-/// Messages a second over `connections`, with `in_flight` messages on each.
+/// Messages per second over `connections`, with `in_flight` messages on each.
 pub fn rate(
     server: SocketAddr,
     speech: Speech,

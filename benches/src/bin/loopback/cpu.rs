@@ -1,5 +1,5 @@
-//! The processor time that a whole echo process uses per message, user and system. Each server is a
-//! process of its own; they take turns.
+//! The processor time that a whole echo process uses per message, user and system. Each server runs in
+//! its own process; they take turns.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -57,7 +57,7 @@ pub fn compare() -> Result<()> {
     Ok(())
 }
 
-/// Prints its address, and at each line of input the processor time used so far.
+/// Prints its address, then for each line of input the processor time used so far.
 pub fn serve(name: &str) -> Result<()> {
     let server = SERVERS.iter().find(|(server, _)| *server == name);
     let (_, serve) = server.ok_or("no such server")?;

@@ -1,5 +1,5 @@
-//! Echoes over the loopback device. `loopback` prints messages a second of wall time; `loopback --cpu`
-//! prints the processor time of the server per large message. For the record; there are no targets.
+//! Echoes over the loopback device. `loopback` prints messages per second of wall time; `loopback --cpu`
+//! prints the processor time of the server per large message. There are no targets.
 
 mod client;
 mod cpu;
@@ -62,7 +62,7 @@ fn rates() -> io::Result<()> {
     Ok(())
 }
 
-/// The server goes on until the program ends.
+/// The server runs until the program ends.
 fn start(serve: Serve) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;

@@ -1,4 +1,4 @@
-//! The echo servers that others' documentation leads to, and one without any protocol.
+//! Echo servers as the documentation of the peers describes them, and one without any protocol.
 
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
@@ -41,7 +41,7 @@ pub fn raw(listener: TcpListener) -> io::Result<()> {
     })
 }
 
-/// A thread for each connection; reads a message, unmasks it where it is, and writes it back.
+/// A thread for each connection; reads a message, unmasks it in place, and writes it back.
 pub fn unmask(listener: TcpListener) -> io::Result<()> {
     const MAX_FRAME: usize = 2 << 20;
     threads(listener, |mut socket| {
@@ -73,7 +73,7 @@ pub fn unmask(listener: TcpListener) -> io::Result<()> {
     })
 }
 
-/// `serve` ends with its connection, by whatever error that comes to.
+/// `serve` ends with an error when its connection ends.
 fn threads(
     listener: TcpListener,
     serve: fn(TcpStream) -> io::Result<Infallible>,
@@ -116,7 +116,7 @@ async fn echo(mut socket: tokio::net::TcpStream) -> io::Result<Infallible> {
     }
 }
 
-/// fastwebsockets leaves the opening to an HTTP server, which is not measured here.
+/// fastwebsockets leaves the opening handshake to an HTTP server, which is not measured here.
 async fn open(socket: &mut tokio::net::TcpStream) -> io::Result<()> {
     let mut request = vec![0; openings::RFC_6455.len()];
     socket.read_exact(&mut request).await?;

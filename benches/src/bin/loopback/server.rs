@@ -1,4 +1,4 @@
-//! hybi over mio: one thread, any number of connections, one write for all that a read brought.
+//! hybi over mio: one thread, any number of connections, one write for the output of each read.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -8,10 +8,10 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
 use slab::Slab;
 
-/// The most that one read asks for, here and in the peers.
+/// The size of a read, here and in the peers.
 pub const READ: usize = 64 * 1024;
 
-/// No message is larger than this.
+/// No message is longer than this.
 const MAX_MESSAGE: usize = 16 << 20;
 
 const LISTENER: Token = Token(usize::MAX);

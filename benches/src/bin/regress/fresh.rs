@@ -1,4 +1,4 @@
-//! Entries measured in processes of their own, where the allocator is as it was at the start.
+//! Entries measured in their own processes, where the allocator is in its initial state.
 
 use std::process::{Command, ExitCode};
 

@@ -2,7 +2,7 @@
 //! prints a table, and fails when a row misses its hard target. `regress --write` measures all of
 //! them and writes `RESULTS.md`.
 //!
-//! `REGRESS_SLACK` multiplies the targets: 0.8 forgives a fifth.
+//! `REGRESS_SLACK` multiplies the targets: 0.8 allows a fifth less.
 
 mod fresh;
 mod results;

@@ -12,7 +12,7 @@ use crate::{Measured, Result};
 const COMMAND: &str =
     "cargo run --release --manifest-path benches/Cargo.toml --bin regress -- --write";
 
-/// Other programs of this package, whose tables are part of the results.
+/// Other programs of this package, whose tables the results contain.
 const SECTIONS: [&[&str]; 2] = [&["allocations"], &["loopback", "--cpu"]];
 
 const HEAD: &str = "\

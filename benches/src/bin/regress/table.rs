@@ -67,7 +67,7 @@ pub struct Row {
     comparison: Option<Comparison>,
 }
 
-/// A target, and how near it is.
+/// A target, and the result as a share of it.
 struct Comparison {
     base: &'static str,
     nanos: f64,

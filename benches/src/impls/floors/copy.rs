@@ -1,4 +1,4 @@
-//! The copy out of the wire, and nothing else.
+//! Only the copy that a read makes.
 
 use std::hint::black_box;
 use std::io::Read;

@@ -13,7 +13,7 @@ use crate::wire::Wire;
 /// The end of a Hixie text.
 const END: u8 = 0xFF;
 
-/// How a [`Receiver`] looks for the end of a frame and checks its text.
+/// How a [`Receiver`] searches for the end of a frame and checks its text.
 pub trait Scan {
     /// The text up to [`END`] or the end of input, less an incomplete last character, and whether
     /// [`END`] was found. Panics on text that is not UTF-8.
@@ -32,8 +32,8 @@ impl Scan for TwoPasses {
     }
 }
 
-/// One pass as long as there is only ASCII. It gives bytes: a `str` would take another check, or
-/// unsafe code.
+/// One pass while there is only ASCII. Returns bytes: a `str` would need another check, or unsafe
+/// code.
 pub struct Fused;
 
 impl Scan for Fused {

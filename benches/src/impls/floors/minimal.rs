@@ -1,4 +1,4 @@
-//! Header, unmask and check in one loop over a buffer that always holds the whole message.
+//! Header, unmask and check in one loop over a buffer that always contains the whole message.
 
 use std::io::Read;
 
@@ -59,7 +59,7 @@ impl Receive for Receiver {
             let payload = &mut input[self.begin + head.len..];
             let n = payload.len().min(head.payload);
             let payload = &mut payload[..n];
-            // At once, while it is in the first cache.
+            // Immediately, while it is in the L1 cache.
             is_ascii &= super::unmask(&mut payload[unmasked..], head.mask);
             if n < head.payload {
                 head.mask.rotate_left((n - unmasked) % 4);

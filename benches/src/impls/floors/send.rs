@@ -1,4 +1,4 @@
-//! Header and payload written into a buffer that is used again.
+//! Header and payload written into a buffer that is reused.
 
 use std::hint::black_box;
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! In the style of uWebSockets' parser: frames are unmasked where they are read and handed out
-//! borrowed; an incomplete header is buffered, and a message that spans reads is joined by a copy.
+//! In the style of uWebSockets' parser: frames are unmasked in the read buffer and returned
+//! as borrowed slices; an incomplete header is buffered, and a message that spans reads is copied.
 
 use std::io::Read;
 use std::mem::take;
@@ -17,7 +17,7 @@ pub struct Receiver {
     buf: Aligned,
     header: Vec<u8>,
     message: Vec<u8>,
-    /// Bytes that the current frame's payload still has to come.
+    /// The number of bytes of the current payload that have not arrived.
     remaining: usize,
     mask: [u8; 4],
 }
@@ -35,7 +35,7 @@ impl Receiver {
         }
     }
 
-    /// Takes a header, or what there is of it.
+    /// Consumes a header, or buffers an incomplete one.
     fn head(&mut self, input: &mut &mut [u8]) -> Option<Head> {
         if self.header.is_empty() {
             let head = frames::parse(input);
