@@ -1,18 +1,18 @@
-//! The dialects of WebSocket: one row of facts each.
+//! The dialects of WebSocket: a table with one row of properties each.
 //!
-//! Code elsewhere asks for a fact and does not compare dialects by name. A dialect with a known
-//! framing and proof is one more row.
+//! Code elsewhere reads the properties and does not compare dialects by name. A dialect whose
+//! frames and handshake have known forms is one more row.
 
 use crate::header_name::HeaderName;
 
-/// What a handshake and the frames of a dialect look like.
+/// The properties of a dialect.
 #[derive(Debug)]
 pub(crate) struct Row {
     name: &'static str,
     /// Whether [`Dialects::default`] contains the dialect.
     is_default: bool,
     pub(crate) request: RequestForm,
-    pub(crate) reply: ReplyForm,
+    pub(crate) response: ResponseForm,
     pub(crate) protocol: ProtocolForm,
     pub(crate) frames: FrameFormat,
 }
@@ -35,35 +35,36 @@ pub(crate) struct RequestForm {
 /// The header fields by which a server selects a dialect (section 2 of the rules).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selector {
-    /// None of those of the other dialects.
+    /// None: the header fields of the other dialects are absent.
     None,
-    /// `Sec-WebSocket-Key1` and `Sec-WebSocket-Key2`: key numbers (KEY-1), and the MD5 challenge
-    /// as proof (KEY-8).
+    /// `Sec-WebSocket-Key1` and `Sec-WebSocket-Key2`: key numbers (KEY-1). The server sends a
+    /// challenge response (KEY-8).
     KeyNumbers,
-    /// `Sec-WebSocket-Version` with this value (HY-1): `Sec-WebSocket-Key`, and
-    /// `Sec-WebSocket-Accept` as proof (HY-2).
+    /// `Sec-WebSocket-Version` with this value (HY-1). The request also has `Sec-WebSocket-Key`,
+    /// and the server sends `Sec-WebSocket-Accept` (HY-2).
     Version(&'static str),
 }
 
-/// A server's reply.
+/// A server's 101 response.
 #[derive(Debug)]
-pub(crate) struct ReplyForm {
+pub(crate) struct ResponseForm {
     /// The first three lines, which browsers compare byte by byte (H75-2, H76-5, H76-6).
     pub(crate) prefix: &'static str,
     /// How a client checks them.
-    pub(crate) check: ReplyCheck,
+    pub(crate) check: ResponseCheck,
     /// The header fields that repeat the request's origin and location.
     pub(crate) echoed: Option<EchoedHeaders>,
 }
 
-/// How a client checks the first lines of a reply.
+/// How a client checks the first lines of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReplyCheck {
-    /// Byte by byte (H75-2, H75-6).
+pub(crate) enum ResponseCheck {
+    /// Compared byte by byte (H75-2, H75-6).
     Prefix,
-    /// `Upgrade` in its exact case, `Connection` in any (H76-36).
+    /// The value of `Upgrade` in its exact case, that of `Connection` in any case (H76-36).
     Values,
-    /// The version of HTTP, and both tokens in any case (RFC 6455, 4.1).
+    /// `HTTP/1.1`, and the tokens of `Upgrade` and `Connection` in any case (RFC 6455, section
+    /// 4.1).
     Tokens,
 }
 
@@ -88,12 +89,12 @@ pub(crate) struct ProtocolForm {
 /// How messages are framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FrameFormat {
-    /// Text between 0x00 and 0xFF, and frames that are skipped (FR-1).
+    /// Text between the bytes 0x00 and 0xFF, and frames of other types, which are skipped (FR-1).
     Hixie {
         /// Whether 0xFF 0x00 is a close frame (CL-1, FR-8).
         has_close: bool,
     },
-    /// Opcodes, lengths and masks (RFC 6455, 5.2).
+    /// Frames with opcode, length and masking key (RFC 6455, section 5.2).
     Hybi {
         /// Whether a length that is not minimal is an error (HY-6).
         minimal_lengths: bool,
@@ -101,14 +102,14 @@ pub(crate) enum FrameFormat {
 }
 
 impl Row {
-    /// Whether there are opcodes: binary messages, fragments, pings and pongs (FR-12), and masks in
-    /// the frames of a client (HY-5).
+    /// Returns `true` if frames have opcodes. The dialect then has binary messages, fragments,
+    /// pings and pongs (FR-12), and a client masks its frames (HY-5).
     #[inline]
     pub(crate) const fn has_opcodes(&self) -> bool {
         matches!(self.frames, FrameFormat::Hybi { .. })
     }
 
-    /// The value of `Sec-WebSocket-Version`.
+    /// Returns the value of `Sec-WebSocket-Version`.
     pub(crate) const fn version(&self) -> Option<&'static str> {
         match self.request.selector {
             Selector::Version(version) => Some(version),
@@ -117,7 +118,7 @@ impl Row {
     }
 }
 
-/// Defines [`Dialect`] and the table, so that no list can lack a row.
+/// Defines [`Dialect`] and the table, so that each dialect has a row.
 macro_rules! dialects {
     ($($(#[$doc:meta])* $name:ident => $row:expr,)*) => {
         /// A version of the WebSocket protocol.
@@ -163,11 +164,11 @@ dialects! {
             origin_required: true,
             content_length: None,
         },
-        reply: ReplyForm {
+        response: ResponseForm {
             prefix: "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
                      Upgrade: WebSocket\r\n\
                      Connection: Upgrade\r\n",
-            check: ReplyCheck::Prefix,
+            check: ResponseCheck::Prefix,
             echoed: Some(EchoedHeaders {
                 origin: HeaderName::Hixie75Origin,
                 location: HeaderName::Hixie75Location,
@@ -192,13 +193,13 @@ dialects! {
             origin_required: true,
             content_length: Some("8"),
         },
-        reply: ReplyForm {
+        response: ResponseForm {
             prefix: "HTTP/1.1 101 WebSocket Protocol Handshake\r\n\
                      Upgrade: WebSocket\r\n\
                      Connection: Upgrade\r\n",
-            check: ReplyCheck::Values,
+            check: ResponseCheck::Values,
             echoed: Some(EchoedHeaders {
-                origin: HeaderName::HybiOrigin,
+                origin: HeaderName::SecOrigin,
                 location: HeaderName::Location,
                 allows_default_port: true,
             }),
@@ -214,8 +215,8 @@ dialects! {
     HyBi7 => Row {
         name: "HyBi-7",
         is_default: true,
-        request: hybi_request("7", HeaderName::HybiOrigin),
-        reply: HYBI_REPLY,
+        request: hybi_request("7", HeaderName::SecOrigin),
+        response: HYBI_RESPONSE,
         protocol: HYBI_PROTOCOL,
         frames: FrameFormat::Hybi { minimal_lengths: false },
     },
@@ -224,8 +225,8 @@ dialects! {
     HyBi8 => Row {
         name: "HyBi-8",
         is_default: true,
-        request: hybi_request("8", HeaderName::HybiOrigin),
-        reply: HYBI_REPLY,
+        request: hybi_request("8", HeaderName::SecOrigin),
+        response: HYBI_RESPONSE,
         protocol: HYBI_PROTOCOL,
         frames: FrameFormat::Hybi { minimal_lengths: false },
     },
@@ -234,7 +235,7 @@ dialects! {
         name: "RFC 6455",
         is_default: true,
         request: hybi_request("13", HeaderName::Origin),
-        reply: HYBI_REPLY,
+        response: HYBI_RESPONSE,
         protocol: HYBI_PROTOCOL,
         frames: FrameFormat::Hybi { minimal_lengths: true },
     },
@@ -250,11 +251,11 @@ const fn hybi_request(version: &'static str, origin: HeaderName) -> RequestForm 
     }
 }
 
-const HYBI_REPLY: ReplyForm = ReplyForm {
+const HYBI_RESPONSE: ResponseForm = ResponseForm {
     prefix: "HTTP/1.1 101 Switching Protocols\r\n\
              Upgrade: websocket\r\n\
              Connection: Upgrade\r\n",
-    check: ReplyCheck::Tokens,
+    check: ResponseCheck::Tokens,
     echoed: None,
 };
 
@@ -264,7 +265,7 @@ const HYBI_PROTOCOL: ProtocolForm = ProtocolForm {
 };
 
 impl Dialect {
-    /// Returns the dialect that is selected by these header fields.
+    /// Returns the dialect that these header fields select.
     pub(crate) fn selected_by(selector: Selector) -> Option<Self> {
         let matches = |dialect: &&Self| dialect.row().request.selector == selector;
         Self::ALL.iter().find(matches).copied()

@@ -1,65 +1,64 @@
-//! Random bytes, derived from the caller's 32 bytes of entropy.
+//! Random bytes, derived from the caller's 32-byte seed.
 
 use alloc::boxed::Box;
 
 use chacha20::ChaCha12Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
-/// Omits the seed.
-impl core::fmt::Debug for Entropy {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Entropy")
-    }
-}
-
-/// A deterministic ChaCha12 generator, seeded by the caller.
+/// A random number generator (ChaCha12) with a seed from the caller.
 pub(crate) struct Entropy {
     seed: [u8; 32],
     /// Allocated on first use: connections that only receive need none.
-    stream: Option<Box<ChaCha12Rng>>,
+    rng: Option<Box<ChaCha12Rng>>,
 }
 
 impl Entropy {
     pub(crate) fn new(seed: [u8; 32]) -> Self {
-        let stream = None;
-        Self { seed, stream }
+        Self { seed, rng: None }
     }
 
     /// Returns the next `N` bytes.
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.stream().fill_bytes(&mut bytes);
+        self.rng().fill_bytes(&mut bytes);
         bytes
     }
 
     /// Returns the masking key of a frame (HY-5).
     #[inline(never)]
-    pub(crate) fn mask(&mut self) -> [u8; 4] {
-        self.stream().next_u32().to_le_bytes()
+    pub(crate) fn masking_key(&mut self) -> [u8; 4] {
+        self.rng().next_u32().to_le_bytes()
     }
 
     #[inline]
-    fn stream(&mut self) -> &mut ChaCha12Rng {
-        let Self { seed, stream } = self;
-        stream.get_or_insert_with(|| Box::new(ChaCha12Rng::from_seed(*seed)))
+    fn rng(&mut self) -> &mut ChaCha12Rng {
+        let Self { seed, rng } = self;
+        rng.get_or_insert_with(|| Box::new(ChaCha12Rng::from_seed(*seed)))
     }
 
-    /// Replaces the seed and releases the generator until its next use.
-    pub(crate) fn rekey(&mut self) {
+    /// Replaces the seed with the next 32 bytes, and releases the generator until its next use.
+    pub(crate) fn reseed(&mut self) {
         self.seed = self.bytes();
-        self.stream = None;
+        self.rng = None;
     }
 
     /// Returns a number from 0 to `max`, uniformly distributed.
     pub(crate) fn uniform(&mut self, max: u32) -> u32 {
-        let mask = u32::MAX.checked_shr(max.leading_zeros()).unwrap_or(0);
+        let bitmask = u32::MAX.checked_shr(max.leading_zeros()).unwrap_or(0);
         loop {
             // Rejection sampling: more than half of the values are in range.
-            let value = u32::from_be_bytes(self.bytes()) & mask;
+            let value = u32::from_be_bytes(self.bytes()) & bitmask;
             if value <= max {
                 return value;
             }
         }
+    }
+}
+
+/// Omits the seed.
+impl core::fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Entropy")
     }
 }
 

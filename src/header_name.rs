@@ -17,8 +17,8 @@ pub(crate) enum HeaderName {
     Accept,
     Extensions,
     Protocol,
-    /// Used in replies of Hixie-76 and in requests of HyBi-7 and HyBi-8.
-    HybiOrigin,
+    /// `Sec-WebSocket-Origin`: in responses of Hixie-76, and in requests of HyBi-7 and HyBi-8.
+    SecOrigin,
     Location,
     Hixie75Origin,
     Hixie75Location,
@@ -41,7 +41,7 @@ impl HeaderName {
         Self::Accept,
         Self::Extensions,
         Self::Protocol,
-        Self::HybiOrigin,
+        Self::SecOrigin,
         Self::Location,
         Self::Hixie75Origin,
         Self::Hixie75Location,
@@ -64,7 +64,7 @@ impl HeaderName {
             Self::Accept => "Sec-WebSocket-Accept",
             Self::Extensions => "Sec-WebSocket-Extensions",
             Self::Protocol => "Sec-WebSocket-Protocol",
-            Self::HybiOrigin => "Sec-WebSocket-Origin",
+            Self::SecOrigin => "Sec-WebSocket-Origin",
             Self::Location => "Sec-WebSocket-Location",
             Self::Hixie75Origin => "WebSocket-Origin",
             Self::Hixie75Location => "WebSocket-Location",
@@ -74,7 +74,7 @@ impl HeaderName {
 
     /// Returns the name that equals `bytes` in any case.
     ///
-    /// Length and last letter select the only candidate.
+    /// The length and the last letter leave one candidate, which is compared.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match (bytes.len(), bytes.last()?.to_ascii_lowercase()) {
             (4, _) => Self::Host.if_eq(bytes),
@@ -90,7 +90,7 @@ impl HeaderName {
             (18, b'l') => Self::Hixie75Protocol.if_eq(bytes),
             (18, _) => Self::Hixie75Location.if_eq(bytes),
             (19, _) => Self::Draft.if_eq(bytes),
-            (20, b'n') => Self::HybiOrigin.if_eq(bytes),
+            (20, b'n') => Self::SecOrigin.if_eq(bytes),
             (20, _) => Self::Accept.if_eq(bytes),
             (21, _) => Self::Version.if_eq(bytes),
             (22, b'l') => Self::Protocol.if_eq(bytes),

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::error::Refused;
 use crate::event::{Closed, Phase};
 use crate::handshake::ClientRequest;
-use crate::http::{Head, Limits, Progress, is_control};
+use crate::http::{Head, Limits, Progress, is_forbidden_control};
 use crate::send_buffer::SendBuffer;
 
 /// A client's tunnel through an HTTP proxy, established with `CONNECT` (PX-2).
@@ -53,7 +53,7 @@ impl ProxyTunnel {
             "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n"
         );
         if let Some(value) = authorization {
-            if value.bytes().any(is_control) {
+            if value.bytes().any(is_forbidden_control) {
                 return Err(Refused::InvalidHeader);
             }
             let _ = write!(head, "Proxy-Authorization: {value}\r\n");

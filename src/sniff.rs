@@ -12,13 +12,13 @@ const MAX_SPACES: u8 = 16;
 pub(crate) enum Sniffed {
     /// All input was consumed and may be the start of a policy request.
     NeedMore,
-    /// HTTP or an unknown protocol. No byte was consumed.
-    Other,
+    /// The first byte excludes the other protocols. No byte was consumed.
+    MaybeHttp,
     /// The first byte is that of a TLS ClientHello or of an SSLv2 one, which Safari once sent.
     TlsClientHello,
     /// A complete policy request.
     FlashPolicyRequest,
-    /// The input starts like a policy request and differs at this offset.
+    /// The input starts like a policy request, but differs from one at this offset.
     Malformed { at: u32 },
 }
 
@@ -37,7 +37,7 @@ impl Sniffer {
             match (matched, byte) {
                 (0, b'<') => self.matched += 1,
                 (0, 0x16 | 0x80) => return Sniffed::TlsClientHello,
-                (0, _) => return Sniffed::Other,
+                (0, _) => return Sniffed::MaybeHttp,
                 (SLASH_AT, b' ') if self.spaces < MAX_SPACES => self.spaces += 1,
                 (_, byte) if POLICY_REQUEST.get(matched) == Some(byte) => self.matched += 1,
                 _ => {
@@ -91,7 +91,7 @@ mod tests {
         );
         let too_many_spaces = [&b"<policy-file-request"[..], &[b' '; 17]].concat();
         assert_eq!(read(&too_many_spaces).0, Sniffed::Malformed { at: 36 });
-        assert_eq!(read(b"GET /"), (Sniffed::Other, 0));
+        assert_eq!(read(b"GET /"), (Sniffed::MaybeHttp, 0));
         assert_eq!(read(b"\x16\x03\x01").0, Sniffed::TlsClientHello);
         assert_eq!(read(b"\x80\x2e\x01").0, Sniffed::TlsClientHello);
     }

@@ -58,7 +58,7 @@ impl KeyBytes {
     /// Returns the response once all bytes are read.
     pub(super) fn read(&mut self, input: &mut &[u8]) -> Option<[u8; 16]> {
         let key3 = self.key3.read(input)?;
-        Some(challenge::answer(self.key_parts, key3))
+        Some(challenge::challenge_response(self.key_parts, key3))
     }
 }
 
@@ -87,10 +87,12 @@ impl PendingReply {
             Ok(Progress::Complete) => {
                 let head = mem::replace(&mut self.head, Head::response(Limits::NONE));
                 match (
-                    handshake::check_reply(head, &self.request, &self.proof),
+                    handshake::check_response(head, &self.request, &self.proof),
                     self.proof,
                 ) {
-                    (Ok(reply), Proof::Answer(expected)) => Outcome::Challenge(reply, expected),
+                    (Ok(reply), Proof::ChallengeResponse(expected)) => {
+                        Outcome::Challenge(reply, expected)
+                    }
                     (Ok(reply), Proof::None | Proof::Accept(_)) => {
                         Outcome::Open(reply, self.masks.take())
                     }

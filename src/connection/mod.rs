@@ -88,7 +88,7 @@ impl Connection {
     pub fn client(config: &Config, request: &ClientRequest, entropy: [u8; 32]) -> Self {
         let mut entropy = Entropy::new(entropy);
         let (bytes, proof) = request.request(&mut entropy);
-        entropy.rekey();
+        entropy.reseed();
         let state = State::client(PendingReply {
             head: Head::response(Limits::from_config(config)),
             request: request.clone(),

@@ -50,7 +50,7 @@ impl Session {
     /// Releases the generator of masks, which is created again from a new seed.
     pub(super) fn rekey(&mut self) {
         if let Some(masks) = &mut self.masks {
-            masks.rekey();
+            masks.reseed();
         }
     }
 
@@ -64,7 +64,7 @@ impl Session {
         payload: &[u8],
     ) {
         // HY-5: a new key for each frame.
-        let mask = self.masks.as_mut().map(|masks| masks.mask());
+        let mask = self.masks.as_mut().map(|masks| masks.masking_key());
         let header = FrameHeader::hybi(opcode, fin, payload.len(), mask);
         match mask {
             Some(key) => buffer.push_masked(header, payload, key),

@@ -237,7 +237,7 @@ impl Handshaking {
         match self {
             Self::Sniff(sniffer, limits) => match sniffer.read(rest) {
                 Sniffed::NeedMore => Outcome::NeedMore,
-                Sniffed::Other => {
+                Sniffed::MaybeHttp => {
                     *self = Self::RequestHead(Head::request(*limits));
                     Outcome::Continue
                 }

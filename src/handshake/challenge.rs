@@ -1,5 +1,5 @@
-//! The keys of a request and the proof that the server received them: the challenge of Hixie-76 and
-//! the `Sec-WebSocket-Accept` value from HyBi-7 on. Pure functions.
+//! The keys of a request, and what a server sends to prove that it read them: the challenge
+//! response of Hixie-76, or the value of `Sec-WebSocket-Accept` from HyBi-7 on.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,14 +11,18 @@ use sha1::Sha1;
 use crate::entropy::Entropy;
 use crate::error::KeyErrorKind;
 
-/// Returns the number in a Hixie-76 key divided by its spaces. Public for fuzz targets only.
+/// Returns the quotient of a Hixie-76 key number: the number that its digits form, divided by the
+/// number of its spaces.
+///
+/// Public for fuzz targets only.
 pub fn key_part(key: &[u8]) -> Result<u32, KeyErrorKind> {
     let mut number = 0_u64;
-    // The bits of all intermediate numbers: an overflow of 32 bits stays visible after wrapping.
+    // OR of all values of `number`: a bit above the 32nd stays set, even if `number` wraps later.
     let mut all_bits = 0;
     let mut has_digits = false;
     let mut spaces = 0_u32;
-    // Branchless: the bytes are random, so branches are mispredicted. A head is shorter than 2^32.
+    // Branchless: the bytes are random, so branches would be mispredicted. A head is shorter than
+    // 2^32 bytes, so `spaces` cannot overflow.
     for byte in key {
         let digit = byte.wrapping_sub(b'0');
         let appended = number.wrapping_mul(10).wrapping_add(u64::from(digit));
@@ -43,25 +47,26 @@ pub fn key_part(key: &[u8]) -> Result<u32, KeyErrorKind> {
     Ok(number / spaces) // KEY-7
 }
 
-/// Returns the server's answer to a Hixie-76 challenge (KEY-8).
-pub(crate) fn answer(key_parts: [u32; 2], key3: [u8; 8]) -> [u8; 16] {
+/// Returns the challenge response of Hixie-76: the MD5 hash of both key parts and `key3` (KEY-8).
+pub(crate) fn challenge_response(key_parts: [u32; 2], key3: [u8; 8]) -> [u8; 16] {
     let [part1, part2] = key_parts.map(u128::from);
     let key3 = u128::from(u64::from_be_bytes(key3));
     let challenge = part1 << 96 | part2 << 64 | key3;
     Md5::digest(challenge.to_be_bytes()).into()
 }
 
-/// Returns a random Hixie-76 key and its [`key_part`] (KEY-9).
-pub(crate) fn make_key(entropy: &mut Entropy) -> (String, u32) {
+/// Returns a random key number, the value of `Sec-WebSocket-Key1` or `Sec-WebSocket-Key2`, and its
+/// [`key_part`] (KEY-9).
+pub(crate) fn make_key_number(entropy: &mut Entropy) -> (String, u32) {
     let spaces = 1 + entropy.uniform(11);
     let part = entropy.uniform(u32::MAX / spaces);
     let mut key: Vec<u8> = alloc::format!("{}", u64::from(part) * u64::from(spaces)).into_bytes();
     for _ in 0..1 + entropy.uniform(11) {
         let at = entropy.uniform(key.len() as u32);
-        key.insert(at as usize, noise_byte(entropy));
+        key.insert(at as usize, filler_byte(entropy));
     }
     for _ in 0..spaces {
-        // KEY-10: the key has a digit and a noise byte, so that 1..=len-1 is not empty.
+        // KEY-10: never first or last. The key has at least two bytes, a digit and a filler byte.
         let at = 1 + entropy.uniform(key.len() as u32 - 2);
         key.insert(at as usize, b' ');
     }
@@ -69,32 +74,32 @@ pub(crate) fn make_key(entropy: &mut Entropy) -> (String, u32) {
 }
 
 /// Returns a byte from 0x21 to 0x2F or 0x3A to 0x7E: neither a space nor a digit.
-fn noise_byte(entropy: &mut Entropy) -> u8 {
+fn filler_byte(entropy: &mut Entropy) -> u8 {
     match entropy.uniform(83) as u8 {
         low @ 0..=14 => 0x21 + low,
         high => 0x3A + high - 15,
     }
 }
 
-/// The proof that a client expects that the server received its request.
+/// What the server must send to prove that it read the request.
 #[derive(Clone, Copy)]
 pub(crate) enum Proof {
-    /// Hixie-75 has none.
+    /// Hixie-75: nothing.
     None,
-    /// Hixie-76: the 16 bytes after the head of the reply.
-    Answer([u8; 16]),
+    /// Hixie-76: the 16 bytes after the head of the response.
+    ChallengeResponse([u8; 16]),
     /// From HyBi-7 on: the value of `Sec-WebSocket-Accept`.
     Accept(AcceptValue),
 }
 
-/// Appended to a key before it is hashed (HY-2).
+/// Appended to `Sec-WebSocket-Key` before it is hashed (HY-2).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// `N` characters of base64: a key or an accept value.
+/// `N` characters of base64.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Base64<const N: usize>([u8; N]);
 
-pub(crate) type Key = Base64<24>;
+pub(crate) type WebSocketKey = Base64<24>;
 pub(crate) type AcceptValue = Base64<28>;
 
 impl<const N: usize> Base64<N> {
@@ -115,15 +120,15 @@ impl<const N: usize> Base64<N> {
     }
 }
 
-/// Returns `true` for the canonical base64 encoding of 16 bytes (HY-2).
-pub(crate) fn is_key(key: &[u8]) -> bool {
+/// Returns `true` for a valid `Sec-WebSocket-Key`: 16 bytes in canonical base64 (HY-2).
+pub(crate) fn is_websocket_key(key: &[u8]) -> bool {
     let mut bytes = [0; 18];
-    // The decoder accepts padding within the input, but 24 bytes that end in `==` and decode to 16
-    // bytes have none.
+    // The decoder also accepts padding in the middle, but then 24 characters that end in `==`
+    // decode to fewer than 16 bytes.
     key.len() == 24 && key.ends_with(b"==") && BASE64.decode_mut(key, &mut bytes) == Ok(16)
 }
 
-/// Returns the `Sec-WebSocket-Accept` value for a key (HY-2).
+/// Returns the value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (HY-2).
 pub(crate) fn accept_value(key: &[u8]) -> AcceptValue {
     let mut hash = Sha1::new();
     hash.update(key);
@@ -132,7 +137,7 @@ pub(crate) fn accept_value(key: &[u8]) -> AcceptValue {
 }
 
 /// Returns a random `Sec-WebSocket-Key`.
-pub(crate) fn make_nonce(entropy: &mut Entropy) -> Key {
+pub(crate) fn make_websocket_key(entropy: &mut Entropy) -> WebSocketKey {
     Base64::encode(&entropy.bytes::<16>())
 }
 
@@ -163,7 +168,7 @@ mod tests {
 
     /// KEY-3, KEY-4, KEY-5, KEY-6
     #[test]
-    fn invalid_keys_of_the_drafts_and_of_peers_are_rejected() {
+    fn invalid_key_numbers_of_hixie_76_and_of_peers_are_rejected() {
         let not_multiple = |number, spaces| Err(KeyErrorKind::NotMultiple { number, spaces });
         assert_eq!(
             key_part(b"2 L785 8o% s9Sy9@V. 4<1P5"),
@@ -199,26 +204,26 @@ mod tests {
 
     /// KEY-9, KEY-10
     #[test]
-    fn generated_keys_have_the_form_that_the_draft_requires() {
+    fn generated_key_numbers_have_the_form_that_hixie_76_requires() {
         let mut seen_spaces = [0_u32; 13];
-        let mut seen_noise = BTreeSet::new();
+        let mut seen_filler = BTreeSet::new();
         let mut largest = 0;
         let (mut space_at_second, mut space_at_second_to_last) = (false, false);
         let max_seed = if cfg!(miri) { 5 } else { 255 };
         for seed in 0..=max_seed {
-            let (key, part) = make_key(&mut Entropy::new([seed; 32]));
+            let (key, part) = make_key_number(&mut Entropy::new([seed; 32]));
             assert_eq!(key_part(key.as_bytes()), Ok(part), "{key:?}");
             assert!(!key.starts_with(' ') && !key.ends_with(' '), "{key:?}");
             let count = |matches: fn(&u8) -> bool| key.bytes().filter(matches).count();
             let spaces = count(|b| *b == b' ');
-            let noise = count(|b| matches!(b, 0x21..=0x2f | 0x3a..=0x7e));
+            let filler = count(|b| matches!(b, 0x21..=0x2f | 0x3a..=0x7e));
             assert!(
-                (1..=12).contains(&spaces) && (1..=12).contains(&noise),
+                (1..=12).contains(&spaces) && (1..=12).contains(&filler),
                 "{key:?}"
             );
-            assert_eq!(spaces + noise + count(u8::is_ascii_digit), key.len());
+            assert_eq!(spaces + filler + count(u8::is_ascii_digit), key.len());
             seen_spaces[spaces] += 1;
-            seen_noise.extend(key.bytes().filter(|b| *b != b' ' && !b.is_ascii_digit()));
+            seen_filler.extend(key.bytes().filter(|b| *b != b' ' && !b.is_ascii_digit()));
             largest = largest.max(part * spaces as u32);
             space_at_second |= key.as_bytes()[1] == b' ';
             space_at_second_to_last |= key.as_bytes()[key.len() - 2] == b' ';
@@ -227,7 +232,7 @@ mod tests {
             return;
         }
         assert!(seen_spaces[1..].iter().all(|n| *n > 0), "{seen_spaces:?}");
-        assert!(seen_noise.into_iter().eq((0x21..=0x2f).chain(0x3a..=0x7e)));
+        assert!(seen_filler.into_iter().eq((0x21..=0x2f).chain(0x3a..=0x7e)));
         assert!(largest > u32::MAX / 2, "{largest}");
         assert!(space_at_second && space_at_second_to_last);
     }
@@ -239,7 +244,7 @@ mod tests {
             ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
             ("x3JJHMbDL1EzLkh9GBhXDw==", "HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
         ] {
-            assert!(is_key(key.as_bytes()));
+            assert!(is_websocket_key(key.as_bytes()));
             assert_eq!(accept_value(key.as_bytes()).as_str(), expected);
         }
     }
@@ -247,15 +252,15 @@ mod tests {
     /// HY-2. Found by the fuzz target `head`: 14 and 2 bytes, 4 and 12 bytes.
     #[test]
     fn padding_within_a_key_is_rejected() {
-        assert!(!is_key(b"dGhlIHNhbXBsZSBuj24=bZQ="));
-        assert!(!is_key(b"dGhlIA==IHNhbXBsZSBub25j"));
+        assert!(!is_websocket_key(b"dGhlIHNhbXBsZSBuj24=bZQ="));
+        assert!(!is_websocket_key(b"dGhlIA==IHNhbXBsZSBub25j"));
     }
 
     /// HY-2
     #[test]
     fn a_key_is_16_bytes_in_canonical_base64() {
-        let key = make_nonce(&mut Entropy::new([3; 32]));
-        assert!(is_key(key.as_str().as_bytes()));
+        let key = make_websocket_key(&mut Entropy::new([3; 32]));
+        assert!(is_websocket_key(key.as_str().as_bytes()));
         for invalid in [
             "",
             "dGhlIHNhbXBsZSBub25jZQ",
@@ -267,7 +272,7 @@ mod tests {
             "dGhlIHNhbXBsZSBub25j ZQ=",
             "dGhlIHNhbXBsZSBub25jZQ==dGhlIHNhbXBsZSBub25jZQ==",
         ] {
-            assert!(!is_key(invalid.as_bytes()), "{invalid:?}");
+            assert!(!is_websocket_key(invalid.as_bytes()), "{invalid:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A client's request: its configuration and its bytes.
+//! The request of a client.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -116,12 +116,12 @@ impl ClientRequest {
 
     /// Adds a subprotocol to request, after those added before, in order of preference.
     ///
-    /// Default: none. Hixie-75 and Hixie-76 request the first one only, and the server has to
-    /// select it (H75-6, H76-38).
+    /// Default: none. In Hixie-75 and Hixie-76, only the first one is requested, and the server has
+    /// to select it (H75-6, H76-38).
     ///
     /// # Errors
-    /// [`Refused::InvalidHeader`] if `name` is not a token (RFC 7230, section 3.2.6) or was added
-    /// before.
+    /// [`Refused::InvalidHeader`] if `name` is not a token (RFC 9110, section 5.6.2) or was
+    /// added before.
     pub fn with_protocol(mut self, name: &str) -> Result<Self, Refused> {
         let is_valid = !name.is_empty() && name.bytes().all(is_token);
         if !is_valid || self.protocols.iter().any(|protocol| protocol == name) {
@@ -134,7 +134,7 @@ impl ClientRequest {
     /// Adds a header field, such as `Cookie`.
     ///
     /// # Errors
-    /// [`Refused::InvalidHeader`] if `name` is not a token (RFC 7230, section 3.2.6), `value`
+    /// [`Refused::InvalidHeader`] if `name` is not a token (RFC 9110, section 5.6.2), `value`
     /// contains a control character other than a tab, or the name is reserved: `Host`, `Origin`,
     /// `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` and all names that start with
     /// `Sec-WebSocket-` or `WebSocket-`.
@@ -190,7 +190,7 @@ impl ClientRequest {
         if self.tls { 443 } else { 80 }
     }
 
-    /// Returns the origin of the request, which a Hixie server echoes.
+    /// Returns the origin of the request, which a Hixie-75 or Hixie-76 server repeats.
     pub(super) fn expected_origin(&self) -> String {
         let scheme = if self.tls { "https://" } else { "http://" };
         let same_origin = || [scheme, &self.authority()].concat();
@@ -214,15 +214,15 @@ impl ClientRequest {
         let matches = |authority: String| {
             [scheme, &authority, &self.resource].concat().as_bytes() == location
         };
-        let echoed = &self.dialect.row().reply.echoed;
+        let echoed = &self.dialect.row().response.echoed;
         let allows_default_port = echoed.as_ref().is_some_and(|e| e.allows_default_port);
         matches(self.authority()) || allows_default_port && matches(self.authority_with_port())
     }
 
-    /// Returns the bytes of the request and the proof that the server has to send.
+    /// Returns the bytes of the request and what the server must send to prove that it read them.
     pub(crate) fn request(&self, entropy: &mut Entropy) -> (Vec<u8>, Proof) {
         let mut head = String::new();
-        // Writing to a String cannot fail. H75-1: the order of Hixie-75 is fixed.
+        // Writing to a String cannot fail. H75-1: Hixie-75 prescribes this order.
         let _ = write!(head, "GET {} HTTP/1.1\r\n", self.resource);
         let mut push_header = |name: &str, value: &str| {
             let _ = write!(head, "{name}: {value}\r\n");
@@ -245,15 +245,15 @@ impl ClientRequest {
         let proof = match row.request.selector {
             Selector::None => Proof::None,
             Selector::KeyNumbers => {
-                let (key1, part1) = challenge::make_key(entropy);
-                let (key2, part2) = challenge::make_key(entropy);
+                let (key1, part1) = challenge::make_key_number(entropy);
+                let (key2, part2) = challenge::make_key_number(entropy);
                 push_header(HeaderName::Key1.as_str(), &key1);
                 push_header(HeaderName::Key2.as_str(), &key2);
                 let key3 = *key3.insert(entropy.bytes());
-                Proof::Answer(challenge::answer([part1, part2], key3))
+                Proof::ChallengeResponse(challenge::challenge_response([part1, part2], key3))
             }
             Selector::Version(version) => {
-                let key = challenge::make_nonce(entropy);
+                let key = challenge::make_websocket_key(entropy);
                 push_header(HeaderName::Version.as_str(), version);
                 push_header(HeaderName::Key.as_str(), key.as_str());
                 Proof::Accept(challenge::accept_value(key.as_str().as_bytes()))

@@ -1,4 +1,4 @@
-//! An index of the header fields of the handshake for a parsed head.
+//! An index from names to header fields.
 
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::header_name::HeaderName;

@@ -1,4 +1,4 @@
-//! The opening handshake: parsing and writing of requests and replies. Independent of frames.
+//! The opening handshake: checks and encoding of requests and responses. Independent of frames.
 
 pub(crate) mod challenge;
 mod client;
@@ -8,7 +8,7 @@ mod request;
 mod response;
 
 pub use client::ClientRequest;
-pub(crate) use reply::{Reply, check_reply};
+pub(crate) use reply::{Reply, check_response};
 pub use request::Request;
 pub use response::{AcceptOptions, Response, UpgradeResponse};
 pub(crate) use response::{accept, error_response, respond};
@@ -74,7 +74,7 @@ fn parse_port(digits: &[u8]) -> Option<u16> {
     (all_digits && port > 0).then_some(port)
 }
 
-/// Returns `true` for non-empty visible ASCII, 0x21 to 0x7E, which is safe to echo in a reply.
+/// Returns `true` for non-empty visible ASCII, 0x21 to 0x7E, which is safe to repeat in a response.
 fn is_visible(value: &[u8]) -> bool {
     !value.is_empty() && visible_len(value) == value.len()
 }

@@ -1,17 +1,17 @@
-//! Checks of a server's reply by a client.
+//! A client's checks of the server's 101 response.
 
 use alloc::sync::Arc;
 
 use super::headers::HeaderIndex;
 use super::request::name_value;
 use super::{ClientRequest, check_connection};
-use crate::dialect::{Dialect, ProtocolForm, ReplyCheck};
+use crate::dialect::{Dialect, ProtocolForm, ResponseCheck};
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge::Proof;
 use crate::header_name::HeaderName;
 use crate::http::{Head, Header};
 
-/// A reply that matches the request.
+/// A 101 response that was checked against the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     headers: Arc<HeaderIndex>,
@@ -37,8 +37,8 @@ impl Reply {
     }
 }
 
-/// Checks a reply with status 101 against the request.
-pub(crate) fn check_reply(
+/// Checks a response with status 101 against the request.
+pub(crate) fn check_response(
     head: Head,
     request: &ClientRequest,
     proof: &Proof,
@@ -46,16 +46,16 @@ pub(crate) fn check_reply(
     let headers = HeaderIndex::new(head);
     let dialect = request.dialect();
     let row = dialect.row();
-    match row.reply.check {
-        ReplyCheck::Prefix => check_prefix(&headers, row.reply.prefix.as_bytes())?,
-        ReplyCheck::Values => {
+    match row.response.check {
+        ResponseCheck::Prefix => check_prefix(&headers, row.response.prefix.as_bytes())?,
+        ResponseCheck::Values => {
             expect_header(&headers, HeaderName::Upgrade, |header| {
                 header.value == b"WebSocket"
             })?;
             let is_upgrade = |header: &Header<'_>| header.value.eq_ignore_ascii_case(b"Upgrade");
             expect_header(&headers, HeaderName::Connection, is_upgrade)?;
         }
-        ReplyCheck::Tokens => {
+        ResponseCheck::Tokens => {
             check_version(&headers)?;
             let is_websocket =
                 |header: &Header<'_>| header.trimmed().eq_ignore_ascii_case(b"websocket");
@@ -63,7 +63,7 @@ pub(crate) fn check_reply(
             check_connection(&headers, HeaderErrorKind::Mismatch)?;
         }
     }
-    if let Some(echoed) = &row.reply.echoed {
+    if let Some(echoed) = &row.response.echoed {
         let origin = request.expected_origin();
         expect_header(&headers, echoed.origin, |header| {
             header.value == origin.as_bytes()

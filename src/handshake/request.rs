@@ -12,7 +12,7 @@ use crate::handshake::challenge;
 use crate::header_name::HeaderName;
 use crate::http::{Head, Header};
 
-/// A complete request whose header fields were checked.
+/// A request that a server received, with valid header fields.
 ///
 /// A `Request` owns its data, is cheap to clone, and can be sent to other threads. Its connection
 /// waits until [`accept`](crate::Connection::accept) or [`respond`](crate::Connection::respond) is
@@ -29,12 +29,12 @@ struct CheckedRequest {
 #[derive(Clone, Copy)]
 struct UpgradeRequest {
     dialect: Dialect,
-    /// Hixie-76: the numbers of both keys, divided by their spaces; 0 in other dialects.
+    /// Hixie-76: the quotients of both key numbers; 0 in other dialects.
     key_parts: [u32; 2],
 }
 
 impl Request {
-    /// Creates a request from the parts that an HTTP library has parsed, for
+    /// Creates a request from a head that an HTTP library has parsed, for
     /// [`Connection::upgrade`](crate::Connection::upgrade).
     ///
     /// `resource` is the target of the request line, `headers` the header fields in order. The
@@ -99,12 +99,12 @@ impl Request {
         }
     }
 
-    /// Returns the value of `Host`, which the reply of a Hixie server echoes.
+    /// Returns the value of `Host`, which a Hixie-75 or Hixie-76 response repeats.
     pub(crate) fn host_bytes(&self) -> &[u8] {
         self.value(HeaderName::Host).unwrap_or_default()
     }
 
-    /// Returns the value of `Origin`, which the reply of a Hixie server echoes.
+    /// Returns the value of `Origin`, which a Hixie-75 or Hixie-76 response repeats.
     pub(crate) fn origin_bytes(&self) -> &[u8] {
         self.value(HeaderName::Origin).unwrap_or_default()
     }
@@ -113,7 +113,8 @@ impl Request {
         self.0.headers.head().target_bytes()
     }
 
-    /// Returns `true` for a WebSocket request, even if an intermediary removed `Upgrade`.
+    /// Returns `true` if the request has a header field that only a WebSocket request has, although
+    /// an intermediary may have removed `Upgrade`. Hixie-75 has none.
     fn has_handshake_header(&self) -> bool {
         let names = [
             HeaderName::Key,
@@ -125,12 +126,12 @@ impl Request {
         names.into_iter().any(|name| self.0.headers.has(name))
     }
 
-    /// From HyBi-7 on: returns the value of `Sec-WebSocket-Key`.
-    pub(crate) fn key(&self) -> &[u8] {
+    /// Returns the value of `Sec-WebSocket-Key`, which requests have from HyBi-7 on.
+    pub(crate) fn websocket_key(&self) -> &[u8] {
         self.value(HeaderName::Key).unwrap_or_default()
     }
 
-    /// Hixie-76: returns the numbers of both keys, divided by their spaces.
+    /// Returns the quotients of both key numbers of Hixie-76.
     pub(crate) fn key_parts(&self) -> [u32; 2] {
         self.0.upgrade.map_or([0; 2], |upgrade| upgrade.key_parts)
     }
@@ -197,7 +198,7 @@ impl Request {
     /// Hixie-75 and Hixie-76 define a single string; later browsers and Flash sent a list in it,
     /// which is split at commas, spaces and tabs (H76-13).
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
-        self.protocol_lines()
+        self.protocol_strs()
             .flat_map(|line| line.split([',', ' ', '\t']))
             .filter(|name| !name.is_empty())
     }
@@ -213,7 +214,7 @@ impl Request {
     }
 
     /// Returns [`protocol_values`](Self::protocol_values) as strings; they are ASCII.
-    pub(crate) fn protocol_lines(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn protocol_strs(&self) -> impl Iterator<Item = &str> {
         self.protocol_values()
             .filter_map(|value| core::str::from_utf8(value).ok())
     }
@@ -262,8 +263,8 @@ pub(super) fn name_value(head: &Head) -> impl Iterator<Item = (&str, &[u8])> {
     })
 }
 
-/// Checks everything that has to be valid before a reply is written (H76-2) and determines the
-/// dialect. Returns `None` for plain HTTP.
+/// Checks everything that has to be valid before a response is written (H76-2). Returns `None` for
+/// plain HTTP.
 fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, ProtocolError> {
     if let Some(header) = headers.first(HeaderName::TransferEncoding) {
         return Err(headers.error(
@@ -288,7 +289,7 @@ fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, Protoc
         required(headers, form.origin, is_visible)?; // H75-4, H76-11
     } else {
         optional(headers, HeaderName::Origin, is_visible)?;
-        optional(headers, HeaderName::HybiOrigin, is_visible)?;
+        optional(headers, HeaderName::SecOrigin, is_visible)?;
     }
     check_protocol(headers, dialect)?;
     if let Some(content_length) = form.content_length {
@@ -297,11 +298,11 @@ fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, Protoc
     let key_parts = match form.selector {
         Selector::None => [0; 2],
         Selector::KeyNumbers => [
-            check_key(headers, HeaderName::Key1)?,
-            check_key(headers, HeaderName::Key2)?,
+            check_key_number(headers, HeaderName::Key1)?,
+            check_key_number(headers, HeaderName::Key2)?,
         ],
         Selector::Version(_) => {
-            required(headers, HeaderName::Key, challenge::is_key)?; // HY-2
+            required(headers, HeaderName::Key, challenge::is_websocket_key)?; // HY-2
             check_extensions(headers)?;
             [0; 2]
         }
@@ -384,7 +385,7 @@ fn select_dialect(headers: &HeaderIndex) -> Result<Dialect, ProtocolError> {
 
 /// Checks that `Content-Length` has the value `expected` if it is present (RQ-18).
 ///
-/// Some Hixie-76 clients declare the 8 bytes after the head. Hixie-75 ignores the header field.
+/// Some Hixie-76 clients declare the 8 bytes of key3. Hixie-75 requests are not checked.
 fn check_content_length(headers: &HeaderIndex, expected: &str) -> Result<(), ProtocolError> {
     match headers.at_most_one(HeaderName::ContentLength)? {
         Some(header) if header.trimmed() != expected.as_bytes() => {
@@ -394,7 +395,7 @@ fn check_content_length(headers: &HeaderIndex, expected: &str) -> Result<(), Pro
     }
 }
 
-fn check_key(headers: &HeaderIndex, name: HeaderName) -> Result<u32, ProtocolError> {
+fn check_key_number(headers: &HeaderIndex, name: HeaderName) -> Result<u32, ProtocolError> {
     let key = headers.first(name).ok_or_else(|| headers.missing(name))?;
     challenge::key_part(key.value).map_err(|kind| {
         let name = name.as_str();

@@ -1,4 +1,4 @@
-//! A server's replies and HTTP responses.
+//! The responses of a server: those that accept a request, and those that reject it.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,7 +9,7 @@ use crate::dialect::{Dialects, Selector};
 use crate::error::{ProtocolError, Refused};
 use crate::handshake::challenge;
 use crate::header_name::HeaderName;
-use crate::http::{is_control, is_token};
+use crate::http::{is_forbidden_control, is_token};
 
 /// The name and value of a header field.
 type HeaderPair<'a> = (&'a str, &'a str);
@@ -34,8 +34,8 @@ pub struct AcceptOptions<'a> {
 impl<'a> AcceptOptions<'a> {
     /// Accepts the request without selecting a subprotocol.
     ///
-    /// Clients of Hixie-75 and Hixie-76 that request a subprotocol reject a reply without it, so
-    /// the reply then repeats the requested value unchanged (H76-13). To select one, call
+    /// Clients of Hixie-75 and Hixie-76 that request a subprotocol reject a response without it, so
+    /// the response then repeats the requested value unchanged (H76-13). To select one, call
     /// [`protocol`](Self::protocol); to reject the request, call
     /// [`respond`](crate::Connection::respond) instead of `accept`.
     #[must_use]
@@ -58,7 +58,7 @@ impl<'a> AcceptOptions<'a> {
         }
     }
 
-    /// Sets the `host` or `host:port` of the location in a Hixie reply (H76-8).
+    /// Sets the `host` or `host:port` of the location in a Hixie-75 or Hixie-76 response (H76-8).
     ///
     /// Default: the `Host` of the request. Set it if a reverse proxy changes `Host`. If it is not a
     /// valid authority, `accept` and `upgrade` return [`Refused::InvalidHeader`].
@@ -141,7 +141,7 @@ impl<'a> Response<'a> {
     }
 }
 
-/// The head of a 101 reply, for an HTTP library to write.
+/// The head of a 101 response, for an HTTP library to write.
 ///
 /// It is returned by [`Connection::upgrade`](crate::Connection::upgrade).
 #[derive(Clone)]
@@ -214,10 +214,10 @@ impl fmt::Debug for UpgradeResponse {
     }
 }
 
-/// The initial capacity for a reply: enough for most, including the 16-byte answer of Hixie-76.
-const TYPICAL_REPLY_LEN: usize = 384;
+/// The initial capacity for a 101: enough for most, including the challenge response of Hixie-76.
+const TYPICAL_RESPONSE_LEN: usize = 384;
 
-/// Returns the head of the reply that accepts a request.
+/// Returns the head of the response that accepts a request.
 pub(crate) fn accept(
     config: &Config,
     request: &Request,
@@ -239,24 +239,24 @@ pub(crate) fn accept(
     };
     check_headers(options.headers, is_reserved)?;
 
-    let mut head = Vec::with_capacity(TYPICAL_REPLY_LEN);
-    head.extend_from_slice(row.reply.prefix.as_bytes());
+    let mut head = Vec::with_capacity(TYPICAL_RESPONSE_LEN);
+    head.extend_from_slice(row.response.prefix.as_bytes());
     // H76-9: exactly one space after each colon.
-    if let Some(echoed) = &row.reply.echoed {
+    if let Some(echoed) = &row.response.echoed {
         push_header(&mut head, echoed.origin.as_str(), &[request.origin_bytes()]); // H76-10
         let scheme: &[u8] = if config.tls { b"wss://" } else { b"ws://" }; // H76-7
         let location = [scheme, authority, request.resource_bytes()];
         push_header(&mut head, echoed.location.as_str(), &location); // H76-8
     }
     if let Selector::Version(_) = row.request.selector {
-        let value = challenge::accept_value(request.key());
+        let value = challenge::accept_value(request.websocket_key());
         push_header(&mut head, HeaderName::Accept.as_str(), &[value.as_bytes()]);
     }
     let protocol_name = row.protocol.header;
     match options.protocol {
         Some(name) => {
-            // A single string may itself contain commas and spaces.
-            let values = request.protocol_lines().filter(|_| row.protocol.is_single);
+            // Hixie-75 and Hixie-76: the name may also be a whole value, with commas and spaces.
+            let values = request.protocol_strs().filter(|_| row.protocol.is_single);
             let mut offered = request.protocols().chain(values);
             if !offered.any(|protocol| protocol == name) {
                 return Err(Refused::ProtocolNotOffered);
@@ -264,18 +264,19 @@ pub(crate) fn accept(
             push_header(&mut head, protocol_name.as_str(), &[name.as_bytes()]);
         }
         None if row.protocol.is_single => {
-            // RQ-12: repeated header fields are joined.
-            let mut separator = [protocol_name.as_str(), ": "];
-            let mut line_end = "";
-            for value in request.protocol_values() {
-                for bytes in separator.map(str::as_bytes) {
-                    head.extend_from_slice(bytes);
+            // H76-13: repeats the requested value.
+            let mut values = request.protocol_values();
+            if let Some(first) = values.next() {
+                head.extend_from_slice(protocol_name.as_str().as_bytes());
+                head.extend_from_slice(b": ");
+                head.extend_from_slice(first);
+                // RQ-12: repeated header fields are joined.
+                for value in values {
+                    head.extend_from_slice(b", ");
+                    head.extend_from_slice(value);
                 }
-                head.extend_from_slice(value);
-                separator = ["", ", "];
-                line_end = "\r\n";
+                head.extend_from_slice(b"\r\n");
             }
-            head.extend_from_slice(line_end.as_bytes());
         }
         None => {}
     }
@@ -295,7 +296,7 @@ pub(crate) fn respond(response: &Response<'_>) -> Result<Vec<u8>, Refused> {
     Ok(render_response(response))
 }
 
-/// Returns the response to an invalid request; it contains nothing of the request (PX-3).
+/// Returns the response to an invalid request. It contains no bytes of the request (PX-3).
 pub(crate) fn error_response(error: &ProtocolError, dialects: Dialects) -> Option<Vec<u8>> {
     let status = error.status()?;
     let versions: Vec<&str> = dialects
@@ -319,7 +320,7 @@ pub(crate) fn error_response(error: &ProtocolError, dialects: Dialects) -> Optio
 fn render_response(response: &Response<'_>) -> Vec<u8> {
     let (status, reason) = (response.status, reason(response.status));
     let default_body = alloc::format!("{status} {reason}\n");
-    // RFC 7230, section 3.3; a 205 has an empty body and a Content-Length (RFC 7231, section 6.3.6).
+    // RFC 9112, section 6.3. A 205 has a Content-Length of 0 (RFC 9110, section 15.3.6).
     let has_no_body = matches!(status, 204 | 304);
     let body = match response.body {
         _ if has_no_body || status == 205 => &[],
@@ -382,7 +383,7 @@ pub(super) fn check_headers(
 }
 
 fn is_valid_header(name: &str, value: &str) -> bool {
-    !name.is_empty() && name.bytes().all(is_token) && !value.bytes().any(is_control)
+    !name.is_empty() && name.bytes().all(is_token) && !value.bytes().any(is_forbidden_control)
 }
 
 fn reason(status: u16) -> &'static str {

@@ -1,4 +1,5 @@
-//! An incremental parser for the head of an HTTP message, linear in the input however it is split.
+//! An incremental parser for the head of an HTTP message. Its work is linear in the input, however
+//! the input is split.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -22,7 +23,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// No limits, for heads that an HTTP library has parsed.
+    /// No limits, for heads that an HTTP library has parsed and for placeholders.
     pub(crate) const NONE: Self = Self {
         max_head_len: u32::MAX,
         max_line_len: u32::MAX,
@@ -55,7 +56,7 @@ enum HeadKind {
 /// The result of [`Head::read`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// All input was consumed and the head is incomplete.
+    /// The head is incomplete. [`Head::read`] has consumed all input.
     NeedMore,
     /// The start line is complete.
     StartLine,
@@ -94,7 +95,7 @@ pub(crate) struct Head {
     kind: HeadKind,
     limits: Limits,
     bytes: Vec<u8>,
-    /// The offset of the first incomplete line.
+    /// The offset in `bytes` of the line that is being read.
     line_start: usize,
     fields: Vec<FieldOffsets>,
     /// The range of the target of a request or of the status of a response.
@@ -154,12 +155,13 @@ impl Head {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
-    /// Fast path: appends `input` to the incomplete line if it is under 8 bytes without LF. Returns
-    /// `true` if it did.
+    /// Fast path for short reads. Returns `true` if it consumed `input`: fewer than 8 bytes that
+    /// continue an incomplete line and contain no LF.
     pub(crate) fn buffer_fragment(&mut self, input: &[u8]) -> bool {
         const SHORT: usize = 8;
         let is_short = self.line_start < self.bytes.len() && input.len() < SHORT;
-        let appends = is_short && input.len() <= self.line_capacity() && !input.contains(&b'\n');
+        let appends =
+            is_short && input.len() <= self.remaining_line_len() && !input.contains(&b'\n');
         if appends {
             work::record(input.len());
             self.bytes.extend_from_slice(input);
@@ -189,13 +191,13 @@ impl Head {
 
     /// Fast path: consumes complete valid lines. Returns `true` if the head is complete.
     ///
-    /// It stops at a line that needs [`read_line`](Self::read_line), so at most one line is scanned
-    /// twice.
+    /// It stops before a line that needs [`read_line`](Self::read_line), so each call scans at most
+    /// one line in vain.
     fn read_lines_fast(&mut self, input: &mut &[u8]) -> bool {
         if self.line_start < self.bytes.len() {
             return false;
         }
-        let allowed = input.get(..self.head_capacity()).unwrap_or(input);
+        let allowed = input.get(..self.remaining_head_len()).unwrap_or(input);
         let is_allowed = |line_len: usize| line_len <= self.limits.max_line_len as usize;
         let mut consumed = 0;
         let mut complete = false;
@@ -238,7 +240,7 @@ impl Head {
 
     /// Slow path: consumes bytes up to the end of the line.
     fn read_line(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
-        let allowed = input.get(..self.line_capacity()).unwrap_or(input);
+        let allowed = input.get(..self.remaining_line_len()).unwrap_or(input);
         let lf = memchr(b'\n', allowed);
         let len = lf.map_or(allowed.len(), |lf| lf + 1);
         work::record(len);
@@ -255,14 +257,14 @@ impl Head {
     }
 
     /// Returns the number of bytes by which the incomplete line may grow.
-    fn line_capacity(&self) -> usize {
+    fn remaining_line_len(&self) -> usize {
         let line_len = self.bytes.len() - self.line_start;
         let line_capacity = (self.max_line_len() as usize).saturating_sub(line_len);
-        self.head_capacity().min(line_capacity)
+        self.remaining_head_len().min(line_capacity)
     }
 
     /// Returns the number of bytes by which the head may grow.
-    fn head_capacity(&self) -> usize {
+    fn remaining_head_len(&self) -> usize {
         (self.limits.max_head_len as usize).saturating_sub(self.bytes.len())
     }
 
@@ -288,7 +290,9 @@ impl Head {
         }
     }
 
-    /// Parses the line that ends `bytes`.
+    /// Parses the last line of `bytes`, which ends with an LF.
+    ///
+    /// Returns [`Progress::NeedMore`] for a header field, also if input is left.
     fn end_line(&mut self) -> Result<Progress, ProtocolError> {
         let start = self.line_start;
         let line = self.bytes.get(start..).unwrap_or_default();
@@ -322,7 +326,7 @@ impl Head {
         Ok(Progress::NeedMore)
     }
 
-    /// Returns the bytes received so far.
+    /// Returns the bytes of the head received so far.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use memchr::memchr;
 
-use super::swar::{common_token_len, is_control, target_len, text_len, token_len};
+use super::swar::{common_token_len, is_forbidden_control, target_len, text_len, token_len};
 use crate::error::{LineErrorKind, ProtocolError};
 use crate::work;
 
@@ -57,7 +57,7 @@ pub(super) fn parse_request_line(line: &[u8]) -> Result<Range<usize>, ProtocolEr
 /// the first two spaces (H76-34).
 pub(super) fn parse_status_line(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
     let malformed = |at: usize| ProtocolError::InvalidStartLine { at: at as u32 };
-    if let Some(at) = line.iter().position(|byte| is_control(*byte)) {
+    if let Some(at) = line.iter().position(|byte| is_forbidden_control(*byte)) {
         return Err(malformed(at));
     }
     let start = memchr(b' ', line).ok_or(malformed(line.len()))? + 1;
@@ -86,7 +86,10 @@ pub(super) fn parse_field(start: usize, line: &[u8]) -> Result<usize, ProtocolEr
         return Err(invalid_line(start + colon, LineErrorKind::Name));
     }
     let value = line.get(colon + 1..).unwrap_or_default();
-    let valid_len = value.iter().take_while(|byte| !is_control(**byte)).count();
+    let valid_len = value
+        .iter()
+        .take_while(|byte| !is_forbidden_control(**byte))
+        .count();
     let kind = match value.get(valid_len) {
         None => return Ok(colon),
         Some(b'\r') => LineErrorKind::BareCr,

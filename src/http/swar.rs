@@ -1,4 +1,5 @@
-//! Lengths of prefixes of bytes of one class, found 8 bytes at a time (SIMD within a register).
+//! Searches for the end of a token, target or value, 8 bytes at a time (SWAR, SIMD within a
+//! register).
 
 /// Returns the length of the token at the start of `bytes`.
 pub(super) fn token_len(bytes: &[u8]) -> usize {
@@ -7,26 +8,27 @@ pub(super) fn token_len(bytes: &[u8]) -> usize {
     common_len + remaining.take_while(|byte| is_token(**byte)).count()
 }
 
-/// Like [`token_len`], but may stop early at token punctuation other than `-`.
+/// Like [`token_len`], but may stop early, at token punctuation other than `-`.
 pub(super) fn common_token_len(bytes: &[u8]) -> usize {
-    span(bytes, not_common_name, is_token)
+    prefix_len(bytes, not_common_name, is_token)
 }
 
-/// Returns the number of bytes before the first control character, 0x00 to 0x1F and 0x7F.
+/// Returns the number of bytes before the first control character: 0x00 to 0x1F, tabs included, or
+/// 0x7F.
 pub(super) fn text_len(bytes: &[u8]) -> usize {
-    span(bytes, controls, |byte| !byte.is_ascii_control())
+    prefix_len(bytes, not_text, |byte| !byte.is_ascii_control())
 }
 
 /// Returns the number of bytes before the first that is not visible ASCII, 0x21 to 0x7E.
 pub(crate) fn visible_len(bytes: &[u8]) -> usize {
-    span(bytes, not_visible, |byte| byte.is_ascii_graphic())
+    prefix_len(bytes, not_visible, |byte| byte.is_ascii_graphic())
 }
 
 /// Returns the length of the request target at the start of `bytes` (RQ-2).
 pub(super) fn target_len(bytes: &[u8]) -> usize {
     let not_target = |word| not_visible(word) | equal(word, b'#');
     let accept = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-    span(bytes, not_target, accept)
+    prefix_len(bytes, not_target, accept)
 }
 
 /// Returns the number of bytes before the first rejected one.
@@ -34,7 +36,7 @@ pub(super) fn target_len(bytes: &[u8]) -> usize {
 /// `reject` sets the high bit of each rejected byte of a little-endian word; bytes after the first
 /// rejected one may be marked wrongly. `accept` is applied to the last bytes, fewer than 8.
 #[inline(always)]
-fn span(bytes: &[u8], reject: impl Fn(u64) -> u64, accept: impl Fn(u8) -> bool) -> usize {
+fn prefix_len(bytes: &[u8], reject: impl Fn(u64) -> u64, accept: impl Fn(u8) -> bool) -> usize {
     let mut len = 0;
     let mut remaining = bytes;
     while let Some((word, after)) = remaining.split_first_chunk::<8>() {
@@ -63,8 +65,8 @@ fn equal(word: u64, byte: u8) -> u64 {
     below(word ^ (ONES * u64::from(byte)), 1)
 }
 
-/// Marks control characters.
-fn controls(word: u64) -> u64 {
+/// Marks control characters, tabs included.
+fn not_text(word: u64) -> u64 {
     below(word, 0x20) | equal(word, 0x7F)
 }
 
@@ -87,12 +89,12 @@ fn not_common_name(word: u64) -> u64 {
     ((!(letter | digit) & not_hyphen) | word) & HIGH
 }
 
-/// Returns `true` for control characters other than a tab, which no field value may contain.
-pub(crate) fn is_control(byte: u8) -> bool {
+/// Returns `true` for control characters other than a tab, which a field value must not contain.
+pub(crate) fn is_forbidden_control(byte: u8) -> bool {
     matches!(byte, 0x00..=0x08 | 0x0A..=0x1F | 0x7F)
 }
 
-/// Returns `true` for the bytes of a token (RFC 7230, section 3.2.6).
+/// Returns `true` for the bytes of a token (RFC 9110, section 5.6.2).
 pub(crate) fn is_token(byte: u8) -> bool {
     static TOKEN: [bool; 256] = token_table();
     TOKEN.get(usize::from(byte)).copied().unwrap_or_default()
