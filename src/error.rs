@@ -6,18 +6,23 @@ use crate::dialect::Dialect;
 
 /// A violation of the protocol by the peer.
 ///
-/// It is reported in [`Closed::Protocol`](crate::Closed::Protocol). A server that has not started
-/// its reply queues an HTTP response with the status of [`status`](Self::status); an open
-/// connection from HyBi-7 on queues a close frame with the code of
-/// [`close_code`](Self::close_code). `docs/bad-inputs.md` lists inputs for each variant and the
-/// bytes that are written in response.
+/// It is reported in [`Closed::Protocol`](crate::Closed::Protocol). Before that, the connection
+/// queues
 ///
-/// Offsets are in bytes and start at 0, at the first byte of the head or of the frame unless the
-/// field's documentation says otherwise.
+/// - an HTTP response with the status of [`status`](Self::status), on a server that has not started
+///   its response;
+/// - a close frame, if the connection is open and the dialect has one: from HyBi-7 on with the code
+///   of [`close_code`](Self::close_code).
+///
+/// [`guide::bad_inputs`](crate::guide::bad_inputs) lists inputs for each variant and the bytes that
+/// are queued.
+///
+/// Offsets are in bytes and start at 0. The documentation of each field states where: at the first
+/// byte of the head, of the frame, of the payload or of the challenge response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// The head is longer than [`max_head_len`](crate::Config::max_head_len) (RQ-19).
+    /// The head exceeds the limit [`max_head_len`](crate::Config::max_head_len) (RQ-19).
     #[error("the HTTP head is longer than the limit of {limit} bytes")]
     HeadTooLong {
         /// The limit in bytes.
@@ -33,28 +38,29 @@ pub enum ProtocolError {
         /// The limit in bytes.
         limit: u32,
     },
-    /// The head has more header fields than [`max_headers`](crate::Config::max_headers) (RQ-19).
+    /// The head exceeds the limit [`max_headers`](crate::Config::max_headers) (RQ-19).
     #[error("the HTTP head has more header fields than the limit of {limit}")]
     TooManyHeaders {
         /// The limit in header fields.
         limit: u32,
     },
-    /// The request method is not `GET` (RQ-1).
+    /// The method of the request is one other than `GET` (RQ-1).
     #[error("the request method is not GET")]
     UnsupportedMethod,
-    /// The HTTP version of the request is not `HTTP/1.1` (RQ-3).
+    /// The request has an HTTP version other than `HTTP/1.1` (RQ-3).
     #[error("the HTTP version of the request is not HTTP/1.1 (byte {at} of the head)")]
     UnsupportedHttpVersion {
         /// The offset of the version in the head.
         at: u32,
     },
-    /// The request line or status line is malformed (RQ-1, RQ-2, H76-34).
+    /// The request line or the status line does not have the form that HTTP/1.1 requires (RQ-1,
+    /// RQ-2, H76-34).
     #[error("the first line of the HTTP head is malformed at byte {at}")]
     InvalidStartLine {
-        /// The offset of the first invalid byte.
+        /// The offset of the first invalid byte in the head.
         at: u32,
     },
-    /// A line of the head is malformed.
+    /// A line of the head other than the first one is malformed.
     #[error("{kind} at byte {at} of the HTTP head")]
     InvalidLine {
         /// The offset of the first invalid byte in the head.
@@ -63,7 +69,7 @@ pub enum ProtocolError {
         kind: LineErrorKind,
     },
     /// A header field of the handshake is missing, repeated or invalid.
-    #[error("the {name} header {kind}{}", HeaderPosition { kind: *.kind, at: *.at })]
+    #[error("the {name} header field {kind}{}", HeaderPosition { kind: *.kind, at: *.at })]
     InvalidHeader {
         /// The name of the header field.
         name: &'static str,
@@ -74,22 +80,23 @@ pub enum ProtocolError {
         kind: HeaderErrorKind,
     },
     /// A key number of Hixie-76 is invalid.
-    #[error("the {name} header {kind}")]
+    #[error("the {name} header field {kind}")]
     InvalidKeyNumber {
         /// The name of the header field: `Sec-WebSocket-Key1` or `Sec-WebSocket-Key2`.
         name: &'static str,
-        /// What is wrong with the key.
+        /// What is wrong with the key number.
         kind: KeyErrorKind,
     },
     /// The request has no `Upgrade` header field, and either
     /// [`plain_http`](crate::Config::plain_http) is off or the request has other header fields of
     /// a WebSocket handshake.
-    #[error("the request is not a WebSocket handshake: it has no Upgrade header")]
+    #[error("the request is not a WebSocket handshake: it has no Upgrade header field")]
     NotWebSocket,
     /// The client requested a dialect that is not in [`dialects`](crate::Config::dialects) (HY-9).
     #[error("the client requested {0}, which is not enabled")]
     DialectNotEnabled(Dialect),
-    /// The first byte is that of a TLS ClientHello; the connection expects plaintext.
+    /// The first byte is that of a TLS ClientHello, for instance of a client that uses `wss://` on
+    /// a port without TLS.
     #[error("received a TLS ClientHello where plaintext HTTP is expected")]
     TlsClientHello,
     /// The client sent a Flash policy request, and [`flash_policy`](crate::Config::flash_policy)
@@ -103,7 +110,7 @@ pub enum ProtocolError {
         /// The first byte of the frame.
         byte: u8,
     },
-    /// The opcode of a frame is not defined (RFC 6455, section 5.2; HY-6).
+    /// The opcode is not one of those that the dialect defines (RFC 6455, section 5.2; HY-6).
     #[error("the frame has the unknown opcode {opcode:#x}")]
     UnknownOpcode {
         /// The opcode.
@@ -117,7 +124,9 @@ pub enum ProtocolError {
     MaskedFrameFromServer,
     /// A control frame is fragmented, or its payload is longer than 125 bytes (RFC 6455,
     /// section 5.5; HY-6).
-    #[error("the control frame with opcode {opcode:#x} is fragmented or longer than 125 bytes")]
+    #[error(
+        "the control frame with opcode {opcode:#x} is fragmented, or its payload is longer than 125 bytes"
+    )]
     Control {
         /// The opcode.
         opcode: u8,
@@ -129,7 +138,7 @@ pub enum ProtocolError {
         /// The opcode: 0 for a continuation frame, otherwise that of the new message.
         opcode: u8,
     },
-    /// A message has more frames than [`max_fragments`](crate::Config::max_fragments).
+    /// A message exceeds the limit [`max_fragments`](crate::Config::max_fragments).
     #[error("the message has more frames than the limit of {limit}")]
     TooManyFragments {
         /// The limit in frames.
@@ -145,32 +154,40 @@ pub enum ProtocolError {
         /// The close code.
         code: u16,
     },
-    /// The server's 16-byte answer to the challenge of Hixie-76 is not the expected one (H76-39).
-    #[error("the server's answer to the Hixie-76 challenge is wrong at byte {at}")]
+    /// The challenge response of a Hixie-76 server is not the one that the client's keys require
+    /// (H76-39).
+    #[error("the server's Hixie-76 challenge response is wrong at byte {at} (of 0 to 15)")]
     ChallengeMismatch {
-        /// The index of the first of the 16 bytes that differs.
+        /// The offset of the first wrong byte in the 16 bytes of the challenge response.
         at: u32,
     },
     /// The length of a frame has more bytes than the format allows, is not in its shortest form,
     /// or has its top bit set (FR-7; RFC 6455, section 5.2; HY-6).
-    #[error("the length of the frame is malformed at byte {at} of the frame")]
+    #[error(
+        "the frame length has too many bytes, is not in its shortest form, or exceeds 63 bits (byte {at} of the frame)"
+    )]
     InvalidLength {
         /// The offset in the frame of the byte at which the error was detected.
         at: u64,
     },
-    /// The payload of a frame is longer than [`max_frame_len`](crate::Config::max_frame_len)
-    /// (FR-7, FR-14).
+    /// A frame exceeds the limit [`max_frame_len`](crate::Config::max_frame_len) (FR-7, FR-14).
+    ///
+    /// From HyBi-7 on this is reported once the frame header is complete. In Hixie-75 and Hixie-76,
+    /// which mark the end of a text frame instead of its length, it is reported at the first byte
+    /// over the limit.
     #[error("the frame payload is longer than the limit of {limit} bytes (byte {at} of the frame)")]
     FrameTooLong {
-        /// The offset in the frame of the byte at which the error was detected: a byte of the
-        /// length or of the payload.
+        /// The offset in the frame of the byte at which the error was detected.
+        ///
+        /// In Hixie-75 and Hixie-76 this is a byte of the length or of the payload. From HyBi-7 on
+        /// it is always 1, where the length starts.
         at: u64,
         /// The limit in bytes.
         limit: u64,
     },
     /// A frame has a type that the dialect skips, and
     /// [`strict_frames`](crate::Config::strict_frames) is on (FR-4).
-    #[error("the frame has the unknown type {frame_type:#04x}")]
+    #[error("the frame has the unknown type {frame_type:#04x}, and strict_frames is on")]
     UnknownFrameType {
         /// The first byte of the frame.
         frame_type: u8,
@@ -179,7 +196,8 @@ pub enum ProtocolError {
     /// this only if [`strict_utf8`](crate::Config::strict_utf8) is on (FR-10).
     #[error("invalid UTF-8 at byte {at} of the payload")]
     InvalidUtf8 {
-        /// The offset of the first invalid sequence in the payload of the message or close frame.
+        /// The offset of the first invalid sequence in the payload of the close frame or of the
+        /// message, whose fragments count as one payload.
         at: u64,
     },
 }
@@ -217,10 +235,11 @@ impl fmt::Display for OutOfTurnMessage {
 }
 
 impl ProtocolError {
-    /// Returns the HTTP status with which a server responds if it has not started its reply.
-    ///
-    /// Returns `None` for errors that occur after the handshake and for input that is not HTTP
+    /// Returns the HTTP status with which a server responds if it has not started its response
     /// (PX-3).
+    ///
+    /// Returns `None` for errors after the handshake, and for input that is not HTTP. The status is
+    /// meaningful on servers only.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         match self {
@@ -255,7 +274,7 @@ impl ProtocolError {
 }
 
 impl ProtocolError {
-    /// Returns the close code with which an open connection responds, from HyBi-7 on (RFC 6455,
+    /// Returns the code of the close frame that an open connection queues from HyBi-7 on (RFC 6455,
     /// section 7.4.1).
     #[must_use]
     pub const fn close_code(&self) -> u16 {
@@ -291,8 +310,9 @@ pub enum LineErrorKind {
     /// section 5.2).
     #[error("obsolete line folding of a header field")]
     ObsFold,
-    /// A header field name is empty or contains a byte that is not allowed in a token (RQ-7).
-    #[error("invalid header field name")]
+    /// The name of a header field is empty, or contains a byte that is not allowed in a token
+    /// (RQ-7).
+    #[error("empty or invalid header field name")]
     Name,
     /// A header field value contains a control character (RQ-11).
     #[error("control character in a header field value")]
@@ -303,10 +323,10 @@ pub enum LineErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderErrorKind {
-    /// The header field is required and missing.
+    /// The handshake requires the header field.
     #[error("is missing")]
     Missing,
-    /// The header field occurs more than once and must not (RQ-12).
+    /// The header field must occur at most once (RQ-12).
     #[error("occurs more than once")]
     Duplicate,
     /// The value is not valid in this place.
@@ -315,7 +335,7 @@ pub enum HeaderErrorKind {
     /// The server sent a header field for something that the client did not request (HY-4).
     #[error("was not requested by the client")]
     NotRequested,
-    /// The server's value does not match the client's request.
+    /// The value of the server is not the one that the client's request requires.
     #[error("does not match the request")]
     Mismatch,
 }
@@ -343,49 +363,67 @@ pub enum KeyErrorKind {
     },
 }
 
-/// The reason why a call of the application was rejected. The call changed nothing.
+/// The reason why a call of the application was rejected. The call had no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// The pending output would exceed [`max_send_buffer`](crate::Config::max_send_buffer), or
-    /// output is pending and the call requires an empty send buffer.
-    #[error("the output does not fit into the send buffer (limit: {limit} bytes)")]
+    /// The pending output would exceed [`max_send_buffer`](crate::Config::max_send_buffer).
+    ///
+    /// Or output is pending and the call needs an empty send buffer, as
+    /// [`send_text_vectored`](crate::Connection::send_text_vectored) does.
+    #[error(
+        "the output does not fit into the send buffer of {limit} bytes, or the call needs an empty one"
+    )]
     BufferFull {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The opening handshake is not complete.
+    /// The call is possible only after [`Event::Open`](crate::Event::Open).
     #[error("the opening handshake is not complete")]
     NotOpen,
-    /// The connection is closing or closed.
+    /// [`close`](crate::Connection::close) was called, or the connection has ended.
     #[error("the connection is closing or closed")]
     Closing,
-    /// No request awaits a response, or the request is plain HTTP and cannot be accepted.
-    #[error("no request awaits this response")]
+    /// No request awaits an answer, or the request is plain HTTP and cannot be accepted.
+    #[error("no request awaits an answer, or the request is plain HTTP and cannot be accepted")]
     NoRequest,
-    /// The dialect does not support the operation, or is not in
-    /// [`dialects`](crate::Config::dialects).
-    #[error("{0} does not support this operation or is not enabled")]
+    /// The operation is not possible with this dialect:
+    ///
+    /// - It is not in [`dialects`](crate::Config::dialects).
+    /// - It is Hixie-75 or Hixie-76, which have no binary messages, fragments, pings and pongs.
+    /// - The message was [prepared](crate::PreparedMessage) for it, but the connection has another
+    ///   dialect.
+    /// - The message is prepared or [vectored](crate::VectoredMessage), but this is a client from
+    ///   HyBi-7 on, which has to mask each frame.
+    #[error(
+        "{0} does not support this operation here, is not enabled, or is not the dialect of the connection"
+    )]
     Unsupported(Dialect),
-    /// A header field has an invalid name or value, or is one that the caller must not set.
-    #[error("a header field is invalid or must not be set by the application")]
+    /// An argument that is written to a head is invalid:
+    ///
+    /// - A header field has an invalid name or value, or is one that the crate writes itself.
+    /// - The origin, authority or `Proxy-Authorization` is invalid.
+    /// - The subprotocol of a client is invalid, or was added before.
+    #[error("a header field, origin, authority or subprotocol is invalid, repeated or reserved")]
     InvalidHeader,
-    /// The status is not one that ends a request: 200 to 599.
+    /// The status is not that of a final response: 200 to 599.
     #[error("the HTTP status {0} is not in the range 200 to 599")]
     InvalidStatus(u16),
-    /// The client did not offer the subprotocol.
+    /// The subprotocol is not one of [`Request::protocols`](crate::Request::protocols).
     #[error("the client did not offer this subprotocol")]
     ProtocolNotOffered,
-    /// The close code must not be sent, or the close reason is longer than 123 bytes (HY-8).
-    #[error("the close code is invalid or the close reason is longer than 123 bytes")]
+    /// The close code must not be sent, the close reason is longer than 123 bytes, or there is a
+    /// reason without a code (HY-8).
+    #[error("the close code must not be sent, or the reason has no code or more than 123 bytes")]
     InvalidClose,
     /// The payload of a ping or pong is longer than 125 bytes (RFC 6455, section 5.5).
     #[error("the payload of a ping or pong is longer than 125 bytes")]
     ControlTooLong,
-    /// A fragmented message is not complete, and the call does not continue it.
-    #[error("a fragmented message has not been completed")]
+    /// The last fragment of a message was not sent yet, and the call does not continue the message.
+    #[error("the last fragment of another message was not sent yet")]
     FragmentInProgress,
-    /// The URL is not a valid `ws://` or `wss://` URL.
+    /// The URL is not a valid `ws://` or `wss://` URL: see
+    /// [`ClientRequest::new`](crate::ClientRequest::new).
     #[error("{}", UrlMessage { at: *.at })]
     InvalidUrl {
         /// The offset in bytes of the first invalid byte; 0 if the scheme is not `ws` or `wss`.

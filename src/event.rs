@@ -37,7 +37,7 @@ pub enum Event<'i> {
     Skipped(SkippedFrame),
     /// The connection has ended. This is the last event.
     ///
-    /// Write what is left in [`transmit`](crate::Connection::transmit), then drop the socket.
+    /// Write the pending output, [`transmit`](crate::Connection::transmit), then drop the socket.
     Closed(Closed),
 }
 
@@ -61,7 +61,7 @@ impl Handshake {
         self.reply.as_ref()?.protocol()
     }
 
-    /// Returns the value of the first header field of the server's reply with this name, without
+    /// Returns the value of the first header field of the server's response with this name, without
     /// surrounding white space; always `None` on a server.
     ///
     /// The name is compared without regard to case.
@@ -70,8 +70,8 @@ impl Handshake {
         self.reply.as_ref()?.header(name)
     }
 
-    /// Returns the name and value of each header field of the server's reply, in order; none on a
-    /// server.
+    /// Returns the name and value of each header field of the server's response, in order; none on
+    /// a server.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.reply.iter().flat_map(|reply| reply.headers())
     }
@@ -265,9 +265,10 @@ pub enum Phase {
     Handshaking,
     /// Open, between two messages.
     Open,
-    /// Open, in the middle of a frame or of a fragmented message.
+    /// Open or closing, in the middle of a frame or of a fragmented message.
     InMessage,
-    /// Closing: this side started the closing handshake and the peer has not completed it.
+    /// Closing, between two messages: this side has queued a close frame, and that of the peer has
+    /// not arrived.
     Closing,
 }
 
@@ -286,22 +287,28 @@ impl fmt::Display for Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Closed {
-    /// Both sides sent a close frame (CL-8). Contains the peer's code and reason.
+    /// The peer's close frame was received, and that of this side is queued or sent (CL-8).
+    ///
+    /// Contains the peer's code and reason.
     Clean(Close),
     /// This side closed the connection without a closing handshake: in Hixie-75, which has none
     /// (CL-20), or before the opening handshake was complete (CL-13).
     LocallyClosed,
     /// The request was answered with this HTTP status, so no WebSocket connection was established.
     ///
-    /// On a server this is the status passed to [`respond`](crate::Connection::respond).
+    /// On a server this is the status passed to [`respond`](crate::Connection::respond). On a
+    /// client it is that of the server's response, whose header fields and body are not available.
     Rejected(u16),
     /// The peer closed the connection without a close frame, in this phase (CL-8).
     Eof(Phase),
     /// The peer violated the protocol.
     Protocol(ProtocolError),
-    /// The peer did not complete this phase within
+    /// This phase was not complete within
     /// [`handshake_timeout`](crate::Config::handshake_timeout) or
     /// [`close_timeout`](crate::Config::close_timeout).
+    ///
+    /// The handshake of a server also times out while the application has not answered the request.
+    /// No HTTP response is sent.
     TimedOut(Phase),
     /// A Flash policy request was answered with [`flash_policy`](crate::Config::flash_policy)
     /// (PX-1).
