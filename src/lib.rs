@@ -1,8 +1,12 @@
 //! Every WebSocket dialect that a browser has spoken, as one sans-IO state machine.
 //!
 //! A [`Connection`] is fed bytes and returns [`Event`]s and bytes to send. It does no I/O: it has no
-//! sockets, no clock, no threads and no `async`, so it fits into any runtime. It speaks Hixie-75,
-//! Hixie-76 (HyBi-00), HyBi-7, HyBi-8 and RFC 6455, as server and as client; see [`Dialect`].
+//! sockets, no clock, no threads and no `async`, so it fits into any runtime. It speaks five
+//! dialects, that is, versions of the protocol, as server and as client: Hixie-75, Hixie-76
+//! (HyBi-00), HyBi-7, HyBi-8 and RFC 6455; see [`Dialect`].
+//!
+//! Identifiers in parentheses, such as (FR-10), name rules that [`guide::wire_rules`] lists.
+//! [`guide::bad_inputs`] shows the response to each kind of invalid input.
 //!
 //! ```
 //! use hybi::{AcceptOptions, Config, Connection, Event, MessageAssembler};
@@ -17,7 +21,7 @@
 //!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 //!     Sec-WebSocket-Version: 13\r\n\r\n\
 //!     \x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
-//! let mut input = &mut bytes[..]; // what a read gave
+//! let mut input = &mut bytes[..]; // the bytes of one read
 //! while let Some(event) = conn.receive(&mut input) {
 //!     match event {
 //!         Event::Request(_) => conn.accept(&AcceptOptions::new())?,
@@ -35,7 +39,7 @@
 //! # }
 //! ```
 //!
-//! # The contract
+//! # Guarantees
 //!
 //! - [`receive`](Connection::receive) returns `None` when all input is consumed, when a request
 //!   awaits your answer, or after the connection has ended.
@@ -43,27 +47,29 @@
 //!   message do; [`MessageAssembler`] joins them, up to a limit.
 //! - [`Event::Closed`] is returned once, and is the last event.
 //! - No input panics. A call that is rejected changes nothing.
-//! - An event borrows from the input only: the connection can be called while an event is held, and
+//! - An event borrows from the input only: the connection can be called while an event exists, and
 //!   one read buffer serves any number of connections.
 //!
-//! # Plugging it in
+//! # Driving a connection
 //!
-//! Each turn of an adapter does five things.
+//! Each iteration of the I/O loop of a connection has five steps.
 //!
-//! 1. **Time.** [`tick`](Connection::tick) makes expired timeouts available to the next `receive`.
-//!    Called last in a turn, it returns how long to wait.
+//! 1. **Time.** Call [`tick`](Connection::tick) first, so that `receive` reports expired timeouts,
+//!    and again last: its result is how long to wait.
 //! 2. **Input.** While [`wants_read`](Connection::wants_read) is true, read, and call `receive` until
-//!    it returns `None`, also after a read of nothing. While it is false, do not read: that slows
-//!    down a peer that sends faster than it reads.
-//! 3. **End of file.** Call [`receive_eof`](Connection::receive_eof), then `receive` again.
+//!    it returns `None`. Call it with empty input too, since timeouts are reported without input.
+//!    While `wants_read` is false, do not read: that slows down a peer that sends faster than it
+//!    reads.
+//! 3. **End of input.** Call [`receive_eof`](Connection::receive_eof), then `receive` again.
 //! 4. **Output.** Write [`transmit`](Connection::transmit) and call [`advance`](Connection::advance)
-//!    with the number of bytes written, once per turn rather than once per message.
+//!    with the number of bytes written, once per iteration rather than once per message.
 //! 5. **End.** Drop the socket when [`is_done`](Connection::is_done).
 //!
-//! With blocking sockets that is the echo server in the README. With readiness (mio, edge-triggered):
+//! The [README](https://crates.io/crates/hybi) has an echo server with blocking sockets. With
+//! nonblocking sockets and edge-triggered readiness, as in mio:
 //!
 //! ```
-//! use std::io::{self, ErrorKind::WouldBlock, Read, Write};
+//! use std::io::{self, ErrorKind, Read, Write};
 //! use std::time::Duration;
 //!
 //! use hybi::Connection;
@@ -71,37 +77,41 @@
 //! struct Peer<S> {
 //!     socket: S,
 //!     conn: Connection,
-//!     readable: bool, // until the socket blocks: an edge is reported once
-//!     writable: bool,
+//!     readable: bool, // set by a readiness event, cleared when a read would block
+//!     writable: bool, // likewise for writes
 //! }
 //!
 //! impl<S: Read + Write> Peer<S> {
-//!     /// Returns how long to wait for the next turn; the caller checks `is_done()`.
-//!     fn turn(&mut self, now: Duration, buf: &mut [u8]) -> io::Result<Option<Duration>> {
+//!     /// Returns how long to wait before the next call. The caller checks `is_done()`.
+//!     fn drive(&mut self, now: Duration, buf: &mut [u8]) -> io::Result<Option<Duration>> {
 //!         self.conn.tick(now);
 //!         self.handle_input(&mut []);
+//!         // Repeats, because writing can make `wants_read()` true.
 //!         loop {
 //!             while self.readable && self.conn.wants_read() {
 //!                 match self.socket.read(buf) {
-//!                     Ok(n) if n > 0 => self.handle_input(&mut buf[..n]),
-//!                     Ok(_) => {
+//!                     Ok(0) => {
 //!                         self.readable = false;
 //!                         self.conn.receive_eof();
 //!                         self.handle_input(&mut []);
 //!                     }
-//!                     Err(error) if error.kind() == WouldBlock => self.readable = false,
+//!                     Ok(n) => self.handle_input(&mut buf[..n]),
+//!                     Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+//!                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
 //!                     Err(error) => return Err(error),
 //!                 }
 //!             }
 //!             while self.writable && self.conn.wants_write() {
 //!                 match self.socket.write(self.conn.transmit()) {
+//!                     Ok(0) => return Err(ErrorKind::WriteZero.into()),
 //!                     Ok(n) => self.conn.advance(n),
-//!                     Err(error) if error.kind() == WouldBlock => self.writable = false,
+//!                     Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+//!                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
 //!                     Err(error) => return Err(error),
 //!                 }
 //!             }
 //!             if !(self.readable && self.conn.wants_read()) {
-//!                 break; // Writing may have lowered the pending output enough to read on.
+//!                 break;
 //!             }
 //!         }
 //!         Ok(self.conn.tick(now))
@@ -110,7 +120,7 @@
 //!     fn handle_input(&mut self, mut input: &mut [u8]) {
 //!         while let Some(event) = self.conn.receive(&mut input) {
 //!             match event {
-//!                 // As above.
+//!                 // As in the first example.
 //!                 _ => {}
 //!             }
 //!         }
@@ -121,29 +131,48 @@
 //! # States
 //!
 //! ```text
-//!  server                                           client
-//!    │                                                │ request (and key bytes) pending
-//!    ▼                                                ▼
-//!  reading the head ──invalid──► 4xx ──┐            reading the reply ──not 101, or invalid──┐
-//!    │ Event::Request                  │              │                                      │
-//!    ▼                                 │              ▼                                      │
-//!  awaiting an answer ──respond()──────┤            reading 16 bytes (Hixie-76) ──mismatch───┤
-//!    │ accept(): head sent             │              │ Event::Open                          │
-//!    ▼                                 │              │                                      │
-//!  reading 8 key bytes (Hixie-76)      │              │                                      │
-//!    │ 16 bytes sent, Event::Open      │              │                                      │
-//!    └──────────────┬──────────────────┼──────────────┘                                      │
-//!                   ▼                  │                                                     │
-//!                 open ──invalid frame, end of file, peer's close (answered)──┐              │
-//!                   │ close(): frame sent   (Hixie-75: nothing to await)      ├──► Event::Closed
-//!                   ▼                                                         │         │
-//!                 closing ──peer's close, end of file, timeout────────────────┘         ▼ flushed
-//!                                                                                   is_done()
+//!  server                                            client
+//!    │                                                 │ request queued
+//!    ▼                                                 ▼
+//!  reading the request                               reading the response
+//!    │   invalid: 4xx or 505 queued ──► closed         │   not 101, or invalid ──► closed
+//!    │ Event::Request                                  │
+//!    ▼                                                 ▼
+//!  awaiting an answer                                reading 16 bytes (Hixie-76)
+//!    │   respond(): response queued ──► closed         │   not as expected ──► closed
+//!    │ accept(): response queued                       │
+//!    ▼                                                 │
+//!  reading 8 bytes (Hixie-76)                          │
+//!    │ 16 bytes queued                                 │
+//!    └────────────────────────┬────────────────────────┘
+//!                             │ Event::Open
+//!                             ▼
+//!                           open
+//!                             │   peer's close, invalid frame: close frame queued ──► closed
+//!                             │   end of input ──► closed
+//!                             │ close(): close frame queued
+//!                             ▼
+//!                           closing
+//!                             │ peer's close, invalid frame, end of input, timeout
+//!                             ▼
+//!                           closed
+//!                             │ Event::Closed; output written
+//!                             ▼
+//!                           is_done()
 //! ```
+//!
+//! The diagram omits some ways to the end of a connection:
+//!
+//! - Before `Event::Open`, the end of input, a timeout and [`close`](Connection::close) end the
+//!   connection. `close` queues a response with status 503 if none has been started.
+//! - A TLS ClientHello gets no response. A Flash policy request gets the configured policy, or no
+//!   response.
+//! - Hixie-75 has no close frame: `close` ends an open connection at once, and an invalid frame is
+//!   not answered.
 //!
 //! # Features
 //!
-//! - `std` (default): run-time detection of the processor for byte search and UTF-8 validation.
+//! - `std` (default): byte search and UTF-8 validation with run-time SIMD detection.
 //! - `simd`: masking with run-time SIMD detection. Needs Rust 1.89.
 //!
 //! Without `std` the crate needs `alloc` only.
@@ -151,8 +180,11 @@
 //! # What is left to you
 //!
 //! TLS, authentication, checking origins ([`Request::origin_among`]), the number of connections,
-//! keep-alive, and calling `tick`. Hixie-75 and Hixie-76 were withdrawn for a reason that
-//! [`Dialect`] states: read it before you enable them on the open net without TLS.
+//! keep-alive, and calling `tick`.
+//!
+//! Hixie-75 and Hixie-76 were withdrawn for a reason that [`Dialect`] states. Read it before you use
+//! them on the public internet without TLS: servers accept Hixie-76 unless [`Config::dialects`] is
+//! set.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -199,7 +231,7 @@ pub use handshake::{AcceptOptions, ClientRequest, Request, Response, UpgradeResp
 pub use message::{MessageAssembler, MessageTooLong};
 pub use proxy::ProxyTunnel;
 
-/// Reference pages.
+/// Reference pages: the rules of the protocol, and the responses to invalid input.
 #[cfg(doc)]
 pub mod guide {
     #[doc = include_str!("../docs/wire.md")]
