@@ -72,7 +72,7 @@ impl Config {
     /// Sets the dialects that a server accepts.
     ///
     /// Default: all except Hixie-75 ([`Dialects::default`]). This includes Hixie-76; read
-    /// [`Dialect`] before exposing a server to the internet without TLS. A client uses the dialect
+    /// [`Dialect`](crate::Dialect) before exposing a server to the internet without TLS. A client uses the dialect
     /// of its [`ClientRequest`](crate::ClientRequest) instead.
     #[must_use]
     pub const fn dialects(self, dialects: Dialects) -> Self {
@@ -81,7 +81,7 @@ impl Config {
 
     /// Sets whether clients reach this server over TLS, which may end at a reverse proxy.
     ///
-    /// Default: `false`. If `true`, the location in the reply of Hixie-75 and Hixie-76 starts with
+    /// Default: `false`. If `true`, the location in a Hixie-75 or Hixie-76 response starts with
     /// `wss://` instead of `ws://` (H76-7). A client uses the scheme of its
     /// [`ClientRequest`](crate::ClientRequest) instead.
     #[must_use]
@@ -91,8 +91,7 @@ impl Config {
 
     /// Sets whether invalid UTF-8 in a text message fails a connection of Hixie-75 or Hixie-76.
     ///
-    /// Default: `false`; each invalid sequence is replaced by U+FFFD, as the drafts require
-    /// (FR-10). From HyBi-7 on, invalid UTF-8 always fails the connection (HY-7).
+    /// Default: `false`; each invalid sequence is replaced by U+FFFD, as both require (FR-10). From HyBi-7 on, invalid UTF-8 always fails the connection (HY-7).
     #[must_use]
     pub const fn strict_utf8(self, strict_utf8: bool) -> Self {
         Self {
@@ -101,10 +100,10 @@ impl Config {
         }
     }
 
-    /// Sets whether a frame whose type Hixie-75 or Hixie-76 skips fails the connection.
+    /// Sets whether a frame of a type that Hixie-75 or Hixie-76 skips fails the connection.
     ///
     /// Default: `false`; the frame is skipped and reported as
-    /// [`Event::Skipped`](crate::Event::Skipped). The drafts allow a server to do either (FR-4).
+    /// [`Event::Skipped`](crate::Event::Skipped). Both allow a server to do either (FR-4).
     #[must_use]
     pub const fn strict_frames(self, strict_frames: bool) -> Self {
         Self {
@@ -126,13 +125,15 @@ impl Config {
     /// Sets whether the connection answers pings itself.
     ///
     /// Default: `true`. While more than [`high_water`](Self::high_water) bytes of output are
-    /// pending, only the latest ping is answered (RFC 6455, section 5.5.3).
+    /// pending, no pong is queued. The latest ping is answered later: once at most `high_water`
+    /// bytes are pending, or before the next message that is sent (RFC 6455, section 5.5.3).
     #[must_use]
     pub const fn auto_pong(self, auto_pong: bool) -> Self {
         Self { auto_pong, ..self }
     }
 
-    /// Sets the cross-domain policy with which a server answers a Flash policy request (PX-1).
+    /// Sets the cross-domain policy, an XML document, with which a server answers a Flash policy
+    /// request (PX-1).
     ///
     /// Default: none; a policy request fails the connection. The policy ends at its first NUL, if
     /// it has one.
@@ -182,8 +183,8 @@ impl Config {
     /// Sets the maximum length of the payload of a received frame in bytes (FR-7, FR-14).
     ///
     /// Default: 2^63 - 1, the limit of the wire format; larger values are reduced to it. Skipped
-    /// frames count as well. The connection does not buffer payloads;
-    /// [`MessageAssembler`](crate::MessageAssembler) has a limit for messages that are buffered.
+    /// frames count as well. The connection does not buffer the payload of messages;
+    /// [`MessageAssembler`](crate::MessageAssembler), which does, has a limit of its own.
     #[must_use]
     pub const fn max_frame_len(self, bytes: u64) -> Self {
         Self {
@@ -210,7 +211,7 @@ impl Config {
     /// Sets the number of pending output bytes above which
     /// [`wants_read`](crate::Connection::wants_read) returns `false`.
     ///
-    /// Default: 64 KiB. An application that then stops reading lets TCP slow the peer down.
+    /// Default: 64 KiB. If the application then stops reading, TCP slows the peer down.
     #[must_use]
     pub const fn high_water(self, bytes: usize) -> Self {
         Self {
@@ -234,7 +235,8 @@ impl Config {
 
     /// Sets the timeout of the opening handshake.
     ///
-    /// Default: 10 seconds, counted from the first call of [`tick`](crate::Connection::tick).
+    /// Default: 10 seconds, counted from the first call of [`tick`](crate::Connection::tick). On a
+    /// server it includes the time that the application takes to answer the request.
     #[must_use]
     pub const fn handshake_timeout(self, timeout: Duration) -> Self {
         Self {
@@ -243,7 +245,7 @@ impl Config {
         }
     }
 
-    /// Sets the timeout of the closing handshake, and that of writing the last bytes once the
+    /// Sets the timeout of the closing handshake, and that of writing the pending output after the
     /// connection has ended.
     ///
     /// Default: 5 seconds each, counted from the first call of

@@ -5,16 +5,18 @@ use alloc::vec::Vec;
 
 use crate::event::{BinaryChunk, TextChunk};
 
-/// Capacity above this is kept only while messages need it: large messages come in series, and
-/// reallocating for each costs more than filling the buffer.
+/// Capacity above this is released when a message does not need it, but not after each message:
+/// large messages often follow one another, and allocating for each costs more than the copy.
 const RETAINED_CAPACITY: usize = 64 * 1024;
 
 /// Assembles messages from their chunks, up to a limit in bytes.
 ///
-/// A message that arrives in one chunk is returned without a copy. The chunks of any other message
-/// are collected in a buffer; text and binary messages have one each. Capacity of a buffer above 64
-/// KiB is released by the next message of its type that needs at most 64 KiB of it. An application
-/// with many idle connections can drop the assembler between messages: a new one does not allocate.
+/// A message that arrives in one chunk is returned without a copy. The chunks of other messages are
+/// copied to a buffer, one for text and one for binary messages.
+///
+/// A buffer keeps its capacity for the next message. Capacity above 64 KiB is released when a
+/// message of its type needs at most 64 KiB of the buffer. To release all of it, drop the assembler
+/// between two messages; a new one does not allocate.
 ///
 /// ```
 /// # use hybi::{Config, Connection, Dialect, Event, MessageAssembler, Role};
@@ -46,11 +48,21 @@ enum AssemblerState {
     AtBoundary,
     /// The buffer contains the chunks so far.
     Assembling,
-    /// The message exceeds the limit, which was reported. Its remaining chunks are discarded.
+    /// The message exceeds the limit, and the error was returned. Its other chunks are discarded.
     Discarding,
 }
 
 /// The error for a message that is longer than the limit of the [`MessageAssembler`].
+///
+/// The connection remains open. Close it with code 1009 (RFC 6455, section 7.4.1), or continue: the
+/// assembler discards the remaining chunks of the message.
+///
+/// ```
+/// # use hybi::{Close, Connection, MessageTooLong, Refused};
+/// # fn reject(conn: &mut Connection, error: MessageTooLong) -> Result<(), Refused> {
+/// conn.close(&Close::new(1009, &error.to_string()))
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message is longer than {limit} bytes")]
 pub struct MessageTooLong {
@@ -73,8 +85,8 @@ impl MessageAssembler {
     /// Adds a chunk. Returns the message if it is complete, and `None` if more chunks follow.
     ///
     /// # Errors
-    /// [`MessageTooLong`] if the chunk brings the message above the limit. The error is returned
-    /// once per message: its remaining chunks are discarded, and the next message can be assembled
+    /// [`MessageTooLong`] if the message becomes longer than the limit. The error is returned once
+    /// for each such message: its remaining chunks are discarded. The next message is assembled
     /// again.
     #[inline]
     pub fn push_text<'a>(
@@ -189,7 +201,7 @@ impl MessageAssembler {
     }
 }
 
-/// Returns whether a chunk is a complete message, and the buffer has nothing to release.
+/// Returns `true` if a chunk is a complete message and the buffer has no content to clear.
 fn is_borrowable(
     state: AssemblerState,
     limit: usize,

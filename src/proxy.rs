@@ -85,8 +85,8 @@ impl ProxyTunnel {
     /// Consumes bytes from `input` and returns the result, or `None` if more input is needed.
     ///
     /// `Ok` means that the tunnel is established. The bytes after the head of the proxy's response
-    /// are from the server and are left in `input`. After the result, further calls return it again
-    /// and consume nothing.
+    /// are from the server and are left in `input`. Further calls return the same result and consume
+    /// nothing.
     ///
     /// The error is [`Closed::Rejected`] with the proxy's status if it is not 200 (407 requests
     /// authorization, on a new connection), [`Closed::Protocol`] if the response is malformed, or
@@ -106,9 +106,8 @@ impl ProxyTunnel {
         self.outcome.clone()
     }
 
-    /// Reports that the proxy closed the connection, and returns the result.
-    ///
-    /// The result is that of [`receive`](Self::receive), or [`Closed::Eof`] if there was none.
+    /// Records that the proxy has closed its sending side, and returns the result: that of
+    /// [`receive`](Self::receive), or [`Closed::Eof`] if there was none.
     pub fn receive_eof(&mut self) -> Result<(), Closed> {
         let eof = Err(Closed::Eof(Phase::Handshaking));
         self.outcome.get_or_insert(eof).clone()
