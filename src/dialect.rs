@@ -182,7 +182,7 @@ dialects! {
         frames: FrameFormat::Hixie { has_close: false },
     },
     /// draft-hixie-thewebsocketprotocol-76, May 2010, which became
-    /// draft-ietf-hybi-thewebsocketprotocol-00: two key numbers and an MD5 challenge.
+    /// draft-ietf-hybi-thewebsocketprotocol-00: two key numbers and an MD5 challenge response.
     Hixie76 => Row {
         name: "Hixie-76",
         is_default: true,
