@@ -281,7 +281,30 @@ impl ProtocolError {
         match self {
             Self::InvalidUtf8 { .. } => 1007,
             Self::FrameTooLong { .. } | Self::TooManyFragments { .. } => 1009,
-            _ => 1002,
+            Self::HeadTooLong { .. }
+            | Self::LineTooLong { .. }
+            | Self::TooManyHeaders { .. }
+            | Self::UnsupportedMethod
+            | Self::UnsupportedHttpVersion { .. }
+            | Self::InvalidStartLine { .. }
+            | Self::InvalidLine { .. }
+            | Self::InvalidHeader { .. }
+            | Self::InvalidKeyNumber { .. }
+            | Self::NotWebSocket
+            | Self::DialectNotEnabled(_)
+            | Self::TlsClientHello
+            | Self::FlashPolicyRequest
+            | Self::ChallengeMismatch { .. }
+            | Self::ReservedBits { .. }
+            | Self::UnknownOpcode { .. }
+            | Self::UnmaskedFrameFromClient
+            | Self::MaskedFrameFromServer
+            | Self::Control { .. }
+            | Self::OutOfTurn { .. }
+            | Self::InvalidCloseLength
+            | Self::InvalidCloseCode { .. }
+            | Self::InvalidLength { .. }
+            | Self::UnknownFrameType { .. } => 1002,
         }
     }
 }

@@ -3,14 +3,15 @@
 use alloc::vec::Vec;
 
 use crate::error::Refused;
-use crate::frame::encode::{FrameHeader, Framing};
+use crate::frame::encode::Framing;
+use crate::frame::header::HeaderBytes;
 use crate::frame::mask;
 
 /// A buffer above [`RETAINED_CAPACITY`] is dropped when it becomes empty, unless more than this was
 /// queued since it was last empty.
 const RETAINED_LEN: usize = 64 * 1024;
 
-/// The capacity needed for [`RETAINED_LEN`] bytes: `reserve_frame` adds [`FrameHeader::MAX_LEN`], a
+/// The capacity needed for [`RETAINED_LEN`] bytes: `reserve_frame` adds [`HeaderBytes::PADDED_LEN`], a
 /// terminator and a [`mask::MASK_BLOCK`].
 const RETAINED_CAPACITY: usize = RETAINED_LEN + 64;
 
@@ -80,7 +81,7 @@ impl SendBuffer {
 
     /// Appends a header and the masked payload.
     #[inline(always)]
-    pub(crate) fn push_masked(&mut self, header: FrameHeader, payload: &[u8], key: [u8; 4]) {
+    pub(crate) fn push_masked(&mut self, header: HeaderBytes, payload: &[u8], key: [u8; 4]) {
         self.reserve_frame(payload.len() + mask::MASK_BLOCK);
         header.write(&mut self.bytes);
         let start = self.bytes.len();
@@ -121,7 +122,7 @@ impl SendBuffer {
         const TERMINATOR_LEN: usize = 1;
         self.retained = RETAINED_CAPACITY;
         self.written_since_idle_check = true;
-        let additional = FrameHeader::MAX_LEN + payload_len + TERMINATOR_LEN;
+        let additional = HeaderBytes::PADDED_LEN + payload_len + TERMINATOR_LEN;
         if additional > self.bytes.capacity() - self.bytes.len() {
             self.grow(additional);
         }

@@ -17,20 +17,21 @@ const LAYERS: &[(&str, &str)] = &[
     ("frame/opcode", ""),
     ("frame/utf8", ""),
     ("frame/mask", ""),
-    ("frame/encode", "dialect frame/opcode"),
+    ("frame/header", "error frame/opcode"),
+    ("frame/encode", "dialect frame/header frame/opcode"),
     ("http", "config error work"),
     ("handshake", "config dialect entropy error header_name http"),
     ("event", "dialect error frame/opcode frame/utf8 handshake"),
     (
         "frame",
-        "config dialect error event frame/mask frame/opcode frame/utf8 work",
+        "config dialect error event frame/header frame/mask frame/opcode frame/utf8 work",
     ),
     ("message", "event"),
-    ("send_buffer", "error frame/encode frame/mask"),
+    ("send_buffer", "error frame/encode frame/header frame/mask"),
     ("proxy", "config error event handshake http send_buffer"),
     (
         "connection",
-        "config dialect entropy error event frame frame/encode frame/opcode handshake http send_buffer sniff",
+        "config dialect entropy error event frame frame/encode frame/header frame/opcode handshake http send_buffer sniff",
     ),
 ];
 

@@ -2,7 +2,8 @@
 
 use crate::dialect::FrameFormat;
 use crate::error::Refused;
-use crate::frame::encode::{self, FrameHeader, Framing, PreparedMessage};
+use crate::frame::encode::{self, Framing, PreparedMessage};
+use crate::frame::header::HeaderBytes;
 use crate::frame::opcode::{MAX_CONTROL_LEN, Opcode};
 use crate::send_buffer::SendBuffer;
 
@@ -297,7 +298,7 @@ impl<'c> Sender<'c> {
         Ok(VectoredMessage {
             send_buffer: self.buffer,
             frame: FrameSlices {
-                header: framing.header.bytes(),
+                header: framing.header.padded(),
                 payload,
                 terminator: framing.terminator,
             },
@@ -319,7 +320,7 @@ pub struct VectoredMessage<'c, 'p> {
 
 struct FrameSlices<'p> {
     /// The bytes of the header, and their number.
-    header: ([u8; FrameHeader::MAX_LEN], usize),
+    header: ([u8; HeaderBytes::PADDED_LEN], usize),
     payload: &'p [u8],
     terminator: Option<u8>,
 }

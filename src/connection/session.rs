@@ -7,7 +7,8 @@ use crate::dialect::{Dialect, FrameFormat};
 use crate::entropy::Entropy;
 use crate::error::Refused;
 use crate::frame::Decoder;
-use crate::frame::encode::{FrameHeader, Framing, HIXIE_CLOSE};
+use crate::frame::encode::{Framing, HIXIE_CLOSE};
+use crate::frame::header::{self, HeaderBytes};
 use crate::frame::opcode::{NO_STATUS_RECEIVED, Opcode};
 use crate::send_buffer::SendBuffer;
 
@@ -64,9 +65,9 @@ impl Session {
         payload: &[u8],
     ) {
         // HY-5: a new key for each frame.
-        let mask = self.masks.as_mut().map(|masks| masks.masking_key());
-        let header = FrameHeader::hybi(opcode, fin, payload.len(), mask);
-        match mask {
+        let key = self.masks.as_mut().map(|masks| masks.masking_key());
+        let header = HeaderBytes::encode(opcode, fin, payload.len(), key);
+        match key {
             Some(key) => buffer.push_masked(header, payload, key),
             None => {
                 let terminator = None;
@@ -91,7 +92,7 @@ impl Session {
     /// Returns the length of a frame of HyBi-7 and later.
     #[inline]
     pub(super) fn frame_len(&self, payload_len: usize) -> usize {
-        FrameHeader::hybi_len(payload_len, self.is_masking()) + payload_len
+        header::encoded_len(payload_len, self.is_masking()) + payload_len
     }
 
     /// Checks that `len` more bytes can be queued.

@@ -1,75 +1,15 @@
-//! Encoding of frames: headers, terminators and messages that are encoded once.
+//! Encoding of messages: what comes before and after a payload, and messages that are encoded once.
 
 use alloc::vec::Vec;
 
 use crate::dialect::{Dialect, FrameFormat};
+use crate::frame::header::HeaderBytes;
 use crate::frame::opcode::Opcode;
-
-/// The bytes before a payload, as a big-endian number: the first byte is the most significant.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FrameHeader {
-    number: u128,
-    len: u8,
-}
-
-impl FrameHeader {
-    /// The longest header has 14 bytes; 16 bytes are copied at once.
-    pub(crate) const MAX_LEN: usize = 16;
-
-    /// Returns the bytes of the header, and their number.
-    #[inline]
-    pub(crate) fn bytes(self) -> ([u8; Self::MAX_LEN], usize) {
-        (self.number.to_be_bytes(), usize::from(self.len))
-    }
-
-    /// Returns the header of RFC 6455, 5.2, with the shortest form of the length.
-    #[inline]
-    pub(crate) fn hybi(
-        opcode: Opcode,
-        fin: bool,
-        payload_len: usize,
-        mask: Option<[u8; 4]>,
-    ) -> Self {
-        let fin = if fin { 0x80 } else { 0 };
-        let masked = if mask.is_some() { 0x80 } else { 0 };
-        let front = u128::from(opcode as u8 | fin) << 8 | masked;
-        let key = u128::from(mask.map_or(0, u32::from_be_bytes));
-        // The key follows the length, which takes 0, 2 or 8 bytes of its own.
-        let number = match payload_len {
-            0..=125 => (front | payload_len as u128) << 112 | key << 80,
-            126..=0xFFFF => (front | 126) << 112 | (payload_len as u128) << 96 | key << 64,
-            _ => (front | 127) << 112 | (payload_len as u128) << 48 | key << 16,
-        };
-        let len = Self::hybi_len(payload_len, mask.is_some()) as u8;
-        Self { number, len }
-    }
-
-    /// Returns the length of a header of HyBi-7 and later.
-    #[inline]
-    pub(crate) fn hybi_len(payload_len: usize, masked: bool) -> usize {
-        let len = match payload_len {
-            0..=125 => 2,
-            126..=0xFFFF => 4,
-            _ => 10,
-        };
-        len + if masked { 4 } else { 0 }
-    }
-
-    /// Appends the header to `out`.
-    #[inline]
-    pub(crate) fn write(self, out: &mut Vec<u8>) {
-        let (bytes, len) = self.bytes();
-        let end = out.len() + len;
-        // Copy all 16 bytes: a copy of constant length needs no call.
-        out.extend_from_slice(&bytes);
-        out.truncate(end);
-    }
-}
 
 /// The bytes around the payload of an unfragmented message without a mask.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Framing {
-    pub(crate) header: FrameHeader,
+    pub(crate) header: HeaderBytes,
     pub(crate) terminator: Option<u8>,
 }
 
@@ -77,13 +17,13 @@ impl Framing {
     /// Returns the length of the encoded message.
     #[inline]
     pub(crate) fn encoded_len(&self, payload: &[u8]) -> usize {
-        usize::from(self.header.len) + payload.len() + usize::from(self.terminator.is_some())
+        self.header.len() + payload.len() + usize::from(self.terminator.is_some())
     }
 }
 
 /// FR-11: valid UTF-8 contains no 0xFF, so a text needs no escapes.
 pub(crate) const HIXIE_TEXT_FRAMING: Framing = Framing {
-    header: FrameHeader { number: 0, len: 1 },
+    header: HeaderBytes::HIXIE_TEXT,
     terminator: Some(0xFF),
 };
 
@@ -108,7 +48,7 @@ pub(crate) fn binary_framing(dialect: Dialect, payload_len: usize) -> Option<Fra
 #[inline]
 pub(crate) fn hybi_framing(opcode: Opcode, payload_len: usize) -> Framing {
     Framing {
-        header: FrameHeader::hybi(opcode, true, payload_len, None),
+        header: HeaderBytes::encode(opcode, true, payload_len, None),
         terminator: None,
     }
 }
@@ -141,7 +81,7 @@ impl PreparedMessage {
     }
 
     fn new(dialect: Dialect, framing: &Framing, payload: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(FrameHeader::MAX_LEN + payload.len());
+        let mut bytes = Vec::with_capacity(HeaderBytes::PADDED_LEN + payload.len());
         framing.header.write(&mut bytes);
         bytes.extend_from_slice(payload);
         bytes.extend(framing.terminator);

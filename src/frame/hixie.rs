@@ -1,10 +1,5 @@
 //! The decoder for the frames of Hixie-75 and Hixie-76: text up to 0xFF, the close frame of
 //! Hixie-76, and frames of other types, which are skipped.
-//!
-//! The slow path does not decode text by itself. It completes a character that the input splits,
-//! and reports a payload beyond the limit; all other text is decoded by the fast path, which
-//! therefore has to be called first. On invalid UTF-8 with `strict_utf8` the fast path consumes the
-//! text, changes the state and, if no valid text comes first, returns [`FastPath::Miss`].
 
 use alloc::boxed::Box;
 
@@ -69,52 +64,73 @@ impl Decoder {
         matches!(self.state, State::FrameStart)
     }
 
-    /// Fast path: decodes text up to 0xFF or the end of the input, less an incomplete last
-    /// character, and skips payload that does not complete its frame.
+    /// Fast path: decodes text, and skips payload that does not complete its frame.
     #[inline]
     pub(crate) fn decode_fast<'i>(
         &mut self,
         config: &Config,
         input: &mut &'i mut [u8],
     ) -> FastPath<'i> {
-        let (start, offset) = match (self.state, input.first()) {
-            (State::FrameStart, Some(0x00)) => (1, 0),
-            (State::Text, Some(_)) if self.incomplete_char.is_empty() => (0, self.received),
+        match (self.state, input.first()) {
+            (State::FrameStart, Some(0x00)) => self
+                .decode_text(config, input, 1, 0)
+                .unwrap_or(FastPath::Miss),
+            (State::Text, Some(_)) if self.incomplete_char.is_empty() => {
+                let received = self.received;
+                let result = self.decode_text(config, input, 0, received);
+                result.unwrap_or(FastPath::Miss)
+            }
             (State::SkipCounted { length, .. }, Some(_))
                 if length - self.received > input.len() as u64 =>
             {
-                self.received += take(input, input.len()).len() as u64;
-                return FastPath::NeedMore;
+                self.skip(input, length);
+                FastPath::NeedMore
             }
-            (State::Failed(_), _) | (_, Some(_)) => return FastPath::Miss,
-            (_, None) => return FastPath::NeedMore,
-        };
+            (State::Failed(_), _) | (_, Some(_)) => FastPath::Miss,
+            (_, None) => FastPath::NeedMore,
+        }
+    }
+
+    /// Decodes text up to 0xFF or the end of the input, except an incomplete last character.
+    ///
+    /// `start` bytes of `input` come before the text, and `offset` bytes of the payload. `None` if
+    /// there is no complete character within the limit.
+    #[inline(always)]
+    fn decode_text<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i mut [u8],
+        start: usize,
+        offset: u64,
+    ) -> Option<FastPath<'i>> {
         let payload = input.get(start..).unwrap_or_default();
         let text_end = utf8::short_ascii(payload)
             .inspect(|(len, _)| work::record(*len))
             .unwrap_or_else(|| find_text_end(payload));
         let (len, is_final) = apply_limit(payload, text_end, config.max_frame_len - offset);
         if len == 0 && !is_final {
-            return FastPath::Miss;
+            return None;
         }
-        if !is_final {
+        if is_final {
+            self.state = State::FrameStart;
+        } else {
             self.received = offset + len as u64;
             self.state = State::Text;
-        } else if start == 0 {
-            self.state = State::FrameStart;
         }
         work::record(len);
         let consumed: &'i [u8] = take(input, start + len + usize::from(is_final));
-        match utf8::validate(consumed.get(start..start + len).unwrap_or_default()) {
-            Ok(text) => FastPath::Text { text, is_final },
-            Err(invalid) => match replace_invalid(config, &invalid, offset) {
-                Ok(text) => FastPath::Lossy { text, is_final },
-                Err((valid, error)) => {
-                    self.state = State::Failed(error);
-                    FastPath::before_failure(valid)
-                }
+        Some(
+            match utf8::validate(consumed.get(start..start + len).unwrap_or_default()) {
+                Ok(text) => FastPath::Text { text, is_final },
+                Err(invalid) => match replace_invalid(config, &invalid, offset) {
+                    Ok(text) => FastPath::Lossy { text, is_final },
+                    Err((valid, error)) => {
+                        self.state = State::Failed(error);
+                        FastPath::before_failure(valid)
+                    }
+                },
             },
-        }
+        )
     }
 
     /// Slow path: consumes bytes from the front of `input`, up to the next event.
@@ -125,7 +141,7 @@ impl Decoder {
                     self.start_frame(take_byte(input)?);
                     continue;
                 }
-                State::Text => self.complete_char(config, input)?,
+                State::Text => self.read_text(config, input)?,
                 State::SkipToTerminator { frame_type } => {
                     self.skip_to_terminator(config, frame_type, input)?
                 }
@@ -167,11 +183,25 @@ impl Decoder {
         };
     }
 
+    /// Decodes text that starts with ASCII or ends at once, or else a single character, which the
+    /// input may split.
+    fn read_text<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
+        let is_multibyte = matches!(input.first(), Some(0x80..=0xFE));
+        if self.incomplete_char.is_empty() && !is_multibyte {
+            let (chunk, is_final) = match self.decode_text(config, input, 0, self.received) {
+                Some(FastPath::Text { text, is_final }) => (DecodedText::Borrowed(text), is_final),
+                Some(FastPath::Lossy { text, is_final }) => (DecodedText::Lossy(text), is_final),
+                _ => return self.complete_char(config, input),
+            };
+            return Some(Ok(text(chunk, is_final)));
+        }
+        self.complete_char(config, input)
+    }
+
     /// Completes a character that the input splits, and reports a payload beyond the limit.
     ///
-    /// It relies on the fast path having declined the input: an ASCII byte at the front would be
-    /// reported as invalid and not be consumed. The end of the frame and the limit are checked
-    /// before each byte, so that the result does not depend on how the input is split.
+    /// The end of the frame and the limit are checked before each byte, so that the result does not
+    /// depend on how the input is split.
     fn complete_char<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
         let front = input.get(..input.len().min(3)).unwrap_or_default();
         let remaining = config.max_frame_len - self.received;
@@ -324,15 +354,20 @@ impl Decoder {
         if config.strict_frames {
             return Some(Err(ProtocolError::UnknownFrameType { frame_type }));
         }
-        let remaining = length - self.received;
-        let n = usize::try_from(remaining).map_or(input.len(), |n| n.min(input.len()));
-        take(input, n);
-        self.received += n as u64;
-        if self.received < length {
+        if !self.skip(input, length) {
             return None;
         }
         self.state = State::FrameStart;
         Some(Ok(skipped(frame_type, length)))
+    }
+
+    /// Consumes payload; returns whether all of it is consumed.
+    fn skip(&mut self, input: &mut &mut [u8], length: u64) -> bool {
+        let remaining = length - self.received;
+        let n = usize::try_from(remaining).map_or(input.len(), |n| n.min(input.len()));
+        take(input, n);
+        self.received += n as u64;
+        self.received == length
     }
 }
 

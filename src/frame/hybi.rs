@@ -12,7 +12,8 @@ use super::{Decoded, FastPath, FrameEvent, take, take_byte, text};
 use crate::config::{Config, Role};
 use crate::error::ProtocolError;
 use crate::event::{BinaryChunk, Close, Payload};
-use crate::frame::opcode::{self, MAX_HEADER_LEN, Opcode};
+use crate::frame::header::{self, FramePolicy, Header, MAX_HEADER_LEN};
+use crate::frame::opcode::{self, Opcode};
 use crate::frame::utf8::{self, Completion, DecodedText, IncompleteChar};
 use crate::work;
 
@@ -25,15 +26,6 @@ pub(crate) struct Decoder {
     message: Option<CurrentMessage>,
     /// The payload of an incomplete control frame.
     control: Vec<u8>,
-}
-
-/// The rules for headers, by dialect and role.
-#[derive(Clone, Copy, Debug)]
-struct FramePolicy {
-    /// HY-5: clients mask, servers do not.
-    masked: bool,
-    /// HY-6: RFC 6455 requires the shortest form of each length.
-    minimal_lengths: bool,
 }
 
 /// A message whose last frame is incomplete or has not arrived.
@@ -57,29 +49,156 @@ enum State {
 /// A frame whose header is complete.
 #[derive(Clone, Copy, Debug)]
 struct CurrentFrame {
-    fin: bool,
-    opcode: Opcode,
-    mask: Option<[u8; 4]>,
-    length: u64,
+    header: Header,
+    /// Payload bytes received.
     received: u64,
 }
 
 impl CurrentFrame {
     fn remaining(&self) -> u64 {
-        self.length - self.received
+        self.header.payload_len - self.received
     }
 
     /// Consumes up to `max` bytes of payload from the front of `input`, and unmasks them.
     fn take<'i>(&mut self, input: &mut &'i mut [u8], max: usize) -> &'i mut [u8] {
         let max = usize::try_from(self.remaining()).map_or(max, |n| n.min(max));
         let payload = take(input, max);
-        if let Some(key) = self.mask {
-            mask::apply(payload, key, self.received);
-        }
+        unmask(payload, &self.header, self.received);
         self.received += payload.len() as u64;
-        work::record(payload.len());
         payload
     }
+}
+
+/// Unmasks payload bytes that follow `offset` others of their frame.
+#[inline]
+fn unmask(payload: &mut [u8], header: &Header, offset: u64) {
+    if let Some(key) = header.key {
+        mask::apply(payload, key, offset);
+    }
+    work::record(payload.len());
+}
+
+/// Payload bytes of a message.
+struct Chunk<'i> {
+    bytes: &'i [u8],
+    /// How many bytes of the message come before.
+    offset: u64,
+    frame_ended: bool,
+    is_final: bool,
+}
+
+/// What a chunk contains.
+enum Data<'i> {
+    Text(&'i str),
+    Binary(&'i [u8]),
+}
+
+/// Invalid UTF-8, with the valid text before it.
+struct InvalidText<'i> {
+    valid: &'i str,
+    error: ProtocolError,
+}
+
+impl CurrentMessage {
+    /// Consumes up to `max` bytes of payload from the front of `input`.
+    fn take_chunk<'i>(
+        &mut self,
+        frame: &mut CurrentFrame,
+        input: &mut &'i mut [u8],
+        max: usize,
+    ) -> Chunk<'i> {
+        let bytes = frame.take(input, max);
+        let offset = self.received;
+        self.received += bytes.len() as u64;
+        let frame_ended = frame.remaining() == 0;
+        Chunk {
+            bytes,
+            offset,
+            frame_ended,
+            is_final: frame_ended && frame.header.fin,
+        }
+    }
+
+    /// Decodes a chunk that follows complete characters, and buffers an incomplete last one.
+    ///
+    /// Returns `Ok(None)` if there is nothing to report.
+    fn decode<'i>(&mut self, chunk: &Chunk<'i>) -> Result<Option<Data<'i>>, InvalidText<'i>> {
+        let data = match self.opcode {
+            Opcode::Text => {
+                let complete = self.split_incomplete(chunk);
+                Data::Text(validate_text(complete, chunk.offset)?)
+            }
+            _ => Data::Binary(chunk.bytes),
+        };
+        let is_empty = match data {
+            Data::Text(text) => text.is_empty(),
+            Data::Binary(bytes) => bytes.is_empty(),
+        };
+        Ok((!is_empty || chunk.is_final).then_some(data))
+    }
+
+    /// Buffers an incomplete last character, and returns the bytes before it. At the end of the
+    /// message such a character is invalid, and is not split off.
+    fn split_incomplete<'i>(&mut self, chunk: &Chunk<'i>) -> &'i [u8] {
+        let suffix_len = if chunk.is_final {
+            0
+        } else {
+            utf8::incomplete_suffix_len(chunk.bytes)
+        };
+        let complete_len = chunk.bytes.len() - suffix_len;
+        let (complete, suffix) = chunk
+            .bytes
+            .split_at_checked(complete_len)
+            .unwrap_or((chunk.bytes, &[]));
+        self.incomplete_char.set(suffix);
+        complete
+    }
+
+    /// Adds at most one byte to an incomplete character.
+    ///
+    /// Byte by byte, so that the first byte that makes the character invalid is an error at once.
+    fn complete_char<'i>(
+        &mut self,
+        chunk: &Chunk<'_>,
+    ) -> Result<Option<DecodedText<'i>>, ProtocolError> {
+        let at = chunk.offset - self.incomplete_char.len() as u64;
+        match self.incomplete_char.complete(chunk.bytes) {
+            (_, Completion::Char(bytes, len)) => Ok(Some(DecodedText::Char(bytes, len))),
+            (_, Completion::Incomplete) if !chunk.is_final => Ok(None),
+            (_, Completion::Incomplete | Completion::Invalid) => {
+                Err(ProtocolError::InvalidUtf8 { at })
+            }
+        }
+    }
+}
+
+/// HY-7: validates text that follows `offset` bytes of its message.
+fn validate_text(bytes: &[u8], offset: u64) -> Result<&str, InvalidText<'_>> {
+    work::record(bytes.len());
+    utf8::validate(bytes).map_err(|invalid| {
+        let valid = invalid.valid_prefix();
+        let at = offset + valid.len() as u64;
+        let error = ProtocolError::InvalidUtf8 { at };
+        InvalidText { valid, error }
+    })
+}
+
+/// Checks the limits that apply to a frame: the number `fragments` of its message, and its length.
+#[inline]
+fn check_limits(config: &Config, header: &Header, fragments: u32) -> Result<(), ProtocolError> {
+    if header.payload_len > config.max_frame_len {
+        return Err(ProtocolError::FrameTooLong {
+            at: 1,
+            limit: config.max_frame_len,
+        });
+    }
+    // Empty fragments count: otherwise a message could have an endless number of them.
+    if fragments > config.max_fragments {
+        return Err(ProtocolError::TooManyFragments {
+            limit: config.max_fragments,
+        });
+    }
+    Ok(())
 }
 
 /// Omits payload bytes.
@@ -131,40 +250,25 @@ impl Decoder {
         if !self.at_boundary() {
             return self.continue_payload_fast(input);
         }
-        if config.max_fragments == 0 {
-            return FastPath::Miss;
-        }
-        let Some((opcode, length, start)) = single_frame_header(input, self.policy) else {
+        let Some(header) = header::parse_message(input, self.policy) else {
             return FastPath::Miss;
         };
-        let end = start + length;
-        if length as u64 > config.max_frame_len || end > input.len() {
+        let available = input.len() - header.len;
+        if header.payload_len > available as u64 || check_limits(config, &header, 1).is_err() {
             return FastPath::Miss;
         }
-        let frame: &'i mut [u8] = take(input, end);
-        let (header, payload) = frame.split_at_mut(start.min(end));
-        if let (true, Some(key)) = (self.policy.masked, header.last_chunk::<4>()) {
-            mask::apply(payload, *key, 0);
-        }
-        work::record(2 * length);
+        let frame: &'i mut [u8] = take(input, header.len + header.payload_len as usize);
+        let payload = frame.get_mut(header.len..).unwrap_or_default();
+        unmask(payload, &header, 0);
         let payload: &'i [u8] = payload;
-        if opcode == Opcode::Binary {
-            return FastPath::Binary {
-                bytes: payload,
-                is_final: true,
-            };
+        let is_final = true;
+        if header.opcode == Opcode::Binary {
+            let bytes = payload;
+            return FastPath::Binary { bytes, is_final };
         }
-        match utf8::validate(payload) {
-            Ok(text) => FastPath::Text {
-                text,
-                is_final: true,
-            },
-            Err(invalid) => {
-                let valid = invalid.valid_prefix();
-                let at = valid.len() as u64;
-                self.state = State::Failed(ProtocolError::InvalidUtf8 { at });
-                FastPath::before_failure(valid)
-            }
+        match validate_text(payload, 0) {
+            Ok(text) => FastPath::Text { text, is_final },
+            Err(invalid) => self.fail_fast(invalid),
         }
     }
 
@@ -176,35 +280,36 @@ impl Decoder {
         if !message.incomplete_char.is_empty() {
             return FastPath::Miss;
         }
-        let chunk: &'i [u8] = frame.take(input, input.len());
-        let frame_ended = frame.remaining() == 0;
-        let is_final = frame_ended && frame.fin;
-        let offset = message.received;
-        message.received += chunk.len() as u64;
-        let result = if message.opcode == Opcode::Text {
-            match validate_text(message, offset, chunk, is_final) {
-                Ok(Some(text)) => FastPath::Text { text, is_final },
-                Ok(None) => FastPath::Miss,
-                Err((valid, error)) => {
-                    self.state = State::Failed(error);
-                    return FastPath::before_failure(valid);
-                }
-            }
-        } else {
-            FastPath::Binary {
-                bytes: chunk,
-                is_final,
-            }
-        };
-        if frame_ended {
-            self.state = State::Header;
+        let chunk = message.take_chunk(frame, input, usize::MAX);
+        let data = message.decode(&chunk);
+        let is_final = chunk.is_final;
+        self.finish_chunk(&chunk);
+        match data {
+            Ok(Some(Data::Text(text))) => FastPath::Text { text, is_final },
+            Ok(Some(Data::Binary(bytes))) => FastPath::Binary { bytes, is_final },
+            Ok(None) => FastPath::Miss,
+            Err(invalid) => self.fail_fast(invalid),
         }
-        if is_final {
-            self.message = None;
-        }
-        result
     }
 
+    #[cold]
+    fn fail_fast<'i>(&mut self, invalid: InvalidText<'i>) -> FastPath<'i> {
+        self.state = State::Failed(invalid.error);
+        FastPath::before_failure(invalid.valid)
+    }
+
+    /// Leaves the frame and the message that end with a chunk.
+    #[inline]
+    fn finish_chunk(&mut self, chunk: &Chunk<'_>) {
+        if chunk.frame_ended {
+            self.state = State::Header;
+        }
+        if chunk.is_final {
+            self.message = None;
+        }
+    }
+
+    /// Slow path: consumes bytes from the front of `input`, up to the next event.
     pub(crate) fn decode<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
         loop {
             let result = match self.state {
@@ -231,17 +336,13 @@ impl Decoder {
     }
 
     /// Reads a header; `None` if it is incomplete.
-    fn read_header(
-        &mut self,
-        input: &mut &mut [u8],
-    ) -> Option<Result<CurrentFrame, ProtocolError>> {
+    fn read_header(&mut self, input: &mut &mut [u8]) -> Option<Result<Header, ProtocolError>> {
         let in_message = self.message.is_some();
         if self.header_len == 0 && input.len() >= MAX_HEADER_LEN {
             // The header is complete: parse it in place.
-            let parsed = parse_header(input, self.policy, in_message).transpose()?;
-            return Some(parsed.map(|(frame, len)| {
-                take(input, len);
-                frame
+            let parsed = header::parse(input, self.policy, in_message).transpose()?;
+            return Some(parsed.inspect(|header| {
+                take(input, header.len);
             }));
         }
         loop {
@@ -250,39 +351,35 @@ impl Decoder {
             *self.header.get_mut(len)? = byte;
             self.header_len += 1;
             let received = self.header.get(..=len)?;
-            if let Some(parsed) = parse_header(received, self.policy, in_message).transpose() {
+            if let Some(parsed) = header::parse(received, self.policy, in_message).transpose() {
                 self.header_len = 0;
-                return Some(parsed.map(|(frame, _)| frame));
+                return Some(parsed);
             }
         }
     }
 
     /// Starts the payload of a frame whose header is complete.
-    fn start_frame(&mut self, config: &Config, frame: CurrentFrame) -> Result<(), ProtocolError> {
-        if frame.length > config.max_frame_len {
-            return Err(ProtocolError::FrameTooLong {
-                at: 1,
-                limit: config.max_frame_len,
-            });
-        }
-        if frame.opcode.is_control() {
+    fn start_frame(&mut self, config: &Config, header: Header) -> Result<(), ProtocolError> {
+        let frame = CurrentFrame {
+            header,
+            received: 0,
+        };
+        if header.opcode.is_control() {
+            check_limits(config, &header, 0)?;
             self.control.clear();
             self.state = State::Control(frame);
             return Ok(());
         }
+        let fragments = self.message.as_ref().map_or(0, |message| message.fragments);
+        let fragments = fragments.saturating_add(1);
+        check_limits(config, &header, fragments)?;
         let message = self.message.get_or_insert_with(|| CurrentMessage {
-            opcode: frame.opcode,
+            opcode: header.opcode,
             fragments: 0,
             received: 0,
             incomplete_char: IncompleteChar::default(),
         });
-        // Empty fragments count: otherwise a message could have an endless number of them.
-        message.fragments = message.fragments.saturating_add(1);
-        if message.fragments > config.max_fragments {
-            return Err(ProtocolError::TooManyFragments {
-                limit: config.max_fragments,
-            });
-        }
+        message.fragments = fragments;
         self.state = State::Data(frame);
         Ok(())
     }
@@ -299,38 +396,26 @@ impl Decoder {
             return None;
         }
         let message = self.message.as_mut()?;
-        // Byte by byte, so that the first byte that makes the character invalid is an error at
-        // once.
         let is_char_incomplete = !message.incomplete_char.is_empty();
-        let chunk: &'i [u8] = frame.take(input, if is_char_incomplete { 1 } else { input.len() });
-        let offset = message.received;
-        message.received += chunk.len() as u64;
-        let frame_ended = frame.remaining() == 0;
-        let is_final = frame_ended && frame.fin;
-        let result = match message.opcode {
-            Opcode::Text if is_char_incomplete => {
-                complete_char(message, chunk, is_final).map_err(|error| ("", error))
-            }
-            Opcode::Text => {
-                let valid = validate_text(message, offset, chunk, is_final);
-                valid.map(|valid| valid.map(|valid| text(DecodedText::Borrowed(valid), is_final)))
-            }
-            _ if chunk.is_empty() && !is_final => Ok(None),
-            _ => Ok(Some(FrameEvent::Binary(BinaryChunk {
-                bytes: chunk,
-                is_final,
-            }))),
-        };
-        if frame_ended {
-            self.state = State::Header;
+        let max = if is_char_incomplete { 1 } else { usize::MAX };
+        let chunk = message.take_chunk(frame, input, max);
+        let is_final = chunk.is_final;
+        if is_char_incomplete {
+            let completed = message.complete_char(&chunk);
+            self.finish_chunk(&chunk);
+            return Some(completed.map(|c| c.map(|character| text(character, is_final))));
         }
-        if is_final {
-            self.message = None;
-        }
-        Some(match result {
-            Ok(event) => Ok(event),
-            Err(("", error)) => Err(error),
-            Err((valid, error)) => {
+        let data = message.decode(&chunk);
+        self.finish_chunk(&chunk);
+        Some(match data {
+            Ok(Some(Data::Text(valid))) => Ok(Some(text(DecodedText::Borrowed(valid), is_final))),
+            Ok(Some(Data::Binary(bytes))) => {
+                Ok(Some(FrameEvent::Binary(BinaryChunk { bytes, is_final })))
+            }
+            Ok(None) => Ok(None),
+            Err(InvalidText { valid: "", error }) => Err(error),
+            // The error is returned by the next call.
+            Err(InvalidText { valid, error }) => {
                 self.state = State::Failed(error);
                 Ok(Some(text(DecodedText::Borrowed(valid), false)))
             }
@@ -342,7 +427,7 @@ impl Decoder {
         let State::Control(frame) = &mut self.state else {
             return None;
         };
-        let (opcode, bytes) = (frame.opcode, frame.take(input, input.len()));
+        let (opcode, bytes) = (frame.header.opcode, frame.take(input, usize::MAX));
         let is_complete = frame.remaining() == 0;
         if !is_complete || !self.control.is_empty() {
             self.control.extend_from_slice(bytes);
@@ -362,167 +447,6 @@ impl Decoder {
             _ => parse_close(payload.as_bytes()).map(FrameEvent::Close),
         })
     }
-}
-
-/// HY-7: validates a chunk of text that follows `offset` bytes of its message, and buffers an
-/// incomplete last character.
-///
-/// Returns `Ok(None)` if there is nothing to report. An error comes with the valid text before it.
-fn validate_text<'i>(
-    message: &mut CurrentMessage,
-    offset: u64,
-    chunk: &'i [u8],
-    is_final: bool,
-) -> Result<Option<&'i str>, (&'i str, ProtocolError)> {
-    let suffix_len = if is_final {
-        0
-    } else {
-        utf8::incomplete_suffix_len(chunk)
-    };
-    let (complete, suffix) = chunk
-        .split_at_checked(chunk.len() - suffix_len)
-        .unwrap_or((chunk, &[]));
-    message.incomplete_char.set(suffix);
-    if complete.is_empty() && !is_final {
-        return Ok(None);
-    }
-    work::record(complete.len());
-    utf8::validate(complete).map(Some).map_err(|invalid| {
-        let valid = invalid.valid_prefix();
-        let at = offset + valid.len() as u64;
-        (valid, ProtocolError::InvalidUtf8 { at })
-    })
-}
-
-/// Adds a byte to an incomplete character, or none if the frame is empty.
-fn complete_char<'i>(
-    message: &mut CurrentMessage,
-    byte: &[u8],
-    is_final: bool,
-) -> Result<Option<FrameEvent<'i>>, ProtocolError> {
-    let at = message.received - (message.incomplete_char.len() + byte.len()) as u64;
-    match message.incomplete_char.complete(byte) {
-        (_, Completion::Char(bytes, len)) => {
-            Ok(Some(text(DecodedText::Char(bytes, len), is_final)))
-        }
-        (_, Completion::Incomplete) if !is_final => Ok(None),
-        _ => Err(ProtocolError::InvalidUtf8 { at }),
-    }
-}
-
-/// Parses the header of an unfragmented data frame with a payload of up to 65,535 bytes. Returns
-/// the opcode, the length of the payload and its offset; `None` for any other header, valid or not.
-#[inline]
-fn single_frame_header(bytes: &[u8], policy: FramePolicy) -> Option<(Opcode, usize, usize)> {
-    let (opcode, second) = match *bytes {
-        [0x81, second, ..] => (Opcode::Text, second),
-        [0x82, second, ..] => (Opcode::Binary, second),
-        _ => return None,
-    };
-    if (second & 0x80 != 0) != policy.masked {
-        return None;
-    }
-    let mask_len = if policy.masked { 4 } else { 0 };
-    match second & 0x7F {
-        127 => None,
-        126 => match *bytes {
-            [_, _, high, low, ..] => {
-                let length = usize::from(u16::from_be_bytes([high, low]));
-                (length > 125).then_some((opcode, length, 4 + mask_len))
-            }
-            _ => None,
-        },
-        len7 => Some((opcode, usize::from(len7), 2 + mask_len)),
-    }
-}
-
-/// Parses a header and returns its length with it; `None` if it is incomplete.
-///
-/// Each byte is checked even if the next has not arrived, so that the result does not depend on how
-/// the input is split (HY-5, HY-6).
-fn parse_header(
-    bytes: &[u8],
-    policy: FramePolicy,
-    in_message: bool,
-) -> Result<Option<(CurrentFrame, usize)>, ProtocolError> {
-    let Some(&first) = bytes.first() else {
-        return Ok(None);
-    };
-    if first & 0x70 != 0 {
-        return Err(ProtocolError::ReservedBits { byte: first });
-    }
-    let number = first & 0x0F;
-    let opcode =
-        Opcode::from_bits(number).ok_or(ProtocolError::UnknownOpcode { opcode: number })?;
-    let fin = first & 0x80 != 0;
-    if opcode.is_control() && !fin {
-        return Err(ProtocolError::Control { opcode: number });
-    }
-    if !opcode.is_control() && in_message != (opcode == Opcode::Continuation) {
-        return Err(ProtocolError::OutOfTurn { opcode: number });
-    }
-    let Some(&second) = bytes.get(1) else {
-        return Ok(None);
-    };
-    match (second & 0x80 != 0, policy.masked) {
-        (false, true) => return Err(ProtocolError::UnmaskedFrameFromClient),
-        (true, false) => return Err(ProtocolError::MaskedFrameFromServer),
-        _ => {}
-    }
-    let len7 = second & 0x7F;
-    if opcode.is_control() && len7 > 125 {
-        return Err(ProtocolError::Control { opcode: number });
-    }
-    let Some((length, end)) = parse_length(bytes, len7, policy)? else {
-        return Ok(None);
-    };
-    let mask = if policy.masked {
-        let Some(&[a, b, c, d]) = bytes.get(end..end + 4) else {
-            return Ok(None);
-        };
-        Some([a, b, c, d])
-    } else {
-        None
-    };
-    let frame = CurrentFrame {
-        fin,
-        opcode,
-        mask,
-        length,
-        received: 0,
-    };
-    Ok(Some((frame, end + if policy.masked { 4 } else { 0 })))
-}
-
-/// Parses the length of the payload. Returns it with the offset after it; `None` if it is
-/// incomplete.
-fn parse_length(
-    bytes: &[u8],
-    len7: u8,
-    policy: FramePolicy,
-) -> Result<Option<(u64, usize)>, ProtocolError> {
-    let (length, end, min) = match len7 {
-        126 => match bytes.get(2..4) {
-            Some(&[a, b]) => (u64::from(u16::from_be_bytes([a, b])), 4, 126),
-            _ => return Ok(None),
-        },
-        127 => {
-            if bytes.get(2).is_some_and(|top| top & 0x80 != 0) {
-                return Err(ProtocolError::InvalidLength { at: 2 });
-            }
-            match bytes.get(2..10) {
-                Some(&[a, b, c, d, e, f, g, h]) => {
-                    (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10, 0x1_0000)
-                }
-                _ => return Ok(None),
-            }
-        }
-        _ => (u64::from(len7), 2, 0),
-    };
-    if policy.minimal_lengths && length < min {
-        return Err(ProtocolError::InvalidLength { at: end as u64 - 1 });
-    }
-    Ok(Some((length, end)))
 }
 
 /// HY-8: parses the payload of a close frame.

@@ -3,6 +3,7 @@
 //! message.
 
 pub(crate) mod encode;
+pub(crate) mod header;
 mod hixie;
 mod hybi;
 pub(crate) mod mask;
@@ -112,9 +113,8 @@ impl Decoder {
 
     /// Slow path: consumes bytes from the front of `input`, up to the next event.
     ///
-    /// Call it only after [`decode_fast`](Self::decode_fast) has returned [`FastPath::Miss`], or
-    /// [`FastPath::NeedMore`] at the end of input. HyBi frames can be decoded by it alone. Hixie
-    /// text cannot: the slow path only handles what the fast path leaves of it.
+    /// It decodes any input by itself. After [`FastPath::Miss`] it goes on from the state that the
+    /// fast path left.
     pub(crate) fn decode<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
         match self {
             Self::Hixie(decoder) => decoder.decode(config, input),
