@@ -7,8 +7,8 @@ use crate::frame::encode::Framing;
 use crate::frame::header::HeaderBytes;
 use crate::frame::mask;
 
-/// A buffer above [`RETAINED_CAPACITY`] is dropped when it becomes empty, unless more than this was
-/// queued since it was last empty.
+/// The most bytes, queued from one empty state to the next, after which a buffer with more than
+/// [`RETAINED_CAPACITY`] is dropped.
 const RETAINED_LEN: usize = 64 * 1024;
 
 /// The capacity needed for [`RETAINED_LEN`] bytes: `reserve_frame` adds [`HeaderBytes::PADDED_LEN`], a
@@ -29,11 +29,11 @@ pub(crate) struct SendBuffer {
     sent: usize,
     /// Sent bytes that `compact` has removed since the buffer was last empty.
     compacted: usize,
-    /// The capacity that an empty buffer retains: 0 until the first message is sent, since many
+    /// The capacity that an empty buffer retains: 0 until the first message is queued, since many
     /// connections only receive; then [`RETAINED_CAPACITY`].
     retained: usize,
-    /// Anything was pushed since [`take_written`](Self::take_written).
-    written_since_idle_check: bool,
+    /// Anything was pushed since [`take_queued`](Self::take_queued).
+    queued_since_idle_check: bool,
 }
 
 impl SendBuffer {
@@ -52,19 +52,19 @@ impl SendBuffer {
         self.len() == 0
     }
 
-    /// Returns whether `len` more bytes fit within `limit`.
     /// Checks that `len` more bytes can be pending.
     #[inline]
     pub(crate) fn check_capacity(&self, len: usize, limit: usize) -> Result<(), Refused> {
-        if self.has_capacity(len, limit) {
+        if self.fits(len, limit) {
             Ok(())
         } else {
             Err(Refused::BufferFull { limit })
         }
     }
 
+    /// Returns whether `len` more bytes fit within `limit`.
     #[inline]
-    fn has_capacity(&self, len: usize, limit: usize) -> bool {
+    fn fits(&self, len: usize, limit: usize) -> bool {
         len <= limit.saturating_sub(self.len())
     }
 
@@ -121,7 +121,7 @@ impl SendBuffer {
     fn reserve_frame(&mut self, payload_len: usize) {
         const TERMINATOR_LEN: usize = 1;
         self.retained = RETAINED_CAPACITY;
-        self.written_since_idle_check = true;
+        self.queued_since_idle_check = true;
         let additional = HeaderBytes::PADDED_LEN + payload_len + TERMINATOR_LEN;
         if additional > self.bytes.capacity() - self.bytes.len() {
             self.grow(additional);
@@ -145,7 +145,7 @@ impl SendBuffer {
 
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.written_since_idle_check = true;
+        self.queued_since_idle_check = true;
         if bytes.len() <= BLOCK {
             self.bytes.extend_from_slice(bytes);
         } else {
@@ -164,7 +164,7 @@ impl SendBuffer {
     pub(crate) fn push_vec(&mut self, bytes: Vec<u8>) {
         if self.bytes.is_empty() && self.retained == 0 {
             self.bytes = bytes;
-            self.written_since_idle_check = true;
+            self.queued_since_idle_check = true;
         } else {
             self.push(&bytes);
         }
@@ -209,7 +209,7 @@ impl SendBuffer {
     }
 
     /// Releases the memory unless what was queued since the buffer was last empty needed it: large
-    /// messages come in series, and allocating for each costs more than writing it.
+    /// messages often follow one another, and allocating for each costs more than writing it.
     #[cold]
     fn clear_large(&mut self) {
         if self.bytes.len().saturating_add(self.compacted) <= RETAINED_LEN {
@@ -223,8 +223,8 @@ impl SendBuffer {
     }
 
     /// Returns whether anything was pushed since the last call.
-    pub(crate) fn take_written(&mut self) -> bool {
-        core::mem::take(&mut self.written_since_idle_check)
+    pub(crate) fn take_queued(&mut self) -> bool {
+        core::mem::take(&mut self.queued_since_idle_check)
     }
 
     /// Releases the memory. Called when nothing is pending.

@@ -64,7 +64,6 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "processes megabytes")]
     fn work_per_byte_of_a_message_depends_on_neither_length_nor_split_fr_15() {
-        // FR-15
         let message =
             |mib: usize| [&[0][..], &"a".repeat(mib << 20).into_bytes(), &[0xFF]].concat();
         let cost = |mib: usize| {
@@ -82,7 +81,6 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "processes megabytes")]
     fn work_per_byte_of_a_masked_message_depends_on_neither_length_nor_split_hy_6() {
-        // HY-6
         let message = |mib: usize, fragments: usize| {
             let payload = "a".repeat((mib << 20) / fragments).into_bytes();
             let frame = |at: usize| {
@@ -114,7 +112,6 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "processes megabytes")]
     fn work_is_linear_for_invalid_utf8_and_skipped_frames_fr_15() {
-        // FR-15
         let config = Config::new();
         let invalid: Vec<u8> = (0..20_000).map(|i| [0xE2, 0x82, b'a'][i % 3]).collect();
         assert_linear(&[&[0][..], &invalid, &[0xFF]].concat(), &config);
@@ -131,7 +128,6 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "processes megabytes")]
     fn work_per_byte_of_a_head_depends_on_neither_length_nor_split_rq_19() {
-        // RQ-19
         let config = Config::new()
             .max_head_len(1 << 20)
             .max_header_line_len(1 << 20)

@@ -73,13 +73,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Creates the server side of a connection on a newly accepted stream.
+    /// Creates the server side of a connection on a newly accepted socket.
     #[must_use]
     pub fn server(config: &Config) -> Self {
         Self::new(config, Role::Server, State::server(config))
     }
 
-    /// Creates the client side of a connection on a newly connected stream, and queues the request.
+    /// Creates the client side of a connection on a newly connected socket, and queues the request.
     ///
     /// `entropy` is the seed of the handshake keys and, from HyBi-7 on, of the frame masks. It has
     /// to come from a cryptographically secure random number generator, and be used for this
@@ -156,9 +156,10 @@ impl Connection {
 
     /// Creates either side of a connection whose opening handshake was performed elsewhere.
     ///
-    /// The connection is open at once: no [`Event::Open`](crate::Event::Open) is returned. `entropy` is the seed of the
-    /// masks of a client from HyBi-7 on, and has to come from a cryptographically secure random
-    /// number generator. It is ignored for other connections.
+    /// The connection is open at once: no [`Event::Open`](crate::Event::Open) is returned. `dialect`
+    /// need not be enabled in [`Config::dialects`]. `entropy` is the seed of the masking keys of a
+    /// client from HyBi-7 on, and has to come from a cryptographically secure random number
+    /// generator. It is ignored for other connections.
     #[must_use]
     pub fn established(config: &Config, role: Role, dialect: Dialect, entropy: [u8; 32]) -> Self {
         let masks = masks(role, dialect, Entropy::new(entropy));
@@ -307,7 +308,7 @@ impl Connection {
         can_consume && !self.eof && self.send_buffer.len() <= self.config.high_water
     }
 
-    /// Returns whether any output is pending: whether [`transmit`](Self::transmit) is not empty.
+    /// Returns whether any output is pending.
     #[must_use]
     #[inline]
     pub fn wants_write(&self) -> bool {
@@ -326,7 +327,8 @@ impl Connection {
             && self.send_buffer.is_empty()
     }
 
-    /// Returns why the connection has ended, or `None` if it has not.
+    /// Returns why the connection has ended, or `None` if it has not. It is `Some` before
+    /// [`Event::Closed`](crate::Event::Closed) is returned.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         match &self.state {

@@ -16,9 +16,9 @@ use crate::send_buffer::SendBuffer;
 pub(super) struct Session {
     pub(super) dialect: Dialect,
     pub(super) decoder: Decoder,
-    /// Generates the masks: `Some` on a client from HyBi-7 on (HY-5).
+    /// Generates the masking keys: `Some` on a client from HyBi-7 on (HY-5).
     masks: Option<Box<Entropy>>,
-    /// The latest ping that arrived above `high_water`.
+    /// The payload of the latest ping that arrived while more than `high_water` bytes were pending.
     deferred_pong: Option<DeferredPong>,
 }
 
@@ -48,8 +48,8 @@ impl Session {
         self.masks.is_some()
     }
 
-    /// Releases the generator of masks, which is created again from a new seed.
-    pub(super) fn rekey(&mut self) {
+    /// Releases the random generator of the masking keys; a new seed is kept.
+    pub(super) fn reseed(&mut self) {
         if let Some(masks) = &mut self.masks {
             masks.reseed();
         }
@@ -117,8 +117,9 @@ impl Session {
         }
     }
 
-    /// Answers a ping: immediately or, above `high_water`, once the pending output is below it.
-    /// Only the latest ping is kept (RFC 6455, 5.5.3), so that pings cannot grow the output.
+    /// Queues a pong, or defers it while more than `high_water` bytes are pending: until they are
+    /// at most `high_water`, or until the next message. Only the latest ping is deferred (RFC 6455,
+    /// 5.5.3), so that pings cannot grow the output.
     pub(super) fn answer_ping(
         &mut self,
         buffer: &mut SendBuffer,

@@ -23,11 +23,13 @@ pub(super) enum TimerKind {
     Idle,
 }
 
-/// Memory of the send buffer is released after this long without sends.
+/// The memory of the send buffer, and the random generator of the masking keys, are released
+/// after nothing was queued for this long.
 const IDLE_RELEASE: Duration = Duration::from_secs(1);
 
-/// The wait returned while an event is ready: the shortest timeout that every socket API accepts.
-const MIN_WAIT: Duration = Duration::from_millis(1);
+/// The longest wait returned while an event is ready: callers that round down to whole
+/// milliseconds still get a timeout that every socket API accepts.
+const EVENT_READY_WAIT: Duration = Duration::from_millis(1);
 
 impl Connection {
     /// Sets the current time and returns how long to wait, at most, before the next call.
@@ -45,8 +47,8 @@ impl Connection {
     /// - After the connection has ended, pending output has to be written within
     ///   [`close_timeout`](crate::Config::close_timeout). Then it is dropped, so that
     ///   [`is_done`](Self::is_done) can become true.
-    /// - An open connection that sends nothing for one second releases the memory of its send
-    ///   buffer.
+    /// - An open connection that queues nothing for one second releases the memory of its send
+    ///   buffer, and on a client the random generator of the masking keys.
     ///
     /// The next `receive` reports the first two as [`Closed::TimedOut`]. Call `tick` last before
     /// waiting, since any other call may start a timeout. If `tick` is never called, no timeout
@@ -54,11 +56,11 @@ impl Connection {
     pub fn tick(&mut self, now: Duration) -> Option<Duration> {
         let Some((kind, timeout)) = self.active_timeout() else {
             self.timer = None;
-            return self.has_pending_event().then_some(MIN_WAIT);
+            return self.has_pending_event().then_some(EVENT_READY_WAIT);
         };
-        let is_idle = kind == TimerKind::Idle && !self.send_buffer.take_written();
+        let restart = kind == TimerKind::Idle && self.send_buffer.take_queued();
         let timer = match self.timer {
-            Some(timer) if timer.kind == kind && (is_idle || kind != TimerKind::Idle) => timer,
+            Some(timer) if timer.kind == kind && !restart => timer,
             _ => Timer {
                 kind,
                 deadline: now.saturating_add(timeout),
@@ -67,7 +69,7 @@ impl Connection {
         self.timer = Some(timer);
         match timer.deadline.checked_sub(now) {
             Some(remaining) if !remaining.is_zero() => {
-                let min_wait = self.has_pending_event().then_some(MIN_WAIT);
+                let min_wait = self.has_pending_event().then_some(EVENT_READY_WAIT);
                 Some(min_wait.map_or(remaining, |wait| wait.min(remaining)))
             }
             _ => {
@@ -104,7 +106,7 @@ impl Connection {
             TimerKind::Idle => {
                 self.send_buffer.release();
                 if let Some(session) = self.state.session() {
-                    session.rekey();
+                    session.reseed();
                 }
             }
         }

@@ -21,7 +21,8 @@ impl Framing {
     }
 }
 
-/// FR-11: valid UTF-8 contains no 0xFF, so a text needs no escapes.
+/// The framing of a Hixie text message. Valid UTF-8 contains no 0xFF, so there are no escapes
+/// (FR-11).
 pub(crate) const HIXIE_TEXT_FRAMING: Framing = Framing {
     header: HeaderBytes::HIXIE_TEXT,
     terminator: Some(0xFF),

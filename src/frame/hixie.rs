@@ -15,7 +15,8 @@ use crate::work;
 /// The last byte of a text frame, and of a skipped frame of type 0x01 to 0x7F.
 const TERMINATOR: u8 = 0xFF;
 
-/// FR-7: nine length bytes hold 63 bits. A tenth can only follow leading 0x80s, and is an error.
+/// FR-7: nine length bytes hold 63 bits. A tenth that does not exceed them follows leading 0x80s
+/// only, and is an error.
 const MAX_LENGTH_BYTES: u8 = 9;
 
 #[derive(Debug)]
@@ -247,8 +248,9 @@ impl Decoder {
         Ok(DecodedText::Borrowed("\u{FFFD}"))
     }
 
-    /// Returns how many bytes of `input` are payload, and whether the frame ends after them. `None`
-    /// if there are none; an error if they exceed the limit (FR-14).
+    /// Returns how many bytes of `input` are payload within the limit, and whether the frame ends
+    /// after them. `None` if the input is empty; an error if no more byte is within the limit and
+    /// one has arrived (FR-14).
     fn find_terminator(
         &self,
         config: &Config,
@@ -385,7 +387,7 @@ fn find_text_end(payload: &[u8]) -> (usize, bool) {
 }
 
 /// FR-14: applies the limit to the result of [`find_text_end`]. Bytes of an incomplete character
-/// count.
+/// count towards the limit.
 fn apply_limit(payload: &[u8], text_end: (usize, bool), remaining: u64) -> (usize, bool) {
     let (len, is_final) = text_end;
     let received = if is_final { len } else { payload.len() };

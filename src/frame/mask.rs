@@ -80,7 +80,6 @@ mod tests {
 
     #[test]
     fn unmasking_the_example_of_rfc_6455_gives_hello_hy_5() {
-        // HY-5
         let mut bytes = [0x7f, 0x9f, 0x4d, 0x51, 0x58];
         apply(&mut bytes, [0x37, 0xfa, 0x21, 0x3d], 0);
         assert_eq!(&bytes, b"Hello");
@@ -88,7 +87,6 @@ mod tests {
 
     #[test]
     fn a_payload_masked_in_two_chunks_equals_one_masked_at_once_hy_5() {
-        // HY-5
         let key = [1, 20, 100, 250];
         let plain: Vec<u8> = (0..100).collect();
         let expected: Vec<u8> = plain

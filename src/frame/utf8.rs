@@ -155,7 +155,7 @@ fn bytes_needed(prefix: &[u8]) -> Option<usize> {
 /// [`short_ascii`] searches this many bytes. Above, memchr and simdutf8 are faster.
 const SWAR_LIMIT: usize = 128;
 
-/// Searches short ASCII text for 0xFF. Returns the length of the text, and whether 0xFF ends it or
+/// Searches short ASCII text for 0xFF, which ends Hixie text. Returns the length of the text, and whether 0xFF ends it or
 /// `bytes` does. `None` if another byte that is not ASCII comes first, or if neither end is within
 /// [`SWAR_LIMIT`] bytes.
 #[inline]
@@ -187,7 +187,8 @@ pub(crate) fn short_ascii(bytes: &[u8]) -> Option<(usize, bool)> {
     }
 }
 
-/// Validates text; an incomplete last character is an error. All text is validated here.
+/// Validates text; an incomplete last character is an error. All text is validated
+/// here, except for characters that the input splits.
 pub(crate) fn validate(bytes: &[u8]) -> Result<&str, InvalidUtf8<'_>> {
     // simdutf8 leaves inputs below 64 bytes to the standard library, which starts byte by byte.
     if bytes.len() < 64 {
@@ -223,7 +224,6 @@ mod tests {
 
     #[test]
     fn short_ascii_finds_the_terminator_after_ascii_alone_fr_1() {
-        // FR-1
         for length in (0..2 * SWAR_LIMIT).step_by(if cfg!(miri) { 101 } else { 1 }) {
             let mut bytes = alloc::vec![b'a'; length];
             let unterminated = (length < SWAR_LIMIT).then_some((length, false));
@@ -262,7 +262,6 @@ mod tests {
 
     #[test]
     fn an_incomplete_suffix_is_what_std_reports_as_unexpected_end_fr_10() {
-        // FR-10
         for bytes in strings(if cfg!(miri) { 2 } else { 4 }) {
             let expected = match core::str::from_utf8(&bytes) {
                 Err(e) if e.error_len().is_none() => bytes.len() - e.valid_up_to(),
@@ -280,7 +279,6 @@ mod tests {
 
     #[test]
     fn a_split_character_decodes_as_if_it_were_not_split_fr_10() {
-        // FR-10
         for bytes in strings(if cfg!(miri) { 1 } else { 3 }) {
             let suffix_len = incomplete_suffix_len(&bytes);
             if suffix_len == 0 {
