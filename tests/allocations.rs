@@ -1,16 +1,14 @@
 //! Allocations: how many and how large, by count and never by time.
 
-mod common;
-
 use std::time::Duration;
 
-use common::allocator::{CountingAllocator, Usage, measure};
-use common::pair::response_to;
-use common::*;
 use hybi::{
     ClientRequest, Close, Config, Connection, Dialect, Dialects, Event, MessageAssembler,
     PreparedMessage, Response, Role,
 };
+use testkit::allocator::{CountingAllocator, Usage, measure};
+use testkit::pair::response_to;
+use testkit::*;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;

@@ -1,7 +1,5 @@
 //! A table of invalid and unusual input, tested at every split and shown by docs/bad-inputs.md.
 
-mod common;
-
 #[path = "bad_inputs/page.rs"]
 mod page;
 #[path = "bad_inputs/row.rs"]
@@ -12,8 +10,8 @@ mod rows;
 use std::collections::BTreeSet;
 use std::{env, fs};
 
-use common::*;
 use hybi::{Connection, Role};
+use testkit::*;
 
 use row::{CallCase, Case, InputCase, Output};
 use rows::rows;

@@ -1,13 +1,11 @@
 //! Rejected calls change nothing, and no argument of a caller breaks a head.
 
-mod common;
-
-use common::*;
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
     PreparedMessage, ProxyTunnel, Refused, Request, Response, Role,
 };
 use proptest::prelude::*;
+use testkit::*;
 
 const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
 const PLAIN: &str = "GET /page HTTP/1.1\r\nHost: example.com\r\n\r\n";

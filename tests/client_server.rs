@@ -1,15 +1,13 @@
 //! A client and a server connected: each side receives what the other sends.
 
-mod common;
-
 use std::time::Duration;
 
-use common::pair::{Pair, Side};
 use hybi::{
     ClientRequest, Close, Closed, Config, Dialect, Dialects, Phase, PreparedMessage, Refused,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
+use testkit::pair::{Pair, Side};
 
 #[derive(Clone, Debug)]
 enum Step {

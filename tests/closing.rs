@@ -1,16 +1,14 @@
 //! Closing handshakes, EOF at every byte, and timeouts, in the Hixie dialects.
 
-mod common;
-
 use std::time::Duration;
 
-use common::pair::response_to;
-use common::*;
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
     Phase, ProtocolError, Refused, Response, Role,
 };
 use proptest::prelude::*;
+use testkit::pair::response_to;
+use testkit::*;
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 

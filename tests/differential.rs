@@ -18,23 +18,21 @@
 //! - tungstenite limits frames to 16 MiB and messages to 64 MiB by default, and not the number of
 //!   fragments; here both have the same frame limit, and no test reaches the fragment limit.
 
-mod common;
-
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 
-use common::rfc::{
-    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, LengthEncoding, PING, PONG,
-    TEXT, TEXT_FRAGMENT, binary, close_payload, frame_contents, header, is_valid_close_code,
-    masked, ping, pong, run_checked, text,
-};
-use common::*;
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Event, Request, Role,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
+use testkit::rfc::{
+    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, LengthEncoding, PING, PONG,
+    TEXT, TEXT_FRAGMENT, binary, close_payload, frame_contents, header, is_valid_close_code,
+    masked, ping, pong, run_checked, text,
+};
+use testkit::*;
 use tungstenite::error::ProtocolError;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -814,7 +812,7 @@ proptest! {
             expected.extend(send(&mut conn, message));
         }
         conn.close(&Close::new(1000, "bye")).unwrap();
-        let received = received_by_tungstenite(common::rfc::other(role), conn.transmit());
+        let received = received_by_tungstenite(testkit::rfc::other(role), conn.transmit());
         prop_assert_eq!(received, expected);
     }
 
@@ -834,10 +832,10 @@ proptest! {
         }
         socket.close(None).unwrap();
         let bytes = &socket.get_ref().written;
-        let peer = common::rfc::other(role);
+        let peer = testkit::rfc::other(role);
         let conn = Connection::established(&Config::new(), peer, Rfc6455, [0; 32]);
         let transcript = run_checked(conn, bytes, &split_points(&splits, bytes.len()), true);
-        expected.push(common::rfc::clean_close(1005, ""));
+        expected.push(testkit::rfc::clean_close(1005, ""));
         prop_assert_eq!(transcript.events, expected);
     }
 }

@@ -1,18 +1,16 @@
 //! Exhaustive tests: every short string of significant bytes, at every split; every short key; every
 //! combination of the headers that select the dialect. The expected results come from simple
-//! reference implementations here and in tests/common. Release builds test longer strings.
-
-mod common;
+//! reference implementations here and in testkit. Release builds test longer strings.
 
 use std::collections::BTreeSet;
 
-use common::rfc::{ROLES, frame_contents, run_checked};
-use common::*;
 use hybi::{
     Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind, KeyErrorKind,
     ProtocolError, Role,
 };
 use md5::{Digest, Md5};
+use testkit::rfc::{ROLES, frame_contents, run_checked};
+use testkit::*;
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
 

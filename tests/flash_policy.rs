@@ -1,9 +1,7 @@
 //! Flash policy requests (PX-1).
 
-mod common;
-
-use common::*;
 use hybi::{Closed, Config, Connection, Phase, ProtocolError};
+use testkit::*;
 
 const REQUEST: &[u8; 23] = b"<policy-file-request/>\0";
 

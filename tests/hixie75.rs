@@ -1,12 +1,10 @@
 //! Hixie-75 handshakes and frames, byte for byte, for both roles.
 
-mod common;
-
-use common::*;
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
     HeaderErrorKind, Phase, ProtocolError, Refused, Role,
 };
+use testkit::*;
 
 use Dialect::Hixie75;
 

@@ -1,14 +1,12 @@
 //! Hixie-76 handshakes and frames, byte for byte, for both roles.
 
-mod common;
-
 use std::time::Duration;
 
-use common::*;
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Event,
     HeaderErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, Role,
 };
+use testkit::*;
 
 use Dialect::{Hixie75, Hixie76};
 

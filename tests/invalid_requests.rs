@@ -1,12 +1,10 @@
 //! Requests that a server rejects, with its response, and unusual ones that it accepts.
 
-mod common;
-
-use common::*;
 use hybi::{
     Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind, KeyErrorKind,
     LineErrorKind, Phase, ProtocolError,
 };
+use testkit::*;
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
 use HeaderErrorKind::{Duplicate, Invalid, Missing};

@@ -1,13 +1,11 @@
 //! Each limit, tested at, below and above its value.
 
-mod common;
-
-use common::pair::response_to;
-use common::*;
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Event,
     MessageAssembler, MessageTooLong, Phase, ProtocolError, Refused, Response, Role,
 };
+use testkit::pair::response_to;
+use testkit::*;
 
 const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
 

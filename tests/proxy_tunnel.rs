@@ -1,11 +1,9 @@
 //! HTTP CONNECT through a proxy (PX-2).
 
-mod common;
-
-use common::*;
 use hybi::{
     ClientRequest, Closed, Config, LineErrorKind, Phase, ProtocolError, ProxyTunnel, Refused,
 };
+use testkit::*;
 
 fn tunnel_to(url: &str, authorization: Option<&str>) -> Result<ProxyTunnel, Refused> {
     ProxyTunnel::new(&Config::new(), &ClientRequest::new(url)?, authorization)

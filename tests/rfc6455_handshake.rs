@@ -1,12 +1,5 @@
 //! The opening handshake of HyBi-7, HyBi-8 and RFC 6455, in both roles.
 
-mod common;
-
-use common::rfc::{
-    HYBI, REQUEST, RESPONSE, TEXT, at_every_split, at_every_split_then_eof, binary,
-    every_role_and_dialect, frame, protocol_error, text, unexpected_eof,
-};
-use common::*;
 use data_encoding::BASE64;
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
@@ -14,6 +7,11 @@ use hybi::{
 };
 use proptest::prelude::*;
 use sha1::{Digest, Sha1};
+use testkit::rfc::{
+    HYBI, REQUEST, RESPONSE, TEXT, at_every_split, at_every_split_then_eof, binary,
+    every_role_and_dialect, frame, protocol_error, text, unexpected_eof,
+};
+use testkit::*;
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
 use HeaderErrorKind::{Duplicate, Invalid, Mismatch, Missing, NotRequested};
@@ -1425,7 +1423,7 @@ fn our_client_and_server_connect_in_each_version_hy_1_hy_2_hy_3_hy_4() {
         driver.conn.send_binary(b"\0\xff").unwrap();
         driver.drain();
         let sent = driver.sent();
-        let peer = common::rfc::other(role);
+        let peer = testkit::rfc::other(role);
         let conn = || Connection::established(&Config::new(), peer, dialect, [2; 32]);
         assert_eq!(at_every_split(conn, &sent).events, [binary(b"\0\xff")]);
     }

@@ -1,23 +1,21 @@
 //! Sending with HyBi-7, HyBi-8 and RFC 6455: messages and fragments, masks, pings and pongs, and
 //! rejected calls.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use common::escaped;
-use common::rfc::{
-    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, Frame, HYBI, LengthEncoding,
-    PING, PONG, ROLES, TEXT, TEXT_FRAGMENT, clean_close, close_payload, every_role_and_dialect,
-    frame, frame_contents, open, other, parse_frames, ping, pong, text,
-};
 use data_encoding::BASE64;
 use hybi::{
     ClientRequest, Close, Config, Connection, Dialect, Event, PreparedMessage, Refused, Role,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
+use testkit::escaped;
+use testkit::rfc::{
+    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, Frame, HYBI, LengthEncoding,
+    PING, PONG, ROLES, TEXT, TEXT_FRAGMENT, clean_close, close_payload, every_role_and_dialect,
+    frame, frame_contents, open, other, parse_frames, ping, pong, text,
+};
 
 use Dialect::{Hixie75, Hixie76, Rfc6455};
 
@@ -815,7 +813,7 @@ fn pongs_to_a_million_pings_are_limited_to_high_water_hy_7() {
         // A masking key of zeros leaves the input unchanged, so it can be reused.
         let mut payload = [b'x'; 125];
         let longest = [
-            common::rfc::header(PING, key, LengthEncoding::Bits7, 125),
+            testkit::rfc::header(PING, key, LengthEncoding::Bits7, 125),
             payload.to_vec(),
         ]
         .concat();

@@ -142,7 +142,7 @@ fn in_word(c: char) -> bool {
 
 /// Returns all of a test file, or the unit tests of a source file.
 fn tests_in<'t>(path: &str, text: &'t str) -> &'t str {
-    if path.starts_with("tests/") || path.ends_with("/tests.rs") {
+    if path.starts_with("tests/") || path.starts_with("testkit/") || path.ends_with("/tests.rs") {
         return text;
     }
     text.split_once("\nmod tests {")
@@ -150,12 +150,13 @@ fn tests_in<'t>(path: &str, text: &'t str) -> &'t str {
 }
 
 /// Folders with modules of the tests in tests/.
-const MODULE_DIRS: [&str; 2] = ["tests/common", "tests/bad_inputs"];
+const MODULE_DIRS: [&str; 1] = ["tests/bad_inputs"];
 
-/// Returns the path and text of each Rust file in src/, tests/ and `MODULE_DIRS`, except this one.
+/// Returns the path and text of each Rust file in src/, testkit/, tests/ and `MODULE_DIRS`, except
+/// this one.
 fn rust_files() -> io::Result<Vec<(String, String)>> {
     let mut files = Vec::new();
-    let mut dirs = vec!["src".to_owned(), "tests".to_owned()];
+    let mut dirs = ["src", "testkit/src", "tests"].map(str::to_owned).to_vec();
     while let Some(dir) = dirs.pop() {
         for entry in fs::read_dir(root().join(&dir))? {
             let entry = entry?;
@@ -234,5 +235,5 @@ fn only_tests_cite_rules() {
         ["FR-3"]
     );
     assert_eq!(tests_in("src/scan.rs", "// FR-1\n"), "");
-    assert_eq!(tests_in("tests/common/mod.rs", text), text);
+    assert_eq!(tests_in("testkit/src/frames.rs", text), text);
 }

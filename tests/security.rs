@@ -1,17 +1,15 @@
 //! Vulnerabilities of other implementations that no other test covers, and a check of the test names
 //! in SECURITY.md.
 
-mod common;
-
 use std::path::Path;
 use std::{fs, io};
 
-use common::rfc::{
+use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler, ProtocolError, Role};
+use testkit::rfc::{
     BINARY_FRAGMENT, FINAL_CONTINUATION, REQUEST, ROLES, at_every_split, frame, header, masked,
     other, protocol_error,
 };
-use common::*;
-use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler, ProtocolError, Role};
+use testkit::*;
 
 /// CVE-2020-27813, CVE-2026-1528: the sum of received and declared length must not overflow.
 #[test]

@@ -1,15 +1,13 @@
 //! Memory per connection, sizes of types, and that they are `Send` and `Sync`.
 
-mod common;
-
 use std::fs;
 use std::mem::size_of;
 use std::time::Duration;
 
-use common::allocator::{CountingAllocator, Usage, measure};
-use common::pair::response_to;
-use common::*;
 use hybi::*;
+use testkit::allocator::{CountingAllocator, Usage, measure};
+use testkit::pair::response_to;
+use testkit::*;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;

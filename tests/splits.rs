@@ -1,18 +1,16 @@
 //! The same bytes give the same events and output however they are split.
 
-mod common;
-
 use std::ops::RangeInclusive;
 
-use common::hixie_reference::ReferenceDecoder;
-use common::pair::response_to;
-use common::*;
 use hybi::{
     ClientRequest, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind, LineErrorKind,
     Phase, ProtocolError, Role,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
+use testkit::hixie_reference::ReferenceDecoder;
+use testkit::pair::response_to;
+use testkit::*;
 
 /// Input of one side, and how it closes.
 struct Conversation {

@@ -1,13 +1,11 @@
 //! Handshakes received by an HTTP library (`upgrade`) or completed elsewhere (`established`).
 
-mod common;
-
-use common::*;
 use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind,
     KeyErrorKind, LineErrorKind, Phase, ProtocolError, Request, Role, UpgradeResponse,
 };
 use proptest::prelude::*;
+use testkit::*;
 
 const FRAMES: &[u8] = b"\x00Hello\xff\x00\xff\x42x\xff\x80\x02\xff\x00\x00\xe2\x98\x83\xff";
 

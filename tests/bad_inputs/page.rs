@@ -5,7 +5,7 @@ use std::fmt::Write;
 use hybi::{Closed, Role};
 
 use super::row::{Base, CallCase, Case, InputCase, Output, Pattern, Row, Setup};
-use crate::common::{DRAFT_76_RESPONSE, Observed, VERSIONS, error_response, escaped, rfc};
+use testkit::{DRAFT_76_RESPONSE, Observed, VERSIONS, error_response, escaped, rfc};
 
 /// The error responses that the page shows in full.
 const STATUSES: [u16; 5] = [400, 405, 426, 431, 505];

@@ -2,8 +2,8 @@
 
 use hybi::{ClientRequest, Closed, Config, Connection, Dialect, ProtocolError, Refused, Role};
 
-use crate::common::pair::response_to;
-use crate::common::{
+use testkit::pair::response_to;
+use testkit::{
     DRAFT_75_REQUEST, DRAFT_76_REQUEST, Observed, VERSIONS, error_response, replace_marked, rfc,
 };
 

@@ -8,8 +8,8 @@ use hybi::{
 use super::row::{
     Base, CallCase, Case, InputCase, NamedConfig, Output, Pattern, Row, Setup, Subprotocol,
 };
-use crate::common::rfc::{RESPONSE, clean_close, protocol_error, text, unexpected_eof};
-use crate::common::{DRAFT_76_CHALLENGE_RESPONSE, DRAFT_76_RESPONSE, Observed, VERSIONS};
+use testkit::rfc::{RESPONSE, clean_close, protocol_error, text, unexpected_eof};
+use testkit::{DRAFT_76_CHALLENGE_RESPONSE, DRAFT_76_RESPONSE, Observed, VERSIONS};
 
 use Base::{Page, R13, R75, R76};
 use Dialect::{Hixie75, Hixie76, HyBi8, Rfc6455};

@@ -1,16 +1,14 @@
 //! Runs the oracles of the fuzz targets on stored and generated inputs, without a fuzzer and on any
 //! toolchain.
 
-#[path = "../common/allocator.rs"]
-mod allocator;
 mod corpus;
 mod generated;
 mod grammar;
 #[path = "../../fuzz/src/lib.rs"]
 mod oracles;
 
-use allocator::{CountingAllocator, measure};
 use oracles::{METER, Oracle, TARGETS};
+use testkit::allocator::{CountingAllocator, measure};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;

@@ -2,7 +2,7 @@
 
 use hybi::{Close, Closed, Config, Dialect, Phase, ProtocolError};
 
-use super::Observed;
+use crate::Observed;
 
 /// A decoder that reads all bytes at once and keeps no state, to compare connections with.
 #[derive(Clone, Copy, Debug)]

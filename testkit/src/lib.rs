@@ -1,5 +1,4 @@
 //! Test driver: feeds bytes to a connection and records its events and output.
-#![allow(dead_code)] // Not every test uses all of it.
 
 pub mod allocator;
 pub mod hixie_reference;

@@ -1,5 +1,4 @@
 //! An allocator that counts per thread, so that other tests do not interfere.
-#![allow(dead_code)] // Not every test uses all of it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -3,10 +3,9 @@
 
 use hybi::{Close, Closed, Config, Connection, Dialect, Phase, ProtocolError, Role};
 
-#[allow(unused_imports)] // Not every test uses all of them.
-pub use super::{clean_close, protocol_error, text, unexpected_eof};
+pub use crate::{clean_close, protocol_error, text, unexpected_eof};
 
-use super::{Driver, Observed, Transcript, escaped};
+use crate::{Driver, Observed, Transcript, escaped};
 
 pub const HYBI: [Dialect; 3] = [Dialect::HyBi7, Dialect::HyBi8, Dialect::Rfc6455];
 pub const ROLES: [Role; 2] = [Role::Client, Role::Server];
