@@ -26,10 +26,6 @@ fn open(dialect: Dialect) -> Connection {
     Connection::established(&Config::new(), Role::Server, dialect, [0; 32])
 }
 
-fn frame(text: &str) -> Vec<u8> {
-    [b"\x00", text.as_bytes(), b"\xff"].concat()
-}
-
 /// Receives `bytes` in reads of `read_len`; returns the number of events.
 fn receive(conn: &mut Connection, bytes: &mut [u8], read_len: usize) -> usize {
     let mut events = 0;
@@ -72,7 +68,7 @@ fn receiving_a_complete_message_does_not_allocate() {
     for dialect in DIALECTS {
         let (mut conn, mut assembler) = (open(dialect), MessageAssembler::new(64 * KIB));
         for text in texts() {
-            let mut bytes = frame(&text).repeat(20);
+            let mut bytes = hixie_frame(&text).repeat(20);
             let len = bytes.len();
             let (messages, usage) =
                 measure(|| assemble(&mut conn, &mut assembler, &mut bytes, len));
@@ -84,13 +80,13 @@ fn receiving_a_complete_message_does_not_allocate() {
 /// With masks, in both roles (HY-5).
 #[test]
 fn hybi_messages_are_received_and_sent_without_allocating() {
-    for (role, dialect) in rfc::every_role_and_dialect() {
+    for (role, dialect) in every_role_and_dialect() {
         let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
         let mut assembler = MessageAssembler::new(64 * KIB);
         for text in texts().iter().rev() {
             let received = [0x81, 0x82, 0x89].map(|first| {
                 let payload = if first == 0x89 { "ping" } else { text.as_str() };
-                rfc::frame(rfc::other(role), first, payload)
+                frame(other(role), first, payload)
             });
             let mut bytes = received.concat().repeat(20);
             let mut send_and_receive = || {
@@ -132,7 +128,7 @@ fn chunks_do_not_allocate_and_are_assembled_in_one_buffer() {
         let (mut conn, mut assembler) = (open(dialect), MessageAssembler::new(64 * KIB));
         for text in texts().into_iter().rev() {
             for read in [1, 2, 3, 1000] {
-                let mut bytes = frame(&text).repeat(2);
+                let mut bytes = hixie_frame(&text).repeat(2);
                 let (_, usage) = measure(|| receive(&mut conn, &mut bytes, read));
                 assert_eq!(usage, NONE, "{} bytes in reads of {read}", text.len());
                 // The first and longest message allocated the buffer.
@@ -181,7 +177,7 @@ fn sending_does_not_allocate_after_the_first_message() {
 /// HY-5: a client masks in place, and its block of random bytes is for several messages.
 #[test]
 fn the_first_send_allocates_at_most_1_kib_more_than_the_message() {
-    for (role, dialect) in rfc::every_role_and_dialect() {
+    for (role, dialect) in every_role_and_dialect() {
         for length in [0, 1, 512, 513, 5_000, 100_000] {
             let text = "a".repeat(length);
             let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
@@ -262,13 +258,13 @@ fn a_declared_frame_length_of_hixie_does_not_allocate_fr_6() {
 /// RFC-10.4-1
 #[test]
 fn a_declared_frame_length_of_hybi_does_not_allocate() {
-    for (role, dialect) in rfc::every_role_and_dialect() {
-        let key = (role == Role::Server).then_some(rfc::MASKING_KEY);
+    for (role, dialect) in every_role_and_dialect() {
+        let key = (role == Role::Server).then_some(MASKING_KEY);
         for length in [0x1_0000, u64::from(u32::MAX), 1 << 62, i64::MAX as u64] {
-            for first in [rfc::TEXT, rfc::BINARY, rfc::TEXT_FRAGMENT] {
+            for first in [TEXT, BINARY, TEXT_FRAGMENT] {
                 let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
-                let mut header = rfc::header(first, key, rfc::LengthEncoding::Bits64, length);
-                let mut payload = rfc::masked(&[b'a'; 100], key.unwrap_or_default());
+                let mut header = header(first, key, LengthEncoding::Bits64, length);
+                let mut payload = masked(&[b'a'; 100], key.unwrap_or_default());
                 let (_, usage) = measure(|| {
                     receive(&mut conn, &mut header, 1);
                     receive(&mut conn, &mut payload, 100)
@@ -284,13 +280,13 @@ fn a_declared_frame_length_of_hybi_does_not_allocate() {
 #[test]
 fn a_million_fragments_use_no_more_memory_than_the_message_limit() {
     let config = Config::new().max_fragments(u32::MAX);
-    for role in rfc::ROLES {
+    for role in ROLES {
         let mut conn = Connection::established(&config, role, Dialect::Rfc6455, [0; 32]);
-        let sender = rfc::other(role);
-        let mut first = rfc::frame(sender, rfc::BINARY_FRAGMENT, "");
+        let sender = other(role);
+        let mut first = frame(sender, BINARY_FRAGMENT, "");
         let pair = [
-            rfc::frame(sender, rfc::CONTINUATION, ""),
-            rfc::frame(sender, rfc::CONTINUATION, "a"),
+            frame(sender, CONTINUATION, ""),
+            frame(sender, CONTINUATION, "a"),
         ];
         let pairs = pair.concat().repeat(1000);
         let limit = 1 << 20;
@@ -317,10 +313,10 @@ fn a_million_fragments_use_no_more_memory_than_the_message_limit() {
 /// HY-7: `high_water` limits the pending pongs.
 #[test]
 fn a_million_pings_use_no_more_memory_than_the_send_buffer() {
-    for role in rfc::ROLES {
+    for role in ROLES {
         let config = Config::new();
         let mut conn = Connection::established(&config, role, Dialect::Rfc6455, [0; 32]);
-        let pings = rfc::frame(rfc::other(role), rfc::PING, [b'p'; 125]).repeat(1000);
+        let pings = frame(other(role), PING, [b'p'; 125]).repeat(1000);
         let mut bytes = pings.clone();
         let (events, usage) = measure(|| {
             let pings = (0..1000).map(|_| {
@@ -330,7 +326,7 @@ fn a_million_pings_use_no_more_memory_than_the_send_buffer() {
             pings.sum::<usize>()
         });
         assert_eq!(events, 1_000_000);
-        let pong = rfc::frame(role, rfc::PONG, [b'p'; 125]).len();
+        let pong = frame(role, PONG, [b'p'; 125]).len();
         assert!(conn.transmit().len() <= 64 * KIB + pong);
         assert!(usage.peak <= 3 * 64 * KIB as isize, "{role:?}: {usage:?}");
     }
@@ -402,7 +398,7 @@ fn an_endless_head_uses_no_more_memory_than_its_limit_rq_19() {
 #[test]
 fn a_gibibyte_of_frames_does_not_allocate_fr_15() {
     let letters = vec![b'a'; 64 * KIB];
-    let texts = frame(&"a".repeat(1000)).repeat(66)[..64 * KIB].to_vec();
+    let texts = hixie_frame(&"a".repeat(1000)).repeat(66)[..64 * KIB].to_vec();
     for (dialect, total) in [(Dialect::Hixie75, 1 << 26), (Dialect::Hixie76, 1 << 30)] {
         let mut conn = open(dialect);
         // A quarter each: one text, many texts, a skipped frame with a terminator, and one with a
@@ -430,7 +426,7 @@ fn a_gibibyte_of_frames_does_not_allocate_fr_15() {
 #[test]
 fn the_assembler_releases_the_capacity_of_a_large_message() {
     let large = "\u{2603}".repeat(1 << 20)[..(1 << 20) - 1].to_owned();
-    let (mut once, mut small) = (frame(&large), frame("small").repeat(100));
+    let (mut once, mut small) = (hixie_frame(&large), hixie_frame("small").repeat(100));
     for read in [2, 1 << 20] {
         let mut conn = open(Dialect::Hixie76);
         let (mut assembler, usage) = measure(|| {
@@ -450,12 +446,12 @@ fn the_assembler_releases_the_capacity_of_a_large_message() {
 /// not.
 #[test]
 fn the_assembler_reuses_capacity_between_messages_in_chunks() {
-    for first in [rfc::TEXT, rfc::BINARY] {
+    for first in [TEXT, BINARY] {
         let config = Config::new();
         let mut conn = Connection::established(&config, Role::Client, Dialect::Rfc6455, [0; 32]);
         let mut assembler = MessageAssembler::new(usize::MAX);
         let mut allocations_of = |length: usize, read: usize| {
-            let mut bytes = rfc::frame(Role::Server, first, "a".repeat(length));
+            let mut bytes = frame(Role::Server, first, "a".repeat(length));
             let mut received = 0;
             let ((), usage) = measure(|| {
                 for mut input in bytes.chunks_mut(read) {
@@ -488,8 +484,8 @@ fn the_assembler_reuses_capacity_between_messages_in_chunks() {
 #[test]
 fn a_complete_message_after_one_in_chunks_does_not_allocate() {
     let (mut conn, mut assembler) = (open(Dialect::Hixie76), MessageAssembler::new(64 * KIB));
-    let mut chunks = frame("few");
-    let mut complete = frame(&"a".repeat(10 * KIB));
+    let mut chunks = hixie_frame("few");
+    let mut complete = hixie_frame(&"a".repeat(10 * KIB));
     for _ in 0..2 {
         assert_eq!(assemble(&mut conn, &mut assembler, &mut chunks, 2), 1);
         let (messages, usage) =
@@ -508,7 +504,7 @@ fn flush(conn: &mut Connection, write_len: usize) {
 #[test]
 fn large_messages_sent_in_series_allocate_only_for_the_first() {
     let config = Config::new().max_send_buffer(2 << 20);
-    for (role, dialect) in rfc::every_role_and_dialect() {
+    for (role, dialect) in every_role_and_dialect() {
         for length in [64 * KIB - 1, 64 * KIB, 200_000, 1 << 20] {
             let text = "a".repeat(length);
             for write_len in [usize::MAX, 10_000] {
@@ -535,7 +531,7 @@ fn large_messages_sent_in_series_allocate_only_for_the_first() {
 /// Growth that doubles past the retained capacity would be dropped at each flush.
 #[test]
 fn small_messages_that_fill_the_retained_capacity_allocate_only_once() {
-    for (role, dialect) in rfc::every_role_and_dialect() {
+    for (role, dialect) in every_role_and_dialect() {
         for length in [20, 125, 600, 5_000, 33_000] {
             let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
             let text = "a".repeat(length);

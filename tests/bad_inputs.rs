@@ -161,11 +161,9 @@ fn check_input(name: &str, case: &InputCase, splits: &[usize]) {
     assert_eq!(events, &case.events, "{name}, {input} split at {splits:?}");
     match case.output {
         Output::Close(code) if case.setup.role() == Role::Client => {
-            let masked = rfc::parse_frames(sent)
-                .iter()
-                .all(|frame| frame.key.is_some());
+            let masked = parse_frames(sent).iter().all(|frame| frame.key.is_some());
             assert!(masked, "{name}");
-            assert_eq!(rfc::close_code(sent), code, "{name}");
+            assert_eq!(close_code(sent), code, "{name}");
         }
         ref output => assert_eq!(escaped(sent), escaped(output.bytes()), "{name}, {input}"),
     }

@@ -27,11 +27,6 @@ use hybi::{
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
-use testkit::rfc::{
-    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, LengthEncoding, PING, PONG,
-    TEXT, TEXT_FRAGMENT, binary, close_payload, frame_contents, header, is_valid_close_code,
-    masked, ping, pong, run_checked, text,
-};
 use testkit::*;
 use tungstenite::error::ProtocolError;
 use tungstenite::handshake::HandshakeError;
@@ -812,7 +807,7 @@ proptest! {
             expected.extend(send(&mut conn, message));
         }
         conn.close(&Close::new(1000, "bye")).unwrap();
-        let received = received_by_tungstenite(testkit::rfc::other(role), conn.transmit());
+        let received = received_by_tungstenite(testkit::other(role), conn.transmit());
         prop_assert_eq!(received, expected);
     }
 
@@ -832,10 +827,10 @@ proptest! {
         }
         socket.close(None).unwrap();
         let bytes = &socket.get_ref().written;
-        let peer = testkit::rfc::other(role);
+        let peer = testkit::other(role);
         let conn = Connection::established(&Config::new(), peer, Rfc6455, [0; 32]);
         let transcript = run_checked(conn, bytes, &split_points(&splits, bytes.len()), true);
-        expected.push(testkit::rfc::clean_close(1005, ""));
+        expected.push(testkit::clean_close(1005, ""));
         prop_assert_eq!(transcript.events, expected);
     }
 }

@@ -9,7 +9,6 @@ use hybi::{
     ProtocolError, Role,
 };
 use md5::{Digest, Md5};
-use testkit::rfc::{ROLES, frame_contents, run_checked};
 use testkit::*;
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
@@ -365,10 +364,10 @@ const SEEN: [&str; 12] = [
 
 fn hybi(dialect: Dialect) {
     for role in ROLES {
-        let decoder = rfc::ReferenceDecoder {
+        let decoder = hybi_reference::ReferenceDecoder {
             max_frame: 2,
             max_fragments: 2,
-            ..rfc::ReferenceDecoder::new(role, dialect)
+            ..hybi_reference::ReferenceDecoder::new(role, dialect)
         };
         let conn = || decoder.connection();
         let expected = Expected {
@@ -459,7 +458,7 @@ fn every_short_key_of_digits_spaces_and_letters_is_checked_key_1_to_key_8() {
                     let error = ProtocolError::InvalidKeyNumber { name, kind };
                     assert_eq!(
                         transcript.events,
-                        [rfc::protocol_error(error)],
+                        [protocol_error(error)],
                         "{}",
                         escaped(&key)
                     );

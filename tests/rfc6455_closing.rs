@@ -7,12 +7,6 @@ use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Event, Phase, ProtocolError,
     Refused, Role,
 };
-use testkit::rfc::{
-    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, HYBI, LengthEncoding,
-    MASKING_KEY, PING, PONG, ROLES, TEXT, TEXT_FRAGMENT, at_every_split, at_every_split_then_eof,
-    binary, clean_close, close_code, close_payload, every_role_and_dialect, frame, frame_contents,
-    header, is_valid_close_code, open, other, ping, pong, protocol_error, text, unexpected_eof,
-};
 use testkit::*;
 
 use Dialect::Rfc6455;

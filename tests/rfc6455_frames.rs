@@ -5,13 +5,7 @@ use hybi::{
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
-use testkit::rfc::{
-    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, HYBI, LengthEncoding,
-    MASKING_KEY, PING, PONG, ROLES, ReferenceDecoder, TEXT, TEXT_FRAGMENT, at_every_split,
-    at_every_split_then_eof, binary, clean_close, close_code, close_payload,
-    every_role_and_dialect, frame, frame_contents, frame_with_encoding, header, masked, open,
-    other, ping, pong, protocol_error, run_checked, text, unexpected_eof,
-};
+use testkit::hybi_reference::ReferenceDecoder;
 use testkit::*;
 
 use Dialect::{HyBi7, HyBi8, Rfc6455};
@@ -1054,7 +1048,7 @@ fn conversation(role: Role) -> impl Strategy<Value = Vec<u8>> {
         let shortest = LengthEncoding::shortest(payload.len() as u64);
         frame_with_encoding(from, first, encoding.unwrap_or(shortest), payload)
     });
-    let close = close_frame().prop_map(move |body| testkit::rfc::frame(from, CLOSE, body));
+    let close = close_frame().prop_map(move |body| testkit::frame(from, CLOSE, body));
     let message = prop::collection::vec(string(), 1..5).prop_map(move |fragments| {
         let count = fragments.len();
         let first = |i: usize| match (i, i + 1 == count) {
@@ -1064,7 +1058,7 @@ fn conversation(role: Role) -> impl Strategy<Value = Vec<u8>> {
             (_, true) => FINAL_CONTINUATION,
         };
         let fragments = fragments.iter().enumerate();
-        let frames = fragments.map(|(i, fragment)| testkit::rfc::frame(from, first(i), fragment));
+        let frames = fragments.map(|(i, fragment)| testkit::frame(from, first(i), fragment));
         frames.collect::<Vec<_>>().concat()
     });
     let some = prop_oneof![

@@ -7,10 +7,6 @@ use hybi::{
 };
 use proptest::prelude::*;
 use sha1::{Digest, Sha1};
-use testkit::rfc::{
-    HYBI, REQUEST, RESPONSE, TEXT, at_every_split, at_every_split_then_eof, binary,
-    every_role_and_dialect, frame, protocol_error, text, unexpected_eof,
-};
 use testkit::*;
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
@@ -40,7 +36,7 @@ fn version(dialect: Dialect) -> &'static str {
 /// Returns the RFC's example request with the version of a dialect.
 fn request_head(dialect: Dialect) -> Vec<u8> {
     let header_line = format!("Sec-WebSocket-Version: {}\r\n", version(dialect));
-    replace_once(REQUEST, VERSION, header_line)
+    replace_once(RFC6455_REQUEST, VERSION, header_line)
 }
 
 fn header(name: &'static str, at: u32, kind: HeaderErrorKind) -> ProtocolError {
@@ -88,7 +84,7 @@ fn expect_rejected(head: impl AsRef<[u8]>, error: ProtocolError, status: u16) {
     let mut server = Driver::new(Connection::server(&Config::new()));
     server.feed(head);
     server.transcript = Transcript::default();
-    server.feed(REQUEST.as_bytes());
+    server.feed(RFC6455_REQUEST.as_bytes());
     server.feed(&frame(Role::Client, TEXT, "Hello"));
     server.eof();
     assert_eq!(
@@ -111,12 +107,12 @@ fn expect_header_rejected(
     kind: HeaderErrorKind,
     status: u16,
 ) {
-    let edited = replace_once(REQUEST, from, to);
+    let edited = replace_once(RFC6455_REQUEST, from, to);
     let at = match kind {
         Missing => edited.len() as u32,
         // At the second header.
-        Duplicate => offset_of(REQUEST, from) + to.find("\r\n").unwrap() as u32 + 2,
-        _ => offset_of(REQUEST, from),
+        Duplicate => offset_of(RFC6455_REQUEST, from) + to.find("\r\n").unwrap() as u32 + 2,
+        _ => offset_of(RFC6455_REQUEST, from),
     };
     expect_rejected(edited, header(name, at, kind), status);
 }
@@ -125,7 +121,7 @@ fn expect_header_rejected(
 #[test]
 fn the_rfc_example_request_is_accepted_in_each_version_hy_1_hy_2() {
     for dialect in HYBI {
-        expect_accepted(request_head(dialect), dialect, RESPONSE);
+        expect_accepted(request_head(dialect), dialect, RFC6455_RESPONSE);
     }
 }
 
@@ -141,7 +137,7 @@ fn frames_directly_after_the_request_are_received_hy_2() {
             transcript.events[1..],
             [Observed::Open(dialect), text("Hello"), text("Hello")]
         );
-        assert_eq!(escaped(transcript.sent), escaped(RESPONSE));
+        assert_eq!(escaped(transcript.sent), escaped(RFC6455_RESPONSE));
     }
 }
 
@@ -179,9 +175,13 @@ fn requests_with_other_order_case_or_extra_headers_are_accepted_hy_10() {
              Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n",
         ),
     ] {
-        expect_accepted(replace_once(REQUEST, from, to), Rfc6455, RESPONSE);
+        expect_accepted(
+            replace_once(RFC6455_REQUEST, from, to),
+            Rfc6455,
+            RFC6455_RESPONSE,
+        );
     }
-    let mut lines: Vec<&str> = REQUEST
+    let mut lines: Vec<&str> = RFC6455_REQUEST
         .lines()
         .skip(1)
         .filter(|line| !line.is_empty())
@@ -189,7 +189,7 @@ fn requests_with_other_order_case_or_extra_headers_are_accepted_hy_10() {
     for _ in 0..lines.len() {
         lines.rotate_left(1);
         let rotated = format!("GET /chat HTTP/1.1\r\n{}\r\n\r\n", lines.join("\r\n"));
-        expect_accepted(rotated, Rfc6455, RESPONSE);
+        expect_accepted(rotated, Rfc6455, RFC6455_RESPONSE);
     }
 }
 
@@ -201,7 +201,7 @@ fn an_invalid_request_line_is_rejected() {
     for (line, error, status) in [
         ("POST /chat HTTP/1.1", ProtocolError::UnsupportedMethod, 405),
         (
-            "REQUEST /chat HTTP/1.1",
+            "RFC6455_REQUEST /chat HTTP/1.1",
             ProtocolError::UnsupportedMethod,
             405,
         ),
@@ -216,7 +216,7 @@ fn an_invalid_request_line_is_rejected() {
         ("GET /chat XTTP/1.1", malformed(10), 400),
     ] {
         expect_rejected(
-            replace_once(REQUEST, "GET /chat HTTP/1.1", line),
+            replace_once(RFC6455_REQUEST, "GET /chat HTTP/1.1", line),
             error,
             status,
         );
@@ -232,7 +232,7 @@ fn a_missing_invalid_or_duplicate_host_upgrade_or_connection_is_rejected() {
     expect_header_rejected(HOST, "Host: server.example.com:0\r\n", "Host", Invalid, 400);
     expect_header_rejected(HOST, "Host: a/b\r\n", "Host", Invalid, 400);
     expect_header_rejected(HOST, "Host: a\r\nHost: a\r\n", "Host", Duplicate, 400);
-    let no_upgrade = replace_once(REQUEST, UPGRADE, "");
+    let no_upgrade = replace_once(RFC6455_REQUEST, UPGRADE, "");
     expect_rejected(no_upgrade, ProtocolError::NotWebSocket, 426);
     expect_header_rejected(UPGRADE, "Upgrade: h2c\r\n", "Upgrade", Invalid, 426);
     expect_header_rejected(UPGRADE, "Upgrade:\r\n", "Upgrade", Invalid, 426);
@@ -250,7 +250,7 @@ fn a_missing_invalid_or_duplicate_host_upgrade_or_connection_is_rejected() {
 #[test]
 fn invalid_header_lines_of_a_request_are_rejected() {
     let line = |at, kind| ProtocolError::InvalidLine { at, kind };
-    let at = offset_of(REQUEST, ORIGIN);
+    let at = offset_of(RFC6455_REQUEST, ORIGIN);
     for (to, offset, kind) in [
         (" Origin: http://example.com\r\n", 0, LineErrorKind::ObsFold),
         ("Origin : http://example.com\r\n", 6, LineErrorKind::Name),
@@ -264,7 +264,7 @@ fn invalid_header_lines_of_a_request_are_rejected() {
         ),
     ] {
         expect_rejected(
-            replace_once(REQUEST, ORIGIN, to),
+            replace_once(RFC6455_REQUEST, ORIGIN, to),
             line(at + offset, kind),
             400,
         );
@@ -297,8 +297,8 @@ fn other_versions_get_a_426_with_the_supported_versions_hy_1_hy_9() {
         expect_header_rejected(VERSION, &header_line, "Sec-WebSocket-Version", Invalid, 426);
     }
     // Checked before all headers that another version may define differently.
-    let future = replace_once(REQUEST, VERSION, "Sec-WebSocket-Version: 14\r\n");
-    let at = offset_of(REQUEST, VERSION) - KEY.len() as u32 + 7;
+    let future = replace_once(RFC6455_REQUEST, VERSION, "Sec-WebSocket-Version: 14\r\n");
+    let at = offset_of(RFC6455_REQUEST, VERSION) - KEY.len() as u32 + 7;
     expect_rejected(
         replace_once(future, KEY, "Key: 1\r\n"),
         header("Sec-WebSocket-Version", at + 1, Invalid),
@@ -322,9 +322,9 @@ fn a_426_lists_the_enabled_versions_newest_first_hy_9() {
         let list = list.join(", ");
         let config = Config::new().dialects(dialects);
 
-        let unknown = replace_once(REQUEST, VERSION, "Sec-WebSocket-Version: 25\r\n");
+        let unknown = replace_once(RFC6455_REQUEST, VERSION, "Sec-WebSocket-Version: 25\r\n");
         let transcript = at_every_split(server(config), &unknown);
-        let at = offset_of(REQUEST, VERSION);
+        let at = offset_of(RFC6455_REQUEST, VERSION);
         let error = header("Sec-WebSocket-Version", at, Invalid);
         assert_eq!(transcript.events, [protocol_error(error)]);
         assert_eq!(
@@ -403,7 +403,7 @@ fn known_keys_give_known_accept_values_hy_2() {
             expect_accepted(
                 head,
                 dialect,
-                replace_once(RESPONSE, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", accept),
+                replace_once(RFC6455_RESPONSE, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", accept),
             );
         }
     }
@@ -421,9 +421,9 @@ proptest! {
     #[test]
     fn any_16_bytes_are_a_valid_key_hy_2(bytes: [u8; 16]) {
         let key = BASE64.encode(&bytes);
-        let head = replace_once(REQUEST, "dGhlIHNhbXBsZSBub25jZQ==", &key);
+        let head = replace_once(RFC6455_REQUEST, "dGhlIHNhbXBsZSBub25jZQ==", &key);
         let transcript = run(Connection::server(&Config::new()), &head, &[], false);
-        let response = replace_once(RESPONSE, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", accept_value(&key));
+        let response = replace_once(RFC6455_RESPONSE, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", accept_value(&key));
         prop_assert_eq!(escaped(transcript.sent), escaped(response));
     }
 }
@@ -457,11 +457,11 @@ fn the_origin_is_read_from_the_header_of_the_version_hy_3() {
             let expected = if dialect == Rfc6455 { in_13 } else { in_drafts };
             let head = replace_once(request_head(dialect), ORIGIN, headers);
             assert_eq!(request(&head).origin(), expected, "{dialect}: {headers}");
-            expect_accepted(head, dialect, RESPONSE);
+            expect_accepted(head, dialect, RFC6455_RESPONSE);
         }
     }
     let allowed = request(&replace_once(
-        REQUEST,
+        RFC6455_REQUEST,
         ORIGIN,
         "Origin: HTTPS://Example.com\r\n",
     ));
@@ -509,26 +509,26 @@ fn the_server_selects_an_offered_subprotocol_or_none_hy_4() {
         assert_eq!(offered, ["chat", "superchat"], "{offer}");
         for name in offered {
             let header_line = format!("xOo=\r\nSec-WebSocket-Protocol: {name}\r\n");
-            let response = replace_once(RESPONSE, "xOo=\r\n", header_line);
+            let response = replace_once(RFC6455_RESPONSE, "xOo=\r\n", header_line);
             let sent = accepted(&head, AcceptOptions::new().protocol(name));
             assert_eq!(escaped(sent), escaped(response));
         }
         assert_eq!(
             escaped(accepted(&head, AcceptOptions::new())),
-            escaped(RESPONSE)
+            escaped(RFC6455_RESPONSE)
         );
     }
     let any = "!#$%&'*+-.^_`|~09azAZ";
-    let head = replace_once(REQUEST, "superchat", any);
+    let head = replace_once(RFC6455_REQUEST, "superchat", any);
     assert_eq!(request(&head).protocols().last(), Some(any));
-    expect_accepted(head, Rfc6455, RESPONSE);
+    expect_accepted(head, Rfc6455, RFC6455_RESPONSE);
 }
 
 /// RFC-4.2.2-2
 #[test]
 fn tabs_around_offered_subprotocols_are_ignored_hy_4() {
     let offer = "Sec-WebSocket-Protocol:\tchat\t,\t \tsuperchat \t\r\n";
-    let request = request(&replace_once(REQUEST, PROTOCOL, offer));
+    let request = request(&replace_once(RFC6455_REQUEST, PROTOCOL, offer));
     let offered: Vec<&str> = request.protocols().collect();
     assert_eq!(offered, ["chat", "superchat"]);
 }
@@ -551,14 +551,14 @@ fn accept_rejects_a_subprotocol_that_was_not_offered_hy_4() {
         " chat",
         "c",
     ] {
-        let mut conn = with_request(REQUEST.as_bytes());
+        let mut conn = with_request(RFC6455_REQUEST.as_bytes());
         let before = format!("{conn:?}");
         let result = conn.accept(&AcceptOptions::new().protocol(name));
         assert_eq!(result, Err(Refused::ProtocolNotOffered), "{name}");
         assert_eq!(format!("{conn:?}"), before);
         assert_eq!(conn.accept(&AcceptOptions::new().protocol("chat")), Ok(()));
     }
-    let mut conn = with_request(&replace_once(REQUEST, PROTOCOL, ""));
+    let mut conn = with_request(&replace_once(RFC6455_REQUEST, PROTOCOL, ""));
     let result = conn.accept(&AcceptOptions::new().protocol("chat"));
     assert_eq!(result, Err(Refused::ProtocolNotOffered));
 }
@@ -592,9 +592,9 @@ fn an_invalid_list_of_subprotocols_is_rejected_hy_4() {
         );
     }
     let second = "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: a b\r\n";
-    let at = offset_of(REQUEST, PROTOCOL) + 30;
+    let at = offset_of(RFC6455_REQUEST, PROTOCOL) + 30;
     let error = header("Sec-WebSocket-Protocol", at, Invalid);
-    expect_rejected(replace_once(REQUEST, PROTOCOL, second), error, 400);
+    expect_rejected(replace_once(RFC6455_REQUEST, PROTOCOL, second), error, 400);
 }
 
 // Extensions.
@@ -616,7 +616,7 @@ fn offered_extensions_are_declined_hy_4() {
             expect_accepted(
                 replace_once(request_head(dialect), PROTOCOL, offer),
                 dialect,
-                RESPONSE,
+                RFC6455_RESPONSE,
             );
         }
     }
@@ -626,7 +626,7 @@ fn offered_extensions_are_declined_hy_4() {
 #[test]
 fn accept_rejects_handshake_headers_such_as_extensions_hy_4() {
     let mut conn = Connection::server(&Config::new());
-    let mut bytes = REQUEST.as_bytes().to_vec();
+    let mut bytes = RFC6455_REQUEST.as_bytes().to_vec();
     assert!(conn.receive(&mut &mut bytes[..]).is_some());
     let before = format!("{conn:?}");
     for name in [
@@ -648,7 +648,7 @@ fn accept_rejects_handshake_headers_such_as_extensions_hy_4() {
     conn.accept(&AcceptOptions::new().headers(&headers))
         .unwrap();
     let response = replace_once(
-        RESPONSE,
+        RFC6455_RESPONSE,
         "xOo=\r\n",
         "xOo=\r\nSet-Cookie: seen=1\r\nServer: x\r\n",
     );
@@ -691,7 +691,13 @@ fn the_application_can_reject_a_request() {
     };
     let conn = Connection::server(&Config::new());
     let mut server = Driver::with_request_handler(conn, reject);
-    server.feed(&[REQUEST.as_bytes(), &frame(Role::Client, TEXT, "Hello")].concat());
+    server.feed(
+        &[
+            RFC6455_REQUEST.as_bytes(),
+            &frame(Role::Client, TEXT, "Hello"),
+        ]
+        .concat(),
+    );
     assert_eq!(
         server.events(),
         [
@@ -712,10 +718,10 @@ fn the_application_can_reject_a_request() {
 /// RFC-7.2.2-1
 #[test]
 fn eof_in_the_request_is_reported() {
-    for len in 0..REQUEST.len() {
+    for len in 0..RFC6455_REQUEST.len() {
         let transcript = run(
             Connection::server(&Config::new()),
-            &REQUEST.as_bytes()[..len],
+            &RFC6455_REQUEST.as_bytes()[..len],
             &[],
             true,
         );
@@ -746,7 +752,7 @@ fn upgrade_accepts_a_request_parsed_by_a_library_hy_2() {
         let protocol = "xOo=\r\nSec-WebSocket-Protocol: chat\r\n";
         assert_eq!(
             escaped(upgrade.as_bytes()),
-            escaped(replace_once(RESPONSE, "xOo=\r\n", protocol))
+            escaped(replace_once(RFC6455_RESPONSE, "xOo=\r\n", protocol))
         );
         assert_eq!(
             (upgrade.status(), upgrade.reason()),
@@ -761,12 +767,12 @@ fn upgrade_accepts_a_request_parsed_by_a_library_hy_2() {
         let result = Connection::upgrade(&off, &request, &AcceptOptions::new()).err();
         assert_eq!(result, Some(Refused::Unsupported(dialect)));
     }
-    let invalid = Request::from_parts("/chat", headers(&REQUEST.replace("ZQ==", "ZR==")));
+    let invalid = Request::from_parts("/chat", headers(&RFC6455_REQUEST.replace("ZQ==", "ZR==")));
     assert_eq!(
         invalid.err(),
         Some(header(
             "Sec-WebSocket-Key",
-            offset_of(REQUEST, KEY),
+            offset_of(RFC6455_REQUEST, KEY),
             Invalid
         ))
     );
@@ -1423,7 +1429,7 @@ fn our_client_and_server_connect_in_each_version_hy_1_hy_2_hy_3_hy_4() {
         driver.conn.send_binary(b"\0\xff").unwrap();
         driver.drain();
         let sent = driver.sent();
-        let peer = testkit::rfc::other(role);
+        let peer = testkit::other(role);
         let conn = || Connection::established(&Config::new(), peer, dialect, [2; 32]);
         assert_eq!(at_every_split(conn, &sent).events, [binary(b"\0\xff")]);
     }

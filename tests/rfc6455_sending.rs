@@ -10,12 +10,7 @@ use hybi::{
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
-use testkit::escaped;
-use testkit::rfc::{
-    BINARY, BINARY_FRAGMENT, CLOSE, CONTINUATION, FINAL_CONTINUATION, Frame, HYBI, LengthEncoding,
-    PING, PONG, ROLES, TEXT, TEXT_FRAGMENT, clean_close, close_payload, every_role_and_dialect,
-    frame, frame_contents, open, other, parse_frames, ping, pong, text,
-};
+use testkit::*;
 
 use Dialect::{Hixie75, Hixie76, Rfc6455};
 
@@ -813,7 +808,7 @@ fn pongs_to_a_million_pings_are_limited_to_high_water_hy_7() {
         // A masking key of zeros leaves the input unchanged, so it can be reused.
         let mut payload = [b'x'; 125];
         let longest = [
-            testkit::rfc::header(PING, key, LengthEncoding::Bits7, 125),
+            testkit::header(PING, key, LengthEncoding::Bits7, 125),
             payload.to_vec(),
         ]
         .concat();

@@ -5,22 +5,18 @@ use std::path::Path;
 use std::{fs, io};
 
 use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler, ProtocolError, Role};
-use testkit::rfc::{
-    BINARY_FRAGMENT, FINAL_CONTINUATION, REQUEST, ROLES, at_every_split, frame, header, masked,
-    other, protocol_error,
-};
 use testkit::*;
 
 /// CVE-2020-27813, CVE-2026-1528: the sum of received and declared length must not overflow.
 #[test]
 fn lengths_of_63_and_64_bits_after_a_fragment_do_not_overflow_hy_6() {
     for role in ROLES {
-        let key = (role == Role::Server).then_some(rfc::MASKING_KEY);
+        let key = (role == Role::Server).then_some(MASKING_KEY);
         let fragment = frame(other(role), BINARY_FRAGMENT, [7; 500]);
         let with_length = |length| {
             [
                 fragment.clone(),
-                header(FINAL_CONTINUATION, key, rfc::LengthEncoding::Bits64, length),
+                header(FINAL_CONTINUATION, key, LengthEncoding::Bits64, length),
             ]
             .concat()
         };
@@ -80,7 +76,7 @@ fn lists_of_64_kib_are_answered_like_short_ones() {
         for list in lists {
             let [short, long] = [3, 64 * 1024].map(|n| {
                 let headers = format!("\r\n{name}: {}\r\nConnection: Upgrade\r\n\r\n", list(n));
-                let head = replace_once(REQUEST, "\r\n\r\n", headers);
+                let head = replace_once(RFC6455_REQUEST, "\r\n\r\n", headers);
                 let head = replace_once(head, "Connection: Upgrade\r\nSec", "Sec");
                 run(Connection::server(&config), &head, &[], false)
             });

@@ -111,8 +111,8 @@ fn a_connection_that_sent_a_short_message_uses_at_most_1_kib() {
     let hixie = [b"\x00", text.as_bytes(), b"\xff"].concat();
     for mut handshake in TestHandshake::all() {
         let mut hybi = match handshake.request {
-            Some(_) => rfc::frame(Role::Server, 0x81, &text),
-            None => rfc::frame(Role::Client, 0x81, &text),
+            Some(_) => frame(Role::Server, 0x81, &text),
+            None => frame(Role::Client, 0x81, &text),
         };
         let mut hixie = hixie.clone();
         let (conn, usage) = measure(|| {

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use hybi::{Closed, Role};
 
 use super::row::{Base, CallCase, Case, InputCase, Output, Pattern, Row, Setup};
-use testkit::{DRAFT_76_RESPONSE, Observed, VERSIONS, error_response, escaped, rfc};
+use testkit::*;
 
 /// The error responses that the page shows in full.
 const STATUSES: [u16; 5] = [400, 405, 426, 431, 505];
 
 /// The responses to valid requests.
-const ACCEPTED: [(&str, &str); 2] = [("R76", DRAFT_76_RESPONSE), ("R13", rfc::RESPONSE)];
+const ACCEPTED: [(&str, &str); 2] = [("R76", DRAFT_76_RESPONSE), ("R13", RFC6455_RESPONSE)];
 
 const TOP: &str = "\
 # Bad inputs

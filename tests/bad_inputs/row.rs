@@ -3,9 +3,7 @@
 use hybi::{ClientRequest, Closed, Config, Connection, Dialect, ProtocolError, Refused, Role};
 
 use testkit::pair::response_to;
-use testkit::{
-    DRAFT_75_REQUEST, DRAFT_76_REQUEST, Observed, VERSIONS, error_response, replace_marked, rfc,
-};
+use testkit::*;
 
 pub struct Row {
     pub number: usize,
@@ -89,7 +87,7 @@ impl Base {
         match self {
             Self::R75 => DRAFT_75_REQUEST,
             Self::R76 => DRAFT_76_REQUEST,
-            Self::R13 => rfc::REQUEST,
+            Self::R13 => RFC6455_REQUEST,
             Self::Page => "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n",
             Self::Response => unreachable!("depends on the request of the client"),
         }
@@ -262,9 +260,7 @@ impl Output {
             Output::Nothing => Vec::new(),
             Output::ErrorResponse(status, versions) => error_response(*status, versions).into(),
             Output::Bytes(pattern) => pattern.bytes(),
-            Output::Close(code) => {
-                rfc::frame(Role::Server, rfc::CLOSE, rfc::close_payload(*code, ""))
-            }
+            Output::Close(code) => frame(Role::Server, CLOSE, close_payload(*code, "")),
         }
     }
 }

@@ -4,12 +4,11 @@ use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind,
     KeyErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, Role,
 };
+use testkit::*;
 
 use super::row::{
     Base, CallCase, Case, InputCase, NamedConfig, Output, Pattern, Row, Setup, Subprotocol,
 };
-use testkit::rfc::{RESPONSE, clean_close, protocol_error, text, unexpected_eof};
-use testkit::{DRAFT_76_CHALLENGE_RESPONSE, DRAFT_76_RESPONSE, Observed, VERSIONS};
 
 use Base::{Page, R13, R75, R76};
 use Dialect::{Hixie75, Hixie76, HyBi8, Rfc6455};
@@ -633,7 +632,7 @@ fn fields() -> Vec<Row> {
                 request("with a version, which selects the dialect", R76)
                     .edit(END, later)
                     .edit("Sec-WebSocket-Protocol: sample\r\n", "")
-                    .gives(opened(Rfc6455, "/demo"), bytes(RESPONSE)), // HY-1
+                    .gives(opened(Rfc6455, "/demo"), bytes(RFC6455_RESPONSE)), // HY-1
             ],
         ),
         row(
@@ -755,7 +754,7 @@ fn fields() -> Vec<Row> {
                     .rejected(header(length, Invalid), 400),
                 request("0", R13)
                     .edit(END, "\r\nContent-Length: 0\r\n\r\n")
-                    .gives(rfc(), bytes(RESPONSE)),
+                    .gives(rfc(), bytes(RFC6455_RESPONSE)),
             ],
         ),
         row(
@@ -866,7 +865,7 @@ fn fields() -> Vec<Row> {
                     .rejected(|at| LineTooLong { at, limit: 4096 }, 431),
                 request("duplicate, which is accepted", R13)
                     .edit("superchat", "chat")
-                    .gives(rfc(), bytes(RESPONSE)),
+                    .gives(rfc(), bytes(RFC6455_RESPONSE)),
             ],
         ),
         row(
@@ -886,7 +885,7 @@ fn fields() -> Vec<Row> {
                         END,
                         "\r\nSec-WebSocket-Extensions: constructor; __proto__\r\n\r\n",
                     )
-                    .gives(rfc(), bytes(RESPONSE)),
+                    .gives(rfc(), bytes(RFC6455_RESPONSE)),
             ],
         ),
         row(

@@ -1,0 +1,241 @@
+//! Feeds bytes to a connection and records its events and output.
+
+use hybi::{
+    AcceptOptions, Close, Closed, Config, Connection, Dialect, Event, Phase, ProtocolError,
+    Request, Role,
+};
+
+use crate::escaped;
+
+/// An event, with the chunks of a message joined.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observed {
+    Request(Option<Dialect>, String),
+    Open(Dialect),
+    /// A complete message.
+    Text(String),
+    /// The chunks of a message that did not end before `Closed`, if not empty.
+    IncompleteText(String),
+    IncompleteBinary(Vec<u8>),
+    Skipped(u8, u64),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Closed(Closed),
+}
+
+pub fn text(text: &str) -> Observed {
+    Observed::Text(text.to_owned())
+}
+
+pub fn protocol_error(error: ProtocolError) -> Observed {
+    Observed::Closed(Closed::Protocol(error))
+}
+
+pub fn clean_close(code: u16, reason: &str) -> Observed {
+    Observed::Closed(Closed::Clean(Close::new(code, reason)))
+}
+
+/// A closing handshake without a code, as in Hixie-76.
+pub fn clean_close_without_code() -> Observed {
+    Observed::Closed(Closed::Clean(Close::EMPTY))
+}
+
+pub fn unexpected_eof(phase: Phase) -> Observed {
+    Observed::Closed(Closed::Eof(phase))
+}
+
+pub fn binary(bytes: impl AsRef<[u8]>) -> Observed {
+    Observed::Binary(bytes.as_ref().to_vec())
+}
+
+pub fn ping(bytes: impl AsRef<[u8]>) -> Observed {
+    Observed::Ping(bytes.as_ref().to_vec())
+}
+
+pub fn pong(bytes: impl AsRef<[u8]>) -> Observed {
+    Observed::Pong(bytes.as_ref().to_vec())
+}
+
+/// All events and output of a connection.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Transcript {
+    pub events: Vec<Observed>,
+    pub sent: Vec<u8>,
+}
+
+type RequestHandler<'a> = dyn FnMut(&mut Connection, &Request) + 'a;
+
+/// Feeds a connection and records its transcript.
+pub struct Driver<'a> {
+    pub conn: Connection,
+    pub transcript: Transcript,
+    text: String,
+    binary: Vec<u8>,
+    on_request: Box<RequestHandler<'a>>,
+}
+
+impl<'a> Driver<'a> {
+    /// Accepts every request.
+    pub fn new(conn: Connection) -> Self {
+        Self::with_request_handler(conn, |conn, _| conn.accept(&AcceptOptions::new()).unwrap())
+    }
+
+    pub fn with_request_handler(
+        conn: Connection,
+        on_request: impl FnMut(&mut Connection, &Request) + 'a,
+    ) -> Self {
+        Self {
+            conn,
+            transcript: Transcript::default(),
+            text: String::new(),
+            binary: Vec::new(),
+            on_request: Box::new(on_request),
+        }
+    }
+
+    /// Feeds `bytes`, takes all output and returns the number of bytes left.
+    pub fn feed(&mut self, bytes: &[u8]) -> usize {
+        let mut bytes = bytes.to_vec();
+        let mut input = &mut bytes[..];
+        while let Some(event) = self.conn.receive(&mut input) {
+            let observed = match event {
+                Event::Request(request) => {
+                    (self.on_request)(&mut self.conn, &request);
+                    Observed::Request(request.dialect(), request.resource().to_owned())
+                }
+                Event::Open(handshake) => Observed::Open(handshake.dialect()),
+                Event::Text(chunk) => {
+                    self.text.push_str(chunk.as_str());
+                    if !chunk.is_final() {
+                        continue;
+                    }
+                    Observed::Text(std::mem::take(&mut self.text))
+                }
+                Event::Skipped(frame) => Observed::Skipped(frame.frame_type(), frame.payload_len()),
+                Event::Binary(chunk) => {
+                    self.binary.extend_from_slice(chunk.as_bytes());
+                    if !chunk.is_final() {
+                        continue;
+                    }
+                    Observed::Binary(std::mem::take(&mut self.binary))
+                }
+                Event::Ping(payload) => Observed::Ping(payload.as_bytes().to_vec()),
+                Event::Pong(payload) => Observed::Pong(payload.as_bytes().to_vec()),
+                Event::Closed(closed) => {
+                    if !self.text.is_empty() {
+                        let text = std::mem::take(&mut self.text);
+                        self.transcript.events.push(Observed::IncompleteText(text));
+                    }
+                    if !self.binary.is_empty() {
+                        let binary = std::mem::take(&mut self.binary);
+                        self.transcript
+                            .events
+                            .push(Observed::IncompleteBinary(binary));
+                    }
+                    Observed::Closed(closed)
+                }
+                other => panic!("unexpected event: {other:?}"),
+            };
+            self.transcript.events.push(observed);
+        }
+        let remaining = input.len();
+        self.drain();
+        remaining
+    }
+
+    /// Reports the end of the input to the connection.
+    pub fn eof(&mut self) {
+        self.conn.receive_eof();
+        self.feed(&[]);
+    }
+
+    /// Takes all output.
+    pub fn drain(&mut self) {
+        let pending = self.conn.transmit();
+        self.transcript.sent.extend_from_slice(pending);
+        let n = pending.len();
+        self.conn.advance(n);
+    }
+
+    /// Returns the events since the last call.
+    pub fn events(&mut self) -> Vec<Observed> {
+        std::mem::take(&mut self.transcript.events)
+    }
+
+    /// Returns the output since the last call.
+    pub fn sent(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.transcript.sent)
+    }
+}
+
+/// Returns the transcript of `bytes`, split at `splits`. Bytes that are not consumed are fed again.
+pub fn run(conn: Connection, bytes: &[u8], splits: &[usize], eof: bool) -> Transcript {
+    let mut driver = Driver::new(conn);
+    let mut start = 0;
+    for end in splits.iter().copied().chain([bytes.len()]) {
+        start = end - driver.feed(&bytes[start..end]);
+    }
+    if eof {
+        driver.eof();
+    }
+    driver.transcript
+}
+
+/// Returns a driver for an open connection.
+pub fn open(config: &Config, role: Role, dialect: Dialect) -> Driver<'static> {
+    Driver::new(Connection::established(config, role, dialect, [9; 32]))
+}
+
+/// Returns the transcript of `bytes`, which must be the same at every split and byte by byte.
+#[track_caller]
+pub fn at_every_split(conn: impl Fn() -> Connection, bytes: &[u8]) -> Transcript {
+    every_split(conn, bytes, false)
+}
+
+/// Like [`at_every_split`], but with an EOF after `bytes`.
+#[track_caller]
+pub fn at_every_split_then_eof(conn: impl Fn() -> Connection, bytes: &[u8]) -> Transcript {
+    every_split(conn, bytes, true)
+}
+
+#[track_caller]
+fn every_split(conn: impl Fn() -> Connection, bytes: &[u8], eof: bool) -> Transcript {
+    let expected = run_checked(conn(), bytes, &[], eof);
+    // Long inputs are split only near their ends, where headers are.
+    let is_tested = |at: &usize| bytes.len() < 400 || *at < 40 || *at > bytes.len() - 40;
+    for at in (0..=bytes.len()).filter(is_tested) {
+        let split = run_checked(conn(), bytes, &[at], eof);
+        assert_eq!(split, expected, "{} split at {at}", escaped(bytes));
+    }
+    let everywhere: Vec<usize> = (0..bytes.len()).collect();
+    let bytewise = run_checked(conn(), bytes, &everywhere, eof);
+    assert_eq!(bytewise, expected, "{} byte by byte", escaped(bytes));
+    expected
+}
+
+/// Returns the transcript of `bytes`, split at `splits`. Checks that all input is consumed unless
+/// the connection is closed, and that `Closed` is returned once.
+#[track_caller]
+pub fn run_checked(conn: Connection, bytes: &[u8], splits: &[usize], eof: bool) -> Transcript {
+    let mut driver = Driver::new(conn);
+    let mut start = 0;
+    for end in splits.iter().copied().chain([bytes.len()]) {
+        let remaining = driver.feed(&bytes[start..end]);
+        let is_closed = driver.conn.closed().is_some();
+        assert!(
+            remaining == 0 || is_closed,
+            "{remaining} bytes left of {start}..{end}"
+        );
+        start = end;
+    }
+    if eof {
+        driver.eof();
+    }
+    let is_closed = |event: &Observed| matches!(event, Observed::Closed(_));
+    let events = &driver.transcript.events;
+    let count = events.iter().filter(|event| is_closed(event)).count();
+    assert_eq!(count, usize::from(driver.conn.closed().is_some()));
+    assert!(count == 0 || events.last().is_some_and(is_closed));
+    driver.transcript
+}
