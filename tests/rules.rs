@@ -156,7 +156,9 @@ const MODULE_DIRS: [&str; 1] = ["tests/bad_inputs"];
 /// this one.
 fn rust_files() -> io::Result<Vec<(String, String)>> {
     let mut files = Vec::new();
-    let mut dirs = ["src", "testkit/src", "tests"].map(str::to_owned).to_vec();
+    let mut dirs = ["src", "testkit/src", "tests", "examples/tests"]
+        .map(str::to_owned)
+        .to_vec();
     while let Some(dir) = dirs.pop() {
         for entry in fs::read_dir(root().join(&dir))? {
             let entry = entry?;

@@ -1,14 +1,8 @@
 //! Load-tests an example server in a separate process on the loopback interface and compares the
 //! measurements with fixed limits.
 
-#[path = "../../common/eof_states.rs"]
-mod eof_states;
-#[path = "../../common/peer.rs"]
-mod peer;
 mod report;
 mod scenarios;
-#[path = "../../common/server.rs"]
-mod server;
 
 use std::env;
 use std::error::Error;

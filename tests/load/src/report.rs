@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use crate::peer::Peer;
 use crate::scenarios::{Scale, Scenario};
-use crate::server::{Resources, Server, signal};
+use testkit_net::peer::Peer;
+use testkit_net::server::{Resources, Server, signal};
 
 /// Time limit for all scenarios together.
 const TIME_LIMIT: Duration = Duration::from_secs(290);

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::eof_states::EOF_STATES;
-use crate::peer::{
+use crate::report::LoadTest;
+use testkit_net::eof_states::EOF_STATES;
+use testkit_net::peer::{
     CHALLENGE_RESPONSE, KEY3, POKE, POKE_REPLY, Peer, REQUEST, RESPONSE, TIMEOUT, frame,
 };
-use crate::report::LoadTest;
 
 pub struct Scenario {
     pub name: &'static str,

@@ -2,20 +2,14 @@
 //! they handle misbehaving clients.
 #![cfg(target_os = "linux")]
 
-#[path = "common/eof_states.rs"]
-mod eof_states;
-#[path = "common/peer.rs"]
-mod peer;
-#[path = "common/server.rs"]
-mod server;
-
-use std::env;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs, io};
 
-use eof_states::EOF_STATES;
-use peer::*;
-use server::{Resources, Server, wait_for};
+use testkit_net::eof_states::EOF_STATES;
+use testkit_net::peer::*;
+use testkit_net::server::{Resources, Server, wait_for};
 
 /// Generates a test of each server for each function.
 macro_rules! test_servers {
@@ -67,15 +61,29 @@ fn start(name: &str) -> Server {
     Server::start(&example(name))
 }
 
-/// Returns the path of an example, which is next to the directory of the tests.
+/// Returns the path of an example, which `cargo test` builds next to the directory of the tests. With
+/// `--test` it does not, so checks that the example is newer than its sources.
 #[track_caller]
-fn example(name: &str) -> std::path::PathBuf {
+fn example(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
+    let is_fresh = || -> io::Result<bool> {
+        let built = fs::metadata(&path)?.modified()?;
+        let dep_info = fs::read_to_string(path.with_extension("d"))?;
+        let (_, sources) = dep_info
+            .split_once(": ")
+            .ok_or(io::ErrorKind::InvalidData)?;
+        for source in sources.split_whitespace() {
+            if fs::metadata(source)?.modified()? > built {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
     assert!(
-        path.exists(),
-        "{} is not built; `cargo build --example {name}` builds it, and so does `cargo test` \
-         without `--test`",
+        is_fresh().unwrap_or(false),
+        "{} is not built or older than its sources; `cargo build --example {name}` builds it, and so \
+         does `cargo test` without `--test`",
         path.display()
     );
     path
@@ -126,7 +134,7 @@ fn wait_until_idle(server: &Server) {
 
 fn serves_the_page(name: &str) {
     let server = start(name);
-    let page = include_str!("../examples/src/page.html");
+    let page = include_str!("../src/page.html");
     let mut peer = Peer::connect(server.address()).after_sending(GET_PAGE);
     let response = String::from_utf8(peer.read_to_eof()).unwrap();
     let (head, body) = response.split_once("\r\n\r\n").unwrap();

@@ -1,5 +1,4 @@
 //! A server in its own process: its output, and the resources it uses.
-#![allow(dead_code)] // Not every user needs all of it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;

@@ -1,5 +1,4 @@
 //! A raw TCP client: sends bytes and compares what it receives.
-#![allow(dead_code)] // Not every user needs all of it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
