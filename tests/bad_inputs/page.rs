@@ -29,7 +29,7 @@ Response is the response of a server to a client's request for `ws://example.com
 the 16 bytes of the Hixie-76 challenge response.
 ";
 
-pub fn page(rows: &[Row]) -> String {
+pub(crate) fn page(rows: &[Row]) -> String {
     let mut page = String::from(TOP);
     page += "\n## Heads\n";
     for base in Base::REQUESTS {

@@ -5,19 +5,19 @@ use hybi::{ClientRequest, Closed, Config, Connection, Dialect, ProtocolError, Re
 use testkit::pair::response_to;
 use testkit::*;
 
-pub struct Row {
+pub(crate) struct Row {
     pub number: usize,
     pub description: &'static str,
     pub cases: Vec<Case>,
 }
 
-pub enum Case {
+pub(crate) enum Case {
     Input(InputCase),
     Call(CallCase),
 }
 
 /// Input for a connection, and the expected events and output.
-pub struct InputCase {
+pub(crate) struct InputCase {
     pub description: &'static str,
     pub setup: Setup,
     pub config: NamedConfig,
@@ -32,7 +32,7 @@ pub struct InputCase {
 }
 
 /// A call after some input, and the expected result and output.
-pub struct CallCase {
+pub(crate) struct CallCase {
     pub setup: Setup,
     pub config: NamedConfig,
     pub input: Pattern,
@@ -46,7 +46,7 @@ pub struct CallCase {
 
 /// How the connection of a case is created.
 #[derive(Clone, Copy)]
-pub enum Setup {
+pub(crate) enum Setup {
     Server,
     /// A client that has sent its request.
     Client(Dialect, Subprotocol),
@@ -54,14 +54,14 @@ pub enum Setup {
 }
 
 /// The subprotocol that a client requests.
-pub type Subprotocol = Option<&'static str>;
+pub(crate) type Subprotocol = Option<&'static str>;
 
 /// A configuration, and its setters as Rust code.
-pub type NamedConfig = (Config, &'static str);
+pub(crate) type NamedConfig = (Config, &'static str);
 
 /// A valid head, to be edited.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Base {
+pub(crate) enum Base {
     R75,
     R76,
     R13,
@@ -71,9 +71,9 @@ pub enum Base {
 }
 
 impl Base {
-    pub const REQUESTS: [Self; 4] = [Self::R75, Self::R76, Self::R13, Self::Page];
+    pub(crate) const REQUESTS: [Self; 4] = [Self::R75, Self::R76, Self::R13, Self::Page];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::R75 => "R75",
             Self::R76 => "R76",
@@ -83,7 +83,7 @@ impl Base {
         }
     }
 
-    pub fn request(self) -> &'static str {
+    pub(crate) fn request(self) -> &'static str {
         match self {
             Self::R75 => DRAFT_75_REQUEST,
             Self::R76 => DRAFT_76_REQUEST,
@@ -96,10 +96,10 @@ impl Base {
 
 /// Bytes, as strings with the number of their repetitions.
 #[derive(Clone, Default)]
-pub struct Pattern(pub Vec<(Vec<u8>, usize)>);
+pub(crate) struct Pattern(pub Vec<(Vec<u8>, usize)>);
 
 impl Pattern {
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let strings = self.0.iter();
         strings.flat_map(|(bytes, n)| bytes.repeat(*n)).collect()
     }
@@ -130,7 +130,7 @@ impl<const N: usize> From<[(&[u8], usize); N]> for Pattern {
 }
 
 #[derive(Clone)]
-pub enum Output {
+pub(crate) enum Output {
     Nothing,
     /// An error response, which lists these versions if it is a 426.
     ErrorResponse(u16, &'static str),
@@ -140,7 +140,7 @@ pub enum Output {
 }
 
 impl InputCase {
-    pub fn connection(&self) -> Connection {
+    pub(crate) fn connection(&self) -> Connection {
         match self.setup {
             Setup::Client(..) => self.client_and_response().0,
             setup => setup.connection(&self.config.0),
@@ -157,7 +157,7 @@ impl InputCase {
         (conn, response)
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         [self.head().0, self.then.bytes()].concat()
     }
 
@@ -180,59 +180,59 @@ impl InputCase {
         (head, marked.unwrap_or(len))
     }
 
-    pub fn config(mut self, config: NamedConfig) -> Self {
+    pub(crate) fn config(mut self, config: NamedConfig) -> Self {
         self.config = config;
         self
     }
 
     /// Replaces `from`. A `^` in `to` marks the offset in the error.
-    pub fn edit(mut self, from: &'static str, to: impl Into<Pattern>) -> Self {
+    pub(crate) fn edit(mut self, from: &'static str, to: impl Into<Pattern>) -> Self {
         self.edits.push((from, to.into()));
         self
     }
 
-    pub fn then(mut self, bytes: impl Into<Pattern>) -> Self {
+    pub(crate) fn then(mut self, bytes: impl Into<Pattern>) -> Self {
         self.then = bytes.into();
         self
     }
 
-    pub fn eof(mut self) -> Self {
+    pub(crate) fn eof(mut self) -> Self {
         self.eof = true;
         self
     }
 
-    pub fn unanswered(mut self) -> Self {
+    pub(crate) fn unanswered(mut self) -> Self {
         self.unanswered = true;
         self
     }
 
-    pub fn gives(mut self, events: impl Into<Vec<Observed>>, output: Output) -> Case {
+    pub(crate) fn gives(mut self, events: impl Into<Vec<Observed>>, output: Output) -> Case {
         (self.events, self.output) = (events.into(), output);
         Case::Input(self)
     }
 
     /// The only event is the error.
-    pub fn fails(self, error: ProtocolError, output: Output) -> Case {
+    pub(crate) fn fails(self, error: ProtocolError, output: Output) -> Case {
         self.gives([Observed::Closed(Closed::Protocol(error))], output)
     }
 
     /// Like `fails`, with an error that contains the offset.
-    pub fn fails_at(self, error: impl FnOnce(u32) -> ProtocolError, output: Output) -> Case {
+    pub(crate) fn fails_at(self, error: impl FnOnce(u32) -> ProtocolError, output: Output) -> Case {
         let (_, at) = self.head();
         self.fails(error(at), output)
     }
 
     /// Like `fails_at`, with an HTTP error response.
-    pub fn rejected(self, error: impl FnOnce(u32) -> ProtocolError, status: u16) -> Case {
+    pub(crate) fn rejected(self, error: impl FnOnce(u32) -> ProtocolError, status: u16) -> Case {
         self.fails_at(error, Output::ErrorResponse(status, VERSIONS))
     }
 }
 
 impl Setup {
-    pub fn connection(self, config: &Config) -> Connection {
+    pub(crate) fn connection(self, config: &Config) -> Connection {
         match self {
-            Setup::Server => Connection::server(config),
-            Setup::Client(dialect, protocol) => {
+            Self::Server => Connection::server(config),
+            Self::Client(dialect, protocol) => {
                 let target = ClientRequest::new("ws://example.com/demo").unwrap();
                 let mut target = target.with_dialect(dialect);
                 if let Some(name) = protocol {
@@ -240,27 +240,27 @@ impl Setup {
                 }
                 Connection::client(config, &target, [9; 32])
             }
-            Setup::Open(role, dialect) => Connection::established(config, role, dialect, [9; 32]),
+            Self::Open(role, dialect) => Connection::established(config, role, dialect, [9; 32]),
         }
     }
 
-    pub fn role(self) -> Role {
+    pub(crate) fn role(self) -> Role {
         match self {
-            Setup::Server => Role::Server,
-            Setup::Client(..) => Role::Client,
-            Setup::Open(role, _) => role,
+            Self::Server => Role::Server,
+            Self::Client(..) => Role::Client,
+            Self::Open(role, _) => role,
         }
     }
 }
 
 impl Output {
     /// Returns the bytes; a close frame is that of a server.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         match self {
-            Output::Nothing => Vec::new(),
-            Output::ErrorResponse(status, versions) => error_response(*status, versions).into(),
-            Output::Bytes(pattern) => pattern.bytes(),
-            Output::Close(code) => frame(Role::Server, CLOSE, close_payload(*code, "")),
+            Self::Nothing => Vec::new(),
+            Self::ErrorResponse(status, versions) => error_response(*status, versions).into(),
+            Self::Bytes(pattern) => pattern.bytes(),
+            Self::Close(code) => frame(Role::Server, CLOSE, close_payload(*code, "")),
         }
     }
 }

@@ -182,7 +182,7 @@ fn row(number: usize, description: &'static str, cases: impl Into<Vec<Case>>) ->
     }
 }
 
-pub fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     [
         request_lines(),
         lines(),

@@ -51,15 +51,15 @@ impl Mutation {
             return;
         }
         match self {
-            Mutation::Replace(at, byte) => bytes[at.index(length)] = byte,
-            Mutation::Insert(at, byte) => bytes.insert(at.index(length), byte),
-            Mutation::Remove(at) => drop(bytes.remove(at.index(length))),
-            Mutation::Duplicate(from, to) => {
+            Self::Replace(at, byte) => bytes[at.index(length)] = byte,
+            Self::Insert(at, byte) => bytes.insert(at.index(length), byte),
+            Self::Remove(at) => drop(bytes.remove(at.index(length))),
+            Self::Duplicate(from, to) => {
                 let (from, to) = (from.index(length), to.index(length));
                 let copy = bytes[from.min(to)..from.max(to)].to_vec();
                 bytes.splice(to..to, copy);
             }
-            Mutation::Truncate(at) => bytes.truncate(at.index(length)),
+            Self::Truncate(at) => bytes.truncate(at.index(length)),
         }
     }
 }
@@ -204,7 +204,7 @@ where
 }
 
 /// Generates inputs for a fuzz target.
-pub fn input(target: &str) -> BoxedStrategy<Bytes> {
+pub(crate) fn input(target: &str) -> BoxedStrategy<Bytes> {
     match target {
         "chat" => {
             let step = |kinds: &[u8], max: u8| (select(kinds.to_vec()), 0..8_u8, 0..max);

@@ -19,7 +19,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(290);
 static SERVER_ID: AtomicU32 = AtomicU32::new(0);
 
 /// A server under load, and what was measured of it.
-pub struct LoadTest {
+pub(crate) struct LoadTest {
     pub server: Server,
     /// A well-behaved client that must be served throughout.
     pub probe: Peer,
@@ -54,15 +54,15 @@ impl LoadTest {
     }
 
     /// Returns the server's private memory in bytes.
-    pub fn memory(&self) -> f64 {
+    pub(crate) fn memory(&self) -> f64 {
         self.server.private_bytes().unwrap() as f64
     }
 
-    pub fn check(&mut self, passed: bool, description: impl Display) {
+    pub(crate) fn check(&mut self, passed: bool, description: impl Display) {
         self.checks.push((passed, description.to_string()));
     }
 
-    pub fn check_time(&mut self, what: impl Display, elapsed: Duration, limit: Duration) {
+    pub(crate) fn check_time(&mut self, what: impl Display, elapsed: Duration, limit: Duration) {
         self.check(
             elapsed < limit,
             format_args!("{what} in {elapsed:.1?} (limit {limit:?})"),
@@ -70,20 +70,20 @@ impl LoadTest {
     }
 
     /// Checks that the server uses next to no CPU time while idle.
-    pub fn check_idle(&mut self) {
+    pub(crate) fn check_idle(&mut self) {
         let load = self.server.cpu_load(Duration::from_secs(5)) * 100.0;
         let description = format!("{load:.1} % CPU over 5 s while idle (limit 2 %)");
         self.check(load < 2.0, description);
     }
 
     /// Waits until all resources of connections other than the probe's are released.
-    pub fn wait_until_released(&mut self) {
+    pub(crate) fn wait_until_released(&mut self) {
         self.server.wait_for_resources(self.resources_before);
         self.resources_after = Some(self.server.resources());
     }
 
     /// Returns the given percentile of the echo times.
-    pub fn echo_percentile(&mut self, percent: usize) -> Option<Duration> {
+    pub(crate) fn echo_percentile(&mut self, percent: usize) -> Option<Duration> {
         self.echo_times.sort_unstable();
         let last = self.echo_times.len().checked_sub(1)?;
         self.echo_times.get(last * percent / 100).copied()
@@ -115,7 +115,7 @@ impl LoadTest {
 }
 
 /// Runs a scenario, prints its results and returns whether all checks passed.
-pub fn run(scenario: &Scenario, program: &Path, scale: Scale) -> bool {
+pub(crate) fn run(scenario: &Scenario, program: &Path, scale: Scale) -> bool {
     let mut checks = Vec::new();
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
         let mut test = LoadTest::new(program);
@@ -138,7 +138,7 @@ pub fn run(scenario: &Scenario, program: &Path, scale: Scale) -> bool {
     checks.iter().all(|(passed, _)| *passed)
 }
 
-pub fn print_heading(server: &str) {
+pub(crate) fn print_heading(server: &str) {
     println!(
         "Load test of {server}; each scenario starts a new server process.\n\
          \n\
@@ -161,7 +161,7 @@ fn print_line(cells: [&str; 8]) {
 }
 
 /// Kills the server and exits with an error after the time limit.
-pub fn start_time_limit() {
+pub(crate) fn start_time_limit() {
     thread::spawn(|| {
         thread::sleep(TIME_LIMIT);
         eprintln!("hybi-load: not finished after {TIME_LIMIT:?}");

@@ -11,12 +11,12 @@ use testkit_net::peer::{
     CHALLENGE_RESPONSE, KEY3, POKE, POKE_REPLY, Peer, REQUEST, RESPONSE, TIMEOUT, frame,
 };
 
-pub struct Scenario {
+pub(crate) struct Scenario {
     pub name: &'static str,
     pub run: fn(&mut LoadTest, Scale),
 }
 
-pub const SCENARIOS: [Scenario; 6] = [
+pub(crate) const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "idle connections",
         run: idle_connections,
@@ -45,7 +45,7 @@ pub const SCENARIOS: [Scenario; 6] = [
 
 /// The largest number of concurrent connections; other numbers are proportional to it.
 #[derive(Clone, Copy)]
-pub struct Scale(pub usize);
+pub(crate) struct Scale(pub usize);
 
 const MINUTE: Duration = Duration::from_secs(60);
 
