@@ -1,8 +1,4 @@
-//! Vulnerabilities of other implementations that no other test covers, and a check of the test names
-//! in SECURITY.md.
-
-use std::path::Path;
-use std::{fs, io};
+//! Vulnerabilities of other implementations that no other test covers.
 
 use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler, ProtocolError, Role};
 use testkit::*;
@@ -88,53 +84,7 @@ fn lists_of_64_kib_are_answered_like_short_ones() {
 
 /// CVE-2026-45736: without unsafe code no uninitialized memory can be sent.
 #[test]
-fn the_crate_forbids_unsafe_code() -> io::Result<()> {
-    let lib = read("src/lib.rs")?;
+fn the_crate_forbids_unsafe_code() {
+    let lib = include_str!("../src/lib.rs");
     assert!(lib.lines().any(|line| line == "#![forbid(unsafe_code)]"));
-    Ok(())
-}
-
-#[test]
-fn every_test_named_in_security_md_exists() -> io::Result<()> {
-    let page = read("SECURITY.md")?;
-    let named = named_tests(&page);
-    assert!(named.len() > 30, "{named:?}");
-    for (file, name) in named {
-        let text = read(file)?;
-        let start = format!("fn {name}(");
-        let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        let at = lines.iter().position(|line| line.starts_with(&start));
-        let at = at.unwrap_or_else(|| panic!("no {name} in {file}"));
-        let preceding = lines[..at].iter().rev();
-        let mut attributes =
-            preceding.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
-        // A name alone in a line is an argument of a macro that generates tests.
-        let is_test = attributes.any(|line| *line == "#[test]") || lines.contains(&name);
-        assert!(is_test, "{name} in {file} is not a test");
-    }
-    Ok(())
-}
-
-/// Returns the tests named in code spans as `tests/file.rs::name`.
-fn named_tests(page: &str) -> Vec<(&str, &str)> {
-    let spans = page.split('`').skip(1).step_by(2);
-    let named = spans.filter_map(|span| {
-        span.split_once(".rs::")
-            .map(|(file, name)| (span, file, name))
-    });
-    named
-        .map(|(span, file, name)| (&span[..file.len() + 3], name))
-        .collect()
-}
-
-fn read(path: &str) -> io::Result<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    fs::read_to_string(root.join(path))
-        .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
-}
-
-#[test]
-fn test_names_are_read_from_code_spans() {
-    let page = "in `a/b.rs::c_d`, `e.rs`, f.rs::g and\n`h.rs::i`";
-    assert_eq!(named_tests(page), [("a/b.rs", "c_d"), ("h.rs", "i")]);
 }
