@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hybi::{
-    ClientRequest, Close, Config, Connection, Dialect, Dialects, Event, MessageAssembler,
-    PreparedMessage, Response, Role,
+    Close, Config, Connection, Dialect, Dialects, Event, MessageAssembler, PreparedMessage,
+    Response, Role,
 };
 use testkit::allocator::{CountingAllocator, Usage, measure};
 use testkit::pair::response_to;
@@ -13,7 +13,6 @@ use testkit::*;
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
 const KIB: usize = 1024;
 const NONE: Usage = Usage {
     allocations: 0,
@@ -65,7 +64,7 @@ fn texts() -> [String; 5] {
 
 #[test]
 fn receiving_a_complete_message_does_not_allocate() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         let (mut conn, mut assembler) = (open(dialect), MessageAssembler::new(64 * KIB));
         for text in texts() {
             let mut bytes = hixie_frame(&text).repeat(20);
@@ -124,7 +123,7 @@ fn hybi_messages_are_received_and_sent_without_allocating() {
 
 #[test]
 fn chunks_do_not_allocate_and_are_assembled_in_one_buffer() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         let (mut conn, mut assembler) = (open(dialect), MessageAssembler::new(64 * KIB));
         for text in texts().into_iter().rev() {
             for read in [1, 2, 3, 1000] {
@@ -148,7 +147,7 @@ fn chunks_do_not_allocate_and_are_assembled_in_one_buffer() {
 
 #[test]
 fn sending_does_not_allocate_after_the_first_message() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         let mut conn = open(dialect);
         let encoded = texts().map(|text| PreparedMessage::text(dialect, &text));
         let flush = |conn: &mut Connection| conn.advance(conn.transmit().len());
@@ -206,7 +205,7 @@ fn a_large_response_body_is_copied_once() {
 
 #[test]
 fn skipped_frames_and_closing_do_not_allocate() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         let mut conn = open(dialect);
         let mut bytes = [
             &b"\x42\x00skipped\xff\x01\xff\x80\x00\x80\x03\xff\x00\xff\xff\x80\x80\x01\x00"[..],
@@ -240,7 +239,7 @@ fn a_declared_frame_length_of_hixie_does_not_allocate_fr_6() {
         &[0x8f, 0xff, 0xff, 0xff, 0x7f],
         &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
     ];
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         for kind in [0x80, 0xc0, 0xff] {
             for length in lengths {
                 let mut conn = open(dialect);
@@ -356,9 +355,7 @@ fn a_declared_content_length_does_not_allocate_rq_18() {
             assert!(usage.peak <= 4 * KIB as isize, "{length}: {usage:?}");
         }
     }
-    let request = ClientRequest::new("ws://example.com/demo")
-        .unwrap()
-        .with_dialect(Dialect::Hixie76);
+    let request = client_request(Dialect::Hixie76);
     let client = || Connection::client(&Config::new(), &request, [3; 32]);
     let reply = response_to(&mut client());
     for length in lengths {

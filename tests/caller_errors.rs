@@ -7,31 +7,10 @@ use hybi::{
 use proptest::prelude::*;
 use testkit::*;
 
-const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
 const PLAIN: &str = "GET /page HTTP/1.1\r\nHost: example.com\r\n\r\n";
-
-/// Checks that `call` is rejected and changes neither the connection nor its output.
-#[track_caller]
-fn rejected<T>(
-    conn: &mut Connection,
-    call: impl FnOnce(&mut Connection) -> Result<T, Refused>,
-) -> Refused {
-    let before = (format!("{conn:?}"), conn.transmit().to_vec());
-    let Err(error) = call(conn).map(drop) else {
-        panic!("not rejected by {}", before.0);
-    };
-    assert_eq!((format!("{conn:?}"), conn.transmit().to_vec()), before);
-    error
-}
 
 fn config() -> Config {
     Config::new().dialects(Dialects::ALL).plain_http(true)
-}
-
-fn feed(conn: &mut Connection, bytes: impl AsRef<[u8]>) {
-    let mut bytes = bytes.as_ref().to_vec();
-    let mut input = &mut bytes[..];
-    while conn.receive(&mut input).is_some() {}
 }
 
 fn server(bytes: &str) -> Connection {
@@ -47,10 +26,7 @@ fn accepted(head: &str) -> Connection {
 }
 
 fn client(dialect: Dialect) -> Connection {
-    let target = ClientRequest::new("ws://example.com/demo")
-        .unwrap()
-        .with_dialect(Dialect::Hixie76);
-    Connection::client(&config(), &target.with_dialect(dialect), [3; 32])
+    Connection::client(&config(), &client_request(dialect), [3; 32])
 }
 
 fn open(role: Role, dialect: Dialect) -> Connection {
@@ -58,9 +34,8 @@ fn open(role: Role, dialect: Dialect) -> Connection {
 }
 
 fn every_open_connection() -> Vec<Connection> {
-    let roles = [Role::Client, Role::Server];
-    let each = |dialect: Dialect| roles.map(|role| open(role, dialect));
-    DIALECTS.map(each).into_iter().flatten().collect()
+    let each = |dialect: Dialect| ROLES.map(|role| open(role, dialect));
+    HIXIE.map(each).into_iter().flatten().collect()
 }
 
 /// Servers with a request that is not answered yet.
@@ -123,7 +98,7 @@ fn closing() -> Vec<Connection> {
 }
 
 fn prepared() -> [PreparedMessage; 2] {
-    DIALECTS.map(|dialect| PreparedMessage::text(dialect, "a"))
+    HIXIE.map(|dialect| PreparedMessage::text(dialect, "a"))
 }
 
 #[test]
@@ -222,7 +197,7 @@ fn buffer_full_is_returned_above_max_send_buffer() {
     let limit = 10;
     let config = config().max_send_buffer(limit);
     let full = Refused::BufferFull { limit };
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         let mut conn = Connection::established(&config, Role::Client, dialect, [0; 32]);
         let long = "123456789";
         assert_eq!(rejected(&mut conn, |c| c.send_text(long)), full);
@@ -302,10 +277,7 @@ fn upgrading_to_a_disabled_dialect_is_unsupported() {
             .filter_map(|line| line.split_once(": "));
         Request::from_parts("/demo", fields).unwrap()
     };
-    for (head, dialect) in [
-        (DRAFT_75_REQUEST, DIALECTS[0]),
-        (DRAFT_76_REQUEST, DIALECTS[1]),
-    ] {
+    for (head, dialect) in [(DRAFT_75_REQUEST, HIXIE[0]), (DRAFT_76_REQUEST, HIXIE[1])] {
         let only = config().dialects(Dialects::NONE.with(dialect));
         assert!(Connection::upgrade(&only, &request(head), &AcceptOptions::new()).is_ok());
         let others = config().dialects(Dialects::ALL.without(dialect));
@@ -493,11 +465,7 @@ fn respond_rejects_invalid_headers() {
 
 #[test]
 fn client_requests_reject_invalid_headers() {
-    let target = || {
-        ClientRequest::new("ws://example.com/demo")
-            .unwrap()
-            .with_dialect(Dialect::Hixie76)
-    };
+    let target = || client_request(Dialect::Hixie76);
     for (name, value) in INVALID_FIELDS {
         let error = target().with_header(name, value).err();
         assert_eq!(error, Some(Refused::InvalidHeader), "{name:?}: {value:?}");
@@ -739,7 +707,7 @@ proptest! {
     // H75-2, H75-3, H76-5 to H76-9, H76-15, H76-17
     #[test]
     fn an_accepted_response_contains_exactly_the_requested_lines(
-        dialect in prop::sample::select(DIALECTS.to_vec()),
+        dialect in prop::sample::select(HIXIE.to_vec()),
         fields in fields(),
         authority in prop_oneof![
             4 => Just(None),
@@ -847,7 +815,7 @@ proptest! {
     // H75-1, H76-30 to H76-32
     #[test]
     fn a_client_request_contains_exactly_the_requested_lines(
-        dialect in prop::sample::select(DIALECTS.to_vec()),
+        dialect in prop::sample::select(HIXIE.to_vec()),
         url in prop_oneof![
             4 => "wss?://[a-z0-9.-]{1,8}(:[1-9][0-9]{0,3})?([/?][!-\"$-~]{0,12})?",
             1 => "wss?://[a-z\r\n\0:@/?# ]{0,12}",

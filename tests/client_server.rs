@@ -8,6 +8,7 @@ use hybi::{
 use proptest::prelude::*;
 use proptest::sample::Index;
 use testkit::pair::{Pair, Side};
+use testkit::*;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -75,10 +76,8 @@ struct Run {
 
 impl Run {
     fn open(dialect: Dialect, entropy: [u8; 32], sizes: Vec<usize>) -> Self {
-        let target = ClientRequest::new("ws://example.com/demo")
-            .unwrap()
-            .with_dialect(Dialect::Hixie76);
-        let mut pair = Pair::new(&config(), &target.with_dialect(dialect), entropy, sizes);
+        let target = client_request(dialect);
+        let mut pair = Pair::new(&config(), &target, entropy, sizes);
         pair.run_until_idle();
         for side in Side::BOTH {
             assert_eq!(pair[side].opened, [dialect], "{side:?}");
@@ -306,7 +305,7 @@ fn both_sides_close_in_the_middle_of_messages_cl_5() {
 
 #[test]
 fn a_message_of_a_mebibyte_in_both_directions_fr_15() {
-    for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
+    for dialect in HIXIE {
         let target = ClientRequest::new("ws://example.com/")
             .unwrap()
             .with_dialect(dialect);
@@ -328,7 +327,7 @@ fn a_message_of_a_mebibyte_in_both_directions_fr_15() {
 /// Docs of `VectoredMessage`: unwritten bytes are queued, also when it is dropped.
 #[test]
 fn the_rest_of_a_partly_written_vectored_message_is_queued_fr_11() {
-    for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
+    for dialect in HIXIE {
         for text in ["", "a", "h\u{e9}llo\0\u{ff}"] {
             let bytes = [b"\x00", text.as_bytes(), b"\xff"].concat();
             for written in 0..=bytes.len() {

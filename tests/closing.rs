@@ -3,30 +3,19 @@
 use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
-    Phase, ProtocolError, Refused, Response, Role,
+    AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, Event, Phase,
+    ProtocolError, Refused, Response, Role,
 };
 use proptest::prelude::*;
 use testkit::pair::response_to;
 use testkit::*;
 
-const ROLES: [Role; 2] = [Role::Client, Role::Server];
-
-fn open(role: Role, dialect: Dialect) -> Driver<'static> {
-    Driver::new(Connection::established(
-        &Config::new(),
-        role,
-        dialect,
-        [0; 32],
-    ))
-}
-
 fn open_76() -> [Driver<'static>; 2] {
-    ROLES.map(|role| open(role, Dialect::Hixie76))
+    ROLES.map(|role| open(&Config::new(), role, Dialect::Hixie76))
 }
 
 fn open_75() -> [Driver<'static>; 2] {
-    ROLES.map(|role| open(role, Dialect::Hixie75))
+    ROLES.map(|role| open(&Config::new(), role, Dialect::Hixie75))
 }
 
 /// Checks that a closed connection returns no more events and output, whatever is called (FR-16).
@@ -327,7 +316,7 @@ fn nothing_is_reported_after_a_fatal_error_fr_16() {
             .strict_frames(true)
             .max_frame_len(5);
         for role in ROLES {
-            for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
+            for dialect in HIXIE {
                 for closing in [false, dialect == Dialect::Hixie76] {
                     let conn = Connection::established(&config, role, dialect, [0; 32]);
                     let mut driver = Driver::new(conn);
@@ -372,14 +361,12 @@ fn conversations() -> Vec<(Connection, Vec<InputWithPhase>)> {
         b"\xff\x80\x01\xff",
     ];
     let mut all = Vec::new();
-    for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
+    for dialect in HIXIE {
         let server = match dialect {
             Dialect::Hixie75 => DRAFT_75_REQUEST.into(),
             _ => [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat(),
         };
-        let target = ClientRequest::new("ws://example.com/demo")
-            .unwrap()
-            .with_dialect(dialect);
+        let target = client_request(dialect);
         let mut client = Connection::client(&Config::new(), &target, [3; 32]);
         let response = response_to(&mut client);
         let config = Config::new().dialects(Dialects::ALL);
@@ -588,10 +575,8 @@ fn closing_after_the_response_head_sends_no_http_error_cl_13_px_4() {
 
 #[test]
 fn a_client_closing_during_the_handshake_writes_nothing_more_cl_13() {
-    for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
-        let target = ClientRequest::new("ws://example.com/demo")
-            .unwrap()
-            .with_dialect(dialect);
+    for dialect in HIXIE {
+        let target = client_request(dialect);
         let client = || Connection::client(&Config::new(), &target, [3; 32]);
         let response = response_to(&mut client());
         // Some of the request was sent, and the response is incomplete.
@@ -634,9 +619,7 @@ fn handshakes() -> Vec<Driver<'static>> {
         driver.feed(bytes);
         driver
     };
-    let target = ClientRequest::new("ws://example.com/demo")
-        .unwrap()
-        .with_dialect(Dialect::Hixie76);
+    let target = client_request(Dialect::Hixie76);
     let client = |received: fn(usize) -> usize| {
         let mut conn = Connection::client(&Config::new(), &target, [3; 32]);
         let response = response_to(&mut conn);
@@ -894,7 +877,7 @@ fn is_open_is_true_from_open_until_close() {
 fn each_send_restarts_the_idle_timeout_of_the_send_buffer() {
     let at = |millis: u64| Duration::from_millis(millis);
     for role in ROLES {
-        let mut driver = open(role, Dialect::Hixie76);
+        let mut driver = open(&Config::new(), role, Dialect::Hixie76);
         assert_eq!(driver.conn.tick(at(0)), None);
         let send = |driver: &mut Driver<'_>| {
             driver.conn.send_text("more").unwrap();
@@ -953,7 +936,7 @@ proptest! {
             .dialects(Dialects::ALL)
             .handshake_timeout(timeout)
             .close_timeout(timeout / 2);
-        let target = ClientRequest::new("ws://example.com/demo").unwrap().with_dialect(Dialect::Hixie76);
+        let target = client_request(Dialect::Hixie76);
         let mut conn = match connection {
             0 => Connection::client(&config, &target, [3; 32]),
             1 => Connection::established(&config, Role::Server, Dialect::Hixie75, [0; 32]),

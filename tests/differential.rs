@@ -27,6 +27,7 @@ use hybi::{
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
+use testkit::strategies::*;
 use testkit::*;
 use tungstenite::error::ProtocolError;
 use tungstenite::handshake::HandshakeError;
@@ -312,12 +313,6 @@ fn fragmented_text() -> impl Strategy<Value = Vec<Vec<u8>>> {
     })
 }
 
-fn split_points(indices: &[Index], length: usize) -> Vec<usize> {
-    let mut splits: Vec<usize> = indices.iter().map(|i| i.index(length + 1)).collect();
-    splits.sort_unstable();
-    splits
-}
-
 fn message() -> impl Strategy<Value = Sent> {
     let fragments = prop_oneof![
         2 => fragmented_text().prop_map(|fragments| (true, fragments)),
@@ -528,10 +523,6 @@ fn encode_with(
         writer.write(sent);
     }
     writer.bytes
-}
-
-fn splits() -> impl Strategy<Value = Vec<Index>> {
-    prop::collection::vec(any::<Index>(), 0..12)
 }
 
 proptest! {

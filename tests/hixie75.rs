@@ -2,7 +2,7 @@
 
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
-    HeaderErrorKind, Phase, ProtocolError, Refused, Role,
+    HeaderErrorKind, Phase, ProtocolError, Refused,
 };
 use testkit::*;
 
@@ -128,8 +128,7 @@ fn open_is_returned_after_the_response_is_queued_h75_5() {
 // Both roles, open.
 
 fn both_roles(config: &Config) -> [Driver<'static>; 2] {
-    [Role::Server, Role::Client]
-        .map(|role| Driver::new(Connection::established(config, role, Hixie75, [0; 32])))
+    ROLES.map(|role| Driver::new(Connection::established(config, role, Hixie75, [0; 32])))
 }
 
 #[test]
@@ -204,8 +203,7 @@ fn target() -> ClientRequest {
 }
 
 fn plain_target() -> ClientRequest {
-    let target = ClientRequest::new("ws://example.com/demo").unwrap();
-    let target = target.with_dialect(Hixie75);
+    let target = client_request(Hixie75);
     target.with_origin("http://example.com").unwrap()
 }
 

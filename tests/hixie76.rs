@@ -528,9 +528,7 @@ fn target() -> ClientRequest {
 }
 
 fn plain_target() -> ClientRequest {
-    let target = ClientRequest::new("ws://example.com/demo")
-        .unwrap()
-        .with_dialect(Hixie76);
+    let target = client_request(Hixie76);
     target.with_origin("http://example.com").unwrap()
 }
 
@@ -1095,7 +1093,7 @@ fn eof_at_any_byte_of_the_response_is_reported_h76_19() {
 /// Feeds `reads` to both roles and returns their transcripts, which must be equal.
 #[track_caller]
 fn feed_both_roles(dialect: Dialect, config: &Config, reads: &[&[u8]]) -> Transcript {
-    let [server, client] = [Role::Server, Role::Client].map(|role| {
+    let [server, client] = ROLES.map(|role| {
         let conn = Connection::established(config, role, dialect, [0; 32]);
         let mut driver = Driver::new(conn);
         for read in reads {
@@ -1479,7 +1477,7 @@ fn strict_utf8_rejects_invalid_utf8_fr_10() {
 
 #[test]
 fn text_is_sent_between_00_and_ff_fr_11() {
-    for role in [Role::Server, Role::Client] {
+    for role in ROLES {
         let mut conn = Connection::established(&Config::new(), role, Hixie76, [0; 32]);
         for text in ["", "Hello", "\0\n\u{ff}\u{10ffff}"] {
             conn.send_text(text).unwrap();
@@ -1493,7 +1491,7 @@ fn text_is_sent_between_00_and_ff_fr_11() {
 #[test]
 fn binary_messages_are_rejected_fr_12() {
     for dialect in [Hixie75, Hixie76] {
-        for role in [Role::Server, Role::Client] {
+        for role in ROLES {
             let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
             let result = conn.send_binary(b"bytes");
             assert_eq!(result, Err(Refused::Unsupported(dialect)));
@@ -1504,7 +1502,7 @@ fn binary_messages_are_rejected_fr_12() {
 
 #[test]
 fn empty_messages_do_not_end_the_connection_fr_3() {
-    for role in [Role::Server, Role::Client] {
+    for role in ROLES {
         let conn = Connection::established(&Config::new(), role, Hixie76, [0; 32]);
         let mut driver = Driver::new(conn);
         driver.feed(b"\x00\xff\x00\xff");
@@ -1519,7 +1517,7 @@ fn empty_messages_do_not_end_the_connection_fr_3() {
 fn input_after_a_fatal_error_is_ignored_fr_16() {
     let config = Config::new().max_frame_len(5).strict_frames(true);
     for fatal in [&b"\x00Hello!"[..], b"\x80\x06", b"\x01x\xff"] {
-        for role in [Role::Server, Role::Client] {
+        for role in ROLES {
             let conn = Connection::established(&config, role, Hixie76, [0; 32]);
             let mut driver = Driver::new(conn);
             driver.feed(fatal);

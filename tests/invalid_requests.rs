@@ -10,9 +10,8 @@ use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
 use HeaderErrorKind::{Duplicate, Invalid, Missing};
 use LineErrorKind::{BareCr, BareLf, Name, ObsFold, Value};
 use ProtocolError::{
-    DialectNotEnabled, HeadTooLong, InvalidHeader, InvalidKeyNumber, InvalidLine, InvalidStartLine,
-    LineTooLong, NotWebSocket, TlsClientHello, TooManyHeaders, UnsupportedHttpVersion,
-    UnsupportedMethod,
+    DialectNotEnabled, HeadTooLong, InvalidKeyNumber, InvalidStartLine, LineTooLong, NotWebSocket,
+    TlsClientHello, TooManyHeaders, UnsupportedHttpVersion, UnsupportedMethod,
 };
 
 /// Occurs in every value that the client chooses, and must not occur in an error response.
@@ -267,14 +266,6 @@ fn invalid_lines_are_rejected_rq_5_rq_7_rq_10_rq_11() {
             ("NUL in the origin", "Origin: ", b"Origin: ^\0", value, 400),
         ],
     );
-}
-
-fn line_error(at: u32, kind: LineErrorKind) -> ProtocolError {
-    InvalidLine { at, kind }
-}
-
-fn header_error(name: &'static str, at: u32, kind: HeaderErrorKind) -> ProtocolError {
-    InvalidHeader { name, at, kind }
 }
 
 /// Checks that `value` is an invalid value of the field.

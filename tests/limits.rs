@@ -1,13 +1,11 @@
 //! Each limit, tested at, below and above its value.
 
 use hybi::{
-    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Event,
-    MessageAssembler, MessageTooLong, Phase, ProtocolError, Refused, Response, Role,
+    AcceptOptions, Close, Closed, Config, Connection, Dialect, Event, MessageAssembler,
+    MessageTooLong, Phase, ProtocolError, Refused, Response, Role,
 };
 use testkit::pair::response_to;
 use testkit::*;
-
-const DIALECTS: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
 
 /// Returns the last event of a server for the request of the draft, and the status of its response.
 fn server(config: Config) -> (Observed, Option<u16>) {
@@ -27,9 +25,7 @@ fn accepted() -> (Observed, Option<u16>) {
 
 /// Returns the last event of a client for its response, edited by `edit`.
 fn client(config: Config, edit: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Option<Observed> {
-    let target = ClientRequest::new("ws://example.com/demo")
-        .unwrap()
-        .with_dialect(Dialect::Hixie76);
+    let target = client_request(Dialect::Hixie76);
     let mut conn = Connection::client(&config, &target, [9; 32]);
     let response = edit(response_to(&mut conn));
     let mut driver = Driver::new(conn);
@@ -38,12 +34,7 @@ fn client(config: Config, edit: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Option<Obser
 }
 
 fn open(config: Config, dialect: Dialect) -> Driver<'static> {
-    Driver::new(Connection::established(
-        &config,
-        Role::Server,
-        dialect,
-        [0; 32],
-    ))
+    testkit::open(&config, Role::Server, dialect)
 }
 
 #[test]
@@ -227,9 +218,7 @@ fn limits_of_u32_max_are_no_limit_rq_19() {
 
 #[test]
 fn limits_apply_to_a_response_head_h76_35() {
-    let target = ClientRequest::new("ws://example.com/demo")
-        .unwrap()
-        .with_dialect(Dialect::Hixie76);
+    let target = client_request(Dialect::Hixie76);
     let response = response_to(&mut Connection::client(&Config::new(), &target, [9; 32]));
     let head = response.len() - 16;
     let opened = Some(Observed::Open(Dialect::Hixie76));
@@ -300,7 +289,7 @@ fn status_lines_are_limited_to_1024_bytes_h76_34() {
 
 #[test]
 fn max_frame_len_limits_text_fr_14() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         for limit in [0_usize, 1, 2, 125, 70_000] {
             let frame = |length: usize| [&[0x00][..], &b"a".repeat(length), &[0xff]].concat();
             let mut driver = open(Config::new().max_frame_len(limit as u64), dialect);
@@ -322,7 +311,7 @@ fn max_frame_len_limits_text_fr_14() {
 
 #[test]
 fn max_frame_len_may_split_a_character_fr_14() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         for character in ["\u{e9}", "\u{2603}", "\u{1f600}"] {
             let frame = [b"\x00", character.as_bytes(), b"\xff"].concat();
             let length = character.len() as u64;
@@ -346,7 +335,7 @@ fn max_frame_len_may_split_a_character_fr_14() {
 
 #[test]
 fn max_frame_len_limits_skipped_low_types_fr_14() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         for limit in [0_usize, 1, 300] {
             let frame = |length: usize| [&[0x42][..], &b"a".repeat(length), &[0xff]].concat();
             let mut driver = open(Config::new().max_frame_len(limit as u64), dialect);
@@ -366,7 +355,7 @@ fn max_frame_len_limits_skipped_low_types_fr_14() {
 
 #[test]
 fn max_frame_len_limits_frames_with_a_length_fr_7() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         let config = Config::new().max_frame_len(300);
         let mut driver = open(config, dialect);
         for (length, bytes) in [(299_usize, [0x82, 0x2b]), (300, [0x82, 0x2c])] {
@@ -399,7 +388,7 @@ fn max_frame_len_at_each_length_of_section_12_fr_5_fr_7() {
         (2_097_152, &[0x81, 0x80, 0x80, 0x00]),
         (u32::MAX as u64, &[0x8f, 0xff, 0xff, 0xff, 0x7f]),
     ];
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         for (length, bytes) in lengths {
             let header = [&[0x81][..], bytes].concat();
             let mut driver = open(Config::new().max_frame_len(length), dialect);
@@ -428,7 +417,7 @@ fn max_frame_len_at_each_length_of_section_12_fr_5_fr_7() {
 #[test]
 fn the_largest_length_is_63_bits_fr_7() {
     let largest = b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\x7f";
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         for config in [Config::new(), Config::new().max_frame_len(u64::MAX)] {
             let mut driver = open(config, dialect);
             driver.feed(&largest[..]);
@@ -456,7 +445,7 @@ fn the_largest_length_is_63_bits_fr_7() {
 
 #[test]
 fn ten_length_bytes_are_rejected_fr_7() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         for (zeros, frame_type) in (0..=12).flat_map(|n| [0x80, 0xc1, 0xff].map(|kind| (n, kind))) {
             let mut driver = open(Config::new(), dialect);
             driver.feed(&[&[frame_type][..], &vec![0x80; zeros], &[0x01, b'?']].concat());
@@ -538,7 +527,7 @@ fn message_too_long_is_returned_with_the_chunk_over_the_limit() {
 
 #[test]
 fn above_high_water_reading_stops() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         let mut conn = open(Config::new().high_water(10), dialect).conn;
         assert!(conn.wants_read());
         conn.send_text("1234567").unwrap();
@@ -569,7 +558,7 @@ fn high_water_is_64_kib_by_default() {
 
 #[test]
 fn max_send_buffer_limits_messages() {
-    for dialect in DIALECTS {
+    for dialect in HIXIE {
         for limit in [2, 10, 1000] {
             let config = Config::new().max_send_buffer(limit);
             let full = Err(Refused::BufferFull { limit });

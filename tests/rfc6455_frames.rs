@@ -6,6 +6,7 @@ use hybi::{
 use proptest::prelude::*;
 use proptest::sample::Index;
 use testkit::hybi_reference::ReferenceDecoder;
+use testkit::strategies::*;
 use testkit::*;
 
 use Dialect::{HyBi7, HyBi8, Rfc6455};
@@ -968,16 +969,6 @@ fn role() -> impl Strategy<Value = Role> {
     prop::sample::select(&ROLES[..])
 }
 
-fn splits() -> impl Strategy<Value = Vec<Index>> {
-    prop::collection::vec(any::<Index>(), 0..24)
-}
-
-fn split_points(indices: &[Index], length: usize) -> Vec<usize> {
-    let mut splits: Vec<usize> = indices.iter().map(|i| i.index(length + 1)).collect();
-    splits.sort_unstable();
-    splits
-}
-
 fn decoders() -> impl Strategy<Value = ReferenceDecoder> {
     let max_frame = prop_oneof![3 => Just(i64::MAX as u64), 1 => 0..200_u64];
     let max_fragments = prop_oneof![3 => Just(u32::MAX), 1 => 1..5_u32];
@@ -990,23 +981,10 @@ fn decoders() -> impl Strategy<Value = ReferenceDecoder> {
     )
 }
 
-/// Bytes at the limits of the UTF-8 ranges, in any order.
-fn almost_utf8() -> impl Strategy<Value = Vec<u8>> {
-    let edges: &[u8] = &[
-        0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe2, 0xed,
-        0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff,
-    ];
-    prop::collection::vec(prop::sample::select(edges), 0..12)
-}
-
-fn string() -> impl Strategy<Value = String> {
-    prop::collection::vec(any::<char>(), 0..8).prop_map(String::from_iter)
-}
-
 fn payload() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => string().prop_map(String::into_bytes),
-        1 => almost_utf8(),
+        1 => almost_utf8(0xff),
         1 => prop::collection::vec(any::<u8>(), 0..12),
         1 => prop::collection::vec(any::<u8>(), 120..130),
         1 => (120..300_usize).prop_map(|n| vec![b'a'; n]),

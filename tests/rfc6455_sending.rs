@@ -27,34 +27,6 @@ fn every_conn() -> impl Iterator<Item = Connection> {
         .map(|(role, dialect)| Connection::established(&Config::new(), role, dialect, [5; 32]))
 }
 
-/// Takes all output.
-fn drain(conn: &mut Connection) -> Vec<u8> {
-    let sent = conn.transmit().to_vec();
-    conn.advance(sent.len());
-    sent
-}
-
-/// Passes input and ignores the events.
-fn feed(conn: &mut Connection, bytes: &[u8]) {
-    let mut bytes = bytes.to_vec();
-    let mut input = &mut bytes[..];
-    while conn.receive(&mut input).is_some() {}
-}
-
-/// Expects a call to fail without a change to the connection or its output; returns the error.
-#[track_caller]
-fn expect_rejected<T>(
-    conn: &mut Connection,
-    call: impl FnOnce(&mut Connection) -> Result<T, Refused>,
-) -> Refused {
-    let before = (format!("{conn:?}"), conn.transmit().to_vec());
-    let Err(error) = call(conn).map(drop) else {
-        panic!("the call succeeded on {}", before.0);
-    };
-    assert_eq!((format!("{conn:?}"), conn.transmit().to_vec()), before);
-    error
-}
-
 // Bytes.
 
 /// RFC-5.1-3, RFC-6.1-2, RFC-6.1-3, RFC-6.1-4
@@ -282,7 +254,7 @@ fn each_frame_has_a_new_masking_key_hy_5() {
             conn.send_ping(b"").unwrap();
             conn.send_text_fragment("", true).unwrap();
             conn.send_pong(b"").unwrap();
-            feed(&mut conn, &frame(Role::Server, PING, [i]));
+            feed(&mut conn, frame(Role::Server, PING, [i]));
         }
         conn.close(&Close::EMPTY).unwrap();
         let keys = keys(conn.transmit());
@@ -382,16 +354,16 @@ fn a_client_rejects_prepared_and_vectored_messages_hy_5() {
             PreparedMessage::binary(dialect, b"a").unwrap(),
         ] {
             assert_eq!(
-                expect_rejected(&mut conn, |c| c.send_prepared(&message)),
+                rejected(&mut conn, |c| c.send_prepared(&message)),
                 unsupported
             );
         }
         assert_eq!(
-            expect_rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
+            rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
             unsupported
         );
         assert_eq!(
-            expect_rejected(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
+            rejected(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
             unsupported
         );
     }
@@ -407,7 +379,7 @@ fn a_message_prepared_for_another_dialect_is_rejected() {
                 assert_eq!(conn.send_prepared(&message), Ok(()));
                 continue;
             }
-            let error = expect_rejected(&mut conn, |c| c.send_prepared(&message));
+            let error = rejected(&mut conn, |c| c.send_prepared(&message));
             assert_eq!(error, Refused::Unsupported(dialect));
         }
     }
@@ -453,11 +425,11 @@ fn the_unwritten_rest_of_a_vectored_message_is_buffered_hy_6() {
         conn.send_text("").unwrap();
         let full = Refused::BufferFull { limit: 1 << 20 };
         assert_eq!(
-            expect_rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
+            rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
             full
         );
         assert_eq!(
-            expect_rejected(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
+            rejected(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
             full
         );
     }
@@ -478,25 +450,25 @@ fn another_message_within_a_fragmented_one_is_rejected_hy_7() {
             send_fragment(&mut conn, false).unwrap();
             for _ in 0..2 {
                 assert_eq!(
-                    expect_rejected(&mut conn, |c| c.send_text("b")),
+                    rejected(&mut conn, |c| c.send_text("b")),
                     Refused::FragmentInProgress
                 );
                 assert_eq!(
-                    expect_rejected(&mut conn, |c| c.send_binary(b"b")),
+                    rejected(&mut conn, |c| c.send_binary(b"b")),
                     Refused::FragmentInProgress
                 );
                 let errors = [
-                    expect_rejected(&mut conn, |c| c.send_text_vectored("b").map(drop)),
-                    expect_rejected(&mut conn, |c| c.send_binary_vectored(b"b").map(drop)),
-                    expect_rejected(&mut conn, |c| {
+                    rejected(&mut conn, |c| c.send_text_vectored("b").map(drop)),
+                    rejected(&mut conn, |c| c.send_binary_vectored(b"b").map(drop)),
+                    rejected(&mut conn, |c| {
                         c.send_prepared(&PreparedMessage::text(dialect, "b"))
                     }),
                 ];
                 assert_eq!(errors, [Refused::FragmentInProgress; 3]);
                 for fin in [false, true] {
                     let error = match is_text {
-                        true => expect_rejected(&mut conn, |c| c.send_binary_fragment(b"b", fin)),
-                        false => expect_rejected(&mut conn, |c| c.send_text_fragment("b", fin)),
+                        true => rejected(&mut conn, |c| c.send_binary_fragment(b"b", fin)),
+                        false => rejected(&mut conn, |c| c.send_text_fragment("b", fin)),
                     };
                     assert_eq!(error, Refused::FragmentInProgress);
                 }
@@ -540,11 +512,11 @@ fn a_ping_or_pong_of_more_than_125_bytes_is_rejected_hy_6() {
         for length in [126, 127, 65536] {
             let payload = vec![0; length];
             assert_eq!(
-                expect_rejected(&mut conn, |c| c.send_ping(&payload)),
+                rejected(&mut conn, |c| c.send_ping(&payload)),
                 Refused::ControlTooLong
             );
             assert_eq!(
-                expect_rejected(&mut conn, |c| c.send_pong(&payload)),
+                rejected(&mut conn, |c| c.send_pong(&payload)),
                 Refused::ControlTooLong
             );
         }
@@ -563,17 +535,17 @@ fn hixie_rejects_fragments_control_frames_and_binary_messages_fr_12() {
             let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
             let unsupported = Refused::Unsupported(dialect);
             for fin in [false, true] {
-                let error = expect_rejected(&mut conn, |c| c.send_text_fragment("a", fin));
+                let error = rejected(&mut conn, |c| c.send_text_fragment("a", fin));
                 assert_eq!(error, unsupported);
-                let error = expect_rejected(&mut conn, |c| c.send_binary_fragment(b"a", fin));
+                let error = rejected(&mut conn, |c| c.send_binary_fragment(b"a", fin));
                 assert_eq!(error, unsupported);
             }
             for payload in [&b""[..], b"a", &[0; 200]] {
                 let errors = [
-                    expect_rejected(&mut conn, |c| c.send_ping(payload)),
-                    expect_rejected(&mut conn, |c| c.send_pong(payload)),
-                    expect_rejected(&mut conn, |c| c.send_binary(payload)),
-                    expect_rejected(&mut conn, |c| c.send_binary_vectored(payload).map(drop)),
+                    rejected(&mut conn, |c| c.send_ping(payload)),
+                    rejected(&mut conn, |c| c.send_pong(payload)),
+                    rejected(&mut conn, |c| c.send_binary(payload)),
+                    rejected(&mut conn, |c| c.send_binary_vectored(payload).map(drop)),
                 ];
                 assert_eq!(errors, [unsupported; 4]);
             }
@@ -588,15 +560,15 @@ fn hixie_rejects_fragments_control_frames_and_binary_messages_fr_12() {
 fn sends_before_open_and_after_close_are_rejected() {
     let all = |conn: &mut Connection| {
         [
-            expect_rejected(conn, |c| c.send_text("a")),
-            expect_rejected(conn, |c| c.send_binary(b"a")),
-            expect_rejected(conn, |c| c.send_text_fragment("a", false)),
-            expect_rejected(conn, |c| c.send_binary_fragment(b"a", true)),
-            expect_rejected(conn, |c| c.send_ping(b"a")),
-            expect_rejected(conn, |c| c.send_pong(b"a")),
-            expect_rejected(conn, |c| c.send_text_vectored("a").map(drop)),
-            expect_rejected(conn, |c| c.send_binary_vectored(b"a").map(drop)),
-            expect_rejected(conn, |c| {
+            rejected(conn, |c| c.send_text("a")),
+            rejected(conn, |c| c.send_binary(b"a")),
+            rejected(conn, |c| c.send_text_fragment("a", false)),
+            rejected(conn, |c| c.send_binary_fragment(b"a", true)),
+            rejected(conn, |c| c.send_ping(b"a")),
+            rejected(conn, |c| c.send_pong(b"a")),
+            rejected(conn, |c| c.send_text_vectored("a").map(drop)),
+            rejected(conn, |c| c.send_binary_vectored(b"a").map(drop)),
+            rejected(conn, |c| {
                 c.send_prepared(&PreparedMessage::text(Rfc6455, "a"))
             }),
         ]
@@ -613,7 +585,7 @@ fn sends_before_open_and_after_close_are_rejected() {
         drain(&mut conn);
         assert_eq!(all(&mut conn), [Refused::Closing; 9]);
         let peer = other(conn.role());
-        feed(&mut conn, &frame(peer, CLOSE, ""));
+        feed(&mut conn, frame(peer, CLOSE, ""));
         assert_eq!(all(&mut conn), [Refused::Closing; 9]);
     }
 }
@@ -626,22 +598,22 @@ fn sends_over_max_send_buffer_are_rejected() {
     for (role, dialect) in every_role_and_dialect() {
         let mut conn = Connection::established(&config, role, dialect, [0; 32]);
         let (long, bytes) = ("a".repeat(100), [0; 100]);
-        assert_eq!(expect_rejected(&mut conn, |c| c.send_text(&long)), full);
-        assert_eq!(expect_rejected(&mut conn, |c| c.send_binary(&bytes)), full);
+        assert_eq!(rejected(&mut conn, |c| c.send_text(&long)), full);
+        assert_eq!(rejected(&mut conn, |c| c.send_binary(&bytes)), full);
         assert_eq!(
-            expect_rejected(&mut conn, |c| c.send_text_fragment(&long, false)),
+            rejected(&mut conn, |c| c.send_text_fragment(&long, false)),
             full
         );
         assert_eq!(
-            expect_rejected(&mut conn, |c| c.send_binary_fragment(&bytes, true)),
+            rejected(&mut conn, |c| c.send_binary_fragment(&bytes, true)),
             full
         );
-        assert_eq!(expect_rejected(&mut conn, |c| c.send_ping(&bytes)), full);
-        assert_eq!(expect_rejected(&mut conn, |c| c.send_pong(&bytes)), full);
+        assert_eq!(rejected(&mut conn, |c| c.send_ping(&bytes)), full);
+        assert_eq!(rejected(&mut conn, |c| c.send_pong(&bytes)), full);
         conn.send_text_fragment("a", false).unwrap();
         // The rejected fragment did not end the message.
         assert_eq!(
-            expect_rejected(&mut conn, |c| c.send_text_fragment(&long, true)),
+            rejected(&mut conn, |c| c.send_text_fragment(&long, true)),
             full
         );
         conn.send_text_fragment("b", true).unwrap();
@@ -659,10 +631,7 @@ fn sends_over_max_send_buffer_are_rejected() {
     }
     // The limit is exact to the byte.
     let mut conn = Connection::established(&config, Role::Server, Rfc6455, [0; 32]);
-    assert_eq!(
-        expect_rejected(&mut conn, |c| c.send_text(&"a".repeat(99))),
-        full
-    );
+    assert_eq!(rejected(&mut conn, |c| c.send_text(&"a".repeat(99))), full);
     conn.send_text(&"a".repeat(98)).unwrap();
     assert_eq!(conn.transmit().len(), limit);
     drain(&mut conn);
@@ -719,7 +688,7 @@ fn above_high_water_only_the_latest_ping_is_answered_hy_7() {
         let mut conn = Connection::established(&config, role, dialect, [0; 32]);
         let pings = |conn: &mut Connection, payloads: &[&str]| {
             for payload in payloads {
-                feed(conn, &frame(other(role), PING, payload));
+                feed(conn, frame(other(role), PING, payload));
             }
         };
         conn.send_binary(&[0; 10]).unwrap();
@@ -827,7 +796,7 @@ fn pongs_to_a_million_pings_are_limited_to_high_water_hy_7() {
         assert!(!conn.wants_read());
         // Only the latest deferred pong is sent.
         payload[0] = b'y';
-        feed(&mut conn, &frame(other(role), PING, payload));
+        feed(&mut conn, frame(other(role), PING, payload));
         let sent = frame_contents(&drain(&mut conn));
         assert!(
             sent.iter()
@@ -848,7 +817,7 @@ fn floods_of_control_frames_do_not_exceed_high_water_hy_7() {
         let config = Config::new().high_water(1000).max_send_buffer(3000);
         let mut conn = Connection::established(&config, role, dialect, [0; 32]);
         let peer = other(role);
-        feed(&mut conn, &frame(peer, TEXT_FRAGMENT, "a"));
+        feed(&mut conn, frame(peer, TEXT_FRAGMENT, "a"));
         let flood = [
             frame(peer, PONG, [1; 125]),
             frame(peer, PING, ""),
@@ -1046,7 +1015,7 @@ proptest! {
                 Call::ReceivePing(payload) => {
                     // Pings while closing are tested in rfc6455_closing.rs.
                     if !model.closing {
-                        feed(&mut conn, &frame(other(role), PING, payload));
+                        feed(&mut conn, frame(other(role), PING, payload));
                         model.frames.push((PONG, payload.clone()));
                     }
                     continue;

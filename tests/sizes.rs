@@ -32,9 +32,7 @@ fn feed(conn: &mut Connection, bytes: &mut [u8]) {
 
 /// Returns a client's request.
 fn request_of(dialect: Dialect) -> Vec<u8> {
-    let request = ClientRequest::new("ws://example.com/demo")
-        .unwrap()
-        .with_dialect(dialect);
+    let request = client_request(dialect);
     let client = Connection::client(&Config::new(), &request, [3; 32]);
     client.transmit().to_vec()
 }

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use testkit::hixie_reference::ReferenceDecoder;
 use testkit::pair::response_to;
+use testkit::strategies::*;
 use testkit::*;
 
 /// Input of one side, and how it closes.
@@ -311,7 +312,7 @@ fn rejected_frames() -> Vec<Conversation> {
     let strict_frames = Config::new().strict_frames(true);
     let limit = |bytes: u64| Config::new().max_frame_len(bytes);
     let mut all = Vec::new();
-    for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
+    for dialect in HIXIE {
         let mut add = |config: Config, bytes: &[u8], closed: Closed| {
             all.push(open(config, dialect, bytes, closed));
         };
@@ -463,12 +464,6 @@ fn rejected_frames_at_every_split_fr_4_fr_7_fr_10_fr_14() {
     assert_same_at_every_split(rejected_frames());
 }
 
-fn split_points(indices: &[Index], length: usize) -> Vec<usize> {
-    let mut splits: Vec<usize> = indices.iter().map(|i| i.index(length + 1)).collect();
-    splits.sort_unstable();
-    splits
-}
-
 fn decoders() -> impl Strategy<Value = ReferenceDecoder> {
     let dialect = prop_oneof![Just(Dialect::Hixie75), Just(Dialect::Hixie76)];
     let max_frame = prop_oneof![3 => Just(i64::MAX as u64), 1 => 0_u64..12];
@@ -487,19 +482,9 @@ fn bytes(of: RangeInclusive<u8>, length: usize) -> impl Strategy<Value = Vec<u8>
     prop::collection::vec(of, 0..=length)
 }
 
-/// Bytes at the edges of the UTF-8 ranges, in any order.
-fn nearly_text() -> impl Strategy<Value = Vec<u8>> {
-    let edges: &[u8] = &[
-        0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe2, 0xed,
-        0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xfe,
-    ];
-    prop::collection::vec(prop::sample::select(edges), 0..12)
-}
-
 fn payload() -> impl Strategy<Value = Vec<u8>> {
-    let text = prop::collection::vec(any::<char>(), 0..8)
-        .prop_map(|text| text.into_iter().collect::<String>().into_bytes());
-    prop_oneof![text, nearly_text(), bytes(0x00..=0xfe, 12)]
+    let text = string().prop_map(String::into_bytes);
+    prop_oneof![text, almost_utf8(0xfe), bytes(0x00..=0xfe, 12)]
 }
 
 /// Encodes a length in base 128, with `padding` leading 0x80 bytes (FR-5).
@@ -546,10 +531,6 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
         3 => prop::collection::vec(frame(), 0..8).prop_map(|frames| frames.concat()),
         1 => bytes(0x00..=0xff, 64),
     ]
-}
-
-fn splits() -> impl Strategy<Value = Vec<Index>> {
-    prop::collection::vec(any::<Index>(), 0..24)
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind,
-    KeyErrorKind, LineErrorKind, Phase, ProtocolError, Request, Role, UpgradeResponse,
+    KeyErrorKind, LineErrorKind, Phase, ProtocolError, Request, UpgradeResponse,
 };
 use proptest::prelude::*;
 use testkit::*;
@@ -209,8 +209,8 @@ fn a_failed_upgrade_is_reported_h76_19_cl_13() {
 
 #[test]
 fn an_established_connection_is_open_without_an_event() {
-    for role in [Role::Client, Role::Server] {
-        for dialect in [Dialect::Hixie75, Dialect::Hixie76] {
+    for role in ROLES {
+        for dialect in HIXIE {
             let conn = || Connection::established(&Config::new(), role, dialect, [9; 32]);
             let mut driver = Driver::new(conn());
             assert_eq!(

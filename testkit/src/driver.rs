@@ -2,7 +2,7 @@
 
 use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Event, Phase, ProtocolError,
-    Request, Role,
+    Refused, Request, Role,
 };
 
 use crate::escaped;
@@ -152,10 +152,7 @@ impl<'a> Driver<'a> {
 
     /// Takes all output.
     pub fn drain(&mut self) {
-        let pending = self.conn.transmit();
-        self.transcript.sent.extend_from_slice(pending);
-        let n = pending.len();
-        self.conn.advance(n);
+        self.transcript.sent.extend(drain(&mut self.conn));
     }
 
     /// Returns the events since the last call.
@@ -180,6 +177,34 @@ pub fn run(conn: Connection, bytes: &[u8], splits: &[usize], eof: bool) -> Trans
         driver.eof();
     }
     driver.transcript
+}
+
+/// Passes input to `conn` and ignores the events.
+pub fn feed(conn: &mut Connection, bytes: impl AsRef<[u8]>) {
+    let mut bytes = bytes.as_ref().to_vec();
+    let mut input = &mut bytes[..];
+    while conn.receive(&mut input).is_some() {}
+}
+
+/// Takes all output of `conn`.
+pub fn drain(conn: &mut Connection) -> Vec<u8> {
+    let sent = conn.transmit().to_vec();
+    conn.advance(sent.len());
+    sent
+}
+
+/// Returns the error of `call`, which must not change the connection or its output.
+#[track_caller]
+pub fn rejected<T>(
+    conn: &mut Connection,
+    call: impl FnOnce(&mut Connection) -> Result<T, Refused>,
+) -> Refused {
+    let before = (format!("{conn:?}"), conn.transmit().to_vec());
+    let Err(error) = call(conn).map(drop) else {
+        panic!("not rejected by {}", before.0);
+    };
+    assert_eq!((format!("{conn:?}"), conn.transmit().to_vec()), before);
+    error
 }
 
 /// Returns a driver for an open connection.

@@ -2,6 +2,7 @@
 
 use hybi::{Dialect, Role};
 
+pub const HIXIE: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
 pub const HYBI: [Dialect; 3] = [Dialect::HyBi7, Dialect::HyBi8, Dialect::Rfc6455];
 pub const ROLES: [Role; 2] = [Role::Client, Role::Server];
 

@@ -1,4 +1,6 @@
-//! Heads of requests and responses.
+//! Heads of requests and responses, and what is wrong with them.
+
+use hybi::{ClientRequest, Dialect, HeaderErrorKind, LineErrorKind, ProtocolError};
 
 /// The example of draft-hixie-thewebsocketprotocol-76.
 pub const DRAFT_76_REQUEST: &str = "GET /demo HTTP/1.1\r\n\
@@ -75,4 +77,18 @@ pub fn error_response(status: u16, versions: &str) -> String {
          Content-Length: {len}\r\n\r\n\
          {body}"
     )
+}
+
+/// Returns a client's request to the address of the Hixie drafts.
+pub fn client_request(dialect: Dialect) -> ClientRequest {
+    let request = ClientRequest::new("ws://example.com/demo").unwrap();
+    request.with_dialect(dialect)
+}
+
+pub fn line_error(at: u32, kind: LineErrorKind) -> ProtocolError {
+    ProtocolError::InvalidLine { at, kind }
+}
+
+pub fn header_error(name: &'static str, at: u32, kind: HeaderErrorKind) -> ProtocolError {
+    ProtocolError::InvalidHeader { name, at, kind }
 }

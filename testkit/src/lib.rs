@@ -8,6 +8,8 @@ mod heads;
 pub mod hixie_reference;
 pub mod hybi_reference;
 pub mod pair;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 
 pub use bytes::*;
 pub use driver::*;

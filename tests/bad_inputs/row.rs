@@ -1,6 +1,6 @@
 //! Types of the rows: input for a connection, or a call, and the expected result.
 
-use hybi::{ClientRequest, Closed, Config, Connection, Dialect, ProtocolError, Refused, Role};
+use hybi::{Closed, Config, Connection, Dialect, ProtocolError, Refused, Role};
 
 use testkit::pair::response_to;
 use testkit::*;
@@ -233,8 +233,7 @@ impl Setup {
         match self {
             Self::Server => Connection::server(config),
             Self::Client(dialect, protocol) => {
-                let target = ClientRequest::new("ws://example.com/demo").unwrap();
-                let mut target = target.with_dialect(dialect);
+                let mut target = client_request(dialect);
                 if let Some(name) = protocol {
                     target = target.with_protocol(name).unwrap();
                 }
