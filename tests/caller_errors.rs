@@ -5,6 +5,7 @@ use hybi::{
     PreparedMessage, ProxyTunnel, Refused, Request, Response, Role,
 };
 use proptest::prelude::*;
+use testkit::strategies::cases;
 use testkit::*;
 
 const PLAIN: &str = "GET /page HTTP/1.1\r\nHost: example.com\r\n\r\n";
@@ -698,11 +699,7 @@ fn parse_response(bytes: &[u8]) -> (u16, String, Vec<Field>, &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 1024,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(1024))]
 
     // H75-2, H75-3, H76-5 to H76-9, H76-15, H76-17
     #[test]

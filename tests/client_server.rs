@@ -8,6 +8,7 @@ use hybi::{
 use proptest::prelude::*;
 use proptest::sample::Index;
 use testkit::pair::{Pair, Side};
+use testkit::strategies::cases;
 use testkit::*;
 
 #[derive(Clone, Debug)]
@@ -230,11 +231,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 512,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(512))]
 
     // RQ-20, H76-3, H76-39, KEY-8, KEY-9: with any keys
     #[test]

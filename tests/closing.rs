@@ -8,6 +8,7 @@ use hybi::{
 };
 use proptest::prelude::*;
 use testkit::pair::response_to;
+use testkit::strategies::cases;
 use testkit::*;
 
 fn open_76() -> [Driver<'static>; 2] {
@@ -19,37 +20,16 @@ fn open_75() -> [Driver<'static>; 2] {
 }
 
 /// Checks that a closed connection returns no more events and output, whatever is called (FR-16).
-fn assert_closed(driver: &mut Driver) {
-    let closed = driver.conn.closed().cloned();
-    assert!(closed.is_some());
-    driver.drain();
-    driver.sent();
-    for bytes in [
+#[track_caller]
+fn assert_closed(driver: &mut Driver<'_>) {
+    let inputs = [
         &b""[..],
         b"\xff\x00",
         b"\x00Hi\xff",
         b"GET / HTTP/1.1\r\n\r\n",
         &[0x80; 40],
-    ] {
-        driver.feed(bytes);
-        driver.eof();
-        assert_eq!(driver.conn.send_text("a"), Err(Refused::Closing));
-        assert_eq!(
-            driver.conn.send_text_vectored("a").err(),
-            Some(Refused::Closing)
-        );
-        assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
-        assert_eq!(
-            driver.conn.accept(&AcceptOptions::new()),
-            Err(Refused::NoRequest)
-        );
-        assert_eq!(driver.conn.tick(Duration::from_secs(1_000_000)), None);
-    }
-    assert_eq!(driver.events(), []);
-    assert_eq!(driver.sent(), b"");
-    assert_eq!(driver.conn.closed().cloned(), closed);
-    assert!(driver.conn.is_done());
-    assert!(!driver.conn.wants_read() && !driver.conn.wants_write());
+    ];
+    testkit::assert_closed(driver, &inputs, |_| {});
 }
 
 #[test]
@@ -918,11 +898,7 @@ fn closed_displays_its_cause_and_has_a_source() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(2048))]
 
     // CL-6, CL-11, FR-16, and docs of `tick`
     #[test]

@@ -526,11 +526,7 @@ fn encode_with(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(2048))]
 
     // HY-5, HY-6, HY-7, HY-8, RFC-10.7-1: the same messages, pongs and end.
     #[test]
@@ -779,11 +775,7 @@ fn received_by_tungstenite(role: Role, bytes: &[u8]) -> Vec<Observed> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 512,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(512))]
 
     // RFC-5.1-1, RFC-5.1-3, RFC-6.1-2, RFC-6.1-3, RFC-6.1-4, RFC-6.1-5
     #[test]

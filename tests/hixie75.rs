@@ -341,8 +341,8 @@ fn the_second_and_third_line_must_match_h75_6() {
         ]);
         for invalid in lines {
             let head = response_with(&line(name, valid), &invalid);
-            let (at, kind) = (offset_of(&head, &invalid) + 2, HeaderErrorKind::Mismatch);
-            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
+            let at = offset_of(&head, &invalid) + 2;
+            fails(&head, header_error(name, at, HeaderErrorKind::Mismatch));
         }
     }
 }
@@ -352,7 +352,7 @@ fn the_second_and_third_line_are_required_h75_6() {
     for (name, value) in LINES {
         let head = response_with(&line(name, value), "\r\n");
         let (at, kind) = (head.len() as u32, HeaderErrorKind::Missing);
-        fails(&head, ProtocolError::InvalidHeader { name, at, kind });
+        fails(&head, header_error(name, at, kind));
     }
 }
 
@@ -360,11 +360,7 @@ fn the_second_and_third_line_are_required_h75_6() {
 fn a_response_of_one_line_is_rejected_for_the_second_h75_6() {
     let head = b"HTTP/1.1 101 Web Socket Protocol Handshake\r\n\r\n";
     let events = client_events(&target(), head);
-    let error = ProtocolError::InvalidHeader {
-        name: "Upgrade",
-        at: head.len() as u32,
-        kind: HeaderErrorKind::Missing,
-    };
+    let error = header_error("Upgrade", head.len() as u32, HeaderErrorKind::Missing);
     assert_eq!(events, [protocol_error(error)]);
 }
 
@@ -382,13 +378,13 @@ fn each_field_is_required_exactly_once_h75_6() {
         for without in ["\r\n", &line(&format!("Sec-{name}"), value)] {
             let head = response_with(&valid, without);
             let (at, kind) = (head.len() as u32, HeaderErrorKind::Missing);
-            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
+            fails(&head, header_error(name, at, kind));
         }
         for again in [value, "other", ""] {
             let second = format!("\r\n{name}:{again}\r\n\r\n");
             let head = response_with("\r\n\r\n", &second);
             let (at, kind) = (offset_of(&head, &second) + 2, HeaderErrorKind::Duplicate);
-            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
+            fails(&head, header_error(name, at, kind));
         }
     }
 }
@@ -420,8 +416,8 @@ fn each_field_must_have_the_expected_value_h75_6() {
         for value in values {
             let invalid = line(name, value);
             let head = response_with(&line(name, valid), &invalid);
-            let (at, kind) = (offset_of(&head, &invalid) + 2, HeaderErrorKind::Mismatch);
-            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
+            let at = offset_of(&head, &invalid) + 2;
+            fails(&head, header_error(name, at, HeaderErrorKind::Mismatch));
         }
     }
 }
@@ -431,7 +427,7 @@ fn the_location_must_match_exactly_including_the_port_h75_6() {
     let (name, invalid) = ("WebSocket-Location", "ws://example.com:80/demo");
     let head = response_with("ws://example.com/demo", invalid);
     let (at, kind) = (offset_of(&head, name), HeaderErrorKind::Mismatch);
-    fails(&head, ProtocolError::InvalidHeader { name, at, kind });
+    fails(&head, header_error(name, at, kind));
 }
 
 #[test]

@@ -792,7 +792,7 @@ fn the_status_line_needs_two_spaces_and_101_h76_34() {
     let head = response_with("Handshake\r\n", "Handshake\n");
     let kind = LineErrorKind::BareLf;
     let at = offset_of(&head, "\nUpgrade");
-    fails(&head, ProtocolError::InvalidLine { at, kind });
+    fails(&head, line_error(at, kind));
 }
 
 #[test]
@@ -857,7 +857,7 @@ fn each_field_is_required_h76_36() {
     for (name, value) in FIELDS {
         let head = response_with(&line(name, value), "\r\n");
         let (at, kind) = (head.len() as u32, HeaderErrorKind::Missing);
-        fails(&head, ProtocolError::InvalidHeader { name, at, kind });
+        fails(&head, header_error(name, at, kind));
     }
 }
 
@@ -868,7 +868,7 @@ fn a_repeated_field_is_rejected_h76_36() {
             let second = format!("\r\n{name}:{again}\r\n\r\n");
             let head = response_with("\r\n\r\n", &second);
             let (at, kind) = (offset_of(&head, &second) + 2, HeaderErrorKind::Duplicate);
-            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
+            fails(&head, header_error(name, at, kind));
         }
     }
 }
@@ -923,8 +923,8 @@ fn each_field_must_have_the_expected_value_h76_37_h76_38() {
         for value in values {
             let invalid = line(name, value);
             let head = response_with(&line(name, valid), &invalid);
-            let (at, kind) = (offset_of(&head, &invalid) + 2, HeaderErrorKind::Mismatch);
-            fails(&head, ProtocolError::InvalidHeader { name, at, kind });
+            let at = offset_of(&head, &invalid) + 2;
+            fails(&head, header_error(name, at, HeaderErrorKind::Mismatch));
         }
     }
 }
@@ -975,7 +975,7 @@ fn white_space_around_the_subprotocol_is_rejected_h76_38() {
     for invalid in [":\tsample", ":  sample", ": sample ", ": sample\t"] {
         let head = response_with(&line(name, "sample"), &format!("\r\n{name}{invalid}\r\n"));
         let (at, kind) = (offset_of(&head, name), HeaderErrorKind::Mismatch);
-        fails(&head, ProtocolError::InvalidHeader { name, at, kind });
+        fails(&head, header_error(name, at, kind));
     }
     opens(&target(), &response_with(": sample", ":sample"));
 }
@@ -984,11 +984,11 @@ fn white_space_around_the_subprotocol_is_rejected_h76_38() {
 fn a_subprotocol_that_was_not_offered_is_rejected_h76_36() {
     let without = response_with("Sec-WebSocket-Protocol: sample\r\n", "");
     opens(&plain_target(), &without);
-    let error = ProtocolError::InvalidHeader {
-        name: "Sec-WebSocket-Protocol",
-        at: offset_of(DRAFT_76_RESPONSE.as_bytes(), "Sec-WebSocket-Protocol"),
-        kind: HeaderErrorKind::NotRequested,
-    };
+    let error = header_error(
+        "Sec-WebSocket-Protocol",
+        offset_of(DRAFT_76_RESPONSE.as_bytes(), "Sec-WebSocket-Protocol"),
+        HeaderErrorKind::NotRequested,
+    );
     let events = client_events(&plain_target(), DRAFT_76_RESPONSE.as_bytes());
     assert_eq!(events, [protocol_error(error)]);
 }
@@ -1011,7 +1011,7 @@ fn malformed_response_lines_are_rejected_h76_35() {
     ] {
         let lines = format!("\r\n{malformed}\r\n\r\n");
         let (head, at) = replace_marked(DRAFT_76_RESPONSE, "\r\n\r\n", lines);
-        fails(&head, ProtocolError::InvalidLine { at, kind });
+        fails(&head, line_error(at, kind));
     }
 }
 

@@ -24,35 +24,19 @@ fn close_frame(from: Role, body: impl AsRef<[u8]>) -> Vec<u8> {
 /// (RFC-7.1.7-2).
 #[track_caller]
 fn assert_closed(driver: &mut Driver<'_>) {
-    let closed = driver.conn.closed().cloned();
-    assert!(closed.is_some());
-    driver.drain();
-    driver.sent();
     let peer = other(driver.conn.role());
-    for bytes in [
-        close_frame(peer, close_payload(1000, "")),
-        close_frame(peer, ""),
-        frame(peer, TEXT, "more"),
-        frame(peer, PING, "more"),
-        vec![0xff; 20],
-        Vec::new(),
-    ] {
-        driver.feed(&bytes);
-        driver.eof();
-        assert_eq!(driver.conn.send_text("a"), Err(Refused::Closing));
-        assert_eq!(driver.conn.send_ping(b"a"), Err(Refused::Closing));
-        assert_eq!(
-            driver.conn.send_text_fragment("a", true),
-            Err(Refused::Closing)
-        );
-        assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
-        assert_eq!(driver.conn.tick(Duration::from_secs(1_000_000)), None);
-    }
-    assert_eq!(driver.events(), []);
-    assert_eq!(driver.sent(), b"");
-    assert_eq!(driver.conn.closed().cloned(), closed);
-    assert!(driver.conn.is_done());
-    assert!(!driver.conn.wants_read() && !driver.conn.wants_write());
+    let inputs = [
+        &close_frame(peer, close_payload(1000, ""))[..],
+        &close_frame(peer, ""),
+        &frame(peer, TEXT, "more"),
+        &frame(peer, PING, "more"),
+        &[0xff; 20],
+        b"",
+    ];
+    testkit::assert_closed(driver, &inputs, |conn| {
+        assert_eq!(conn.send_ping(b"a"), Err(Refused::Closing));
+        assert_eq!(conn.send_text_fragment("a", true), Err(Refused::Closing));
+    });
 }
 
 // The peer closes.

@@ -1075,11 +1075,7 @@ fn check_against_reference(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 1024,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(1024))]
 
     // HY-5, HY-6, HY-7, HY-8
     #[test]
@@ -1148,11 +1144,7 @@ fn send(conn: &mut Connection, message: &Sent) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 256,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(256))]
 
     // RFC-5.4-2, RFC-5.4-5; RFC-6.1-2, RFC-6.1-3, RFC-6.1-4, RFC-6.1-5, RFC-6.1-6; RFC-6.2-1,
     // RFC-6.2-2, RFC-6.2-3, RFC-6.2-4

@@ -10,6 +10,7 @@ use hybi::{
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
+use testkit::strategies::cases;
 use testkit::*;
 
 use Dialect::{Hixie75, Hixie76, Rfc6455};
@@ -953,11 +954,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 512,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(512))]
 
     // RFC-5.4-3, RFC-6.1-1, RFC-6.1-2, RFC-6.1-3, RFC-6.1-4, RFC-6.1-5, RFC-6.1-6
     #[test]

@@ -22,22 +22,12 @@ struct Conversation {
 
 /// Returns the transcript of `bytes`, split at `splits`, and an EOF.
 fn transcript(conn: Connection, bytes: &[u8], splits: &[usize]) -> Transcript {
-    let mut driver = Driver::new(conn);
-    let mut start = 0;
-    for end in splits.iter().copied().chain([bytes.len()]) {
-        let remaining = driver.feed(&bytes[start..end]);
-        let is_closed = driver.conn.closed().is_some();
-        assert!(
-            remaining == 0 || is_closed,
-            "{remaining} bytes left of {start}..{end}"
-        );
-        start = end;
-    }
-    driver.eof();
-    let is_closed = |event: &&Observed| matches!(event, Observed::Closed(_));
-    let closed = driver.transcript.events.iter().filter(is_closed);
-    assert_eq!(closed.count(), 1);
-    driver.transcript
+    let transcript = run_checked(conn, bytes, splits, true);
+    assert!(matches!(
+        transcript.events.last(),
+        Some(Observed::Closed(_))
+    ));
+    transcript
 }
 
 fn server(config: Config, bytes: impl AsRef<[u8]>, closed: Closed) -> Conversation {
@@ -534,11 +524,7 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(2048))]
 
     #[test]
     fn any_conversation_at_any_splits_rq_20(index: Index, splits in splits()) {

@@ -5,6 +5,7 @@ use hybi::{
     KeyErrorKind, LineErrorKind, Phase, ProtocolError, Request, UpgradeResponse,
 };
 use proptest::prelude::*;
+use testkit::strategies::cases;
 use testkit::*;
 
 const FRAMES: &[u8] = b"\x00Hello\xff\x00\xff\x42x\xff\x80\x02\xff\x00\x00\xe2\x98\x83\xff";
@@ -397,11 +398,7 @@ fn a_non_ascii_origin_is_none() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 512,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(512))]
 
     // RQ-7, RQ-11; docs of `from_parts`: it returns the errors of reading the same head.
     #[test]

@@ -1,5 +1,7 @@
 //! Feeds bytes to a connection and records its events and output.
 
+use std::time::Duration;
+
 use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Event, Phase, ProtocolError,
     Refused, Request, Role,
@@ -205,6 +207,33 @@ pub fn rejected<T>(
     };
     assert_eq!((format!("{conn:?}"), conn.transmit().to_vec()), before);
     error
+}
+
+/// Checks that a closed connection ignores `inputs` and EOF, rejects calls and returns no further event
+/// (FR-16, RFC-7.1.7-2). `rejects` checks more calls.
+#[track_caller]
+pub fn assert_closed(driver: &mut Driver<'_>, inputs: &[&[u8]], rejects: impl Fn(&mut Connection)) {
+    let closed = driver.conn.closed().cloned();
+    assert!(closed.is_some());
+    driver.drain();
+    driver.sent();
+    for bytes in inputs {
+        driver.feed(bytes);
+        driver.eof();
+        let conn = &mut driver.conn;
+        let closing = Err(Refused::Closing);
+        assert_eq!(conn.send_text("a"), closing);
+        assert_eq!(conn.send_text_vectored("a").map(drop), closing);
+        assert_eq!(conn.close(&Close::EMPTY), closing);
+        assert_eq!(conn.accept(&AcceptOptions::new()), Err(Refused::NoRequest));
+        rejects(conn);
+        assert_eq!(conn.tick(Duration::from_secs(1_000_000)), None);
+    }
+    assert_eq!(driver.events(), []);
+    assert_eq!(driver.sent(), b"");
+    assert_eq!(driver.conn.closed().cloned(), closed);
+    assert!(driver.conn.is_done());
+    assert!(!driver.conn.wants_read() && !driver.conn.wants_write());
 }
 
 /// Returns a driver for an open connection.

@@ -3,6 +3,15 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+/// Runs `cases` cases, and writes no file for those that fail.
+pub fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 /// Where to split an input; [`split_points`] gives the offsets.
 pub fn splits() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 0..24)
