@@ -128,7 +128,7 @@ fn open_is_returned_after_the_response_is_queued_h75_5() {
 // Both roles, open.
 
 fn both_roles(config: &Config) -> [Driver<'static>; 2] {
-    ROLES.map(|role| Driver::new(Connection::established(config, role, Hixie75, [0; 32])))
+    ROLES.map(|role| open(config, role, Hixie75))
 }
 
 #[test]

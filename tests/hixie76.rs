@@ -1094,8 +1094,7 @@ fn eof_at_any_byte_of_the_response_is_reported_h76_19() {
 #[track_caller]
 fn feed_both_roles(dialect: Dialect, config: &Config, reads: &[&[u8]]) -> Transcript {
     let [server, client] = ROLES.map(|role| {
-        let conn = Connection::established(config, role, dialect, [0; 32]);
-        let mut driver = Driver::new(conn);
+        let mut driver = open(config, role, dialect);
         for read in reads {
             driver.feed(read);
         }

@@ -39,10 +39,6 @@ fn request_head(dialect: Dialect) -> Vec<u8> {
     replace_once(RFC6455_REQUEST, VERSION, header_line)
 }
 
-fn header(name: &'static str, at: u32, kind: HeaderErrorKind) -> ProtocolError {
-    ProtocolError::InvalidHeader { name, at, kind }
-}
-
 // Server role.
 
 /// Expects the server to accept the request with exactly this response, at every split.
@@ -114,7 +110,7 @@ fn expect_header_rejected(
         Duplicate => offset_of(RFC6455_REQUEST, from) + to.find("\r\n").unwrap() as u32 + 2,
         _ => offset_of(RFC6455_REQUEST, from),
     };
-    expect_rejected(edited, header(name, at, kind), status);
+    expect_rejected(edited, header_error(name, at, kind), status);
 }
 
 /// RFC-4.2.2-5; RFC-4.2.2-3: no subprotocol is selected, so the response has none.
@@ -301,7 +297,7 @@ fn other_versions_get_a_426_with_the_supported_versions_hy_1_hy_9() {
     let at = offset_of(RFC6455_REQUEST, VERSION) - KEY.len() as u32 + 7;
     expect_rejected(
         replace_once(future, KEY, "Key: 1\r\n"),
-        header("Sec-WebSocket-Version", at + 1, Invalid),
+        header_error("Sec-WebSocket-Version", at + 1, Invalid),
         426,
     );
 }
@@ -325,7 +321,7 @@ fn a_426_lists_the_enabled_versions_newest_first_hy_9() {
         let unknown = replace_once(RFC6455_REQUEST, VERSION, "Sec-WebSocket-Version: 25\r\n");
         let transcript = at_every_split(server(config), &unknown);
         let at = offset_of(RFC6455_REQUEST, VERSION);
-        let error = header("Sec-WebSocket-Version", at, Invalid);
+        let error = header_error("Sec-WebSocket-Version", at, Invalid);
         assert_eq!(transcript.events, [protocol_error(error)]);
         assert_eq!(
             escaped(transcript.sent),
@@ -593,7 +589,7 @@ fn an_invalid_list_of_subprotocols_is_rejected_hy_4() {
     }
     let second = "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: a b\r\n";
     let at = offset_of(RFC6455_REQUEST, PROTOCOL) + 30;
-    let error = header("Sec-WebSocket-Protocol", at, Invalid);
+    let error = header_error("Sec-WebSocket-Protocol", at, Invalid);
     expect_rejected(replace_once(RFC6455_REQUEST, PROTOCOL, second), error, 400);
 }
 
@@ -770,7 +766,7 @@ fn upgrade_accepts_a_request_parsed_by_a_library_hy_2() {
     let invalid = Request::from_parts("/chat", headers(&RFC6455_REQUEST.replace("ZQ==", "ZR==")));
     assert_eq!(
         invalid.err(),
-        Some(header(
+        Some(header_error(
             "Sec-WebSocket-Key",
             offset_of(RFC6455_REQUEST, KEY),
             Invalid
@@ -1091,7 +1087,7 @@ fn expect_response_header_rejected(
             Duplicate => offset_of(&response, from) + to.find("\r\n").unwrap() as u32 + 2,
             _ => offset_of(&response, from),
         };
-        let error = header(name, at, kind);
+        let error = header_error(name, at, kind);
         expect_response_rejected(&client_request, edited, Closed::Protocol(error));
     }
 }
@@ -1266,7 +1262,7 @@ fn a_response_with_a_missing_wrong_or_duplicate_accept_value_is_rejected_hy_2() 
         let header_line = format!("Sec-WebSocket-Accept: {value}\r\n");
         let name = "Sec-WebSocket-Accept";
         let fails = |to: &str, at: u32, kind: HeaderErrorKind| {
-            let error = header(name, at, kind);
+            let error = header_error(name, at, kind);
             expect_response_rejected(
                 &client_request,
                 replace_once(&response, &header_line, to),
@@ -1301,7 +1297,7 @@ fn a_response_with_a_missing_wrong_or_duplicate_accept_value_is_rejected_hy_2() 
             let mut other = value.clone().into_bytes();
             other[i] = if other[i] == b'A' { b'B' } else { b'A' };
             let other = String::from_utf8(other).unwrap();
-            let error = header(name, at, Mismatch);
+            let error = header_error(name, at, Mismatch);
             let edited = replace_once(&response, &value, &other);
             let transcript = run(client(&client_request), &edited, &[], false);
             assert_eq!(transcript.events, [protocol_error(error)], "{other}");
@@ -1343,7 +1339,7 @@ fn a_response_with_a_subprotocol_that_was_not_requested_is_rejected_hy_4() {
 
     let client_request = ClientRequest::new("ws://server.example.com/chat").unwrap();
     let response = response_to_request(&client_request);
-    let error = header(name, offset_of(&response, name), NotRequested);
+    let error = header_error(name, offset_of(&response, name), NotRequested);
     expect_response_rejected(&client_request, response, Closed::Protocol(error));
 }
 
