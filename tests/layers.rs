@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-/// Each module and the modules it uses, which must be listed above it. A folder is one module,
-/// except for files with their own row.
+/// A module (a folder, less files with a row of their own) and what it uses: modules above it.
 const LAYERS: &[(&str, &str)] = &[
     ("work", ""),
     ("header_name", ""),
@@ -82,8 +81,8 @@ fn modules_use_only_modules_above_them() {
 /// Returns the row of a path with two segments.
 fn row(first: &str, second: &str) -> String {
     let both = format!("{first}/{second}");
-    let has_row = LAYERS.iter().any(|row| row.0 == both);
-    if has_row { both } else { first.to_owned() }
+    let row = LAYERS.iter().find(|row| row.0 == both);
+    row.map_or(first, |row| row.0).to_owned()
 }
 
 /// Returns the modules after `crate::`, and after `super::` in a folder, except in unit tests.
