@@ -1,4 +1,4 @@
 //! A connected client and server that send and close in any order.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_fuzz::pair(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_oracles::pair(input));

@@ -1,4 +1,4 @@
 //! Heads built from the application's values: none of them can add a line.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_fuzz::reply(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_oracles::reply(input));

@@ -1,4 +1,4 @@
 //! A server, fed any bytes in any split.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_fuzz::server(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_oracles::server(input));

@@ -4,10 +4,8 @@
 mod corpus;
 mod generated;
 mod grammar;
-#[path = "../../fuzz/src/lib.rs"]
-mod oracles;
 
-use oracles::{METER, Oracle, TARGETS};
+use hybi_oracles::{METER, Oracle, TARGETS};
 use testkit::allocator::{CountingAllocator, measure};
 
 #[global_allocator]

@@ -8,11 +8,11 @@ use hybi::{
     Refused, Request,
 };
 
-use super::client::client_request;
-use super::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
-use super::http::{split_head, trim};
-use super::key_response::is_valid_key;
-use super::redaction::{check_error, check_same_debug};
+use crate::client::client_request;
+use crate::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
+use crate::http::{split_head, trim};
+use crate::key_response::is_valid_key;
+use crate::redaction::{check_error, check_same_debug};
 
 /// Checks any head: an accepted request that is rebuilt from its parts is accepted alike.
 pub fn head(bytes: &[u8]) {

@@ -2,7 +2,7 @@
 
 use hybi::{Close, Closed, ProtocolError};
 
-use super::session::Observed;
+use crate::session::Observed;
 
 pub struct ReferenceDecoder {
     /// Frames have to be masked; otherwise they must not be.

@@ -11,12 +11,12 @@ use hybi::{ClientRequest, Close, Closed, Config, Connection, Event, Refused};
 use hybi_examples::chat;
 use hybi_examples::mio_chat::clients::{Clients, READ_LEN};
 
-use super::dialect::ALL;
-use super::memory;
-use super::options::Options;
-use super::redaction::check_line;
-use super::session::ENTROPY;
-use super::socket::{Call, Calls, Socket, Wire};
+use crate::dialect::ALL;
+use crate::memory;
+use crate::options::Options;
+use crate::redaction::check_line;
+use crate::session::ENTROPY;
+use crate::socket::{Call, Calls, Socket, Wire};
 
 /// The number of clients at a time.
 const SLOTS: usize = 8;

@@ -2,10 +2,10 @@
 
 use hybi::{AcceptOptions, Config, Connection, Dialect, Event, ProtocolError, Request};
 
-use super::client::client_request;
-use super::dialect::{KEY1, KEY2};
-use super::http::split_head;
-use super::key_response::key_part;
+use crate::client::client_request;
+use crate::dialect::{KEY1, KEY2};
+use crate::http::split_head;
+use crate::key_response::key_part;
 
 /// Input: 32 bytes of entropy for the keys that a client generates, then any key.
 pub fn keys(input: &[u8]) {

@@ -4,14 +4,14 @@ use std::sync::OnceLock;
 
 use hybi::{ClientRequest, Config, Connection, Dialect};
 
-use super::dialect::{
+use crate::dialect::{
     ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi,
 };
-use super::http::{split_head, trim};
-use super::key_response::{accept_value, challenge_response, is_valid_key};
-use super::options::Options;
-use super::redaction::check_same_debug;
-use super::session::{Behaviour, ENTROPY, Session};
+use crate::http::{split_head, trim};
+use crate::key_response::{accept_value, challenge_response, is_valid_key};
+use crate::options::Options;
+use crate::redaction::check_same_debug;
+use crate::session::{Behaviour, ENTROPY, Session};
 
 /// Options: switches, the two of `limits`, the response, an offset and a byte, and those of
 /// `splits`.

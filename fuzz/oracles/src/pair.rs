@@ -9,10 +9,10 @@ use hybi::{
     MessageAssembler, MessageTooLong, Phase, PreparedMessage, Refused, Role,
 };
 
-use super::dialect::{ALL, is_hybi};
-use super::options::Options;
-use super::redaction::check_error;
-use super::session::ENTROPY;
+use crate::dialect::{ALL, is_hybi};
+use crate::options::Options;
+use crate::redaction::check_error;
+use crate::session::ENTROPY;
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;

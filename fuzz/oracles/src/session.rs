@@ -7,11 +7,11 @@ use hybi::{
     Request, Response, Role,
 };
 
-use super::dialect::is_hybi;
-use super::frame_encoding::{frame, unmask};
-use super::memory;
-use super::options::{Splits, Timeouts};
-use super::redaction::{check_error, check_payload};
+use crate::dialect::is_hybi;
+use crate::frame_encoding::{frame, unmask};
+use crate::memory;
+use crate::options::{Splits, Timeouts};
+use crate::redaction::{check_error, check_payload};
 
 pub const AUTHORITY: &str = "proxy.example:8080";
 

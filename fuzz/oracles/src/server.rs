@@ -3,11 +3,11 @@
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{Closed, Connection, Dialect, Dialects, HeaderErrorKind, ProtocolError, Role};
 
-use super::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, dialect_set, is_hybi};
-use super::http::assert_same_fields;
-use super::key_response::{accept_value, challenge_response};
-use super::options::Options;
-use super::session::{AUTHORITY, Behaviour, COOKIE, ENTROPY, HTML, Session};
+use crate::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, dialect_set, is_hybi};
+use crate::http::assert_same_fields;
+use crate::key_response::{accept_value, challenge_response};
+use crate::options::Options;
+use crate::session::{AUTHORITY, Behaviour, COOKIE, ENTROPY, HTML, Session};
 
 const POLICY: &str = "<cross-domain-policy/>";
 

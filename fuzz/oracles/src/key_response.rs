@@ -4,8 +4,8 @@ use hybi::KeyErrorKind;
 use md5::{Digest, Md5};
 use sha1::Sha1;
 
-use super::dialect::{KEY1, KEY2};
-use super::http::split_head;
+use crate::dialect::{KEY1, KEY2};
+use crate::http::split_head;
 
 /// KEY-1 to KEY-7, with integers too wide to overflow.
 pub fn key_part(key: &[u8]) -> Result<u32, KeyErrorKind> {

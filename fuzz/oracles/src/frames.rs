@@ -2,9 +2,9 @@
 
 use hybi::{Closed, Connection, Dialect, Phase, Role};
 
-use super::options::Options;
-use super::reference::ReferenceDecoder;
-use super::session::{Behaviour, ENTROPY, Observed, Session};
+use crate::options::Options;
+use crate::reference::ReferenceDecoder;
+use crate::session::{Behaviour, ENTROPY, Observed, Session};
 
 /// Feeds frames to a connection established by another library, and to the reference decoder.
 ///

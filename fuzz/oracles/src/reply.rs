@@ -8,12 +8,12 @@ use hybi::{
     Refused, Request, Response,
 };
 
-use super::dialect::{ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, is_hybi};
-use super::http::{assert_same_fields, trim};
-use super::key_response::accept_value;
-use super::options::Options;
-use super::redaction::{check_error, check_same_debug};
-use super::session::ENTROPY;
+use crate::dialect::{ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, is_hybi};
+use crate::http::{assert_same_fields, trim};
+use crate::key_response::accept_value;
+use crate::options::Options;
+use crate::redaction::{check_error, check_same_debug};
+use crate::session::ENTROPY;
 
 /// Ends a string of the input.
 const END: u8 = 0xFF;

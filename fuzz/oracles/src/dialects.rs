@@ -2,11 +2,11 @@
 
 use hybi::{AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event};
 
-use super::dialect::{
+use crate::dialect::{
     ALL, DRAFT, HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, dialect_set, is_hybi,
 };
-use super::http::split_head;
-use super::options::Options;
+use crate::http::split_head;
+use crate::options::Options;
 
 const VERSION_VALUES: [&[&str]; 9] = [
     &[],
