@@ -1,9 +1,12 @@
 //! Every stored fuzz input, seed or corpus, passes its oracle.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::Read;
 use std::panic;
 use std::path::{Path, PathBuf};
+
+use flate2::read::GzDecoder;
+use tar::Archive;
 
 use crate::targets;
 
@@ -11,62 +14,87 @@ use crate::targets;
 const MAX_FILES: usize = 200;
 const MAX_BYTES: usize = 200 * 1024;
 
-/// Directories of inputs, and a step: only each `step`th input is run, since Miri takes seconds
-/// for each.
-const DIRECTORIES: &[(&str, usize)] = if cfg!(miri) {
-    &[("seeds", 100)]
-} else {
-    &[("seeds", 1), ("corpus", 1)]
-};
+/// Only each `STEP`th seed and no corpus is run in Miri, which takes seconds for each input.
+const STEP: usize = if cfg!(miri) { 100 } else { 1 };
+
+/// A stored input and the name of its file.
+type Stored = (String, Vec<u8>);
 
 fn fuzz_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
 }
 
-/// Returns the sorted file names in a directory; none if it does not exist.
+/// Returns the sorted file names in a directory.
 fn file_names(dir: &Path) -> Vec<String> {
-    let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
-        entries => entries.unwrap(),
-    };
+    let entries = fs::read_dir(dir).unwrap();
     let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
     let mut names: Vec<_> = entries.map(|entry| name(entry.unwrap())).collect();
     names.sort();
     names
 }
 
+fn seeds(target: &str) -> impl Iterator<Item = Stored> {
+    let dir = fuzz_dir().join("seeds").join(target);
+    let names = file_names(&dir).into_iter().step_by(STEP);
+    names.map(move |name| {
+        let input = fs::read(dir.join(&name)).unwrap();
+        (name, input)
+    })
+}
+
+fn corpus(target: &str) -> Vec<Stored> {
+    let file = fuzz_dir().join("corpus").join(format!("{target}.tar.gz"));
+    let mut archive = Archive::new(GzDecoder::new(File::open(file).unwrap()));
+    let entries = archive.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().display().to_string();
+        let mut input = Vec::new();
+        entry.read_to_end(&mut input).unwrap();
+        (name, input)
+    });
+    entries.collect()
+}
+
+/// Returns the seeds and the corpus of a target.
+fn stored_inputs(target: &str) -> Vec<Stored> {
+    let corpus = if cfg!(miri) {
+        Vec::new()
+    } else {
+        corpus(target)
+    };
+    seeds(target).chain(corpus).collect()
+}
+
 #[test]
 fn every_stored_input_passes_its_oracle() {
     for (target, oracle) in targets() {
-        for (directory, step) in DIRECTORIES {
-            let dir = fuzz_dir().join(directory).join(target);
-            for name in file_names(&dir).into_iter().step_by(*step) {
-                let file = dir.join(name);
-                let input = fs::read(&file).unwrap();
-                // The panic hook has printed the message.
-                let result = panic::catch_unwind(|| oracle(&input));
-                assert!(result.is_ok(), "input: {}", file.display());
-            }
+        for (name, input) in stored_inputs(target) {
+            // The panic hook has printed the message.
+            let result = panic::catch_unwind(|| oracle(&input));
+            assert!(result.is_ok(), "input: {target}/{name}");
         }
     }
 }
 
 #[test]
-fn every_target_has_an_oracle_and_seeds() {
+fn every_target_has_an_oracle_seeds_and_a_corpus() {
     let targets = targets().map(|(target, _)| target);
     assert_eq!(file_names(&fuzz_dir().join("seeds")), targets);
     let binaries = targets.map(|target| format!("{target}.rs"));
     assert_eq!(file_names(&fuzz_dir().join("fuzz_targets")), binaries);
+    // A fuzzer may have left folders.
+    let mut corpora = file_names(&fuzz_dir().join("corpus"));
+    corpora.retain(|name| name.ends_with(".tar.gz"));
+    assert_eq!(corpora, targets.map(|target| format!("{target}.tar.gz")));
 }
 
 #[test]
 fn every_corpus_is_within_its_size_limits() {
     for (target, _) in targets() {
-        let dir = fuzz_dir().join("corpus").join(target);
-        let names = file_names(&dir);
-        let size = |name: &String| fs::metadata(dir.join(name)).unwrap().len() as usize;
-        let bytes: usize = names.iter().map(size).sum();
-        assert!(names.len() <= MAX_FILES, "{target}: {} files", names.len());
+        let corpus = corpus(target);
+        let bytes: usize = corpus.iter().map(|(_, input)| input.len()).sum();
+        assert!(!corpus.is_empty(), "{target}");
+        assert!(corpus.len() <= MAX_FILES, "{target}: {}", corpus.len());
         assert!(bytes <= MAX_BYTES, "{target}: {bytes} bytes");
     }
 }
