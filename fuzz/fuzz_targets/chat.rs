@@ -1,4 +1,6 @@
 //! The server of `mio_chat`, with clients on sockets that the input controls.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_oracles::chat(input));
+use hybi_oracles::{ChatInput, chat};
+
+libfuzzer_sys::fuzz_target!(|input: ChatInput| chat(input));

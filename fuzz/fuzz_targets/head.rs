@@ -1,4 +1,6 @@
 //! Any head: an accepted request that is rebuilt from its parts is accepted alike.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_oracles::head(input));
+use hybi_oracles::{HeadInput, head};
+
+libfuzzer_sys::fuzz_target!(|input: HeadInput| head(input));

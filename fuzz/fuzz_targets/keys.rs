@@ -1,4 +1,6 @@
 //! Hixie-76 keys: any received key, and the keys that a client generates.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_oracles::keys(input));
+use hybi_oracles::{KeysInput, keys};
+
+libfuzzer_sys::fuzz_target!(|input: KeysInput| keys(input));

@@ -1,4 +1,6 @@
 //! A server, fed any bytes in any split.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| hybi_oracles::server(input));
+use hybi_oracles::{ServerInput, server};
+
+libfuzzer_sys::fuzz_target!(|input: ServerInput| server(input));

@@ -216,11 +216,16 @@ pub(crate) fn input(target: &str) -> BoxedStrategy<Bytes> {
                 2 => step(b"hgljwKHG", 255),
                 1 => step(b"d", 1),
             ];
-            let bytes = |(kind, slot, amount)| vec![kind, b'0' + slot, b'0'.wrapping_add(amount)];
+            // In lower case if a turn of the server follows.
+            let bytes = |(kind, slot, amount): (u8, u8, u8)| {
+                let turn = u8::from(kind.is_ascii_lowercase());
+                let [slot, amount, turn] = [slot, amount, turn].map(|n| b'0'.wrapping_add(n));
+                vec![kind.to_ascii_lowercase(), slot, amount, turn]
+            };
             let steps = vec(step.prop_map(bytes), 0..80).prop_map(|steps| steps.concat());
             // Begin with a few open connections.
             let clients = (1..6_u8).prop_map(|count| {
-                let client = |slot| [b'c', slot, b'0', b'o', slot, b'4' - slot % 5];
+                let client = |slot| [b'c', slot, b'0', b'1', b'o', slot, b'4' - slot % 5, b'1'];
                 (0..count).flat_map(|slot| client(b'0' + slot)).collect()
             });
             concat(options(2), concat(clients, steps)).boxed()
@@ -241,16 +246,9 @@ pub(crate) fn input(target: &str) -> BoxedStrategy<Bytes> {
         }
         "pair" => {
             let (kind, amount) = (b"tbegspqxyiowdf".to_vec(), b'0'..b'z');
-            let step = (select(kind), any::<bool>(), amount).prop_map(|(kind, server, amount)| {
-                let kind = if server {
-                    kind.to_ascii_uppercase()
-                } else {
-                    kind
-                };
-                vec![kind, amount]
-            });
-            let close =
-                (select(b"cC".to_vec()), b'0'..b'p').prop_map(|(kind, how)| vec![kind, how]);
+            let step = (select(kind), any::<bool>(), amount)
+                .prop_map(|(kind, server, amount)| vec![b'0' + u8::from(server), kind, amount]);
+            let close = (b'0'..b'2', b'0'..b'p').prop_map(|(server, how)| vec![server, b'c', how]);
             let close = prop_oneof![1 => Just(Vec::new()), 2 => close];
             let steps = || vec(step.clone(), 0..12).prop_map(|steps| steps.concat());
             concat(options(3), concat(concat(steps(), close), steps())).boxed()

@@ -4,6 +4,7 @@
 mod corpus;
 mod generated;
 mod grammar;
+mod inputs;
 
 use hybi_oracles::{METER, Oracle, TARGETS};
 use testkit::allocator::{CountingAllocator, measure};

@@ -7,16 +7,18 @@ use std::mem;
 use std::rc::Rc;
 use std::time::Duration;
 
+use arbitrary::{Arbitrary, Result, Unstructured};
 use hybi::{ClientRequest, Close, Closed, Config, Connection, Event, Refused};
 use hybi_examples::chat;
 use hybi_examples::mio_chat::clients::{Clients, READ_LEN};
 
 use crate::dialect::ALL;
 use crate::memory;
-use crate::options::Options;
+use crate::options::Digit;
 use crate::redaction::check_line;
 use crate::session::ENTROPY;
 use crate::socket::{Call, Calls, Socket, Wire};
+use crate::steps::{Steps, arbitrary_action};
 
 /// The number of clients at a time.
 const SLOTS: usize = 8;
@@ -106,30 +108,109 @@ struct Chat {
     buf: Vec<u8>,
 }
 
-/// Options: 1 if the server shuts down at the end instead of the clients; and the send buffer
-/// limit, 0 for the example's. Then steps of three bytes: the action, followed by a turn if it is a
-/// lower-case letter; the client; and an amount.
-///
-/// A client connects (`c`), starts the handshake (`o`) and sends text, in one frame or fragmented
-/// (`t`, `f`), binary (`b`), a ping (`p`), a close frame (`x`) or any byte (`r`). It stops or
-/// resumes reading (`m`), shuts down its write side (`e`) or resets (`k`). The space of its socket
-/// is set (`h`) or increased, which the poll reports (`g`) or not (`l`). The next calls are
-/// interrupted (`i`), the next write returns zero (`z`), readiness is reported without a cause
-/// (`s`). Time advances timer by timer (`w`) or at once (`j`), and the server shuts down (`d`).
-pub fn chat(input: &[u8]) {
-    let mut options = Options(input);
-    let [server_closes] = options.switches();
-    let limit = options.number();
-    let mut chat = Chat::new(limit);
-    for step in options.wire().chunks_exact(3) {
-        let [slot, amount] = [step[1], step[2]].map(|byte| byte.wrapping_sub(b'0'));
-        let slot = usize::from(slot) % SLOTS;
-        chat.step(step[0].to_ascii_lowercase(), slot, amount);
-        if step[0].is_ascii_lowercase() {
+/// What the server is configured with, and what its clients do.
+#[derive(Arbitrary, Debug)]
+pub struct ChatInput {
+    /// 1 if the server shuts down at the end instead of the clients.
+    switches: Digit,
+    /// Of the send buffer, 0 for the example's.
+    limit: Digit,
+    _separator: u8,
+    steps: Steps<Step>,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Step {
+    action: Action,
+    /// The client, modulo `SLOTS`.
+    slot: Digit,
+    amount: Digit,
+    /// A turn of the server follows.
+    turn: bool,
+}
+
+/// An action of one client, of its socket or of the server, or the passing of time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Action {
+    /// The client connects; the amount selects how much its socket transfers at a time.
+    Connect,
+    /// It starts the handshake, or sends something else.
+    Open,
+    Text,
+    /// Text in fragments, with a ping between them.
+    Fragments,
+    Binary,
+    Ping,
+    Close,
+    /// Sends the amount as a byte.
+    Byte,
+    /// Stops or resumes reading.
+    ToggleReading,
+    ShutDownWrite,
+    Reset,
+    /// Sets the space of its socket.
+    SetSpace,
+    /// Increases the space, as the poll reports.
+    AddSpace,
+    /// Increases the space, unreported.
+    AddSpaceUnreported,
+    /// Interrupts the next calls.
+    Interrupt,
+    /// The next write returns zero.
+    WriteZero,
+    /// Reports readiness without a cause.
+    SpuriousReadiness,
+    /// Time advances timer by timer.
+    Advance,
+    /// Time advances at once.
+    Jump,
+    ShutDownServer,
+    Nothing,
+}
+
+/// All actions, and their letters in an input.
+const ACTIONS: [(u8, Action); 21] = [
+    (b'c', Action::Connect),
+    (b'o', Action::Open),
+    (b't', Action::Text),
+    (b'f', Action::Fragments),
+    (b'b', Action::Binary),
+    (b'p', Action::Ping),
+    (b'x', Action::Close),
+    (b'r', Action::Byte),
+    (b'm', Action::ToggleReading),
+    (b'e', Action::ShutDownWrite),
+    (b'k', Action::Reset),
+    (b'h', Action::SetSpace),
+    (b'g', Action::AddSpace),
+    (b'l', Action::AddSpaceUnreported),
+    (b'i', Action::Interrupt),
+    (b'z', Action::WriteZero),
+    (b's', Action::SpuriousReadiness),
+    (b'w', Action::Advance),
+    (b'j', Action::Jump),
+    (b'd', Action::ShutDownServer),
+    (b'n', Action::Nothing),
+];
+
+/// Checks the server's calls, and what its clients receive.
+pub fn chat(input: ChatInput) {
+    let [server_closes] = input.switches.switches();
+    let mut chat = Chat::new(input.limit.value());
+    for step in input.steps.0 {
+        let slot = step.slot.value() % SLOTS;
+        chat.step(step.action, slot, step.amount.value() as u8);
+        if step.turn {
             chat.turn();
         }
     }
     chat.finish(server_closes);
+}
+
+impl<'a> Arbitrary<'a> for Action {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        arbitrary_action(u, &ACTIONS)
+    }
 }
 
 impl hybi_examples::mio_chat::link::Socket for Socket {
@@ -178,29 +259,29 @@ impl Peer {
         }
     }
 
-    fn change_socket(&mut self, action: u8, amount: usize) {
+    fn change_socket(&mut self, action: Action, amount: usize) {
         let mut wire = self.wire.borrow_mut();
         match action {
-            b'e' => {
+            Action::ShutDownWrite => {
                 wire.eof = true;
                 self.readiness[0] = true;
             }
-            b'k' => {
+            Action::Reset => {
                 (wire.eof, wire.reset) = (true, true);
                 self.readiness = [true; 2];
             }
-            b'h' => wire.space = 4 * amount,
+            Action::SetSpace => wire.space = 4 * amount,
             // A poll may report a socket as writable only when there is more space.
-            b'l' => wire.space = wire.space.saturating_add(amount),
-            b'g' => {
+            Action::AddSpaceUnreported => wire.space = wire.space.saturating_add(amount),
+            Action::AddSpace => {
                 wire.space = match amount {
                     255 => usize::MAX,
                     _ => wire.space.saturating_add(amount * amount),
                 };
                 self.readiness[1] = true;
             }
-            b'i' => wire.interrupted = [true; 2],
-            b'z' => wire.writes_zero = true,
+            Action::Interrupt => wire.interrupted = [true; 2],
+            Action::WriteZero => wire.writes_zero = true,
             _ => {}
         }
     }
@@ -342,14 +423,14 @@ impl Chat {
         }
     }
 
-    fn step(&mut self, action: u8, slot: usize, amount: u8) {
+    fn step(&mut self, action: Action, slot: usize, amount: u8) {
         let number = usize::from(amount);
         let time = Duration::from_millis(100) * u32::from(amount);
         match action {
-            b'c' => return self.connect(slot, number),
-            b'd' => return self.shut_down(),
-            b'w' => return self.advance(time),
-            b'j' => {
+            Action::Connect => return self.connect(slot, number),
+            Action::ShutDownServer => return self.shut_down(),
+            Action::Advance => return self.advance(time),
+            Action::Jump => {
                 self.now += time;
                 return self.turn_until_idle();
             }
@@ -359,17 +440,19 @@ impl Chat {
             return;
         };
         match action {
-            b'o' => peer.open(number),
-            b'r' => {
+            Action::Open => peer.open(number),
+            Action::Byte => {
                 peer.is_correct = false;
                 peer.send(&[amount]);
             }
-            b'm' => peer.is_deaf = !peer.is_deaf,
-            b's' => {
+            Action::ToggleReading => peer.is_deaf = !peer.is_deaf,
+            Action::SpuriousReadiness => {
                 peer.readiness[0] |= number & 1 == 1;
                 peer.readiness[1] |= number & 2 == 2;
             }
-            b't' | b'b' | b'f' | b'p' | b'x' => self.send(action, slot, number),
+            Action::Text | Action::Binary | Action::Fragments | Action::Ping | Action::Close => {
+                self.send(action, slot, number)
+            }
             _ => peer.change_socket(action, number),
         }
     }
@@ -428,7 +511,7 @@ impl Chat {
     }
 
     /// Sends a message, a ping or a close frame if the client is open.
-    fn send(&mut self, action: u8, slot: usize, amount: usize) {
+    fn send(&mut self, action: Action, slot: usize, amount: usize) {
         let Some(peer) = &mut self.peers[slot] else {
             return;
         };
@@ -449,21 +532,21 @@ impl Chat {
         let bytes = text.as_bytes();
         let ping = &bytes[..bytes.len().min(125)];
         let result = match action {
-            b't' => client.send_text(&text),
-            b'b' => client.send_binary(bytes),
-            b'f' => client
+            Action::Text => client.send_text(&text),
+            Action::Binary => client.send_binary(bytes),
+            Action::Fragments => client
                 .send_text_fragment(&text, false)
                 .and_then(|()| client.send_ping(ping))
                 .and_then(|()| client.send_text_fragment("", true)),
-            b'p' => client.send_ping(ping),
+            Action::Ping => client.send_ping(ping),
             _ => {
                 peer.has_closed = true;
                 client.close(&Close::new(1000 + (amount % 4) as u16, ""))
             }
         };
         match (result, action) {
-            (Ok(()), b't' | b'f') => peer.sent.push(Message::Text(text)),
-            (Ok(()), b'b') => peer.sent.push(Message::Binary(text.into())),
+            (Ok(()), Action::Text | Action::Fragments) => peer.sent.push(Message::Text(text)),
+            (Ok(()), Action::Binary) => peer.sent.push(Message::Binary(text.into())),
             (result, _) => assert!(matches!(result, Ok(()) | Err(Refused::Unsupported(_)))),
         }
         peer.flush();
@@ -641,7 +724,7 @@ impl Chat {
             self.shut_down();
         } else {
             for peer in self.peers.iter_mut().flatten() {
-                peer.change_socket(b'e', 0);
+                peer.change_socket(Action::ShutDownWrite, 0);
             }
         }
         self.advance(LONG);

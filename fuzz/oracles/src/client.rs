@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use arbitrary::Arbitrary;
 use hybi::{ClientRequest, Config, Connection, Dialect};
 
 use crate::dialect::{
@@ -9,19 +10,31 @@ use crate::dialect::{
 };
 use crate::http::{split_head, trim};
 use crate::key_response::{accept_value, challenge_response, is_valid_key};
-use crate::options::Options;
+use crate::options::{Digit, LimitOptions, SplitOptions};
 use crate::redaction::check_same_debug;
 use crate::session::{Behaviour, ENTROPY, Session};
 
-/// Options: switches, the two of `limits`, the response, an offset and a byte, and those of
-/// `splits`.
-///
-/// The low two bits of the response option: 0, the input is the response; 1, a valid response
-/// precedes the input; 2, the same, with the byte at the offset replaced; 3, the key's response is
-/// inserted after the first head of the input, or as its first header field. Plus 4, 8 or 12 for
-/// HyBi-7, HyBi-8 or RFC 6455, and 16 to write no output before the input ends.
-pub fn client(input: &[u8]) {
-    let mut options = Options(input);
+/// What a client is configured with, and what it receives.
+#[derive(Arbitrary, Debug)]
+pub struct ClientInput<'a> {
+    /// Hixie-75 instead of Hixie-76, subprotocols, TLS, strict UTF-8, strict frames, echoes, a close
+    /// frame after the first message, no automatic pongs.
+    switches: Digit,
+    limits: LimitOptions,
+    /// In the low two bits: 0, the wire is the response; 1, a valid response precedes the wire; 2,
+    /// the same, with `byte` at `offset`; 3, the key's response is inserted after the first head of
+    /// the wire, or as its first header field. Plus 4, 8 or 12 for HyBi-7, HyBi-8 or RFC 6455, and
+    /// 16 to write no output before the input ends.
+    response: Digit,
+    offset: Digit,
+    byte: Digit,
+    splits: SplitOptions,
+    _separator: u8,
+    wire: &'a [u8],
+}
+
+/// Checks a client's events and output.
+pub fn client(input: ClientInput<'_>) {
     let [
         hixie75,
         protocol,
@@ -31,17 +44,17 @@ pub fn client(input: &[u8]) {
         echo,
         close,
         no_pongs,
-    ] = options.switches();
-    let limits = options.limits();
+    ] = input.switches.switches();
+    let limits = input.limits.limits();
     let config = limits
         .config
         .strict_utf8(strict_utf8)
         .strict_frames(strict_frames)
         .auto_pong(!no_pongs);
-    let response = options.number();
-    let (offset, byte) = (options.number(), options.number());
-    let splits = options.splits();
-    let wire = options.wire();
+    let response = input.response.value();
+    let (offset, byte) = (input.offset.value(), input.byte.value());
+    let splits = input.splits.splits();
+    let wire = input.wire;
     let behaviour = Behaviour {
         answer: 0,
         echo,

@@ -1,12 +1,13 @@
 //! Detection of the dialect of a request.
 
+use arbitrary::Arbitrary;
 use hybi::{AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event};
 
 use crate::dialect::{
     ALL, DRAFT, HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, dialect_set, is_hybi,
 };
 use crate::http::split_head;
-use crate::options::Options;
+use crate::options::Digit;
 
 const VERSION_VALUES: [&[&str]; 9] = [
     &[],
@@ -45,37 +46,60 @@ struct RequestFields {
     draft: &'static [&'static str],
 }
 
-/// Options: how often `Host`, `Upgrade`, `Connection`, `Origin`, `Sec-WebSocket-Origin`, `Key`,
-/// `Key1` and `Key2` occur, 0 to 2 times each; indices into `VERSION_VALUES` and `DRAFT_VALUES`;
-/// the enabled dialects, the oldest first; whether plain HTTP is enabled; and the index of the
-/// field that comes first.
-pub fn dialects(input: &[u8]) {
-    let mut options = Options(input);
-    let mut count = || options.number() % 3;
+/// The header fields of a request, and what the server is configured with.
+#[derive(Arbitrary, Debug)]
+pub struct DialectsInput {
+    /// How often `Host`, `Upgrade`, `Connection`, `Origin`, `Sec-WebSocket-Origin`, `Key`, `Key1`
+    /// and `Key2` occur: 0 to 2 times each.
+    counts: [Digit; 8],
+    /// An index into `VERSION_VALUES`.
+    version: Digit,
+    /// An index into `DRAFT_VALUES`.
+    draft: Digit,
+    /// The enabled dialects, the oldest first.
+    enabled: Digit,
+    plain_http: Digit,
+    /// The index of the field that comes first.
+    first: Digit,
+}
+
+/// Checks which dialect a server detects.
+pub fn dialects(input: DialectsInput) {
+    let counts = input.counts.map(|count| count.value() % 3);
+    let [
+        host,
+        upgrade,
+        connection,
+        origin,
+        hybi_origin,
+        key,
+        key1,
+        key2,
+    ] = counts;
     let fields = RequestFields {
-        host: count(),
-        upgrade: count(),
-        connection: count(),
-        origin: count(),
-        hybi_origin: count(),
-        key: count(),
-        key1: count(),
-        key2: count(),
-        version: VERSION_VALUES[options.number() % VERSION_VALUES.len()],
-        draft: DRAFT_VALUES[options.number() % DRAFT_VALUES.len()],
+        host,
+        upgrade,
+        connection,
+        origin,
+        hybi_origin,
+        key,
+        key1,
+        key2,
+        version: VERSION_VALUES[input.version.value() % VERSION_VALUES.len()],
+        draft: DRAFT_VALUES[input.draft.value() % DRAFT_VALUES.len()],
     };
-    let enabled = dialect_set(options.switches());
+    let enabled = dialect_set(input.enabled.switches());
     let shown = format!("{enabled:?}");
     for dialect in ALL {
         let is_shown = shown.contains(&format!("{dialect:?}"));
         assert_eq!(is_shown, enabled.contains(dialect), "{shown}");
     }
-    let [plain_http] = options.switches();
+    let [plain_http] = input.plain_http.switches();
     let config = Config::new().dialects(enabled).plain_http(plain_http);
 
     let mut lines = fields.lines();
     if !lines.is_empty() {
-        let first = options.number() % lines.len();
+        let first = input.first.value() % lines.len();
         lines.rotate_left(first);
     }
     let mut head = "GET / HTTP/1.1\r\n".to_owned();

@@ -1,21 +1,31 @@
 //! Frames of HyBi-7, HyBi-8 and RFC 6455, compared with a reference decoder.
 
+use arbitrary::Arbitrary;
 use hybi::{Closed, Connection, Dialect, Phase, Role};
 
-use crate::options::Options;
+use crate::options::{Digit, LimitOptions, SplitOptions};
 use crate::reference::ReferenceDecoder;
 use crate::session::{Behaviour, ENTROPY, Observed, Session};
 
+/// What a connection is configured with, and the frames that it receives.
+#[derive(Arbitrary, Debug)]
+pub struct FramesInput<'a> {
+    /// A client, HyBi-7, HyBi-8, no automatic pongs, echoes, a close frame after the first message,
+    /// no output before the input ends.
+    switches: Digit,
+    limits: LimitOptions,
+    splits: SplitOptions,
+    _separator: u8,
+    wire: &'a [u8],
+}
+
 /// Feeds frames to a connection established by another library, and to the reference decoder.
-///
-/// Options: switches, the two of `limits`, and those of `splits`.
-pub fn frames(input: &[u8]) {
-    let mut options = Options(input);
-    let [client, hybi7, hybi8, no_pongs, echo, close, write_at_end] = options.switches();
-    let limits = options.limits();
+pub fn frames(input: FramesInput<'_>) {
+    let [client, hybi7, hybi8, no_pongs, echo, close, write_at_end] = input.switches.switches();
+    let limits = input.limits.limits();
     let config = limits.config.auto_pong(!no_pongs);
-    let splits = options.splits();
-    let bytes = options.wire();
+    let splits = input.splits.splits();
+    let bytes = input.wire;
     let behaviour = Behaviour {
         answer: 0,
         echo,

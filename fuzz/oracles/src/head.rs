@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use arbitrary::Arbitrary;
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{
     AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event, Phase, ProxyTunnel,
@@ -14,8 +15,14 @@ use crate::http::{split_head, trim};
 use crate::key_response::is_valid_key;
 use crate::redaction::{check_error, check_same_debug};
 
+/// A head, and what follows it.
+#[derive(Arbitrary, Debug)]
+pub struct HeadInput<'a> {
+    wire: &'a [u8],
+}
+
 /// Checks any head: an accepted request that is rebuilt from its parts is accepted alike.
-pub fn head(bytes: &[u8]) {
+pub fn head(HeadInput { wire: bytes }: HeadInput<'_>) {
     let config = config();
     let mut conn = Connection::server(&config);
     let mut copy = bytes.to_vec();

@@ -1,5 +1,6 @@
 //! The keys of Hixie-76.
 
+use arbitrary::Arbitrary;
 use hybi::{AcceptOptions, Config, Connection, Dialect, Event, ProtocolError, Request};
 
 use crate::client::client_request;
@@ -7,13 +8,17 @@ use crate::dialect::{KEY1, KEY2};
 use crate::http::split_head;
 use crate::key_response::key_part;
 
-/// Input: 32 bytes of entropy for the keys that a client generates, then any key.
-pub fn keys(input: &[u8]) {
-    let (front, key) = input.split_at(input.len().min(32));
-    let mut entropy = [0; 32];
-    entropy[..front.len()].copy_from_slice(front);
-    check_generated_keys(entropy);
-    check_key(key);
+/// Entropy for the keys that a client generates, and any key.
+#[derive(Arbitrary, Debug)]
+pub struct KeysInput<'a> {
+    entropy: [u8; 32],
+    key: &'a [u8],
+}
+
+/// Checks generated keys, and what a server computes from any key.
+pub fn keys(input: KeysInput<'_>) {
+    check_generated_keys(input.entropy);
+    check_key(input.key);
 }
 
 /// Checks a key in a request, since its part is accessible only with `cfg(fuzzing)`.

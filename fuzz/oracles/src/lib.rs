@@ -2,8 +2,9 @@
 //! panics if a property does not hold. `tests/oracles` calls them too, with the seeds, the corpora
 //! and generated inputs.
 //!
-//! Except for `head` and `keys`, an input starts with options of one byte each, where `0` is zero,
-//! and a separator byte: so a seed is a line of digits, then the bytes on the wire.
+//! Inputs derive `Arbitrary`. Except for `head` and `keys`, they start with options of one byte
+//! each, where `0` is zero, and a separator byte: so a seed is a line of digits, then the bytes on
+//! the wire, or for `pair` and `chat` steps of letters and digits.
 #![forbid(unsafe_code)]
 
 mod chat;
@@ -25,30 +26,40 @@ mod reply;
 mod server;
 mod session;
 mod socket;
+mod steps;
 
-pub use chat::chat;
-pub use client::client;
-pub use dialects::dialects;
-pub use frames::frames;
-pub use head::head;
-pub use keys::keys;
+use arbitrary::{Arbitrary, Unstructured};
+
+pub use chat::{ChatInput, chat};
+pub use client::{ClientInput, client};
+pub use dialects::{DialectsInput, dialects};
+pub use frames::{FramesInput, frames};
+pub use head::{HeadInput, head};
+pub use keys::{KeysInput, keys};
 pub use memory::METER;
-pub use pair::pair;
-pub use reply::reply;
-pub use server::server;
+pub use pair::{PairInput, pair};
+pub use reply::{ReplyInput, reply};
+pub use server::{ServerInput, server};
 
-/// Checks one input.
+/// Checks one input, given as the bytes that libFuzzer passes.
 pub type Oracle = fn(&[u8]);
 
 /// The fuzz targets by name.
 pub const TARGETS: [(&str, Oracle); 9] = [
-    ("chat", chat),
-    ("client", client),
-    ("dialects", dialects),
-    ("frames", frames),
-    ("head", head),
-    ("keys", keys),
-    ("pair", pair),
-    ("reply", reply),
-    ("server", server),
+    ("chat", |bytes| chat(decode(bytes))),
+    ("client", |bytes| client(decode(bytes))),
+    ("dialects", |bytes| dialects(decode(bytes))),
+    ("frames", |bytes| frames(decode(bytes))),
+    ("head", |bytes| head(decode(bytes))),
+    ("keys", |bytes| keys(decode(bytes))),
+    ("pair", |bytes| pair(decode(bytes))),
+    ("reply", |bytes| reply(decode(bytes))),
+    ("server", |bytes| server(decode(bytes))),
 ];
+
+/// Decodes an input as `fuzz_target!` does. Panics if it is too short, where a target skips it.
+pub fn decode<'a, I: Arbitrary<'a>>(bytes: &'a [u8]) -> I {
+    let (min, _) = I::size_hint(0);
+    assert!(bytes.len() >= min, "an input has at least {min} bytes");
+    I::arbitrary_take_rest(Unstructured::new(bytes)).expect("each input can be decoded")
+}

@@ -1,36 +1,46 @@
 //! The options at the start of an input.
 
+use std::fmt;
 use std::time::Duration;
 
+use arbitrary::Arbitrary;
 use hybi::Config;
 
-/// Reads options, one byte each, from the start of an input.
-pub struct Options<'a>(pub &'a [u8]);
+/// An option: a number, as one byte that is legible up to 9.
+#[derive(Arbitrary, Clone, Copy)]
+pub struct Digit(u8);
 
-impl<'a> Options<'a> {
-    /// The next option; 0 when there are no more.
-    pub fn number(&mut self) -> usize {
-        let Some((byte, rest)) = self.0.split_first() else {
-            return 0;
-        };
-        self.0 = rest;
-        byte.wrapping_sub(b'0').into()
+impl Digit {
+    /// The distance of the byte from `0`.
+    pub fn value(self) -> usize {
+        self.0.wrapping_sub(b'0').into()
     }
 
-    /// The low bits of the next option, the lowest first.
-    pub fn switches<const N: usize>(&mut self) -> [bool; N] {
-        let bits = self.number();
-        std::array::from_fn(|i| bits >> i & 1 == 1)
+    /// The low bits of the number, the lowest first.
+    pub fn switches<const N: usize>(self) -> [bool; N] {
+        std::array::from_fn(|i| self.value() >> i & 1 == 1)
     }
+}
 
-    /// The input after the options and the separator byte that follows them.
-    pub fn wire(self) -> &'a [u8] {
-        self.0.get(1..).unwrap_or_default()
+impl fmt::Debug for Digit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
     }
+}
 
-    pub fn limits(&mut self) -> Limits {
+/// Options for the limits of a connection.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct LimitOptions {
+    /// Most limits: 0 for the defaults, 1 for no limit of heads, more for small ones.
+    most: Digit,
+    /// The maximum frame length plus 1; 0 for the default, 255 for the largest possible.
+    frame_len: Digit,
+}
+
+impl LimitOptions {
+    pub fn limits(self) -> Limits {
         let mut limits = Limits::default();
-        match self.number() {
+        match self.most.value() {
             0 => {}
             1 => {
                 limits.config = limits
@@ -57,7 +67,7 @@ impl<'a> Options<'a> {
                     .close_timeout(limits.timeouts.close);
             }
         }
-        match self.number() {
+        match self.frame_len.value() {
             0 => {}
             // FR-7: the maximum of the wire format still applies.
             255 => limits.config = limits.config.max_frame_len(u64::MAX),
@@ -68,11 +78,20 @@ impl<'a> Options<'a> {
         }
         limits
     }
+}
 
-    pub fn splits(&mut self) -> Splits {
-        let [eof, eof_early, answer_late] = self.switches();
+/// Options for how the input is split into reads.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct SplitOptions {
+    switches: Digit,
+    sizes: [Digit; 4],
+}
+
+impl SplitOptions {
+    pub fn splits(self) -> Splits {
+        let [eof, eof_early, answer_late] = self.switches.switches();
         Splits {
-            sizes: std::array::from_fn(|_| self.number()),
+            sizes: self.sizes.map(Digit::value),
             eof,
             eof_early,
             answer_late,

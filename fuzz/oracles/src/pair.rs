@@ -4,15 +4,17 @@ use std::fmt::Debug;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use arbitrary::{Arbitrary, Result, Unstructured};
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
     MessageAssembler, MessageTooLong, Phase, PreparedMessage, Refused, Role,
 };
 
 use crate::dialect::{ALL, is_hybi};
-use crate::options::Options;
+use crate::options::Digit;
 use crate::redaction::check_error;
 use crate::session::ENTROPY;
+use crate::steps::{Steps, arbitrary_action};
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
@@ -66,30 +68,91 @@ struct Pair {
     messages: usize,
 }
 
-/// Options: the dialect, the oldest first; 1 if another library did the handshake, plus 2 if
-/// messages are limited to 100 bytes; and the send buffer's limit, 0 for the default. Then actions
-/// of two bytes: a letter, in upper case for the server, and an amount.
-///
-/// An end transmits (`d`), is fed (`f`), closes (`c`), waits (`w`), or sends: text (`t`), binary
-/// (`b`), prepared text or binary (`e`, `g`), vectored text (`s`), a fragment of text (`p`, or `q`
-/// if final) or of binary (`x`, `y`), a ping (`i`) or a pong (`o`).
-pub fn pair(input: &[u8]) {
-    let mut options = Options(input);
-    let dialect = ALL[options.number() % ALL.len()];
-    let [established, short_messages] = options.switches();
-    let limit = options.number();
-    let mut pair = Pair::new(dialect, established, limit);
+/// What the ends are configured with, and what they do.
+#[derive(Arbitrary, Debug)]
+pub struct PairInput {
+    /// The oldest first.
+    dialect: Digit,
+    /// 1 if another library did the handshake, plus 2 if messages are limited to 100 bytes.
+    switches: Digit,
+    /// Of the send buffer, 0 for the default.
+    limit: Digit,
+    _separator: u8,
+    steps: Steps<Step>,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Step {
+    by_server: bool,
+    action: Action,
+    /// The number of bytes to transmit or feed, the length of a message, or a code and a reason.
+    amount: Digit,
+}
+
+/// An action of one end; those from `Text` on send.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Action {
+    Transmit,
+    Feed,
+    Close,
+    Wait,
+    Text,
+    Binary,
+    PreparedText,
+    PreparedBinary,
+    VectoredText,
+    TextFragment,
+    FinalTextFragment,
+    BinaryFragment,
+    FinalBinaryFragment,
+    Ping,
+    Pong,
+}
+
+/// All actions, and their letters in an input.
+const ACTIONS: [(u8, Action); 15] = [
+    (b'd', Action::Transmit),
+    (b'f', Action::Feed),
+    (b'c', Action::Close),
+    (b'w', Action::Wait),
+    (b't', Action::Text),
+    (b'b', Action::Binary),
+    (b'e', Action::PreparedText),
+    (b'g', Action::PreparedBinary),
+    (b's', Action::VectoredText),
+    (b'p', Action::TextFragment),
+    (b'q', Action::FinalTextFragment),
+    (b'x', Action::BinaryFragment),
+    (b'y', Action::FinalBinaryFragment),
+    (b'i', Action::Ping),
+    (b'o', Action::Pong),
+];
+
+/// Checks what each end receives.
+pub fn pair(input: PairInput) {
+    let dialect = ALL[input.dialect.value() % ALL.len()];
+    let [established, short_messages] = input.switches.switches();
+    let mut pair = Pair::new(dialect, established, input.limit.value());
     if short_messages {
         for end in &mut pair.ends {
             end.limit = 100;
             end.assembler = MessageAssembler::new(end.limit);
         }
     }
-    for bytes in options.wire().chunks_exact(2) {
-        let side = usize::from(bytes[0].is_ascii_uppercase());
-        pair.act(side, bytes[0].to_ascii_lowercase(), bytes[1]);
+    for step in input.steps.0 {
+        pair.act(
+            usize::from(step.by_server),
+            step.action,
+            step.amount.value(),
+        );
     }
     pair.finish();
+}
+
+impl<'a> Arbitrary<'a> for Action {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        arbitrary_action(u, &ACTIONS)
+    }
 }
 
 impl End {
@@ -153,7 +216,7 @@ impl End {
     }
 
     /// The error that a send returns, unless the buffer is full.
-    fn expected_error(&self, action: u8, dialect: Dialect) -> Option<Refused> {
+    fn expected_error(&self, action: Action, dialect: Dialect) -> Option<Refused> {
         if self.close_sent.is_some() || self.conn.closed().is_some() {
             return Some(Refused::Closing);
         }
@@ -163,12 +226,16 @@ impl End {
         let hybi = is_hybi(dialect);
         let masks = hybi && self.conn.role() == Role::Client;
         let (in_order, supported) = match action {
-            b't' => (self.fragmented.is_none(), true),
-            b'b' => (self.fragmented.is_none(), hybi),
-            b'e' | b's' => (self.fragmented.is_none(), !masks),
-            b'g' => (self.fragmented.is_none(), hybi && !masks),
-            b'p' | b'q' => (!matches!(self.fragmented, Some(Item::Binary(_))), hybi),
-            b'x' | b'y' => (!matches!(self.fragmented, Some(Item::Text(_))), hybi),
+            Action::Text => (self.fragmented.is_none(), true),
+            Action::Binary => (self.fragmented.is_none(), hybi),
+            Action::PreparedText | Action::VectoredText => (self.fragmented.is_none(), !masks),
+            Action::PreparedBinary => (self.fragmented.is_none(), hybi && !masks),
+            Action::TextFragment | Action::FinalTextFragment => {
+                (!matches!(self.fragmented, Some(Item::Binary(_))), hybi)
+            }
+            Action::BinaryFragment | Action::FinalBinaryFragment => {
+                (!matches!(self.fragmented, Some(Item::Text(_))), hybi)
+            }
             _ => (true, hybi),
         };
         if !in_order {
@@ -178,20 +245,25 @@ impl End {
     }
 
     /// Records what a successful call sent.
-    fn record_sent(&mut self, action: u8, text: String) {
+    fn record_sent(&mut self, action: Action, text: String) {
         // The receiver's limit is the same.
         let limit = self.limit;
         let control = |text: String| text.into_bytes()[..].iter().copied().take(125).collect();
         let item = match action {
-            b'i' => Item::Ping(control(text)),
-            b'o' => Item::Pong(control(text)),
-            b'b' | b'g' => Item::Binary(text.into()),
-            b'p' | b'q' | b'x' | b'y' => {
+            Action::Ping => Item::Ping(control(text)),
+            Action::Pong => Item::Pong(control(text)),
+            Action::Binary | Action::PreparedBinary => Item::Binary(text.into()),
+            Action::TextFragment
+            | Action::FinalTextFragment
+            | Action::BinaryFragment
+            | Action::FinalBinaryFragment => {
                 let fragment_len = text.len();
                 match &mut self.fragmented {
                     Some(Item::Text(payload)) => payload.push_str(&text),
                     Some(Item::Binary(payload)) => payload.extend_from_slice(text.as_bytes()),
-                    fragmented if matches!(action, b'p' | b'q') => {
+                    fragmented
+                        if matches!(action, Action::TextFragment | Action::FinalTextFragment) =>
+                    {
                         *fragmented = Some(Item::Text(text))
                     }
                     fragmented => *fragmented = Some(Item::Binary(text.into())),
@@ -200,7 +272,10 @@ impl End {
                 if len > limit && len - fragment_len <= limit {
                     self.sent.push(Item::MessageTooLong);
                 }
-                if matches!(action, b'q' | b'y') {
+                if matches!(
+                    action,
+                    Action::FinalTextFragment | Action::FinalBinaryFragment
+                ) {
                     let message = self.fragmented.take();
                     self.sent.extend(message.filter(|_| len <= limit));
                 }
@@ -300,26 +375,22 @@ impl Pair {
         }
     }
 
-    fn act(&mut self, side: usize, action: u8, amount: u8) {
-        let amount = usize::from(amount.wrapping_sub(b'0'));
+    fn act(&mut self, side: usize, action: Action, amount: usize) {
         // Lengths of 7 and 16 bits, or for 255 one of 64 bits.
         let len = match amount {
             255 => 1 << 16,
             _ => amount * amount / 16,
         };
         match action {
-            b'd' => drop(self.transmit(side, len)),
-            b'f' => {
+            Action::Transmit => drop(self.transmit(side, len)),
+            Action::Feed => {
                 self.feed(side, len);
                 // It may be within a head or a frame now.
                 check_redaction(&self.ends[side].conn);
             }
-            b'c' => self.close(side, amount),
-            b'w' => self.wait(),
-            b't' | b'b' | b'e' | b'g' | b's' | b'p' | b'q' | b'x' | b'y' | b'i' | b'o' => {
-                self.send(side, action, len);
-            }
-            _ => {}
+            Action::Close => self.close(side, amount),
+            Action::Wait => self.wait(),
+            _ => self.send(side, action, len),
         }
         for end in &self.ends {
             let pending = end.conn.transmit().len();
@@ -394,7 +465,7 @@ impl Pair {
         }
     }
 
-    fn send(&mut self, side: usize, action: u8, len: usize) {
+    fn send(&mut self, side: usize, action: Action, len: usize) {
         self.messages += 1;
         let character = CHARACTERS[self.messages % 4];
         let repeated = character.repeat(len / character.len());
@@ -404,8 +475,8 @@ impl Pair {
         let end = &mut self.ends[side];
         let expected = end.expected_error(action, self.dialect);
         let prepared = match action {
-            b'e' => Some(PreparedMessage::text(self.dialect, &text)),
-            b'g' => {
+            Action::PreparedText => Some(PreparedMessage::text(self.dialect, &text)),
+            Action::PreparedBinary => {
                 let prepared = PreparedMessage::binary(self.dialect, bytes);
                 assert_eq!(prepared.is_some(), is_hybi(self.dialect));
                 prepared
@@ -414,28 +485,35 @@ impl Pair {
         };
         check_redaction(&prepared);
         let conn = &mut end.conn;
-        if matches!(action, b'i' | b'o') && expected.is_none() && bytes.len() > control.len() {
+        if matches!(action, Action::Ping | Action::Pong)
+            && expected.is_none()
+            && bytes.len() > control.len()
+        {
             assert_eq!(conn.send_ping(bytes), Err(Refused::ControlTooLong));
             assert_eq!(conn.send_pong(bytes), Err(Refused::ControlTooLong));
         }
         let before = conn.transmit().len();
         let mut written = Vec::new();
         let result = match action {
-            b't' => conn.send_text(&text),
-            b'b' => conn.send_binary(bytes),
-            b'e' | b'g' => match &prepared {
+            Action::Text => conn.send_text(&text),
+            Action::Binary => conn.send_binary(bytes),
+            Action::PreparedText | Action::PreparedBinary => match &prepared {
                 Some(message) => conn.send_prepared(message),
                 None => return,
             },
-            b's' => conn.send_text_vectored(&text).map(|message| {
+            Action::VectoredText => conn.send_text_vectored(&text).map(|message| {
                 check_redaction(&message);
                 written = message.slices().concat();
                 written.truncate(written.len() / 2);
                 message.advance(written.len());
             }),
-            b'p' | b'q' => conn.send_text_fragment(&text, action == b'q'),
-            b'x' | b'y' => conn.send_binary_fragment(bytes, action == b'y'),
-            b'i' => conn.send_ping(control),
+            Action::TextFragment | Action::FinalTextFragment => {
+                conn.send_text_fragment(&text, action == Action::FinalTextFragment)
+            }
+            Action::BinaryFragment | Action::FinalBinaryFragment => {
+                conn.send_binary_fragment(bytes, action == Action::FinalBinaryFragment)
+            }
+            Action::Ping => conn.send_ping(control),
             _ => conn.send_pong(control),
         };
         let pending = conn.transmit().len();
@@ -453,7 +531,9 @@ impl Pair {
                 assert_eq!(error, expected.unwrap_or(full));
                 // A deferred pong has to fit as well.
                 let is_full = before + text.len() + MAX_FRAMING + MAX_CONTROL > limit;
-                assert!(expected.is_some() || is_full || action == b's' && before > 0);
+                assert!(
+                    expected.is_some() || is_full || action == Action::VectoredText && before > 0
+                );
             }
         }
     }

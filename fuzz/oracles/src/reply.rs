@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use arbitrary::Arbitrary;
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{
     AcceptOptions, ClientRequest, Config, Connection, Dialect, Dialects, Event, ProxyTunnel,
@@ -11,7 +12,7 @@ use hybi::{
 use crate::dialect::{ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, is_hybi};
 use crate::http::{assert_same_fields, trim};
 use crate::key_response::accept_value;
-use crate::options::Options;
+use crate::options::Digit;
 use crate::redaction::{check_error, check_same_debug};
 use crate::session::ENTROPY;
 
@@ -35,16 +36,28 @@ struct Values<'a> {
     body: &'a [u8],
 }
 
-/// Options: the dialect, the oldest first; which of origin, protocols, authority, authorization and
-/// fields are passed; and the status as two digits, the first times 16. Then strings, each followed
-/// by a byte FF: URL, origin, two protocols, authority, authorization, names and values of two
-/// fields. Last, a body.
-pub fn reply(input: &[u8]) {
-    let mut options = Options(input);
-    let dialect = ALL[options.number() % ALL.len()];
-    let [origin, protocols, authority, authorization, fields] = options.switches();
-    let status = 16 * options.number() as u16 + options.number() as u16;
-    let mut strings = options.wire().splitn(11, |byte| *byte == END);
+/// The values that an application passes.
+#[derive(Arbitrary, Debug)]
+pub struct ReplyInput<'a> {
+    /// The oldest first.
+    dialect: Digit,
+    /// Which of origin, protocols, authority, authorization and fields are passed.
+    passed: Digit,
+    /// The first one counts 16 times.
+    status: [Digit; 2],
+    _separator: u8,
+    /// Strings, each followed by a byte FF: URL, origin, two protocols, authority, authorization,
+    /// names and values of two fields. Last, a body.
+    values: &'a [u8],
+}
+
+/// Checks the heads built from these values.
+pub fn reply(input: ReplyInput<'_>) {
+    let dialect = ALL[input.dialect.value() % ALL.len()];
+    let [origin, protocols, authority, authorization, fields] = input.passed.switches();
+    let [high, low] = input.status.map(|digit| digit.value() as u16);
+    let status = 16 * high + low;
+    let mut strings = input.values.splitn(11, |byte| *byte == END);
     let mut bytes = || strings.next().unwrap_or_default();
     let mut string = || String::from_utf8_lossy(bytes());
     let mut values = Values {

@@ -1,25 +1,38 @@
 //! A server.
 
+use arbitrary::Arbitrary;
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{Closed, Connection, Dialect, Dialects, HeaderErrorKind, ProtocolError, Role};
 
 use crate::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, dialect_set, is_hybi};
 use crate::http::assert_same_fields;
 use crate::key_response::{accept_value, challenge_response};
-use crate::options::Options;
+use crate::options::{Digit, LimitOptions, SplitOptions};
 use crate::session::{AUTHORITY, Behaviour, COOKIE, ENTROPY, HTML, Session};
 
 const POLICY: &str = "<cross-domain-policy/>";
 
-/// Options: dialects, switches, the two of `limits`, the answer to a request (plus 8 to write no
-/// output before the input ends), and those of `splits`.
-///
-/// Dialects: 1, 2, 8, 16 and 32 enable Hixie-75, Hixie-76, HyBi-7, HyBi-8 and RFC 6455. With 4
-/// another library did the handshake, in the newest enabled dialect from HyBi-7 on, or else in
-/// Hixie-76 with 1, or else in Hixie-75.
-pub fn server(input: &[u8]) {
-    let mut options = Options(input);
-    let [hixie75, hixie76, established, hybi7, hybi8, rfc6455] = options.switches();
+/// What a server is configured with, and what it receives.
+#[derive(Arbitrary, Debug)]
+pub struct ServerInput<'a> {
+    /// 1, 2, 8, 16 and 32 enable Hixie-75, Hixie-76, HyBi-7, HyBi-8 and RFC 6455. With 4 another
+    /// library did the handshake, in the newest enabled dialect from HyBi-7 on, or else in Hixie-76
+    /// with 1, or else in Hixie-75.
+    dialects: Digit,
+    /// Plain HTTP, strict UTF-8, strict frames, a Flash policy, TLS, echoes, a close frame after
+    /// the first message, no automatic pongs.
+    switches: Digit,
+    limits: LimitOptions,
+    /// How a request is answered, plus 8 to write no output before the input ends.
+    answer: Digit,
+    splits: SplitOptions,
+    _separator: u8,
+    wire: &'a [u8],
+}
+
+/// Checks a server's events and output.
+pub fn server(input: ServerInput<'_>) {
+    let [hixie75, hixie76, established, hybi7, hybi8, rfc6455] = input.dialects.switches();
     let [
         plain_http,
         strict_utf8,
@@ -29,9 +42,9 @@ pub fn server(input: &[u8]) {
         echo,
         close,
         no_pongs,
-    ] = options.switches();
+    ] = input.switches.switches();
     let dialects = dialect_set([hixie75, hixie76, hybi7, hybi8, rfc6455]);
-    let limits = options.limits();
+    let limits = input.limits.limits();
     let mut config = limits
         .config
         .dialects(dialects)
@@ -43,9 +56,9 @@ pub fn server(input: &[u8]) {
     if flash_policy {
         config = config.flash_policy(POLICY);
     }
-    let answer = options.number();
-    let splits = options.splits();
-    let bytes = options.wire();
+    let answer = input.answer.value();
+    let splits = input.splits.splits();
+    let bytes = input.wire;
     let behaviour = Behaviour {
         answer,
         echo,
