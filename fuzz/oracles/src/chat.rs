@@ -13,12 +13,13 @@ use hybi_examples::chat;
 use hybi_examples::mio_chat::clients::{Clients, READ_LEN};
 
 use crate::dialect::ALL;
+use crate::encode::Encode;
 use crate::memory;
 use crate::options::Digit;
 use crate::redaction::check_line;
 use crate::session::ENTROPY;
 use crate::socket::{Call, Calls, Socket, Wire};
-use crate::steps::{Steps, arbitrary_action};
+use crate::steps::{Steps, arbitrary_action, letter};
 
 /// The number of clients at a time.
 const SLOTS: usize = 8;
@@ -112,26 +113,26 @@ struct Chat {
 #[derive(Arbitrary, Debug)]
 pub struct ChatInput {
     /// 1 if the server shuts down at the end instead of the clients.
-    switches: Digit,
+    pub switches: Digit,
     /// Of the send buffer, 0 for the example's.
-    limit: Digit,
-    _separator: u8,
-    steps: Steps<Step>,
+    pub limit: Digit,
+    pub separator: u8,
+    pub steps: Steps<Step>,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
-struct Step {
-    action: Action,
+pub struct Step {
+    pub action: Action,
     /// The client, modulo `SLOTS`.
-    slot: Digit,
-    amount: Digit,
+    pub slot: Digit,
+    pub amount: Digit,
     /// A turn of the server follows.
-    turn: bool,
+    pub turn: bool,
 }
 
 /// An action of one client, of its socket or of the server, or the passing of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Action {
+pub enum Action {
     /// The client connects; the amount selects how much its socket transfers at a time.
     Connect,
     /// It starts the handshake, or sends something else.
@@ -210,6 +211,12 @@ pub fn chat(input: ChatInput) {
 impl<'a> Arbitrary<'a> for Action {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         arbitrary_action(u, &ACTIONS)
+    }
+}
+
+impl Encode for Action {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(letter(*self, &ACTIONS));
     }
 }
 

@@ -19,18 +19,18 @@ use crate::session::{Behaviour, ENTROPY, Session};
 pub struct ClientInput<'a> {
     /// Hixie-75 instead of Hixie-76, subprotocols, TLS, strict UTF-8, strict frames, echoes, a close
     /// frame after the first message, no automatic pongs.
-    switches: Digit,
-    limits: LimitOptions,
+    pub switches: Digit,
+    pub limits: LimitOptions,
     /// In the low two bits: 0, the wire is the response; 1, a valid response precedes the wire; 2,
     /// the same, with `byte` at `offset`; 3, the key's response is inserted after the first head of
     /// the wire, or as its first header field. Plus 4, 8 or 12 for HyBi-7, HyBi-8 or RFC 6455, and
     /// 16 to write no output before the input ends.
-    response: Digit,
-    offset: Digit,
-    byte: Digit,
-    splits: SplitOptions,
-    _separator: u8,
-    wire: &'a [u8],
+    pub response: Digit,
+    pub offset: Digit,
+    pub byte: Digit,
+    pub splits: SplitOptions,
+    pub separator: u8,
+    pub wire: &'a [u8],
 }
 
 /// Checks a client's events and output.

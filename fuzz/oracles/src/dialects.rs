@@ -51,16 +51,16 @@ struct RequestFields {
 pub struct DialectsInput {
     /// How often `Host`, `Upgrade`, `Connection`, `Origin`, `Sec-WebSocket-Origin`, `Key`, `Key1`
     /// and `Key2` occur: 0 to 2 times each.
-    counts: [Digit; 8],
+    pub counts: [Digit; 8],
     /// An index into `VERSION_VALUES`.
-    version: Digit,
+    pub version: Digit,
     /// An index into `DRAFT_VALUES`.
-    draft: Digit,
+    pub draft: Digit,
     /// The enabled dialects, the oldest first.
-    enabled: Digit,
-    plain_http: Digit,
+    pub enabled: Digit,
+    pub plain_http: Digit,
     /// The index of the field that comes first.
-    first: Digit,
+    pub first: Digit,
 }
 
 /// Checks which dialect a server detects.

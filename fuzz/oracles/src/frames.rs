@@ -12,11 +12,11 @@ use crate::session::{Behaviour, ENTROPY, Observed, Session};
 pub struct FramesInput<'a> {
     /// A client, HyBi-7, HyBi-8, no automatic pongs, echoes, a close frame after the first message,
     /// no output before the input ends.
-    switches: Digit,
-    limits: LimitOptions,
-    splits: SplitOptions,
-    _separator: u8,
-    wire: &'a [u8],
+    pub switches: Digit,
+    pub limits: LimitOptions,
+    pub splits: SplitOptions,
+    pub separator: u8,
+    pub wire: &'a [u8],
 }
 
 /// Feeds frames to a connection established by another library, and to the reference decoder.

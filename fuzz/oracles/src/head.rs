@@ -18,7 +18,7 @@ use crate::redaction::{check_error, check_same_debug};
 /// A head, and what follows it.
 #[derive(Arbitrary, Debug)]
 pub struct HeadInput<'a> {
-    wire: &'a [u8],
+    pub wire: &'a [u8],
 }
 
 /// Checks any head: an accepted request that is rebuilt from its parts is accepted alike.

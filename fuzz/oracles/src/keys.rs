@@ -11,8 +11,8 @@ use crate::key_response::key_part;
 /// Entropy for the keys that a client generates, and any key.
 #[derive(Arbitrary, Debug)]
 pub struct KeysInput<'a> {
-    entropy: [u8; 32],
-    key: &'a [u8],
+    pub entropy: [u8; 32],
+    pub key: &'a [u8],
 }
 
 /// Checks generated keys, and what a server computes from any key.

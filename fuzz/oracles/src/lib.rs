@@ -11,6 +11,7 @@ mod chat;
 mod client;
 mod dialect;
 mod dialects;
+mod encode;
 mod frame_encoding;
 mod frames;
 mod head;
@@ -28,18 +29,22 @@ mod session;
 mod socket;
 mod steps;
 
-use arbitrary::{Arbitrary, Unstructured};
+use arbitrary::Unstructured;
 
-pub use chat::{ChatInput, chat};
+pub use arbitrary::Arbitrary;
+pub use chat::{Action as ChatAction, ChatInput, Step as ChatStep, chat};
 pub use client::{ClientInput, client};
 pub use dialects::{DialectsInput, dialects};
+pub use encode::{Encode, encode};
 pub use frames::{FramesInput, frames};
 pub use head::{HeadInput, head};
 pub use keys::{KeysInput, keys};
 pub use memory::METER;
-pub use pair::{PairInput, pair};
+pub use options::{Digit, LimitOptions, SplitOptions};
+pub use pair::{Action as PairAction, PairInput, Step as PairStep, pair};
 pub use reply::{ReplyInput, reply};
 pub use server::{ServerInput, server};
+pub use steps::Steps;
 
 /// Checks one input, given as the bytes that libFuzzer passes.
 pub type Oracle = fn(&[u8]);

@@ -6,6 +6,8 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use hybi::Config;
 
+use crate::encode::Encode;
+
 /// An option: a number, as one byte that is legible up to 9.
 #[derive(Arbitrary, Clone, Copy)]
 pub struct Digit(u8);
@@ -22,6 +24,18 @@ impl Digit {
     }
 }
 
+impl From<u8> for Digit {
+    fn from(value: u8) -> Self {
+        Self(b'0'.wrapping_add(value))
+    }
+}
+
+impl Encode for Digit {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+}
+
 impl fmt::Debug for Digit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.value().fmt(f)
@@ -32,9 +46,9 @@ impl fmt::Debug for Digit {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct LimitOptions {
     /// Most limits: 0 for the defaults, 1 for no limit of heads, more for small ones.
-    most: Digit,
+    pub most: Digit,
     /// The maximum frame length plus 1; 0 for the default, 255 for the largest possible.
-    frame_len: Digit,
+    pub frame_len: Digit,
 }
 
 impl LimitOptions {
@@ -83,8 +97,10 @@ impl LimitOptions {
 /// Options for how the input is split into reads.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct SplitOptions {
-    switches: Digit,
-    sizes: [Digit; 4],
+    /// EOF at the end, EOF before the last read, late answers; see `Splits`.
+    pub switches: Digit,
+    /// Sizes of the reads, repeated in turn; all 0 means one read.
+    pub sizes: [Digit; 4],
 }
 
 impl SplitOptions {

@@ -11,10 +11,11 @@ use hybi::{
 };
 
 use crate::dialect::{ALL, is_hybi};
+use crate::encode::Encode;
 use crate::options::Digit;
 use crate::redaction::check_error;
 use crate::session::ENTROPY;
-use crate::steps::{Steps, arbitrary_action};
+use crate::steps::{Steps, arbitrary_action, letter};
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
@@ -72,26 +73,26 @@ struct Pair {
 #[derive(Arbitrary, Debug)]
 pub struct PairInput {
     /// The oldest first.
-    dialect: Digit,
+    pub dialect: Digit,
     /// 1 if another library did the handshake, plus 2 if messages are limited to 100 bytes.
-    switches: Digit,
+    pub switches: Digit,
     /// Of the send buffer, 0 for the default.
-    limit: Digit,
-    _separator: u8,
-    steps: Steps<Step>,
+    pub limit: Digit,
+    pub separator: u8,
+    pub steps: Steps<Step>,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
-struct Step {
-    by_server: bool,
-    action: Action,
+pub struct Step {
+    pub by_server: bool,
+    pub action: Action,
     /// The number of bytes to transmit or feed, the length of a message, or a code and a reason.
-    amount: Digit,
+    pub amount: Digit,
 }
 
 /// An action of one end; those from `Text` on send.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Action {
+pub enum Action {
     Transmit,
     Feed,
     Close,
@@ -152,6 +153,12 @@ pub fn pair(input: PairInput) {
 impl<'a> Arbitrary<'a> for Action {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         arbitrary_action(u, &ACTIONS)
+    }
+}
+
+impl Encode for Action {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(letter(*self, &ACTIONS));
     }
 }
 

@@ -40,15 +40,15 @@ struct Values<'a> {
 #[derive(Arbitrary, Debug)]
 pub struct ReplyInput<'a> {
     /// The oldest first.
-    dialect: Digit,
+    pub dialect: Digit,
     /// Which of origin, protocols, authority, authorization and fields are passed.
-    passed: Digit,
+    pub passed: Digit,
     /// The first one counts 16 times.
-    status: [Digit; 2],
-    _separator: u8,
+    pub status: [Digit; 2],
+    pub separator: u8,
     /// Strings, each followed by a byte FF: URL, origin, two protocols, authority, authorization,
     /// names and values of two fields. Last, a body.
-    values: &'a [u8],
+    pub values: &'a [u8],
 }
 
 /// Checks the heads built from these values.

@@ -18,16 +18,16 @@ pub struct ServerInput<'a> {
     /// 1, 2, 8, 16 and 32 enable Hixie-75, Hixie-76, HyBi-7, HyBi-8 and RFC 6455. With 4 another
     /// library did the handshake, in the newest enabled dialect from HyBi-7 on, or else in Hixie-76
     /// with 1, or else in Hixie-75.
-    dialects: Digit,
+    pub dialects: Digit,
     /// Plain HTTP, strict UTF-8, strict frames, a Flash policy, TLS, echoes, a close frame after
     /// the first message, no automatic pongs.
-    switches: Digit,
-    limits: LimitOptions,
+    pub switches: Digit,
+    pub limits: LimitOptions,
     /// How a request is answered, plus 8 to write no output before the input ends.
-    answer: Digit,
-    splits: SplitOptions,
-    _separator: u8,
-    wire: &'a [u8],
+    pub answer: Digit,
+    pub splits: SplitOptions,
+    pub separator: u8,
+    pub wire: &'a [u8],
 }
 
 /// Checks a server's events and output.

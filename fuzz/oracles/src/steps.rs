@@ -26,3 +26,9 @@ pub fn arbitrary_action<A: Copy>(u: &mut Unstructured<'_>, actions: &[(u8, A)]) 
     let numbered = &actions[usize::from(byte) % actions.len()];
     Ok(named.unwrap_or(numbered).1)
 }
+
+/// Returns the letter of an action.
+pub fn letter<A: PartialEq>(action: A, actions: &[(u8, A)]) -> u8 {
+    let named = actions.iter().find(|(_, named)| *named == action);
+    named.expect("each action has a letter").0
+}
