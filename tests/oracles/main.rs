@@ -5,6 +5,7 @@ mod corpus;
 mod generated;
 mod grammar;
 mod inputs;
+mod round_trip;
 
 use hybi_oracles::{METER, Oracle, TARGETS};
 use testkit::allocator::{CountingAllocator, measure};
