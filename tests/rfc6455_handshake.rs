@@ -6,7 +6,6 @@ use hybi::{
     HeaderErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Request, Response, Role,
 };
 use proptest::prelude::*;
-use sha1::{Digest, Sha1};
 use testkit::*;
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
@@ -403,11 +402,6 @@ fn known_keys_give_known_accept_values_hy_2() {
             );
         }
     }
-}
-
-fn accept_value(key: &str) -> String {
-    let guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    BASE64.encode(&Sha1::digest([key, guid].concat()))
 }
 
 proptest! {

@@ -1,4 +1,5 @@
-//! What the tests of hybi share: a driver, builders of heads and frames, and reference decoders.
+//! What the tests of hybi share: a driver, builders of heads and frames, reference
+//! decoders, and what a server computes from keys.
 
 pub mod allocator;
 mod bytes;
@@ -7,6 +8,7 @@ mod frames;
 mod heads;
 pub mod hixie_reference;
 pub mod hybi_reference;
+mod keys;
 pub mod pair;
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -15,3 +17,4 @@ pub use bytes::*;
 pub use driver::*;
 pub use frames::*;
 pub use heads::*;
+pub use keys::*;

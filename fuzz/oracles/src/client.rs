@@ -4,12 +4,12 @@ use std::sync::OnceLock;
 
 use arbitrary::Arbitrary;
 use hybi::{ClientRequest, Config, Connection, Dialect};
+use testkit::{accept_value, is_valid_key};
 
 use crate::dialect::{
     ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi,
 };
-use crate::http::{split_head, trim};
-use crate::key_response::{accept_value, challenge_response, is_valid_key};
+use crate::http::{challenge_response, split_head, trim};
 use crate::options::{Digit, LimitOptions, SplitOptions};
 use crate::redaction::check_same_debug;
 use crate::session::{Behaviour, ENTROPY, Session};

@@ -8,11 +8,11 @@ use hybi::{
     AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event, Phase, ProxyTunnel,
     Refused, Request,
 };
+use testkit::is_valid_key;
 
 use crate::client::client_request;
 use crate::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
 use crate::http::{split_head, trim};
-use crate::key_response::is_valid_key;
 use crate::redaction::{check_error, check_same_debug};
 
 /// A head, and what follows it.

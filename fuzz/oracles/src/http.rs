@@ -1,5 +1,9 @@
 //! A simple parser of HTTP heads, independent of the library's.
 
+use testkit::key_part;
+
+use crate::dialect::{KEY1, KEY2};
+
 pub type Fields<'a> = Vec<(String, &'a [u8])>;
 
 /// Splits a valid message into the header fields of its head and the bytes after it.
@@ -14,6 +18,18 @@ pub fn split_head(bytes: &[u8]) -> (Fields<'_>, &[u8]) {
         Some((name, value.strip_prefix(b" ").unwrap_or(value)))
     });
     (fields.collect(), trailing)
+}
+
+/// The challenge response to a request with valid keys, followed by its key3.
+pub fn challenge_response(request: &[u8]) -> [u8; 16] {
+    let (fields, key3) = split_head(request);
+    let part = |name: &str| {
+        let key = fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        let part = key_part(key.expect("both keys are present").1);
+        part.expect("a valid key")
+    };
+    let key3 = key3.first_chunk().expect("a complete key3");
+    testkit::challenge_response([KEY1, KEY2].map(part), *key3)
 }
 
 /// Removes spaces and tabs at both ends.

@@ -2,11 +2,11 @@
 
 use arbitrary::Arbitrary;
 use hybi::{AcceptOptions, Config, Connection, Dialect, Event, ProtocolError, Request};
+use testkit::key_part;
 
 use crate::client::client_request;
 use crate::dialect::{KEY1, KEY2};
 use crate::http::split_head;
-use crate::key_response::key_part;
 
 /// Entropy for the keys that a client generates, and any key.
 #[derive(Arbitrary, Debug)]

@@ -16,7 +16,6 @@ mod frame_encoding;
 mod frames;
 mod head;
 mod http;
-mod key_response;
 mod keys;
 mod memory;
 mod options;

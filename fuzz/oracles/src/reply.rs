@@ -8,10 +8,10 @@ use hybi::{
     AcceptOptions, ClientRequest, Config, Connection, Dialect, Dialects, Event, ProxyTunnel,
     Refused, Request, Response,
 };
+use testkit::accept_value;
 
 use crate::dialect::{ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, is_hybi};
 use crate::http::{assert_same_fields, trim};
-use crate::key_response::accept_value;
 use crate::options::Digit;
 use crate::redaction::{check_error, check_same_debug};
 use crate::session::ENTROPY;

@@ -3,10 +3,10 @@
 use arbitrary::Arbitrary;
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{Closed, Connection, Dialect, Dialects, HeaderErrorKind, ProtocolError, Role};
+use testkit::accept_value;
 
 use crate::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, dialect_set, is_hybi};
-use crate::http::assert_same_fields;
-use crate::key_response::{accept_value, challenge_response};
+use crate::http::{assert_same_fields, challenge_response};
 use crate::options::{Digit, LimitOptions, SplitOptions};
 use crate::session::{AUTHORITY, Behaviour, COOKIE, ENTROPY, HTML, Session};
 
