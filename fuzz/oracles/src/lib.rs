@@ -12,7 +12,6 @@ mod client;
 mod dialect;
 mod dialects;
 mod encode;
-mod frame_encoding;
 mod frames;
 mod head;
 mod http;

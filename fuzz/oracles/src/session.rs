@@ -6,9 +6,12 @@ use hybi::{
     AcceptOptions, Close, Closed, Connection, Dialect, Event, Phase, ProtocolError, Refused,
     Request, Response, Role,
 };
+use testkit::{
+    BINARY, CLOSE, Frame, LengthEncoding, PING, PONG, TEXT, close_payload, frame, hixie_frame,
+    parse_frames,
+};
 
 use crate::dialect::is_hybi;
-use crate::frame_encoding::{frame, unmask};
 use crate::memory;
 use crate::options::{Splits, Timeouts};
 use crate::redaction::{check_error, check_payload};
@@ -221,7 +224,7 @@ impl Session {
                 if self.behaviour.no_pongs {
                     // No pong is expected.
                 } else if pending <= self.behaviour.high_water {
-                    self.expected_frames.extend(frame(0x8A, &payload));
+                    self.expected_frames.extend(unmasked(PONG, &payload));
                 } else {
                     self.deferred_pong = Some(payload.clone());
                 }
@@ -232,7 +235,7 @@ impl Session {
                 let payload = payload.as_bytes().to_vec();
                 if self.behaviour.echo {
                     let result = self.conn.send_ping(&payload);
-                    self.expect_frame(result, &frame(0x89, &payload));
+                    self.expect_frame(result, &unmasked(PING, &payload));
                 }
                 self.transcript.events.push(Observed::Pong(payload));
             }
@@ -274,9 +277,9 @@ impl Session {
         } else if self.behaviour.echo {
             let result = self.send_text(text);
             let frame = if self.is_hybi() {
-                frame(0x81, text.as_bytes())
+                unmasked(TEXT, text)
             } else {
-                [&[0x00], text.as_bytes(), &[0xFF]].concat()
+                hixie_frame(text)
             };
             self.expect_frame(result, &frame);
         }
@@ -292,7 +295,7 @@ impl Session {
             self.expect_fragment(result, 2, back, true);
         } else if self.behaviour.echo {
             let result = self.send_binary(bytes);
-            self.expect_frame(result, &frame(0x82, bytes));
+            self.expect_frame(result, &unmasked(BINARY, bytes));
         }
         self.after_message();
     }
@@ -335,7 +338,7 @@ impl Session {
             None => message_opcode,
         };
         let first = opcode | if fin { 0x80 } else { 0 };
-        if self.expect_frame(result, &frame(first, payload)) {
+        if self.expect_frame(result, &unmasked(first, payload)) {
             let in_progress = self.fragment_opcode;
             assert!(in_progress.is_none_or(|opcode| opcode == message_opcode));
             self.fragment_opcode = (!fin).then_some(message_opcode);
@@ -344,7 +347,7 @@ impl Session {
 
     fn expect_deferred_pong(&mut self) {
         if let Some(payload) = self.deferred_pong.take() {
-            self.expected_frames.extend(frame(0x8A, &payload));
+            self.expected_frames.extend(unmasked(PONG, &payload));
         }
     }
 
@@ -392,9 +395,8 @@ impl Session {
             self.expected_frames.extend_from_slice(&[0xFF, 0x00]);
             return;
         }
-        let mut payload = code.map_or(Vec::new(), |code| code.to_be_bytes().to_vec());
-        payload.extend_from_slice(reason.as_bytes());
-        self.expected_frames.extend(frame(0x88, &payload));
+        let payload = code.map_or(Vec::new(), |code| close_payload(code, reason));
+        self.expected_frames.extend(unmasked(CLOSE, &payload));
     }
 
     fn answer_request(&mut self) {
@@ -576,6 +578,23 @@ impl Session {
         assert_ne!(self.conn.tick(self.now), Some(Duration::ZERO));
         assert_ne!(state(&self.conn), before);
     }
+}
+
+/// Returns a frame without a mask, with the shortest length encoding (HY-6).
+fn unmasked(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    frame(Role::Server, first, payload)
+}
+
+/// Returns a client's frames without their masks; asserts that each frame is masked and has the
+/// shortest length encoding.
+fn unmask(bytes: &[u8]) -> Vec<u8> {
+    let unmask = |frame: Frame| {
+        assert!(frame.key.is_some(), "a client masks each frame");
+        let shortest = LengthEncoding::shortest(frame.payload.len() as u64);
+        assert_eq!(frame.encoding, shortest);
+        unmasked(frame.first, frame.payload)
+    };
+    parse_frames(bytes).into_iter().flat_map(unmask).collect()
 }
 
 /// The work done since the last call; always 0 unless the library counts it.
