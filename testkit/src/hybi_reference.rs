@@ -84,7 +84,8 @@ impl ReferenceDecoder {
                 return Closed::Protocol(ProtocolError::FrameTooLong { at: 1, limit });
             }
             let remaining = &bytes[header.end..];
-            let length = usize::try_from(header.length).unwrap().min(remaining.len());
+            let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+            let length = length.min(remaining.len());
             let payload = masked(&remaining[..length], header.key);
             let is_complete = length as u64 == header.length;
             bytes = &remaining[length..];

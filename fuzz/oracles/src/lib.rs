@@ -20,7 +20,6 @@ mod memory;
 mod options;
 mod pair;
 mod redaction;
-mod reference;
 mod reply;
 mod server;
 mod session;

@@ -7,8 +7,8 @@ use hybi::{
     Request, Response, Role,
 };
 use testkit::{
-    BINARY, CLOSE, Frame, LengthEncoding, PING, PONG, TEXT, close_payload, frame, hixie_frame,
-    parse_frames,
+    BINARY, CLOSE, Frame, LengthEncoding, Observed, PING, PONG, TEXT, close_payload, frame,
+    hixie_frame, parse_frames,
 };
 
 use crate::dialect::is_hybi;
@@ -40,26 +40,14 @@ pub struct Behaviour {
     pub timeouts: Timeouts,
 }
 
-#[derive(Debug, PartialEq)]
-pub enum Observed {
-    Request(Option<Dialect>, String),
-    Open(Dialect, Option<String>),
-    Text(String),
-    Binary(Vec<u8>),
-    Ping(Vec<u8>),
-    Pong(Vec<u8>),
-    Skipped(u8, u64),
-    Closed(Closed),
-    /// A call returned this error.
-    Refused(Refused),
-}
-
 /// What an input results in; the same however the input is split.
 #[derive(Debug, Default, PartialEq)]
 pub struct Transcript {
     pub events: Vec<Observed>,
-    /// The payload received of an incomplete message.
-    pub incomplete: Vec<u8>,
+    /// The errors of calls, each with the number of events before the call.
+    refused: Vec<(usize, Refused)>,
+    /// The subprotocol of the handshake.
+    protocol: Option<String>,
     /// The output; a client's frames are unmasked.
     pub sent: Vec<u8>,
     pub consumed: usize,
@@ -70,6 +58,9 @@ pub struct Session {
     pub behaviour: Behaviour,
     splits: Splits,
     pub transcript: Transcript,
+    /// The chunks of a message in progress, joined.
+    text: String,
+    binary: Vec<u8>,
     pub request: Option<Request>,
     /// The header fields of the response that a client reports.
     pub response_fields: Vec<(String, Vec<u8>)>,
@@ -96,6 +87,8 @@ impl Session {
             behaviour,
             splits,
             transcript: Transcript::default(),
+            text: String::new(),
+            binary: Vec::new(),
             request: None,
             response_fields: Vec::new(),
             awaits_answer: false,
@@ -133,6 +126,7 @@ impl Session {
             "work of {work} for {} bytes",
             bytes.len()
         );
+        session.record_incomplete();
         session.transcript.consumed = start;
         session.drain();
         if session.is_masking() {
@@ -181,7 +175,7 @@ impl Session {
                 }
             }
             Event::Open(handshake) => {
-                let protocol = handshake.protocol().map(str::to_owned);
+                self.transcript.protocol = handshake.protocol().map(str::to_owned);
                 for (name, value) in handshake.headers() {
                     let is = |(one, _): &(&str, &[u8])| one.eq_ignore_ascii_case(name);
                     let first = handshake.headers().find(is).map(|(_, v)| v);
@@ -191,17 +185,14 @@ impl Session {
                 }
                 self.transcript
                     .events
-                    .push(Observed::Open(handshake.dialect(), protocol));
+                    .push(Observed::Open(handshake.dialect()));
             }
             Event::Text(chunk) => {
                 assert!(chunk.is_final() || !chunk.as_str().is_empty());
                 check_payload(&chunk, chunk.as_str().len());
-                self.transcript
-                    .incomplete
-                    .extend_from_slice(chunk.as_str().as_bytes());
+                self.text.push_str(chunk.as_str());
                 if chunk.is_final() {
-                    let text = String::from_utf8(std::mem::take(&mut self.transcript.incomplete));
-                    let text = text.expect("chunks are valid UTF-8");
+                    let text = std::mem::take(&mut self.text);
                     self.handle_text(&text);
                     self.transcript.events.push(Observed::Text(text));
                 }
@@ -209,11 +200,9 @@ impl Session {
             Event::Binary(chunk) => {
                 assert!(chunk.is_final() || !chunk.as_bytes().is_empty());
                 check_payload(&chunk, chunk.as_bytes().len());
-                self.transcript
-                    .incomplete
-                    .extend_from_slice(chunk.as_bytes());
+                self.binary.extend_from_slice(chunk.as_bytes());
                 if chunk.is_final() {
-                    let bytes = std::mem::take(&mut self.transcript.incomplete);
+                    let bytes = std::mem::take(&mut self.binary);
                     self.handle_binary(&bytes);
                     self.transcript.events.push(Observed::Binary(bytes));
                 }
@@ -257,9 +246,21 @@ impl Session {
                     _ => {}
                 }
                 self.deferred_pong = None;
+                self.record_incomplete();
                 self.transcript.events.push(Observed::Closed(reason));
             }
             other => panic!("unknown event: {other:?}"),
+        }
+    }
+
+    /// Records the chunks of a message that did not end.
+    fn record_incomplete(&mut self) {
+        let events = &mut self.transcript.events;
+        if !self.text.is_empty() {
+            events.push(Observed::IncompleteText(std::mem::take(&mut self.text)));
+        }
+        if !self.binary.is_empty() {
+            events.push(Observed::IncompleteBinary(std::mem::take(&mut self.binary)));
         }
     }
 
@@ -444,7 +445,8 @@ impl Session {
     fn record_result(&mut self, result: Result<(), Refused>) -> bool {
         if let Err(error) = result {
             check_error(&error);
-            self.transcript.events.push(Observed::Refused(error));
+            let events = self.transcript.events.len();
+            self.transcript.refused.push((events, error));
         }
         result.is_ok()
     }
@@ -483,7 +485,7 @@ impl Session {
 
     /// Whether the handshake succeeded.
     pub fn was_open(&self) -> bool {
-        let is_open = |observed: &Observed| matches!(observed, Observed::Open(..));
+        let is_open = |observed: &Observed| matches!(observed, Observed::Open(_));
         self.established || self.transcript.events.iter().any(is_open)
     }
 
