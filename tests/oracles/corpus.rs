@@ -6,9 +6,8 @@ use std::panic;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
+use hybi_oracles::TARGETS;
 use tar::Archive;
-
-use crate::targets;
 
 /// Size limits of a corpus, which keep clones and tests small.
 const MAX_FILES: usize = 200;
@@ -67,7 +66,7 @@ fn stored_inputs(target: &str) -> Vec<Stored> {
 
 #[test]
 fn every_stored_input_passes_its_oracle() {
-    for (target, oracle) in targets() {
+    for (target, oracle) in TARGETS {
         for (name, input) in stored_inputs(target) {
             // The panic hook has printed the message.
             let result = panic::catch_unwind(|| oracle(&input));
@@ -78,7 +77,7 @@ fn every_stored_input_passes_its_oracle() {
 
 #[test]
 fn every_target_has_an_oracle_seeds_and_a_corpus() {
-    let targets = targets().map(|(target, _)| target);
+    let targets = TARGETS.map(|(target, _)| target);
     assert_eq!(file_names(&fuzz_dir().join("seeds")), targets);
     let binaries = targets.map(|target| format!("{target}.rs"));
     assert_eq!(file_names(&fuzz_dir().join("fuzz_targets")), binaries);
@@ -90,7 +89,7 @@ fn every_target_has_an_oracle_seeds_and_a_corpus() {
 
 #[test]
 fn every_corpus_is_within_its_size_limits() {
-    for (target, _) in targets() {
+    for (target, _) in TARGETS {
         let corpus = corpus(target);
         let bytes: usize = corpus.iter().map(|(_, input)| input.len()).sum();
         assert!(!corpus.is_empty(), "{target}");

@@ -1,14 +1,14 @@
 //! Generated inputs pass the oracles.
 
+use hybi_oracles::TARGETS;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use crate::grammar;
-use crate::targets;
 
 #[test]
 fn generated_inputs_pass_the_oracles() {
-    for (target, oracle) in targets() {
+    for (target, oracle) in TARGETS {
         let config = ProptestConfig {
             cases: 1024,
             failure_persistence: None,

@@ -7,14 +7,8 @@ mod grammar;
 mod inputs;
 mod round_trip;
 
-use hybi_oracles::{METER, Oracle, TARGETS};
-use testkit::allocator::{CountingAllocator, measure};
+use testkit::allocator::CountingAllocator;
 
+/// Lets the oracles check memory.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
-
-/// Returns the fuzz targets, with memory measured for their oracles.
-fn targets() -> [(&'static str, Oracle); 9] {
-    METER.get_or_init(|| |run| -measure(run).1.retained);
-    TARGETS
-}

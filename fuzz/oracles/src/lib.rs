@@ -36,7 +36,6 @@ pub use encode::{Encode, encode};
 pub use frames::{FramesInput, frames};
 pub use head::{HeadInput, head};
 pub use keys::{KeysInput, keys};
-pub use memory::METER;
 pub use options::{Digit, LimitOptions, SplitOptions};
 pub use pair::{Action as PairAction, PairInput, Step as PairStep, pair};
 pub use reply::{ReplyInput, reply};
