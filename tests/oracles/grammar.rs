@@ -4,6 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
+use testkit::{LengthEncoding, close_payload, header};
 
 type Bytes = Vec<u8>;
 
@@ -139,7 +140,7 @@ fn payload() -> impl Strategy<Value = Bytes> {
     prop_oneof![
         2 => "\\PC{0,12}".prop_map(String::into_bytes),
         1 => vec(any::<u8>(), 0..12),
-        1 => (1000..1016_u16).prop_map(|code| [&code.to_be_bytes(), &b"bye"[..]].concat()),
+        1 => (1000..1016_u16).prop_map(|code| close_payload(code, "bye")),
         1 => vec(b'a'..=b'z', 120..140),
     ]
 }
@@ -151,30 +152,18 @@ fn hybi_frames(masked: bool) -> impl Strategy<Value = Bytes> {
         1 => any::<u8>(),
     ];
     let masked = prop_oneof![9 => Just(masked), 1 => any::<bool>()];
-    let encoding = prop_oneof![8 => Just(0), 1 => Just(126), 1 => Just(127_u8)];
+    let encoding = prop_oneof![
+        8 => Just(None),
+        1 => Just(Some(LengthEncoding::Bits16)),
+        1 => Just(Some(LengthEncoding::Bits64)),
+    ];
     let frame = (first, masked, encoding, any::<[u8; 4]>(), payload());
     let frame = frame.prop_map(|(first, masked, encoding, key, payload)| {
-        let bit = if masked { 0x80 } else { 0 };
-        let mut frame = vec![first];
-        match payload.len() {
-            length if encoding == 127 => {
-                frame.push(127 | bit);
-                frame.extend((length as u64).to_be_bytes());
-            }
-            length if length > 125 || encoding == 126 => {
-                frame.push(126 | bit);
-                frame.extend((length as u16).to_be_bytes());
-            }
-            length => frame.push(length as u8 | bit),
-        }
-        if masked {
-            frame.extend(key);
-            let masked = payload.iter().zip(key.iter().cycle());
-            frame.extend(masked.map(|(byte, key)| byte ^ key));
-        } else {
-            frame.extend(payload);
-        }
-        frame
+        let len = payload.len() as u64;
+        let encoding = encoding.unwrap_or(LengthEncoding::shortest(len));
+        let key = masked.then_some(key);
+        let payload = testkit::masked(&payload, key.unwrap_or_default());
+        [header(first, key, encoding, len), payload].concat()
     });
     vec(frame, 0..8).prop_map(|frames| frames.concat())
 }
