@@ -247,9 +247,9 @@ pub mod guide {
 struct Readme;
 
 /// Items that fuzz targets use besides the public API.
-#[cfg(all(fuzzing, feature = "std"))]
+#[cfg(all(any(fuzzing, hybi_verify), feature = "std"))]
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::handshake::challenge::key_part;
-    pub use crate::work::take as take_work;
+    pub use crate::work::{is_verifying, take as take_work};
 }

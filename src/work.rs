@@ -1,7 +1,7 @@
 //! Counts the work done by the crate, in bytes examined. Tests and fuzz targets compare it with the
 //! number of bytes received. Other builds compile it to nothing.
 
-#[cfg(all(feature = "std", any(test, fuzzing)))]
+#[cfg(all(feature = "std", any(test, fuzzing, hybi_verify)))]
 mod counter {
     use core::cell::Cell;
 
@@ -9,8 +9,30 @@ mod counter {
         static WORK: Cell<u64> = const { Cell::new(0) };
     }
 
+    #[cfg(any(fuzzing, hybi_verify))]
+    std::thread_local! {
+        static IS_VERIFYING: Cell<bool> = const { Cell::new(false) };
+    }
+
     pub(crate) fn record(bytes: usize) {
         WORK.set(WORK.get() + bytes as u64);
+    }
+
+    /// Runs a part of the check of a fast path, which does not count as work.
+    #[cfg(any(fuzzing, hybi_verify))]
+    pub(crate) fn uncounted<T>(run: impl FnOnce() -> T) -> T {
+        let work = WORK.get();
+        IS_VERIFYING.set(true);
+        let result = run();
+        IS_VERIFYING.set(false);
+        WORK.set(work);
+        result
+    }
+
+    /// Returns whether this thread checks a fast path, so that allocators do not count it either.
+    #[cfg(any(fuzzing, hybi_verify))]
+    pub fn is_verifying() -> bool {
+        IS_VERIFYING.try_with(Cell::get).unwrap_or_default()
     }
 
     /// Returns the work done by this thread since the last call.
@@ -19,15 +41,19 @@ mod counter {
     }
 }
 
-#[cfg(not(all(feature = "std", any(test, fuzzing))))]
+#[cfg(not(all(feature = "std", any(test, fuzzing, hybi_verify))))]
 mod counter {
     #[inline(always)]
     pub(crate) fn record(_bytes: usize) {}
 }
 
+#[cfg(all(feature = "std", any(fuzzing, hybi_verify)))]
+pub use counter::is_verifying;
 pub(crate) use counter::record;
-#[cfg(all(feature = "std", any(test, fuzzing)))]
+#[cfg(all(feature = "std", any(test, fuzzing, hybi_verify)))]
 pub use counter::take;
+#[cfg(all(feature = "std", any(fuzzing, hybi_verify)))]
+pub(crate) use counter::uncounted;
 
 #[cfg(all(feature = "std", test))]
 mod tests {

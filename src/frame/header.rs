@@ -22,6 +22,7 @@ pub(crate) struct FramePolicy {
 
 /// A header that was read.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
 pub(crate) struct Header {
     pub(crate) fin: bool,
     pub(crate) opcode: Opcode,

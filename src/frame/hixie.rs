@@ -20,6 +20,7 @@ const TERMINATOR: u8 = 0xFF;
 const MAX_LENGTH_BYTES: u8 = 9;
 
 #[derive(Debug)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(Clone))]
 pub(crate) struct Decoder {
     /// Whether a frame of type 0xFF with an empty payload is a close frame (FR-8).
     has_close: bool,
@@ -30,6 +31,7 @@ pub(crate) struct Decoder {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
 enum State {
     FrameStart,
     Text,
@@ -49,6 +51,36 @@ enum State {
         length: u64,
     },
     Failed(ProtocolError),
+}
+
+/// Ignores counts that the state does not use.
+#[cfg(any(fuzzing, hybi_verify))]
+impl PartialEq for Decoder {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = self.state == other.state;
+        match self.state {
+            State::FrameStart | State::Failed(_) => is_same,
+            _ => {
+                is_same
+                    && self.received == other.received
+                    && self.incomplete_char == other.incomplete_char
+            }
+        }
+    }
+}
+
+#[cfg(any(fuzzing, hybi_verify))]
+impl Decoder {
+    /// Returns how many bytes of `input` the fast path consumes at most.
+    pub(super) fn fast_len(&self, input: &[u8]) -> usize {
+        match (self.state, input.first()) {
+            (State::FrameStart, Some(0x00)) | (State::Text, _) => {
+                memchr(TERMINATOR, input).map_or(input.len(), |end| end + 1)
+            }
+            (State::SkipCounted { .. }, _) => input.len(),
+            _ => 0,
+        }
+    }
 }
 
 impl Decoder {
@@ -204,7 +236,7 @@ impl Decoder {
     /// The end of the frame and the limit are checked before each byte, so that the result does not
     /// depend on how the input is split.
     fn complete_char<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
-        let front = input.get(..input.len().min(3)).unwrap_or_default();
+        let front = input.get(..input.len().min(4)).unwrap_or_default();
         let remaining = config.max_frame_len - self.received;
         let payload_len = memchr(TERMINATOR, front).unwrap_or(front.len());
         let allowed_len = usize::try_from(remaining).map_or(payload_len, |n| n.min(payload_len));

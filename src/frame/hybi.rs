@@ -17,6 +17,7 @@ use crate::frame::opcode::{self, Opcode};
 use crate::frame::utf8::{self, Completion, DecodedText, IncompleteChar};
 use crate::work;
 
+#[cfg_attr(any(fuzzing, hybi_verify), derive(Clone))]
 pub(crate) struct Decoder {
     policy: FramePolicy,
     state: State,
@@ -30,6 +31,7 @@ pub(crate) struct Decoder {
 
 /// A message whose last frame is incomplete or has not arrived.
 #[derive(Debug)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(Clone, PartialEq))]
 struct CurrentMessage {
     opcode: Opcode,
     fragments: u32,
@@ -39,6 +41,7 @@ struct CurrentMessage {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
 enum State {
     Header,
     Data(CurrentFrame),
@@ -48,6 +51,7 @@ enum State {
 
 /// A frame whose header is complete.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
 struct CurrentFrame {
     header: Header,
     /// Payload bytes received.
@@ -199,6 +203,43 @@ fn check_limits(config: &Config, header: &Header, fragments: u32) -> Result<(), 
         });
     }
     Ok(())
+}
+
+#[cfg(any(fuzzing, hybi_verify))]
+impl Decoder {
+    /// Returns how many bytes of `input` the fast path consumes at most.
+    pub(super) fn fast_len(&self, input: &[u8]) -> usize {
+        let len = match &self.state {
+            State::Data(frame) => frame.remaining(),
+            State::Header => match header::parse(input, self.policy, false) {
+                Ok(Some(header)) => (header.len as u64).saturating_add(header.payload_len),
+                Ok(None) | Err(_) => 0,
+            },
+            State::Control(_) | State::Failed(_) => 0,
+        };
+        usize::try_from(len).unwrap_or(usize::MAX)
+    }
+}
+
+/// Ignores bytes that are buffered for a header or control frame that is complete.
+#[cfg(any(fuzzing, hybi_verify))]
+impl PartialEq for Decoder {
+    fn eq(&self, other: &Self) -> bool {
+        let is_control = matches!(self.state, State::Control(_));
+        let header = |decoder: &Self| {
+            let header = decoder.header.get(..usize::from(decoder.header_len));
+            header.unwrap_or_default().to_vec()
+        };
+        match (&self.state, &other.state) {
+            (State::Failed(error), State::Failed(other)) => error == other,
+            (state, other_state) => {
+                state == other_state
+                    && header(self) == header(other)
+                    && self.message == other.message
+                    && (!is_control || self.control == other.control)
+            }
+        }
+    }
 }
 
 /// Omits payload bytes.

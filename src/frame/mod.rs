@@ -9,6 +9,8 @@ mod hybi;
 pub(crate) mod mask;
 pub(crate) mod opcode;
 pub(crate) mod utf8;
+#[cfg(all(feature = "std", any(fuzzing, hybi_verify)))]
+mod verify;
 
 use alloc::boxed::Box;
 use core::mem;
@@ -72,6 +74,7 @@ impl<'i> FastPath<'i> {
 }
 
 #[derive(Debug)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(Clone, PartialEq))]
 pub(crate) enum Decoder {
     Hixie(hixie::Decoder),
     Hybi(hybi::Decoder),
@@ -105,9 +108,30 @@ impl Decoder {
         config: &Config,
         input: &mut &'i mut [u8],
     ) -> FastPath<'i> {
+        #[cfg(hybi_slow_path)]
+        if !input.is_empty() {
+            return FastPath::Miss;
+        }
+        #[cfg(all(feature = "std", any(fuzzing, hybi_verify)))]
+        return verify::decode_fast(self, config, input);
+        #[cfg(not(all(feature = "std", any(fuzzing, hybi_verify))))]
+        self.fast_path(config, input)
+    }
+
+    #[inline(always)]
+    fn fast_path<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> FastPath<'i> {
         match self {
             Self::Hixie(decoder) => decoder.decode_fast(config, input),
             Self::Hybi(decoder) => decoder.decode_fast(config, input),
+        }
+    }
+
+    /// Returns how many bytes of `input` the fast path consumes at most.
+    #[cfg(any(fuzzing, hybi_verify))]
+    fn fast_len(&self, input: &[u8]) -> usize {
+        match self {
+            Self::Hixie(decoder) => decoder.fast_len(input),
+            Self::Hybi(decoder) => decoder.fast_len(input),
         }
     }
 

@@ -42,9 +42,17 @@ pub(crate) enum Completion {
 
 /// The first bytes of a character, at most three.
 #[derive(Default)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(Clone))]
 pub(crate) struct IncompleteChar {
     bytes: [u8; 4],
     len: u8,
+}
+
+#[cfg(any(fuzzing, hybi_verify))]
+impl PartialEq for IncompleteChar {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
 }
 
 impl IncompleteChar {
@@ -92,6 +100,8 @@ impl IncompleteChar {
                     return (consumed + 1, character);
                 }
                 Some(_) => {}
+                // The byte starts no character: it is the invalid sequence itself.
+                None if len == 0 => return (consumed + 1, Completion::Invalid),
                 None => {
                     self.len = len;
                     return (consumed, Completion::Invalid);
