@@ -30,7 +30,7 @@ mod counter {
     }
 
     /// Returns whether this thread checks a fast path, so that allocators do not count it either.
-    #[cfg(any(fuzzing, hybi_verify))]
+    #[cfg(hybi_verify)]
     pub fn is_verifying() -> bool {
         IS_VERIFYING.try_with(Cell::get).unwrap_or_default()
     }
@@ -47,7 +47,7 @@ mod counter {
     pub(crate) fn record(_bytes: usize) {}
 }
 
-#[cfg(all(feature = "std", any(fuzzing, hybi_verify)))]
+#[cfg(all(feature = "std", hybi_verify))]
 pub use counter::is_verifying;
 pub(crate) use counter::record;
 #[cfg(all(feature = "std", any(test, fuzzing, hybi_verify)))]
