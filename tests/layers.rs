@@ -37,8 +37,7 @@ const LAYERS: &[(&str, &str)] = &[
 #[test]
 fn each_module_uses_only_the_modules_in_its_row() -> io::Result<()> {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for entry in fs::read_dir(&src)? {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))? {
         let path = entry?.path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         if path.is_file() {
@@ -71,31 +70,28 @@ fn each_module_uses_only_the_modules_in_its_row() -> io::Result<()> {
 #[test]
 fn modules_use_only_modules_above_them() {
     for (index, (module, used)) in LAYERS.iter().enumerate() {
-        for other in used.split_whitespace() {
-            let above = LAYERS[..index].iter().any(|row| row.0 == other);
-            assert!(above, "{module} uses {other}");
-        }
+        let above = |other| LAYERS[..index].iter().any(|row| row.0 == other);
+        assert!(used.split_whitespace().all(above), "{module}");
     }
 }
 
 /// Returns the row of a path with two segments.
 fn row(first: &str, second: &str) -> String {
     let both = format!("{first}/{second}");
-    let row = LAYERS.iter().find(|row| row.0 == both);
-    row.map_or(first, |row| row.0).to_owned()
+    let found = LAYERS.iter().find(|row| row.0 == both);
+    found.map_or(first, |row| row.0).to_owned()
 }
 
 /// Returns the modules after `crate::`, and after `super::` in a folder, except in unit tests.
 fn uses(folder: &str, text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
     let code = code.lines().filter(|line| !line.trim().starts_with("//"));
-    let code: String = code.collect();
-    let code = code.replace("super::", &format!("crate::{folder}::"));
+    let code = String::from_iter(code).replace("super::", &format!("crate::{folder}::"));
     let name = |path: &str| {
         let end = path.find(|c: char| !matches!(c, '_' | 'a'..='z' | '0'..='9'));
         path[..end.unwrap_or(path.len())].to_owned()
     };
-    let paths = code.split("crate::").skip(1);
-    let used = paths.map(|path| row(&name(path), &name(path.split("::").nth(1).unwrap_or(""))));
+    let module = |path: &str| row(&name(path), &name(path.split("::").nth(1).unwrap_or("")));
+    let used = code.split("crate::").skip(1).map(module);
     used.filter(|module| !module.is_empty()).collect()
 }
