@@ -275,10 +275,10 @@ pub enum Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Phase::Handshaking => "during the opening handshake",
-            Phase::Open => "between two messages",
-            Phase::InMessage => "in the middle of a frame or message",
-            Phase::Closing => "during the closing handshake",
+            Self::Handshaking => "during the opening handshake",
+            Self::Open => "between two messages",
+            Self::InMessage => "in the middle of a frame or message",
+            Self::Closing => "during the closing handshake",
         })
     }
 }
@@ -318,7 +318,7 @@ pub enum Closed {
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Closed::Clean(close) => {
+            Self::Clean(close) => {
                 f.write_str("closed")?;
                 if let Some(code) = close.code() {
                     write!(f, " with code {code}")?;
@@ -328,17 +328,17 @@ impl fmt::Display for Closed {
                 }
                 Ok(())
             }
-            Closed::LocallyClosed => f.write_str("closed by this side without a closing handshake"),
-            Closed::Rejected(status) => {
+            Self::LocallyClosed => f.write_str("closed by this side without a closing handshake"),
+            Self::Rejected(status) => {
                 write!(f, "the request was answered with HTTP status {status}")
             }
-            Closed::Eof(phase) => write!(
+            Self::Eof(phase) => write!(
                 f,
                 "the peer closed the connection without a close frame {phase}"
             ),
-            Closed::Protocol(error) => write!(f, "protocol error: {error}"),
-            Closed::TimedOut(phase) => write!(f, "timed out {phase}"),
-            Closed::FlashPolicy => f.write_str("answered a Flash policy request"),
+            Self::Protocol(error) => write!(f, "protocol error: {error}"),
+            Self::TimedOut(phase) => write!(f, "timed out {phase}"),
+            Self::FlashPolicy => f.write_str("answered a Flash policy request"),
         }
     }
 }
@@ -346,7 +346,7 @@ impl fmt::Display for Closed {
 impl core::error::Error for Closed {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Closed::Protocol(error) => Some(error),
+            Self::Protocol(error) => Some(error),
             _ => None,
         }
     }

@@ -17,7 +17,7 @@ const MAX_BYTES: usize = 200 * 1024;
 const STEP: usize = if cfg!(miri) { 100 } else { 1 };
 
 /// A stored input and the name of its file.
-pub type Stored = (String, Vec<u8>);
+pub(crate) type Stored = (String, Vec<u8>);
 
 fn fuzz_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
@@ -32,7 +32,7 @@ fn file_names(dir: &Path) -> Vec<String> {
     names
 }
 
-pub fn seeds(target: &str) -> impl Iterator<Item = Stored> {
+pub(crate) fn seeds(target: &str) -> impl Iterator<Item = Stored> {
     let dir = fuzz_dir().join("seeds").join(target);
     let names = file_names(&dir).into_iter().step_by(STEP);
     names.map(move |name| {
@@ -41,7 +41,7 @@ pub fn seeds(target: &str) -> impl Iterator<Item = Stored> {
     })
 }
 
-pub fn corpus(target: &str) -> Vec<Stored> {
+pub(crate) fn corpus(target: &str) -> Vec<Stored> {
     let file = fuzz_dir().join("corpus").join(format!("{target}.tar.gz"));
     let mut archive = Archive::new(GzDecoder::new(File::open(file).unwrap()));
     let entries = archive.entries().unwrap().map(|entry| {

@@ -222,7 +222,7 @@ impl Encode for Action {
 
 impl hybi_examples::mio_chat::link::Socket for Socket {
     fn shutdown_write(&mut self) -> io::Result<()> {
-        Socket::shutdown_write(self)
+        Self::shutdown_write(self)
     }
 }
 

@@ -153,7 +153,7 @@ fn check_redaction(mut conn: Connection, client_request: &ClientRequest) {
     check_same_debug(&conn, &other);
 }
 
-pub fn client_request(dialect: Dialect, protocol: bool, tls: bool) -> ClientRequest {
+pub(crate) fn client_request(dialect: Dialect, protocol: bool, tls: bool) -> ClientRequest {
     let url = if tls {
         "wss://example.com:8443/demo?a=1"
     } else {

@@ -3,7 +3,7 @@
 use hybi::{Dialect, Dialects};
 
 /// All dialects, the oldest first.
-pub const ALL: [Dialect; 5] = [
+pub(crate) const ALL: [Dialect; 5] = [
     Dialect::Hixie75,
     Dialect::Hixie76,
     Dialect::HyBi7,
@@ -11,26 +11,26 @@ pub const ALL: [Dialect; 5] = [
     Dialect::Rfc6455,
 ];
 
-pub const KEY1: &str = "Sec-WebSocket-Key1";
-pub const KEY2: &str = "Sec-WebSocket-Key2";
-pub const PROTOCOL_75: &str = "WebSocket-Protocol";
-pub const PROTOCOL: &str = "Sec-WebSocket-Protocol";
-pub const KEY: &str = "Sec-WebSocket-Key";
-pub const VERSION: &str = "Sec-WebSocket-Version";
-pub const DRAFT: &str = "Sec-WebSocket-Draft";
-pub const HYBI_ORIGIN: &str = "Sec-WebSocket-Origin";
-pub const VERSIONS: [(Dialect, &str); 3] = [
+pub(crate) const KEY1: &str = "Sec-WebSocket-Key1";
+pub(crate) const KEY2: &str = "Sec-WebSocket-Key2";
+pub(crate) const PROTOCOL_75: &str = "WebSocket-Protocol";
+pub(crate) const PROTOCOL: &str = "Sec-WebSocket-Protocol";
+pub(crate) const KEY: &str = "Sec-WebSocket-Key";
+pub(crate) const VERSION: &str = "Sec-WebSocket-Version";
+pub(crate) const DRAFT: &str = "Sec-WebSocket-Draft";
+pub(crate) const HYBI_ORIGIN: &str = "Sec-WebSocket-Origin";
+pub(crate) const VERSIONS: [(Dialect, &str); 3] = [
     (Dialect::Rfc6455, "13"),
     (Dialect::HyBi8, "8"),
     (Dialect::HyBi7, "7"),
 ];
 
-pub fn is_hybi(dialect: Dialect) -> bool {
+pub(crate) fn is_hybi(dialect: Dialect) -> bool {
     !matches!(dialect, Dialect::Hixie75 | Dialect::Hixie76)
 }
 
 /// The set of enabled dialects, given a flag for each, the oldest first.
-pub fn dialect_set(enabled: [bool; 5]) -> Dialects {
+pub(crate) fn dialect_set(enabled: [bool; 5]) -> Dialects {
     let (on, off): (Vec<_>, Vec<_>) = ALL.into_iter().zip(enabled).partition(|(_, on)| *on);
     let with = |set: Dialects, (dialect, _)| set.with(dialect);
     let without = |set: Dialects, (dialect, _)| set.without(dialect);

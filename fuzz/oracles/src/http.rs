@@ -4,10 +4,10 @@ use testkit::key_part;
 
 use crate::dialect::{KEY1, KEY2};
 
-pub type Fields<'a> = Vec<(String, &'a [u8])>;
+pub(crate) type Fields<'a> = Vec<(String, &'a [u8])>;
 
 /// Splits a valid message into the header fields of its head and the bytes after it.
-pub fn split_head(bytes: &[u8]) -> (Fields<'_>, &[u8]) {
+pub(crate) fn split_head(bytes: &[u8]) -> (Fields<'_>, &[u8]) {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
     let (head, trailing) = bytes.split_at(end.expect("a blank line") + 4);
     let lines = head.split(|byte| *byte == b'\n').skip(1);
@@ -21,7 +21,7 @@ pub fn split_head(bytes: &[u8]) -> (Fields<'_>, &[u8]) {
 }
 
 /// The challenge response to a request with valid keys, followed by its key3.
-pub fn challenge_response(request: &[u8]) -> [u8; 16] {
+pub(crate) fn challenge_response(request: &[u8]) -> [u8; 16] {
     let (fields, key3) = split_head(request);
     let part = |name: &str| {
         let key = fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
@@ -33,7 +33,7 @@ pub fn challenge_response(request: &[u8]) -> [u8; 16] {
 }
 
 /// Removes spaces and tabs at both ends.
-pub fn trim(value: &[u8]) -> &[u8] {
+pub(crate) fn trim(value: &[u8]) -> &[u8] {
     let is_visible = |byte: &u8| !matches!(byte, b' ' | b'\t');
     let start = value.iter().position(is_visible).unwrap_or(value.len());
     let last = value.iter().rposition(is_visible);
@@ -42,7 +42,7 @@ pub fn trim(value: &[u8]) -> &[u8] {
 }
 
 /// Asserts that two lists hold the same fields, in any order.
-pub fn assert_same_fields<V: AsRef<[u8]>>(
+pub(crate) fn assert_same_fields<V: AsRef<[u8]>>(
     found: impl IntoIterator<Item = (String, V)>,
     expected: impl IntoIterator<Item = (impl Into<String>, String)>,
 ) {

@@ -5,7 +5,7 @@ use testkit::allocator::measure;
 /// Drops a value and asserts that this frees at most `max` bytes.
 ///
 /// Checks nothing without `CountingAllocator`: `tests/oracles` installs it, the fuzz targets do not.
-pub fn check_freed<T>(value: T, max: usize) {
+pub(crate) fn check_freed<T>(value: T, max: usize) {
     let ((), usage) = measure(|| drop(value));
     let freed = -usage.retained;
     assert!(

@@ -322,9 +322,9 @@ impl End {
 impl Item {
     fn len(&self) -> usize {
         match self {
-            Item::Text(text) => text.len(),
-            Item::Binary(bytes) | Item::Ping(bytes) | Item::Pong(bytes) => bytes.len(),
-            Item::MessageTooLong => 0,
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
+            Self::MessageTooLong => 0,
         }
     }
 }

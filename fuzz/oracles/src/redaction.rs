@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::{Debug, Display};
 
 /// Asserts that text a peer may have influenced is one line without control characters.
-pub fn check_line(text: &dyn Display) {
+pub(crate) fn check_line(text: &dyn Display) {
     let line = text.to_string();
     assert!(
         !line.is_empty() && !line.contains(char::is_control),
@@ -13,7 +13,7 @@ pub fn check_line(text: &dyn Display) {
 }
 
 /// Asserts that an error's message is one line that ends with its source's message.
-pub fn check_error(error: &dyn Error) {
+pub(crate) fn check_error(error: &dyn Error) {
     check_line(error);
     if let Some(source) = error.source() {
         assert!(error.to_string().ends_with(&source.to_string()), "{error}");
@@ -21,7 +21,7 @@ pub fn check_error(error: &dyn Error) {
 }
 
 /// Asserts that the `Debug` output of a payload shows only its length and whether it is final.
-pub fn check_payload(payload: &dyn Debug, len: usize) {
+pub(crate) fn check_payload(payload: &dyn Debug, len: usize) {
     const WORDS: [&str; 13] = [
         "Text",
         "TextChunk",
@@ -45,6 +45,6 @@ pub fn check_payload(payload: &dyn Debug, len: usize) {
 }
 
 /// Asserts that two values which differ only in secrets have the same `Debug` output.
-pub fn check_same_debug(one: &dyn Debug, other: &dyn Debug) {
+pub(crate) fn check_same_debug(one: &dyn Debug, other: &dyn Debug) {
     assert_eq!(format!("{one:?}"), format!("{other:?}"));
 }

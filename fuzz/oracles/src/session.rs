@@ -16,15 +16,15 @@ use crate::memory;
 use crate::options::{Splits, Timeouts};
 use crate::redaction::{check_error, check_payload};
 
-pub const AUTHORITY: &str = "proxy.example:8080";
+pub(crate) const AUTHORITY: &str = "proxy.example:8080";
 
-pub const COOKIE: (&str, &str) = ("Set-Cookie", "seen=1; HttpOnly");
-pub const HTML: (&str, &str) = ("Content-Type", "text/html");
-pub const ENTROPY: [u8; 32] = [7; 32];
+pub(crate) const COOKIE: (&str, &str) = ("Set-Cookie", "seen=1; HttpOnly");
+pub(crate) const HTML: (&str, &str) = ("Content-Type", "text/html");
+pub(crate) const ENTROPY: [u8; 32] = [7; 32];
 
 /// What the application does.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Behaviour {
+pub(crate) struct Behaviour {
     /// Selects how a request is answered.
     pub answer: usize,
     /// Sends each message back, and a ping for each pong.
@@ -42,7 +42,7 @@ pub struct Behaviour {
 
 /// What an input results in; the same however the input is split.
 #[derive(Debug, Default, PartialEq)]
-pub struct Transcript {
+pub(crate) struct Transcript {
     pub events: Vec<Observed>,
     /// The errors of calls, each with the number of events before the call.
     refused: Vec<(usize, Refused)>,
@@ -53,7 +53,7 @@ pub struct Transcript {
     pub consumed: usize,
 }
 
-pub struct Session {
+pub(crate) struct Session {
     pub conn: Connection,
     pub behaviour: Behaviour,
     splits: Splits,
@@ -79,7 +79,12 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn run(conn: Connection, behaviour: Behaviour, splits: Splits, bytes: &[u8]) -> Self {
+    pub(crate) fn run(
+        conn: Connection,
+        behaviour: Behaviour,
+        splits: Splits,
+        bytes: &[u8],
+    ) -> Self {
         let request_len = conn.transmit().len();
         let mut session = Self {
             established: conn.dialect().is_some(),
@@ -477,14 +482,14 @@ impl Session {
 
     /// Asserts that memory is bounded by the bytes received and sent: four for each byte of a
     /// head, two for each byte that was pending, and a constant.
-    pub fn check_freed(self, received: usize) {
+    pub(crate) fn check_freed(self, received: usize) {
         const FIXED: usize = 2 * 1024;
         let max = FIXED + 4 * received + 2 * self.transcript.sent.len();
         memory::check_freed(self.conn, max);
     }
 
     /// Whether the handshake succeeded.
-    pub fn was_open(&self) -> bool {
+    pub(crate) fn was_open(&self) -> bool {
         let is_open = |observed: &Observed| matches!(observed, Observed::Open(_));
         self.established || self.transcript.events.iter().any(is_open)
     }
@@ -493,7 +498,7 @@ impl Session {
         self.conn.dialect().is_some_and(is_hybi)
     }
 
-    pub fn closed(&self) -> Option<&Closed> {
+    pub(crate) fn closed(&self) -> Option<&Closed> {
         match self.transcript.events.last() {
             Some(Observed::Closed(reason)) => Some(reason),
             _ => None,

@@ -6,7 +6,7 @@ use std::mem;
 use std::rc::Rc;
 
 /// The result of a call.
-pub enum Call {
+pub(crate) enum Call {
     Read(Vec<u8>),
     Eof,
     /// The length passed to the call, and the bytes written.
@@ -20,10 +20,10 @@ pub enum Call {
 }
 
 /// All calls in order, each with the slot of its client.
-pub type Calls = Rc<RefCell<Vec<(usize, Call)>>>;
+pub(crate) type Calls = Rc<RefCell<Vec<(usize, Call)>>>;
 
 /// The state shared between a socket and its peer.
-pub struct Wire {
+pub(crate) struct Wire {
     pub to_server: Vec<u8>,
     pub to_peer: Vec<u8>,
     /// The peer has shut down its write side.
@@ -40,7 +40,7 @@ pub struct Wire {
 }
 
 /// The server's end.
-pub struct Socket {
+pub(crate) struct Socket {
     pub slot: usize,
     pub wire: Rc<RefCell<Wire>>,
     pub calls: Calls,
@@ -59,7 +59,7 @@ impl Socket {
         Err(kind.into())
     }
 
-    pub fn shutdown_write(&self) -> io::Result<()> {
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         self.record(Call::ShutdownWrite);
         if self.wire.borrow().reset {
             return Err(ErrorKind::NotConnected.into());

@@ -20,7 +20,10 @@ impl<'a, T: Arbitrary<'a>> Arbitrary<'a> for Steps<T> {
 }
 
 /// Reads an action by its letter. A byte that is no letter of an action selects one by number.
-pub fn arbitrary_action<A: Copy>(u: &mut Unstructured<'_>, actions: &[(u8, A)]) -> Result<A> {
+pub(crate) fn arbitrary_action<A: Copy>(
+    u: &mut Unstructured<'_>,
+    actions: &[(u8, A)],
+) -> Result<A> {
     let byte = u8::arbitrary(u)?;
     let named = actions.iter().find(|(letter, _)| *letter == byte);
     let numbered = &actions[usize::from(byte) % actions.len()];
@@ -28,7 +31,7 @@ pub fn arbitrary_action<A: Copy>(u: &mut Unstructured<'_>, actions: &[(u8, A)]) 
 }
 
 /// Returns the letter of an action.
-pub fn letter<A: PartialEq>(action: A, actions: &[(u8, A)]) -> u8 {
+pub(crate) fn letter<A: PartialEq>(action: A, actions: &[(u8, A)]) -> u8 {
     let named = actions.iter().find(|(_, named)| *named == action);
     named.expect("each action has a letter").0
 }
