@@ -1,5 +1,6 @@
-//! Counts the work done by the crate, in bytes examined. Tests and fuzz targets compare it with the
-//! number of bytes received. Other builds compile it to nothing.
+//! Counts the work done by the crate, in bytes examined, and the calls of the slow path of the frame
+//! decoders. Tests and fuzz targets compare the work with the number of bytes received, and tests
+//! assert which input takes the fast path. Other builds compile it to nothing.
 
 #[cfg(all(feature = "std", any(test, fuzzing, hybi_verify)))]
 mod counter {
@@ -7,6 +8,7 @@ mod counter {
 
     std::thread_local! {
         static WORK: Cell<u64> = const { Cell::new(0) };
+        static SLOW_PATH_CALLS: Cell<u64> = const { Cell::new(0) };
     }
 
     #[cfg(any(fuzzing, hybi_verify))]
@@ -18,14 +20,20 @@ mod counter {
         WORK.set(WORK.get() + bytes as u64);
     }
 
-    /// Runs a part of the check of a fast path, which does not count as work.
+    /// Records a call of the slow path of a frame decoder.
+    pub(crate) fn record_slow_path() {
+        SLOW_PATH_CALLS.set(SLOW_PATH_CALLS.get() + 1);
+    }
+
+    /// Runs a part of the check of a fast path, which does not count.
     #[cfg(any(fuzzing, hybi_verify))]
     pub(crate) fn uncounted<T>(run: impl FnOnce() -> T) -> T {
-        let work = WORK.get();
+        let (work, slow_path_calls) = (WORK.get(), SLOW_PATH_CALLS.get());
         IS_VERIFYING.set(true);
         let result = run();
         IS_VERIFYING.set(false);
         WORK.set(work);
+        SLOW_PATH_CALLS.set(slow_path_calls);
         result
     }
 
@@ -39,21 +47,32 @@ mod counter {
     pub fn take() -> u64 {
         WORK.take()
     }
+
+    /// Returns how often this thread called the slow path since the last call.
+    #[cfg(all(test, not(hybi_slow_path)))]
+    pub(crate) fn take_slow_path_calls() -> u64 {
+        SLOW_PATH_CALLS.take()
+    }
 }
 
 #[cfg(not(all(feature = "std", any(test, fuzzing, hybi_verify))))]
 mod counter {
     #[inline(always)]
     pub(crate) fn record(_bytes: usize) {}
+
+    #[inline(always)]
+    pub(crate) fn record_slow_path() {}
 }
 
 #[cfg(all(feature = "std", hybi_verify))]
 pub use counter::is_verifying;
-pub(crate) use counter::record;
 #[cfg(all(feature = "std", any(test, fuzzing, hybi_verify)))]
 pub use counter::take;
+#[cfg(all(feature = "std", test, not(hybi_slow_path)))]
+pub(crate) use counter::take_slow_path_calls;
 #[cfg(all(feature = "std", any(fuzzing, hybi_verify)))]
 pub(crate) use counter::uncounted;
+pub(crate) use counter::{record, record_slow_path};
 
 #[cfg(all(feature = "std", test))]
 mod tests {

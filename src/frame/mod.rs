@@ -20,6 +20,7 @@ use crate::dialect::{Dialect, FrameFormat};
 use crate::error::ProtocolError;
 use crate::event::{BinaryChunk, Close, Payload, SkippedFrame, TextChunk};
 use crate::frame::utf8::DecodedText;
+use crate::work;
 
 /// A decoded frame, or a chunk of a message.
 pub(crate) enum FrameEvent<'i> {
@@ -140,6 +141,7 @@ impl Decoder {
     /// It decodes any input by itself. After [`FastPath::Miss`] it goes on from the state that the
     /// fast path left.
     pub(crate) fn decode<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
+        work::record_slow_path();
         match self {
             Self::Hixie(decoder) => decoder.decode(config, input),
             Self::Hybi(decoder) => decoder.decode(config, input),
@@ -162,4 +164,197 @@ pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
     let (front, rest) = mem::take(input).split_at_mut(n);
     *input = rest;
     front
+}
+
+#[cfg(all(test, feature = "std", not(hybi_slow_path)))]
+mod tests {
+    use crate::dialect::FrameFormat;
+    use crate::work::take_slow_path_calls;
+    use crate::{Config, Connection, Dialect, Event, Role};
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    /// A connection and its peer.
+    struct Pair {
+        conn: Connection,
+        peer: Connection,
+        is_hixie: bool,
+        name: String,
+    }
+
+    fn established(role: Role, dialect: Dialect) -> Connection {
+        Connection::established(&Config::new(), role, dialect, [7; 32])
+    }
+
+    fn every_pair() -> impl Iterator<Item = Pair> {
+        let roles = [(Role::Server, Role::Client), (Role::Client, Role::Server)];
+        Dialect::ALL.iter().flat_map(move |dialect| {
+            roles.map(|(role, other)| Pair {
+                conn: established(role, *dialect),
+                peer: established(other, *dialect),
+                is_hixie: matches!(dialect.row().frames, FrameFormat::Hixie { .. }),
+                name: alloc::format!("{role:?}, {dialect}"),
+            })
+        })
+    }
+
+    impl Pair {
+        /// Returns the bytes that the peer has queued.
+        fn sent(&mut self) -> Vec<u8> {
+            let sent = self.peer.transmit().to_vec();
+            self.peer.advance(sent.len());
+            sent
+        }
+
+        /// Receives `bytes` in one read; returns the payload of all chunks, and how many were final.
+        fn receive(&mut self, bytes: &[u8]) -> (Vec<u8>, usize) {
+            let mut bytes = bytes.to_vec();
+            let mut input = &mut bytes[..];
+            let (mut payload, mut messages) = (Vec::new(), 0);
+            while let Some(event) = self.conn.receive(&mut input) {
+                let (bytes, is_final) = match &event {
+                    Event::Text(chunk) => (chunk.as_str().as_bytes(), chunk.is_final()),
+                    Event::Binary(chunk) => (chunk.as_bytes(), chunk.is_final()),
+                    _ => continue,
+                };
+                payload.extend_from_slice(bytes);
+                messages += usize::from(is_final);
+            }
+            assert!(input.is_empty() && self.conn.is_open(), "{}", self.name);
+            (payload, messages)
+        }
+
+        /// [`receive`](Self::receive), by the fast path alone.
+        fn receive_fast(&mut self, bytes: &[u8]) -> (Vec<u8>, usize) {
+            take_slow_path_calls();
+            let received = self.receive(bytes);
+            let (name, len) = (&self.name, bytes.len());
+            assert_eq!(take_slow_path_calls(), 0, "{name}: {len} bytes");
+            received
+        }
+    }
+
+    const LENGTHS: [usize; 7] = [0, 1, 16, 125, 126, 65_535, 65_536];
+
+    fn lengths() -> impl Iterator<Item = usize> {
+        let max = if cfg!(miri) { 126 } else { usize::MAX };
+        LENGTHS.into_iter().filter(move |len| *len <= max)
+    }
+
+    /// Returns texts of a length in bytes: of ASCII, and of characters of two, three and four bytes.
+    fn texts(len: usize) -> [String; 2] {
+        let multilingual = "a".repeat(len % 9) + &"é€𝄞".repeat(len / 9);
+        ["a".repeat(len), multilingual]
+    }
+
+    #[test]
+    fn complete_messages_in_one_read_take_the_fast_path() {
+        for mut pair in every_pair() {
+            for (len, messages) in lengths().flat_map(|len| [(len, 1), (len, 3)]) {
+                for text in texts(len) {
+                    for _ in 0..messages {
+                        pair.peer.send_text(&text).unwrap();
+                    }
+                    let bytes = pair.sent();
+                    let expected = (text.repeat(messages).into_bytes(), messages);
+                    assert!(pair.receive_fast(&bytes) == expected, "{}", pair.name);
+                }
+                if pair.is_hixie {
+                    continue;
+                }
+                let payload: Vec<u8> = (0..=255).cycle().take(len).collect();
+                for _ in 0..messages {
+                    pair.peer.send_binary(&payload).unwrap();
+                }
+                let bytes = pair.sent();
+                let expected = (payload.repeat(messages), messages);
+                assert!(pair.receive_fast(&bytes) == expected, "{}", pair.name);
+            }
+        }
+    }
+
+    #[test]
+    fn more_payload_of_an_incomplete_frame_takes_the_fast_path() {
+        for mut pair in every_pair() {
+            let [ascii, multilingual] = texts(900);
+            let mut frames = Vec::new();
+            for text in [&ascii, &multilingual] {
+                pair.peer.send_text(text).unwrap();
+                frames.push(pair.sent());
+            }
+            if !pair.is_hixie {
+                pair.peer.send_binary(ascii.as_bytes()).unwrap();
+                frames.push(pair.sent());
+                for fin in [false, true] {
+                    pair.peer.send_text_fragment(&multilingual, fin).unwrap();
+                    frames.push(pair.sent());
+                }
+            }
+            for frame in frames {
+                // 180 bytes after the header, and then in each read: no character is split.
+                let terminator_len = usize::from(pair.is_hixie);
+                let (first, rest) = frame.split_at(frame.len() - 720 - terminator_len);
+                let mut len = pair.receive(first).0.len();
+                for chunk in rest.chunks(180) {
+                    len += pair.receive_fast(chunk).0.len();
+                }
+                assert_eq!(len, 900, "{}", pair.name);
+            }
+        }
+    }
+
+    #[test]
+    fn hixie_text_with_invalid_utf8_takes_the_fast_path_fr_10() {
+        for mut pair in every_pair().filter(|pair| pair.is_hixie) {
+            let expected = ("a\u{FFFD}b".as_bytes().to_vec(), 1);
+            assert_eq!(pair.receive_fast(b"\x00a\x80b\xFF"), expected);
+        }
+    }
+
+    #[test]
+    fn more_of_a_skipped_payload_takes_the_fast_path_fr_6() {
+        for mut pair in every_pair().filter(|pair| pair.is_hixie) {
+            pair.receive(b"\x80\x05a");
+            pair.receive_fast(b"bc");
+            pair.receive_fast(b"d");
+            assert_eq!(pair.receive(b"e\x00text\xFF"), (b"text".to_vec(), 1));
+        }
+    }
+
+    #[test]
+    fn a_read_without_bytes_takes_the_fast_path() {
+        let hixie = [&b""[..], b"\x00", b"\x00a", b"\x01", b"\x80", b"\x80\x05a"];
+        let from_client = [
+            &b""[..],
+            b"\x81",
+            b"\x82\x85keysa",
+            b"\x01\x80keys",
+            b"\x89\x85k",
+        ];
+        let from_server = [&b""[..], b"\x81", b"\x82\x05a", b"\x01\x00", b"\x89\x05a"];
+        for mut pair in every_pair() {
+            let role = pair.conn.role();
+            let incomplete = match (pair.is_hixie, role) {
+                (true, _) => &hixie[..],
+                (false, Role::Server) => &from_client,
+                (false, Role::Client) => &from_server,
+            };
+            for bytes in incomplete {
+                pair.conn = established(role, pair.conn.dialect().unwrap());
+                pair.receive(bytes);
+                pair.receive_fast(b"");
+            }
+        }
+    }
+
+    #[test]
+    fn the_slow_path_counts_its_calls() {
+        for mut pair in every_pair().filter(|pair| !pair.is_hixie) {
+            pair.peer.send_ping(b"a").unwrap();
+            let bytes = pair.sent();
+            take_slow_path_calls();
+            pair.receive(&bytes);
+            assert_ne!(take_slow_path_calls(), 0);
+        }
+    }
 }
