@@ -166,7 +166,8 @@ pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
     front
 }
 
-#[cfg(all(test, feature = "std", not(hybi_slow_path)))]
+#[cfg(all(feature = "std", not(hybi_slow_path)))]
+#[cfg(test)]
 mod tests {
     use crate::dialect::FrameFormat;
     use crate::work::take_slow_path_calls;
