@@ -197,9 +197,13 @@ impl Config {
         }
     }
 
-    /// Sets the maximum number of frames of a received message, from HyBi-7 on.
+    /// Sets the maximum number of frames of a received message, from HyBi-7 on. Each 16 bytes of
+    /// the message's payload that were received before a frame allow one more (HY-7).
     ///
-    /// Default: 65,536. Empty frames count as well.
+    /// Default: 65,536. Empty frames count as well: a peer could send an endless number of them,
+    /// and of tiny ones, which cost work without ever reaching a limit of payload. With the bytes
+    /// allowed for payload, that work stays in proportion to what the peer sends, while a long
+    /// message in frames of 16 bytes or more is never rejected.
     #[must_use]
     pub const fn max_fragments(self, frames: u32) -> Self {
         Self {

@@ -139,7 +139,7 @@ pub enum ProtocolError {
         opcode: u8,
     },
     /// A message exceeds the limit [`max_fragments`](crate::Config::max_fragments).
-    #[error("the message has more frames than the limit of {limit}")]
+    #[error("the message has more frames than {limit} and one for each 16 bytes of payload")]
     TooManyFragments {
         /// The limit in frames.
         limit: u32,

@@ -187,17 +187,28 @@ fn validate_text(bytes: &[u8], offset: u64) -> Result<&str, InvalidText<'_>> {
     })
 }
 
-/// Checks the limits that apply to a frame: the number `fragments` of its message, and its length.
+/// The payload bytes that allow a message one more frame than `max_fragments` (HY-7).
+const BYTES_PER_EXTRA_FRAGMENT: u64 = 16;
+
+/// Checks the limits that apply to a frame: its length, and the number `fragments` of its message,
+/// of which `received` bytes of payload came before.
 #[inline]
-fn check_limits(config: &Config, header: &Header, fragments: u32) -> Result<(), ProtocolError> {
+fn check_limits(
+    config: &Config,
+    header: &Header,
+    fragments: u32,
+    received: u64,
+) -> Result<(), ProtocolError> {
     if header.payload_len > config.max_frame_len {
         return Err(ProtocolError::FrameTooLong {
             at: 1,
             limit: config.max_frame_len,
         });
     }
-    // Empty fragments count: otherwise a message could have an endless number of them.
-    if fragments > config.max_fragments {
+    // Empty fragments count: otherwise a message could have an endless number of them. Payload
+    // allows more, since the work for a frame is then in proportion to it.
+    let extra = received / BYTES_PER_EXTRA_FRAGMENT;
+    if u64::from(fragments) > u64::from(config.max_fragments) + extra {
         return Err(ProtocolError::TooManyFragments {
             limit: config.max_fragments,
         });
@@ -295,7 +306,7 @@ impl Decoder {
             return FastPath::Miss;
         };
         let available = input.len() - header.len;
-        if header.payload_len > available as u64 || check_limits(config, &header, 1).is_err() {
+        if header.payload_len > available as u64 || check_limits(config, &header, 1, 0).is_err() {
             return FastPath::Miss;
         }
         let frame: &'i mut [u8] = take(input, header.len + header.payload_len as usize);
@@ -406,14 +417,15 @@ impl Decoder {
             received: 0,
         };
         if header.opcode.is_control() {
-            check_limits(config, &header, 0)?;
+            check_limits(config, &header, 0, 0)?;
             self.control.clear();
             self.state = State::Control(frame);
             return Ok(());
         }
-        let fragments = self.message.as_ref().map_or(0, |message| message.fragments);
+        let message = self.message.as_ref();
+        let (fragments, received) = message.map_or((0, 0), |m| (m.fragments, m.received));
         let fragments = fragments.saturating_add(1);
-        check_limits(config, &header, fragments)?;
+        check_limits(config, &header, fragments, received)?;
         let message = self.message.get_or_insert_with(|| CurrentMessage {
             opcode: header.opcode,
             fragments: 0,

@@ -113,7 +113,8 @@ impl ReferenceDecoder {
                         ..Partial::default()
                     });
                     message.frames += 1;
-                    if message.frames > self.max_fragments {
+                    let extra = message.payload.len() as u64 / 16;
+                    if u64::from(message.frames) > u64::from(self.max_fragments) + extra {
                         let limit = self.max_fragments;
                         return Closed::Protocol(ProtocolError::TooManyFragments { limit });
                     }
