@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::{LineErrorKind, ProtocolError};
 use crate::work;
 
-use super::line::{self, invalid_line, trim};
+use super::line::{self, invalid_line, invalid_start_line, trim};
 
 /// The limits of a head (RQ-19).
 #[derive(Clone, Copy, Debug)]
@@ -202,12 +202,13 @@ impl Head {
         let mut consumed = 0;
         let mut complete = false;
         if self.line_start == 0 {
-            let request_line =
-                (self.kind == HeadKind::Request).then(|| line::parse_request_line_fast(allowed));
-            match request_line.flatten() {
-                Some((target, line_len)) if is_allowed(line_len) => {
-                    self.target_or_status = target;
-                    consumed = line_len;
+            if self.kind != HeadKind::Request {
+                return false;
+            }
+            match line::parse_request_line(0, allowed) {
+                Ok(line) if is_allowed(line.len) => {
+                    self.target_or_status = line.target;
+                    consumed = line.len;
                 }
                 _ => return false,
             }
@@ -215,7 +216,7 @@ impl Head {
         while self.fields.len() < self.limits.max_headers as usize {
             let remaining = allowed.get(consumed..).unwrap_or_default();
             let Some((colon, line_len)) =
-                line::parse_field_fast(remaining).filter(|field| is_allowed(field.1))
+                line::parse_field(remaining).filter(|field| is_allowed(field.1))
             else {
                 complete = remaining.starts_with(b"\r\n") && is_allowed(2);
                 break;
@@ -296,20 +297,28 @@ impl Head {
     fn end_line(&mut self) -> Result<Progress, ProtocolError> {
         let start = self.line_start;
         let line = self.bytes.get(start..).unwrap_or_default();
-        work::record(line.len());
-        let Some(line) = line.strip_suffix(b"\r\n") else {
+        if !line.ends_with(b"\r\n") {
             // RQ-5
             return Err(invalid_line(self.bytes.len() - 1, LineErrorKind::BareLf));
-        };
+        }
         self.line_start = self.bytes.len();
         if start == 0 {
             self.target_or_status = match self.kind {
-                HeadKind::Request => line::parse_request_line(line)?,
-                HeadKind::Response => line::parse_status_line(line)?,
+                HeadKind::Request => {
+                    let request_line = line::parse_request_line(start, line)?;
+                    if request_line.len < line.len() {
+                        return Err(invalid_start_line(start + request_line.len - 2));
+                    }
+                    request_line.target
+                }
+                HeadKind::Response => {
+                    work::record(line.len());
+                    line::parse_status_line(line.strip_suffix(b"\r\n").unwrap_or(line))?
+                }
             };
             return Ok(Progress::StartLine);
         }
-        if line.is_empty() {
+        if line == b"\r\n" {
             return Ok(Progress::Complete);
         }
         if self.fields.len() >= self.limits.max_headers as usize {
@@ -317,11 +326,14 @@ impl Head {
                 limit: self.limits.max_headers,
             });
         }
-        let colon = line::parse_field(start, line)?;
+        // A field from `push` may contain a CRLF.
+        let (colon, len) = line::parse_field(line)
+            .filter(|field| field.1 == line.len())
+            .ok_or_else(|| line::invalid_field(start, line))?;
         self.fields.push(FieldOffsets {
             name: start as u32,
             colon: (start + colon) as u32,
-            end: (start + line.len()) as u32,
+            end: (start + len - 2) as u32,
         });
         Ok(Progress::NeedMore)
     }

@@ -16,41 +16,71 @@ pub(super) fn invalid_line(at: usize, kind: LineErrorKind) -> ProtocolError {
     }
 }
 
-/// Returns the range of the target in the request line `GET target HTTP/1.1`, given without its
-/// CRLF (RQ-1, RQ-2, RQ-3).
-pub(super) fn parse_request_line(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
-    let malformed = |at: usize| ProtocolError::InvalidStartLine { at: at as u32 };
-    let method_len = token_len(line);
-    if method_len == 0 || line.get(method_len) != Some(&b' ') {
-        return Err(malformed(method_len));
+/// Returns the error for an invalid byte at offset `at` of the head, in its first line.
+pub(super) fn invalid_start_line(at: usize) -> ProtocolError {
+    ProtocolError::InvalidStartLine { at: at as u32 }
+}
+
+/// The offsets of a request line in the head.
+pub(super) struct RequestLine {
+    pub(super) target: Range<usize>,
+    /// Including the CRLF.
+    pub(super) len: usize,
+}
+
+/// Reads the request line `GET target HTTP/1.1` at the start of `bytes` (RQ-1, RQ-2, RQ-3).
+///
+/// `start` is the offset of the line in the head. If the line is incomplete, an error is returned.
+#[inline(always)]
+pub(super) fn parse_request_line(start: usize, bytes: &[u8]) -> Result<RequestLine, ProtocolError> {
+    let malformed = |at: usize| invalid_start_line(start + at);
+    let method_len = match bytes {
+        [b'G', b'E', b'T', b' ', ..] => 3,
+        _ => match token_len(bytes) {
+            len if len > 0 && bytes.get(len) == Some(&b' ') => {
+                return Err(ProtocolError::UnsupportedMethod);
+            }
+            len => return Err(malformed(len)),
+        },
+    };
+    let target_at = method_len + 1;
+    let target = bytes.get(target_at..).unwrap_or_default();
+    let target_len = target_len(target);
+    work::record(target_len);
+    if !target.starts_with(b"/") {
+        return Err(malformed(target_at));
     }
-    if !line.starts_with(b"GET ") {
-        return Err(ProtocolError::UnsupportedMethod);
+    let version_at = target_at + target_len + 1;
+    if target.get(target_len) != Some(&b' ') {
+        return Err(malformed(version_at - 1));
     }
-    let start = method_len + 1;
-    let target = line.get(start..).unwrap_or_default();
-    let end = start + target_len(target);
-    if target.first() != Some(&b'/') {
-        return Err(malformed(start));
+    let version = bytes.get(version_at..).unwrap_or_default();
+    const VERSION: &[u8] = b"HTTP/1.1\r\n";
+    if !version.starts_with(VERSION) {
+        return Err(invalid_version(start + version_at, version));
     }
-    if line.get(end) != Some(&b' ') {
-        return Err(malformed(end));
-    }
-    let version = line.get(end + 1..).unwrap_or_default();
-    if version == b"HTTP/1.1" {
-        return Ok(start..end);
-    }
-    let at = end + 1;
+    Ok(RequestLine {
+        target: start + target_at..start + version_at - 1,
+        len: version_at + VERSION.len(),
+    })
+}
+
+/// Returns the error for a version, given with its CRLF, at offset `at` of the head.
+#[cold]
+fn invalid_version(at: usize, version: &[u8]) -> ProtocolError {
+    let version = version.strip_suffix(b"\r\n").unwrap_or(version);
     let name = b"HTTP/";
     let matching = version.iter().zip(name).take_while(|(a, b)| a == b).count();
+    if matching < name.len() {
+        return invalid_start_line(at + matching);
+    }
     let number = version.get(matching..).unwrap_or_default();
     let is_number_byte = |byte: &&u8| byte.is_ascii_digit() || **byte == b'.';
     let number_len = number.iter().take_while(is_number_byte).count();
-    if matching < name.len() || number_len == 0 || number_len < number.len() {
-        let number_len = if matching < name.len() { 0 } else { number_len };
-        return Err(malformed(at + matching + number_len));
+    if number_len == 0 || number_len < number.len() {
+        return invalid_start_line(at + matching + number_len);
     }
-    Err(ProtocolError::UnsupportedHttpVersion { at: at as u32 })
+    ProtocolError::UnsupportedHttpVersion { at: at as u32 }
 }
 
 /// Returns the range of the status in a status line, given without its CRLF: three digits between
@@ -70,60 +100,59 @@ pub(super) fn parse_status_line(line: &[u8]) -> Result<Range<usize>, ProtocolErr
     Ok(start..end)
 }
 
-/// Checks a header field line, given without its CRLF, and returns the index of its colon.
-///
-/// `start` is the offset of the line in the head.
-pub(super) fn parse_field(start: usize, line: &[u8]) -> Result<usize, ProtocolError> {
-    if matches!(line.first(), Some(b' ' | b'\t')) {
-        return Err(invalid_line(start, LineErrorKind::ObsFold)); // RQ-10
-    }
+/// Reads the header field line at the start of `bytes`; returns the index of its colon and its
+/// length, including the CRLF. Returns `None` if the line is incomplete or invalid.
+#[inline(always)]
+pub(super) fn parse_field(bytes: &[u8]) -> Option<(usize, usize)> {
     // RQ-7: the name ends at the first colon; the value may contain others.
+    let mut colon = common_token_len(bytes);
+    if bytes.get(colon) != Some(&b':') {
+        colon = uncommon_name_len(bytes)?;
+    }
+    let end = colon + 1 + value_len(bytes.get(colon + 1..)?);
+    work::record(end);
+    let is_valid = colon > 0 && bytes.get(end..end + 2)? == b"\r\n";
+    is_valid.then_some((colon, end + 2))
+}
+
+/// Returns the length of a name with uncommon characters, or `None` if no colon follows it.
+#[cold]
+fn uncommon_name_len(bytes: &[u8]) -> Option<usize> {
+    let len = token_len(bytes);
+    (bytes.get(len) == Some(&b':')).then_some(len)
+}
+
+/// Returns the length of the field value at the start of `bytes` (RQ-11).
+#[inline(always)]
+fn value_len(bytes: &[u8]) -> usize {
+    let len = text_len(bytes);
+    if bytes.get(len) == Some(&b'\t') {
+        return len + value_with_tabs_len(bytes.get(len..).unwrap_or_default());
+    }
+    len
+}
+
+#[cold]
+fn value_with_tabs_len(bytes: &[u8]) -> usize {
+    let is_valid = |byte: &&u8| !is_forbidden_control(**byte);
+    bytes.iter().take_while(is_valid).count()
+}
+
+/// Returns the error for an invalid header field line at offset `start` of the head.
+#[cold]
+pub(super) fn invalid_field(start: usize, line: &[u8]) -> ProtocolError {
+    let line = line.strip_suffix(b"\r\n").unwrap_or(line);
     let colon = token_len(line);
-    if line.get(colon) == Some(&b'\r') {
-        return Err(invalid_line(start + colon, LineErrorKind::BareCr));
-    }
-    if colon == 0 || line.get(colon) != Some(&b':') {
-        return Err(invalid_line(start + colon, LineErrorKind::Name));
-    }
-    let value = line.get(colon + 1..).unwrap_or_default();
-    let valid_len = value
-        .iter()
-        .take_while(|byte| !is_forbidden_control(**byte))
-        .count();
-    let kind = match value.get(valid_len) {
-        None => return Ok(colon),
-        Some(b'\r') => LineErrorKind::BareCr,
-        Some(_) => LineErrorKind::Value, // RQ-11
+    let end = colon + 1 + value_len(line.get(colon + 1..).unwrap_or_default());
+    let is_cr = |at: usize| line.get(at) == Some(&b'\r');
+    let (at, kind) = match line.first() {
+        Some(b' ' | b'\t') => (0, LineErrorKind::ObsFold), // RQ-10
+        _ if is_cr(colon) => (colon, LineErrorKind::BareCr),
+        _ if colon == 0 || line.get(colon) != Some(&b':') => (colon, LineErrorKind::Name),
+        _ if is_cr(end) => (end, LineErrorKind::BareCr),
+        _ => (end, LineErrorKind::Value), // RQ-11
     };
-    Err(invalid_line(start + colon + 1 + valid_len, kind))
-}
-
-/// Fast path: returns the range of the target and the length of the line, including its CRLF, if
-/// `bytes` starts with a complete valid request line.
-pub(super) fn parse_request_line_fast(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
-    let target = bytes.strip_prefix(b"GET ")?;
-    let target_len = target_len(target);
-    work::record(target_len);
-    let version = b" HTTP/1.1\r\n";
-    let is_valid = target.starts_with(b"/") && target.get(target_len..)?.starts_with(version);
-    let range = 4..4 + target_len;
-    let line_len = range.end + version.len();
-    is_valid.then_some((range, line_len))
-}
-
-/// Fast path: returns the index of the colon and the length of the line, including its CRLF, if
-/// `bytes` starts with a complete valid header field.
-///
-/// Returns `None` for values with a tab and for names with uncommon characters, too.
-pub(super) fn parse_field_fast(bytes: &[u8]) -> Option<(usize, usize)> {
-    let colon = common_token_len(bytes);
-    if colon == 0 || bytes.get(colon) != Some(&b':') {
-        return None;
-    }
-    let value_len = text_len(bytes.get(colon + 1..)?);
-    work::record(colon + value_len);
-    let end = colon + 1 + value_len;
-    (bytes.get(end..end + 2)? == b"\r\n").then_some((colon, end + 2))
+    invalid_line(start + at, kind)
 }
 
 /// Removes spaces and tabs at both ends.
