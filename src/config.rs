@@ -28,6 +28,7 @@ pub struct Config {
     pub(crate) tls: bool,
     pub(crate) strict_utf8: bool,
     pub(crate) strict_frames: bool,
+    pub(crate) strict_reply: bool,
     pub(crate) plain_http: bool,
     pub(crate) auto_pong: bool,
     pub(crate) flash_policy: Option<&'static str>,
@@ -54,6 +55,7 @@ impl Config {
             tls: false,
             strict_utf8: false,
             strict_frames: false,
+            strict_reply: false,
             plain_http: false,
             auto_pong: true,
             flash_policy: None,
@@ -112,6 +114,28 @@ impl Config {
         }
     }
 
+    /// Sets whether a client checks a reply as exactly as the browsers of 2010 and 2011 did. Use it
+    /// to test servers for them.
+    ///
+    /// Default: `false`. If `true`, these are errors as well:
+    ///
+    /// - in Hixie-75, first three lines that differ from
+    ///   `HTTP/1.1 101 Web Socket Protocol Handshake`, `Upgrade: WebSocket`, `Connection: Upgrade`
+    ///   in any byte (H75-6);
+    /// - in Hixie-76, a value of `Upgrade` that differs from `WebSocket` in case (H76-37);
+    /// - in both, a subprotocol if none was requested (H75-6, H76-36);
+    /// - in each dialect, a status line without a space after the status 101 (H76-34).
+    ///
+    /// None of this shows whether the server has read the request. What does, such as the challenge
+    /// response and the accept value, is checked in any case.
+    #[must_use]
+    pub const fn strict_reply(self, strict_reply: bool) -> Self {
+        Self {
+            strict_reply,
+            ..self
+        }
+    }
+
     /// Sets whether a `GET` request without `Upgrade` is reported to the application.
     ///
     /// Default: `false`; the request is rejected with status 426. If `true`, it is reported as a
@@ -146,7 +170,7 @@ impl Config {
     }
 
     /// Sets the maximum length of a request or response head in bytes, including the blank line
-    /// (RQ-19).
+    /// (RQ-19). The heads of interim responses count as part of the final one (HY-11).
     ///
     /// Default: 8 KiB. Values above `u32::MAX` are reduced to `u32::MAX`.
     #[must_use]
@@ -169,7 +193,8 @@ impl Config {
         }
     }
 
-    /// Sets the maximum number of header fields in a head (RQ-19).
+    /// Sets the maximum number of header fields in a head (RQ-19). Those of interim responses count
+    /// as part of the final one (HY-11).
     ///
     /// Default: 100. Values above `u32::MAX` are reduced to `u32::MAX`.
     #[must_use]

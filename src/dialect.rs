@@ -52,6 +52,9 @@ pub(crate) struct ResponseForm {
     pub(crate) prefix: &'static str,
     /// How a client checks them.
     pub(crate) check: ResponseCheck,
+    /// What browsers check more exactly than that, for
+    /// [`Config::strict_reply`](crate::Config::strict_reply).
+    pub(crate) strict_check: StrictCheck,
     /// The header fields that repeat the request's origin and location.
     pub(crate) echoed: Option<EchoedHeaders>,
 }
@@ -59,13 +62,21 @@ pub(crate) struct ResponseForm {
 /// How a client checks the first lines of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ResponseCheck {
-    /// Compared byte by byte (H75-2, H75-6).
-    Prefix,
-    /// The value of `Upgrade` in its exact case, that of `Connection` in any case (H76-36).
+    /// The values of `Upgrade` and `Connection`, in any case (H75-6, H76-36, H76-37).
     Values,
-    /// `HTTP/1.1`, and the tokens of `Upgrade` and `Connection` in any case (RFC 6455, section
-    /// 4.1).
+    /// The tokens of `Upgrade` and `Connection`, in any case (RFC 6455, section 4.1).
     Tokens,
+}
+
+/// What browsers check more exactly in the first lines of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StrictCheck {
+    /// Nothing.
+    None,
+    /// The first three lines, byte by byte (H75-2, H75-6).
+    Prefix,
+    /// The case of the value of `Upgrade` (H76-37).
+    UpgradeCase,
 }
 
 #[derive(Debug)]
@@ -168,7 +179,8 @@ dialects! {
             prefix: "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
                      Upgrade: WebSocket\r\n\
                      Connection: Upgrade\r\n",
-            check: ResponseCheck::Prefix,
+            check: ResponseCheck::Values,
+            strict_check: StrictCheck::Prefix,
             echoed: Some(EchoedHeaders {
                 origin: HeaderName::Hixie75Origin,
                 location: HeaderName::Hixie75Location,
@@ -198,6 +210,7 @@ dialects! {
                      Upgrade: WebSocket\r\n\
                      Connection: Upgrade\r\n",
             check: ResponseCheck::Values,
+            strict_check: StrictCheck::UpgradeCase,
             echoed: Some(EchoedHeaders {
                 origin: HeaderName::SecOrigin,
                 location: HeaderName::Location,
@@ -256,6 +269,7 @@ const HYBI_RESPONSE: ResponseForm = ResponseForm {
              Upgrade: websocket\r\n\
              Connection: Upgrade\r\n",
     check: ResponseCheck::Tokens,
+    strict_check: StrictCheck::None,
     echoed: None,
 };
 

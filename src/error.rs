@@ -18,7 +18,8 @@ use crate::dialect::Dialect;
 /// are queued.
 ///
 /// Offsets are in bytes and start at 0. The documentation of each field states where: at the first
-/// byte of the head, of the frame, of the payload or of the challenge response.
+/// byte of the head, of the frame, of the payload or of the challenge response. Each interim
+/// response has a head of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -42,6 +43,13 @@ pub enum ProtocolError {
     #[error("the HTTP head has more header fields than the limit of {limit}")]
     TooManyHeaders {
         /// The limit in header fields.
+        limit: u32,
+    },
+    /// A server or proxy sent more interim responses, with a status from 100 to 199 other than 101,
+    /// than a client skips before the final one (HY-11, PX-2).
+    #[error("received more interim responses (status 1xx) than the limit of {limit}")]
+    TooManyInterimResponses {
+        /// The limit in responses.
         limit: u32,
     },
     /// The method of the request is one other than `GET` (RQ-1).
@@ -253,7 +261,8 @@ impl ProtocolError {
             Self::InvalidStartLine { .. }
             | Self::InvalidLine { .. }
             | Self::InvalidKeyNumber { .. } => Some(400),
-            Self::TlsClientHello
+            Self::TooManyInterimResponses { .. }
+            | Self::TlsClientHello
             | Self::FlashPolicyRequest
             | Self::ReservedBits { .. }
             | Self::UnknownOpcode { .. }
@@ -284,6 +293,7 @@ impl ProtocolError {
             Self::HeadTooLong { .. }
             | Self::LineTooLong { .. }
             | Self::TooManyHeaders { .. }
+            | Self::TooManyInterimResponses { .. }
             | Self::UnsupportedMethod
             | Self::UnsupportedHttpVersion { .. }
             | Self::InvalidStartLine { .. }

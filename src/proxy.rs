@@ -86,16 +86,16 @@ impl ProxyTunnel {
     ///
     /// `Ok` means that the tunnel is established. The bytes after the head of the proxy's response
     /// are from the server and are left in `input`. Further calls return the same result and consume
-    /// nothing.
+    /// nothing. Interim responses are skipped, at most 8 of them (HY-11).
     ///
-    /// The error is [`Closed::Rejected`] with the proxy's status if it is not 200 (407 requests
-    /// authorization, on a new connection), [`Closed::Protocol`] if the response is malformed, or
-    /// that of [`receive_eof`](Self::receive_eof).
+    /// The error is [`Closed::Rejected`] with the proxy's status if it is not one of 200 to 299 (407
+    /// requests authorization, on a new connection), [`Closed::Protocol`] if the response is
+    /// malformed, or that of [`receive_eof`](Self::receive_eof).
     pub fn receive(&mut self, input: &mut &[u8]) -> Option<Result<(), Closed>> {
         while self.outcome.is_none() {
             match self.head.read(input) {
                 Ok(Progress::Complete) => self.outcome = Some(Ok(())),
-                Ok(Progress::StartLine) if self.head.status() != 200 => {
+                Ok(Progress::StartLine) if !matches!(self.head.status(), 200..=299) => {
                     self.outcome = Some(Err(Closed::Rejected(self.head.status())));
                 }
                 Ok(Progress::StartLine) => {}

@@ -77,7 +77,7 @@ pub(crate) use counter::{record, record_slow_path};
 #[cfg(all(feature = "std", test))]
 mod tests {
     use super::take;
-    use crate::{AcceptOptions, Config, Connection, Dialect, Event, Role};
+    use crate::{AcceptOptions, ClientRequest, Config, Connection, Dialect, Event, Role};
     use alloc::vec::Vec;
 
     /// Returns the work done to receive `bytes` in chunks of `size`.
@@ -196,5 +196,27 @@ mod tests {
         let long = [&b"GET /"[..], &[b'a'; 60_000]].concat();
         let work = work(&mut Connection::server(&config), &long, 1);
         assert!(work <= 4 * long.len() as u64);
+    }
+
+    #[test]
+    fn work_is_linear_for_interim_responses_hy_11() {
+        let config = Config::new().max_head_len(1 << 20).max_headers(1 << 20);
+        let request = ClientRequest::new("ws://a/").unwrap();
+        let interim = |fields: usize| {
+            let fields = b"X-Filler: some text that is ignored\r\n".repeat(fields);
+            [b"HTTP/1.1 103 Early Hints\r\n", &fields[..], b"\r\n"].concat()
+        };
+        for size in [1, 2, 7, 1024, 1 << 20] {
+            for fields in [0, 1, 20, 200] {
+                let bytes = interim(fields).repeat(8);
+                let mut conn = Connection::client(&config, &request, [0; 32]);
+                let work = work(&mut conn, &bytes, size);
+                assert!(
+                    work <= 4 * bytes.len() as u64 + 64,
+                    "work of {work} at {fields}"
+                );
+                assert!(conn.closed().is_none());
+            }
+        }
     }
 }

@@ -391,6 +391,23 @@ fn an_endless_head_uses_no_more_memory_than_its_limit_rq_19() {
     }
 }
 
+/// Eight use as much as one.
+#[test]
+fn interim_responses_reuse_the_memory_of_the_head_hy_11() {
+    let interim = format!("HTTP/1.1 103 x\r\n{}\r\n", "Link: </a>\r\n".repeat(50));
+    for read_len in [1, 7, 1 << 20] {
+        let usage = |count: usize| {
+            let config = Config::new().max_headers(usize::MAX);
+            let mut conn = Connection::client(&config, &client_request(Dialect::Rfc6455), [0; 32]);
+            let mut bytes = interim.repeat(count).into_bytes();
+            let (events, usage) = measure(|| receive(&mut conn, &mut bytes, read_len));
+            assert_eq!(events, 0);
+            usage
+        };
+        assert_eq!(usage(8), usage(1));
+    }
+}
+
 /// In reads of 64 KiB, with complete frames and frames longer than all input.
 #[test]
 fn a_gibibyte_of_frames_does_not_allocate_fr_15() {

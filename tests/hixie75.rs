@@ -235,7 +235,11 @@ fn the_client_request_byte_for_byte_h75_1() {
 /// Returns the events of a client that receives `head`; checks that it writes nothing.
 #[track_caller]
 fn client_events(target: &ClientRequest, head: &[u8]) -> Vec<Observed> {
-    let mut client = client_to(target);
+    events(client_to(target), head)
+}
+
+#[track_caller]
+fn events(mut client: Driver<'_>, head: &[u8]) -> Vec<Observed> {
     client.drain();
     client.sent();
     client.feed(head);
@@ -257,6 +261,15 @@ fn opens(target: &ClientRequest, head: &[u8]) {
 #[track_caller]
 fn fails(head: &[u8], error: ProtocolError) {
     assert_eq!(client_events(&target(), head), [protocol_error(error)]);
+}
+
+/// Checks that a client opens, and that one with `strict_reply` fails with `error`.
+#[track_caller]
+fn strict_fails(head: &[u8], error: ProtocolError) {
+    opens(&target(), head);
+    let config = CONFIG.strict_reply(true);
+    let strict = Driver::new(Connection::client(&config, &target(), [9; 32]));
+    assert_eq!(events(strict, head), [protocol_error(error)]);
 }
 
 fn response_with(from: &str, to: &str) -> Vec<u8> {
@@ -308,19 +321,21 @@ fn sending_before_open_is_rejected_h75_6() {
 }
 
 #[test]
-fn the_status_line_is_compared_byte_by_byte_h75_6() {
+fn strict_reply_compares_the_status_line_byte_by_byte_h75_6() {
     // The first byte that differs is marked.
     for other in [
         "HTTP/1.1 101 Web^Socket Protocol Handshake",
         "HTTP/1.1 101 ^Switching Protocols",
         "HTTP/1.1 101 Web Socket Protocol Handshake^ ",
         "HTTP/1.1 101 Web Socket Protocol ^handshake",
-        "HTTP/1.^0 101 Web Socket Protocol Handshake",
+        "HTTP/1.1 101^",
     ] {
         let line = "HTTP/1.1 101 Web Socket Protocol Handshake";
         let (head, at) = replace_marked(DRAFT_75_RESPONSE, line, other);
-        fails(&head, ProtocolError::InvalidStartLine { at });
+        strict_fails(&head, ProtocolError::InvalidStartLine { at });
     }
+    let (head, at) = replace_marked(DRAFT_75_RESPONSE, "HTTP/1.1", "HTTP/1.^0");
+    fails(&head, ProtocolError::InvalidStartLine { at });
 }
 
 /// The second and third line, which WebKit compared byte by byte.
@@ -331,24 +346,43 @@ fn line(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn the_second_and_third_line_must_match_h75_6() {
+fn the_values_of_upgrade_and_connection_must_match_h75_6() {
     for (name, valid) in LINES {
-        let values = ["", "x", "websocket", "upgrade", "WebSocket ", " Upgrade"];
-        let field = |value| line(name, value);
-        let lines = values.map(field).into_iter().chain([
-            format!("\r\n{name}:{valid}\r\n"),
-            format!("\r\n{}: {valid}\r\n", name.to_lowercase()),
-        ]);
-        for invalid in lines {
-            let head = response_with(&line(name, valid), &invalid);
-            let at = offset_of(&head, &invalid) + 2;
-            fails(&head, header_error(name, at, HeaderErrorKind::Mismatch));
+        let check = |line: String, check: fn(&[u8], ProtocolError)| {
+            let head = response_with(&self::line(name, valid), &line);
+            let at = offset_of(&head, &line) + 2;
+            check(&head, header_error(name, at, HeaderErrorKind::Mismatch));
+        };
+        for invalid in ["", "x", "WebSocket, Upgrade", "WebSocket ", " Upgrade"] {
+            check(line(name, invalid), fails);
         }
+        for case in [valid.to_lowercase(), valid.to_uppercase()] {
+            check(line(name, &case), strict_fails);
+        }
+        check(format!("\r\n{name}:{valid}\r\n"), strict_fails);
+        check(line(&name.to_lowercase(), valid), strict_fails);
     }
 }
 
 #[test]
-fn the_second_and_third_line_are_required_h75_6() {
+fn strict_reply_requires_upgrade_and_connection_first_h75_6() {
+    let [(upgrade, _), (connection, _)] = LINES;
+    for (lines, name) in [
+        ("X: x\r\nUpgrade: WebSocket\r\nConnection: Upgrade", upgrade),
+        ("Connection: Upgrade\r\nUpgrade: WebSocket", upgrade),
+        (
+            "Upgrade: WebSocket\r\nX: x\r\nConnection: Upgrade",
+            connection,
+        ),
+    ] {
+        let head = response_with("Upgrade: WebSocket\r\nConnection: Upgrade", lines);
+        let at = offset_of(&head, lines) + if name == upgrade { 0 } else { 20 };
+        strict_fails(&head, header_error(name, at, HeaderErrorKind::Mismatch));
+    }
+}
+
+#[test]
+fn upgrade_and_connection_are_required_h75_6() {
     for (name, value) in LINES {
         let head = response_with(&line(name, value), "\r\n");
         let (at, kind) = (head.len() as u32, HeaderErrorKind::Missing);
@@ -432,7 +466,7 @@ fn the_location_must_match_exactly_including_the_port_h75_6() {
 
 #[test]
 fn any_other_status_is_final_h75_7() {
-    for status in [100, 200, 301, 401, 403, 407, 503] {
+    for status in [200, 301, 401, 403, 407, 503] {
         let head = response_with(" 101 ", &format!(" {status} "));
         let rejected = Observed::Closed(Closed::Rejected(status));
         assert_eq!(client_events(&target(), &head), [rejected]);

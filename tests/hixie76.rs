@@ -741,22 +741,23 @@ fn sending_before_open_is_rejected_h76_33() {
 }
 
 #[test]
-fn the_status_line_needs_two_spaces_and_101_h76_34() {
+fn the_status_line_is_http_1_1_with_a_status_of_three_digits_h76_34() {
     let line = "HTTP/1.1 101 WebSocket Protocol Handshake";
     for other in [
+        "HTTP/1.1 101",
         "HTTP/1.1 101 ",
         "HTTP/1.1 101  ",
         "HTTP/1.1 101 Switching Protocols",
         "HTTP/1.1 101 Web Socket Protocol Handshake",
-        "HTTP/1.0 101 200 OK",
-        "x 101 y",
-        " 101 ", // Seven bytes, including CR LF.
+        "HTTP/1.1 101 200 OK",
     ] {
         opens(&target(), &response_with(line, other));
     }
     // The first invalid byte is marked.
     for malformed in [
-        "HTTP/1.1 101^",
+        "HTTP/1.^0 101 x",
+        "^x 101 y",
+        "^ 101 ",
         "HTTP/1.1^",
         "^",
         "HTTP/1.1 ^ 101 x",
@@ -765,8 +766,8 @@ fn the_status_line_needs_two_spaces_and_101_h76_34() {
         "HTTP/1.1 101^x y",
         "HTTP/1.1 101^\tx",
         "HTTP/1.1 ^+101 x",
-        "GET ^/demo HTTP/1.1",
-        "HTTP/1.1\t101^",
+        "^GET /demo HTTP/1.1",
+        "HTTP/1.1^\t101",
         "HTTP/1.1 101 x^\0y",
         "HTTP/1.1 101 x^\ry",
         "HTTP/1.1 101 x^\x7f",
@@ -819,7 +820,7 @@ fn field_lines_may_exceed_1024_bytes_in_any_split_h76_34() {
 
 #[test]
 fn any_other_status_is_final_h76_34() {
-    for status in [100, 102, 200, 301, 400, 401, 403, 407, 426, 503, 999] {
+    for status in [200, 301, 400, 401, 403, 407, 426, 503, 999] {
         let head = response_with(" 101 ", &format!(" {status} "));
         let rejected = Observed::Closed(Closed::Rejected(status));
         assert_eq!(client_events(&target(), &head), [rejected]);
@@ -865,14 +866,7 @@ fn each_field_must_have_the_expected_value_h76_37_h76_38() {
     let rows: [(&str, &[&str]); 5] = [
         (
             "Upgrade",
-            &[
-                "",
-                "websocket",
-                "WEBSOCKET",
-                "WebSocket, x",
-                " WebSocket",
-                "WebSocket ",
-            ],
+            &["", "Web Socket", "WebSocket, x", " WebSocket", "WebSocket "],
         ),
         ("Connection", &["", "close", "keep-alive, Upgrade"]),
         (
@@ -918,8 +912,12 @@ fn each_field_must_have_the_expected_value_h76_37_h76_38() {
 
 #[test]
 fn allowed_differences_in_the_response_h76_35_h76_37() {
-    let case = ("Connection: Upgrade", "CONNECTION: uPGRADE");
-    opens(&target(), &response_with(case.0, case.1));
+    for case in [
+        ("Connection: Upgrade", "CONNECTION: uPGRADE"),
+        ("Upgrade: WebSocket", "UPGRADE: websocket"),
+    ] {
+        opens(&target(), &response_with(case.0, case.1));
+    }
     let no_space = ("Upgrade: WebSocket", "upgrade:WebSocket");
     opens(&target(), &response_with(no_space.0, no_space.1));
     // Unknown fields are ignored; a name ends at the first colon.
@@ -968,16 +966,10 @@ fn white_space_around_the_subprotocol_is_rejected_h76_38() {
 }
 
 #[test]
-fn a_subprotocol_that_was_not_offered_is_rejected_h76_36() {
+fn a_subprotocol_that_was_not_requested_is_ignored_h76_36() {
     let without = response_with("Sec-WebSocket-Protocol: sample\r\n", "");
     opens(&plain_target(), &without);
-    let error = header_error(
-        "Sec-WebSocket-Protocol",
-        offset_of(DRAFT_76_RESPONSE.as_bytes(), "Sec-WebSocket-Protocol"),
-        HeaderErrorKind::NotRequested,
-    );
-    let events = client_events(&plain_target(), DRAFT_76_RESPONSE.as_bytes());
-    assert_eq!(events, [protocol_error(error)]);
+    opens(&plain_target(), DRAFT_76_RESPONSE.as_bytes());
 }
 
 #[test]

@@ -1136,6 +1136,7 @@ fn responses_with_other_case_spaces_or_reason_are_accepted_hy_10() {
             "Sec-WebSocket-Protocol: chat\r\n",
             "Set-Cookie: a=b\r\nSet-Cookie: c=d\r\n",
         ),
+        ("101 Switching Protocols", "101"),
         ("101 Switching Protocols", "101 "),
         (
             "101 Switching Protocols",
@@ -1175,7 +1176,8 @@ fn a_response_with_an_invalid_status_line_is_rejected() {
         "HTTP/1.1 0101 Switching Protocols",
         "HTTP/1.1 10 Switching Protocols",
         "HTTP/1.1 Switching Protocols",
-        "HTTP/1.1 101",
+        "HTTP/1.1 101Switching Protocols",
+        "HTTP/1.0 101 Switching Protocols",
         "HTTP/1.1",
         "HTTP/1.1 101 Switching\0Protocols",
         "GET /chat HTTP/1.1",

@@ -134,7 +134,7 @@ fn handshakes() -> Vec<Conversation> {
         ),
         client(
             target(Dialect::Hixie76),
-            replace_once(&response76, "Upgrade: WebSocket", "Upgrade: websocket"),
+            replace_once(&response76, "Upgrade: WebSocket", "Upgrade: web socket"),
             protocol_error(ProtocolError::InvalidHeader {
                 name: "Upgrade",
                 at: offset_of(&response76, "Upgrade: WebSocket"),

@@ -74,6 +74,8 @@ pub(super) struct PendingReply {
     pub(super) head: Head,
     pub(super) request: ClientRequest,
     pub(super) proof: Proof,
+    /// Whether to make the exact checks of browsers.
+    pub(super) strict: bool,
     /// Generates the masks of the open connection.
     pub(super) masks: Option<Box<Entropy>>,
 }
@@ -87,7 +89,7 @@ impl PendingReply {
             Ok(Progress::Complete) => {
                 let head = mem::replace(&mut self.head, Head::response(Limits::NONE));
                 match (
-                    handshake::check_response(head, &self.request, &self.proof),
+                    handshake::check_response(head, &self.request, &self.proof, self.strict),
                     self.proof,
                 ) {
                     (Ok(reply), Proof::ChallengeResponse(expected)) => {

@@ -93,6 +93,7 @@ impl Connection {
             head: Head::response(Limits::from_config(config)),
             request: request.clone(),
             proof,
+            strict: config.strict_reply,
             masks: masks(Role::Client, request.dialect(), entropy),
         });
         let mut conn = Self::new(config, Role::Client, state);

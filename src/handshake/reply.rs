@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use super::headers::HeaderIndex;
 use super::request::name_value;
 use super::{ClientRequest, check_connection};
-use crate::dialect::{Dialect, ProtocolForm, ResponseCheck};
+use crate::dialect::{Dialect, ProtocolForm, ResponseCheck, StrictCheck};
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge::Proof;
 use crate::header_name::HeaderName;
@@ -16,6 +16,8 @@ use crate::http::{Head, Header};
 pub(crate) struct Reply {
     headers: Arc<HeaderIndex>,
     dialect: Dialect,
+    /// Whether the server selected a subprotocol that was requested.
+    has_protocol: bool,
 }
 
 impl Reply {
@@ -24,7 +26,8 @@ impl Reply {
     }
 
     pub(crate) fn protocol(&self) -> Option<&str> {
-        let header = self.headers.first(self.dialect.row().protocol.header)?;
+        let name = self.dialect.row().protocol.header;
+        let header = self.headers.first(name).filter(|_| self.has_protocol)?;
         core::str::from_utf8(header.trimmed()).ok()
     }
 
@@ -37,26 +40,37 @@ impl Reply {
     }
 }
 
-/// Checks a response with status 101 against the request.
+/// Checks a response with status 101 against the request. `strict` adds the exact checks of
+/// browsers.
 pub(crate) fn check_response(
     head: Head,
     request: &ClientRequest,
     proof: &Proof,
+    strict: bool,
 ) -> Result<Reply, ProtocolError> {
     let headers = HeaderIndex::new(head);
     let dialect = request.dialect();
     let row = dialect.row();
+    if strict {
+        check_second_space(&headers)?;
+        let prefix = row.response.prefix.as_bytes();
+        match row.response.strict_check {
+            StrictCheck::None => {}
+            StrictCheck::Prefix => check_prefix(&headers, prefix)?,
+            StrictCheck::UpgradeCase => expect_header(&headers, HeaderName::Upgrade, |header| {
+                header.value == row.request.upgrade.as_bytes()
+            })?,
+        }
+    }
     match row.response.check {
-        ResponseCheck::Prefix => check_prefix(&headers, row.response.prefix.as_bytes())?,
         ResponseCheck::Values => {
-            expect_header(&headers, HeaderName::Upgrade, |header| {
-                header.value == b"WebSocket"
-            })?;
+            let is_websocket =
+                |header: &Header<'_>| header.value.eq_ignore_ascii_case(b"WebSocket");
+            expect_header(&headers, HeaderName::Upgrade, is_websocket)?;
             let is_upgrade = |header: &Header<'_>| header.value.eq_ignore_ascii_case(b"Upgrade");
             expect_header(&headers, HeaderName::Connection, is_upgrade)?;
         }
         ResponseCheck::Tokens => {
-            check_version(&headers)?;
             let is_websocket =
                 |header: &Header<'_>| header.trimmed().eq_ignore_ascii_case(b"websocket");
             expect_header(&headers, HeaderName::Upgrade, is_websocket)?;
@@ -79,10 +93,11 @@ pub(crate) fn check_response(
         })?;
         check_extensions(&headers)?;
     }
-    check_protocol(&headers, request)?;
+    let has_protocol = check_protocol(&headers, request, strict)?;
     Ok(Reply {
         headers: Arc::new(headers),
         dialect,
+        has_protocol,
     })
 }
 
@@ -115,32 +130,36 @@ fn check_prefix(headers: &HeaderIndex, expected: &[u8]) -> Result<(), ProtocolEr
         let header = headers.head().headers().nth(index).unwrap_or(named);
         return Err(headers.error(name, &header, HeaderErrorKind::Mismatch));
     }
-    headers.at_most_one(HeaderName::Upgrade)?;
-    headers.at_most_one(HeaderName::Connection).map(drop)
+    Ok(())
 }
 
-/// Checks that the version is HTTP/1.1 (RFC 6455, section 4.1).
-fn check_version(headers: &HeaderIndex) -> Result<(), ProtocolError> {
-    let expected = b"HTTP/1.1 ";
-    let matching = headers
-        .head()
-        .bytes()
-        .iter()
-        .zip(expected)
-        .take_while(|(a, b)| a == b);
-    match matching.count() {
-        count if count == expected.len() => Ok(()),
-        at => Err(ProtocolError::InvalidStartLine { at: at as u32 }),
+/// Checks that a space follows the status (H76-34).
+fn check_second_space(headers: &HeaderIndex) -> Result<(), ProtocolError> {
+    let at = "HTTP/1.1 101".len();
+    match headers.head().bytes().get(at) {
+        Some(b' ') => Ok(()),
+        _ => Err(ProtocolError::InvalidStartLine { at: at as u32 }),
     }
 }
 
 /// Checks the subprotocol: the requested one in Hixie-75 and Hixie-76 (H75-6, H76-38), one of the
-/// requested ones or none from HyBi-7 on (HY-4).
-fn check_protocol(headers: &HeaderIndex, request: &ClientRequest) -> Result<(), ProtocolError> {
+/// requested ones or none from HyBi-7 on (HY-4). Returns `true` if there is one.
+///
+/// If none was requested, Hixie-75 and Hixie-76 ignore the header field unless `strict`, since
+/// servers of the time sent `*` or `default` (H76-36).
+fn check_protocol(
+    headers: &HeaderIndex,
+    request: &ClientRequest,
+    strict: bool,
+) -> Result<bool, ProtocolError> {
     let ProtocolForm {
         header: name,
         is_single,
     } = request.dialect().row().protocol;
+    let is_any_requested = request.requested_protocols().next().is_some();
+    if is_single && !is_any_requested && !strict {
+        return Ok(false);
+    }
     let is_requested = |header: &Header<'_>| {
         let value = if is_single {
             header.value
@@ -152,16 +171,14 @@ fn check_protocol(headers: &HeaderIndex, request: &ClientRequest) -> Result<(), 
             .any(|name| name.as_bytes() == value)
     };
     match headers.at_most_one(name)? {
-        Some(header) if request.requested_protocols().next().is_none() => {
+        Some(header) if !is_any_requested => {
             Err(headers.error(name, &header, HeaderErrorKind::NotRequested))
         }
         Some(header) if !is_requested(&header) => {
             Err(headers.error(name, &header, HeaderErrorKind::Mismatch))
         }
-        None if is_single && request.requested_protocols().next().is_some() => {
-            Err(headers.missing(name))
-        }
-        _ => Ok(()),
+        None if is_single && is_any_requested => Err(headers.missing(name)),
+        header => Ok(header.is_some()),
     }
 }
 

@@ -42,6 +42,9 @@ impl Limits {
 /// The maximum length of a status line, that of WebKit (H76-34).
 const MAX_STATUS_LINE_LEN: u32 = 1024;
 
+/// The maximum number of interim responses before the final one (HY-11).
+const MAX_INTERIM_RESPONSES: u8 = 8;
+
 /// Initial capacities: enough for the requests of browsers.
 const TYPICAL_HEAD_LEN: usize = 512;
 const TYPICAL_FIELDS: usize = 12;
@@ -100,6 +103,17 @@ pub(crate) struct Head {
     fields: Vec<FieldOffsets>,
     /// The range of the target of a request or of the status of a response.
     target_or_status: Range<usize>,
+    /// The interim responses before this one, which count towards its limits.
+    interim: Interim,
+}
+
+/// The heads of interim responses, whose bytes were discarded.
+#[derive(Clone, Copy, Default)]
+struct Interim {
+    /// Including the one that is being read.
+    responses: u8,
+    bytes: u32,
+    headers: u32,
 }
 
 impl Head {
@@ -119,6 +133,7 @@ impl Head {
             line_start: 0,
             fields: Vec::new(),
             target_or_status: 0..0,
+            interim: Interim::default(),
         }
     }
 
@@ -170,6 +185,8 @@ impl Head {
     }
 
     /// Consumes bytes from `input` up to the end of the start line or of the head.
+    ///
+    /// Interim responses are skipped (HY-11).
     // Not inlined, so that the caller can be.
     #[inline(never)]
     pub(crate) fn read(&mut self, input: &mut &[u8]) -> Result<Progress, ProtocolError> {
@@ -179,7 +196,10 @@ impl Head {
         }
         while !input.is_empty() {
             if self.read_lines_fast(input) {
-                return Ok(Progress::Complete);
+                if !self.skip_interim() {
+                    return Ok(Progress::Complete);
+                }
+                continue;
             }
             match self.read_line(input)? {
                 Progress::NeedMore => {}
@@ -213,7 +233,8 @@ impl Head {
                 _ => return false,
             }
         }
-        while self.fields.len() < self.limits.max_headers as usize {
+        let max_headers = self.max_headers();
+        while self.fields.len() < max_headers {
             let remaining = allowed.get(consumed..).unwrap_or_default();
             let Some((colon, line_len)) =
                 line::parse_field(remaining).filter(|field| is_allowed(field.1))
@@ -266,7 +287,36 @@ impl Head {
 
     /// Returns the number of bytes by which the head may grow.
     fn remaining_head_len(&self) -> usize {
-        (self.limits.max_head_len as usize).saturating_sub(self.bytes.len())
+        (self.limits.max_head_len as usize).saturating_sub(self.received_len())
+    }
+
+    /// Returns the number of bytes received, those of interim responses included.
+    fn received_len(&self) -> usize {
+        self.interim.bytes as usize + self.bytes.len()
+    }
+
+    /// Returns the maximum number of header fields in this head.
+    fn max_headers(&self) -> usize {
+        self.limits.max_headers.saturating_sub(self.interim.headers) as usize
+    }
+
+    /// Returns `true` for a response with status 1xx other than 101, which ends the HTTP
+    /// connection.
+    fn is_interim(&self) -> bool {
+        self.kind == HeadKind::Response && matches!(self.status(), 100 | 102..=199)
+    }
+
+    /// Discards a complete head if it is that of an interim response.
+    fn skip_interim(&mut self) -> bool {
+        let is_interim = self.is_interim();
+        if is_interim {
+            self.interim.bytes = self.received_len() as u32;
+            self.interim.headers += self.fields.len() as u32;
+            self.bytes.clear();
+            self.fields.clear();
+            self.line_start = 0;
+        }
+        is_interim
     }
 
     fn max_line_len(&self) -> u32 {
@@ -280,7 +330,7 @@ impl Head {
 
     /// Returns the error for the limit that was exceeded.
     fn too_long(&self) -> ProtocolError {
-        if self.bytes.len() >= self.limits.max_head_len as usize {
+        if self.received_len() >= self.limits.max_head_len as usize {
             return ProtocolError::HeadTooLong {
                 limit: self.limits.max_head_len,
             };
@@ -293,7 +343,8 @@ impl Head {
 
     /// Parses the last line of `bytes`, which ends with an LF.
     ///
-    /// Returns [`Progress::NeedMore`] for a header field, also if input is left.
+    /// Returns [`Progress::NeedMore`] for a header field or a line of an interim response, also if
+    /// input is left.
     fn end_line(&mut self) -> Result<Progress, ProtocolError> {
         let start = self.line_start;
         let line = self.bytes.get(start..).unwrap_or_default();
@@ -316,12 +367,26 @@ impl Head {
                     line::parse_status_line(line.strip_suffix(b"\r\n").unwrap_or(line))?
                 }
             };
-            return Ok(Progress::StartLine);
+            if !self.is_interim() {
+                return Ok(Progress::StartLine);
+            }
+            if self.interim.responses >= MAX_INTERIM_RESPONSES {
+                return Err(ProtocolError::TooManyInterimResponses {
+                    limit: MAX_INTERIM_RESPONSES.into(),
+                });
+            }
+            self.interim.responses += 1;
+            return Ok(Progress::NeedMore);
         }
         if line == b"\r\n" {
-            return Ok(Progress::Complete);
+            let is_interim = self.skip_interim();
+            return Ok(if is_interim {
+                Progress::NeedMore
+            } else {
+                Progress::Complete
+            });
         }
-        if self.fields.len() >= self.limits.max_headers as usize {
+        if self.fields.len() >= self.max_headers() {
             return Err(ProtocolError::TooManyHeaders {
                 limit: self.limits.max_headers,
             });

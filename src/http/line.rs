@@ -2,8 +2,6 @@
 
 use core::ops::Range;
 
-use memchr::memchr;
-
 use super::swar::{common_token_len, is_forbidden_control, target_len, text_len, token_len};
 use crate::error::{LineErrorKind, ProtocolError};
 use crate::work;
@@ -83,21 +81,34 @@ fn invalid_version(at: usize, version: &[u8]) -> ProtocolError {
     ProtocolError::UnsupportedHttpVersion { at: at as u32 }
 }
 
-/// Returns the range of the status in a status line, given without its CRLF: three digits between
-/// the first two spaces (H76-34).
+/// Returns the range of the status in a status line, given without its CRLF: `HTTP/1.1` or
+/// `HTTP/1.0`, a space, three digits, and, unless the line ends there, a space and a reason
+/// (H76-34, HY-11).
 pub(super) fn parse_status_line(line: &[u8]) -> Result<Range<usize>, ProtocolError> {
-    let malformed = |at: usize| ProtocolError::InvalidStartLine { at: at as u32 };
-    if let Some(at) = line.iter().position(|byte| is_forbidden_control(*byte)) {
-        return Err(malformed(at));
+    let malformed = |at: usize| Err(invalid_start_line(at));
+    // `v` is 0 or 1, and `d` any digit.
+    let form = b"HTTP/1.v ddd";
+    let matches = |(byte, expected): &(&u8, &u8)| match **expected {
+        b'v' => matches!(byte, b'0' | b'1'),
+        b'd' => byte.is_ascii_digit(),
+        _ => byte == expected,
+    };
+    let matching = line.iter().zip(form).take_while(matches).count();
+    if matching < form.len() {
+        return malformed(matching);
     }
-    let start = memchr(b' ', line).ok_or(malformed(line.len()))? + 1;
-    let status = line.get(start..).unwrap_or_default();
-    let digits = status.iter().take(3).take_while(|b| b.is_ascii_digit());
-    let end = start + digits.count();
-    if end != start + 3 || line.get(end) != Some(&b' ') {
-        return Err(malformed(end));
+    // Only HTTP/1.1 can switch protocols.
+    if line.starts_with(b"HTTP/1.0 101") {
+        return malformed("HTTP/1.".len());
     }
-    Ok(start..end)
+    let reason = line.get(form.len()..).unwrap_or_default();
+    if !matches!(reason, [] | [b' ', ..]) {
+        return malformed(form.len());
+    }
+    match reason.iter().position(|byte| is_forbidden_control(*byte)) {
+        Some(at) => malformed(form.len() + at),
+        None => Ok("HTTP/1.1 ".len()..form.len()),
+    }
 }
 
 /// Reads the header field line at the start of `bytes`; returns the index of its colon and its

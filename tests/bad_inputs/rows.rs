@@ -17,9 +17,10 @@ use LineErrorKind::{BareCr, BareLf, Name, ObsFold, Value};
 use Output::{ErrorResponse, Nothing};
 use ProtocolError::{
     ChallengeMismatch, Control, DialectNotEnabled, FrameTooLong, HeadTooLong, InvalidCloseCode,
-    InvalidCloseLength, InvalidLength, InvalidUtf8, LineTooLong, MaskedFrameFromServer,
-    NotWebSocket, OutOfTurn, ReservedBits, TooManyFragments, TooManyHeaders, UnknownFrameType,
-    UnknownOpcode, UnmaskedFrameFromClient, UnsupportedMethod,
+    InvalidCloseLength, InvalidLength, InvalidStartLine, InvalidUtf8, LineTooLong,
+    MaskedFrameFromServer, NotWebSocket, OutOfTurn, ReservedBits, TooManyFragments, TooManyHeaders,
+    TooManyInterimResponses, UnknownFrameType, UnknownOpcode, UnmaskedFrameFromClient,
+    UnsupportedMethod,
 };
 
 macro_rules! config {
@@ -928,6 +929,15 @@ fn responses() -> Vec<Row> {
                 status("301 Moved", 301),
                 status("401 Unauthorized", 401),
                 status("407 Proxy", 407),
+                response("more than 8 interim responses", Rfc6455, None)
+                    .edit(
+                        "HTTP/1.1 101",
+                        &*("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(9) + "HTTP/1.1 101"),
+                    )
+                    .fails(TooManyInterimResponses { limit: 8 }, Nothing),
+                response("a status line of another protocol", Rfc6455, None)
+                    .edit("HTTP/1.1 101 ", "^xyz 101 ")
+                    .fails_at(|at| InvalidStartLine { at }, Nothing),
                 response("", Rfc6455, None)
                     .edit("101 Switching Protocols", "200 OK")
                     .gives([Observed::Closed(Closed::Rejected(200))], Nothing),
@@ -974,6 +984,7 @@ fn responses() -> Vec<Row> {
             [
                 // H76-36, HY-4
                 response("none requested", Hixie76, None)
+                    .config(config!(.strict_reply(true)))
                     .edit(END, "\r\n^Sec-WebSocket-Protocol: default\r\n\r\n")
                     .fails_at(header(protocol, NotRequested), Nothing),
                 response("other one requested", Hixie76, Some("sample"))
