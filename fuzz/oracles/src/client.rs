@@ -9,7 +9,7 @@ use testkit::{accept_value, is_valid_key};
 use crate::dialect::{
     ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi,
 };
-use crate::http::{challenge_response, split_head, trim};
+use crate::http::{challenge_response, final_response, split_head, trim};
 use crate::options::{Digit, LimitOptions, SplitOptions};
 use crate::redaction::check_same_debug;
 use crate::session::{Behaviour, ENTROPY, Session};
@@ -23,8 +23,9 @@ pub struct ClientInput<'a> {
     pub limits: LimitOptions,
     /// In the low two bits: 0, the wire is the response; 1, a valid response precedes the wire; 2,
     /// the same, with `byte` at `offset`; 3, the key's response is inserted after the first head of
-    /// the wire, or as its first header field. Plus 4, 8 or 12 for HyBi-7, HyBi-8 or RFC 6455, and
-    /// 16 to write no output before the input ends.
+    /// the wire that has status 101, or as its first header field. Plus 4, 8 or 12 for HyBi-7,
+    /// HyBi-8 or RFC 6455, 16 to write no output before the input ends, and 32 for the exact checks
+    /// of browsers.
     pub response: Digit,
     pub offset: Digit,
     pub byte: Digit,
@@ -46,12 +47,14 @@ pub fn client(input: ClientInput<'_>) {
         no_pongs,
     ] = input.switches.switches();
     let limits = input.limits.limits();
+    let response = input.response.value();
+    let strict_reply = response & 32 != 0;
     let config = limits
         .config
         .strict_utf8(strict_utf8)
         .strict_frames(strict_frames)
+        .strict_reply(strict_reply)
         .auto_pong(!no_pongs);
-    let response = input.response.value();
     let (offset, byte) = (input.offset.value(), input.byte.value());
     let splits = input.splits.splits();
     let wire = input.wire;
@@ -80,8 +83,13 @@ pub fn client(input: ClientInput<'_>) {
     let mut bytes = match response % 4 {
         0 => wire.to_vec(),
         3 => {
+            let find = |part: &[u8], from: usize| {
+                let bytes = &wire[from..];
+                let at = bytes.windows(part.len()).position(|w| w == part)?;
+                Some(from + at)
+            };
             let delimiter = expected.key_response_after;
-            let head = wire.windows(delimiter.len()).position(|w| w == delimiter);
+            let head = find(delimiter, find(STATUS_LINE, 0).unwrap_or(0));
             let head_len = head.map_or(wire.len(), |at| at + delimiter.len());
             let (head, trailing) = wire.split_at(head_len);
             [head, &expected.key_response, trailing].concat()
@@ -105,9 +113,18 @@ pub fn client(input: ClientInput<'_>) {
     let frames = frames.expect("the request comes first");
     assert_eq!(frames, unsplit.expected_frames);
     if unsplit.was_open() {
-        expected.check(&bytes, &unsplit.response_fields);
+        let reply = final_response(&bytes);
+        assert_eq!((reply.status, reply.version), (101, 1));
+        let reported = unsplit.response_fields.iter();
+        let reported = reported.map(|(name, value)| (name.clone(), &value[..]));
+        assert!(reported.eq(reply.fields));
+        let reply = &bytes[reply.start..];
+        expected.check(reply, &unsplit.response_fields, strict_reply);
     } else {
-        let config = config.strict_utf8(false).strict_frames(false);
+        let config = config
+            .strict_utf8(false)
+            .strict_frames(false)
+            .strict_reply(false);
         let is_limited = config.auto_pong(true) != Config::new();
         assert!(
             response % 4 != 1 || is_limited,
@@ -116,6 +133,9 @@ pub fn client(input: ClientInput<'_>) {
         );
     }
 }
+
+/// The start of each response that is accepted.
+const STATUS_LINE: &[u8] = b"HTTP/1.1 101";
 
 /// A request and the response that it has to get.
 struct Handshake {
@@ -180,8 +200,8 @@ pub(crate) fn client_request(dialect: Dialect, protocol: bool, tls: bool) -> Cli
 /// The response that a client has to get, computed from its request.
 struct ExpectedResponse {
     head: Vec<u8>,
-    /// The length of the prefix of `head` that has to be exact. H75-2
-    fixed_len: usize,
+    /// The length of the prefix of `head` that the exact checks of browsers compare. H75-2
+    strict_len: usize,
     /// The challenge response, or the `Sec-WebSocket-Accept` line.
     key_response: Vec<u8>,
     /// The delimiter after which `key_response` belongs.
@@ -190,6 +210,8 @@ struct ExpectedResponse {
     bytes: Vec<u8>,
     /// Required fields, each with its valid values.
     fields: Vec<(String, Vec<String>)>,
+    /// The field that the exact checks of browsers do not allow. H75-6, H76-36
+    strictly_absent: Option<&'static str>,
     /// From HyBi-7 on, white space and case matter less.
     is_hybi: bool,
     /// The subprotocols that may be chosen, from HyBi-7 on.
@@ -249,11 +271,12 @@ impl ExpectedResponse {
         head += "\r\n";
         Self {
             head: head.clone().into(),
-            fixed_len: "HTTP/1.1 101".len(),
+            strict_len: "HTTP/1.1 101 ".len(),
             key_response: key_response.into(),
             key_response_after: b"\r\n",
             bytes: head.into(),
             fields: vec![("Sec-WebSocket-Accept".to_owned(), vec![accept])],
+            strictly_absent: None,
             is_hybi: true,
             protocols: if requested.is_some() {
                 protocols
@@ -278,11 +301,12 @@ impl ExpectedResponse {
         } else {
             ("WebSocket", "Sec-")
         };
-        let requested = get(&format!("{prefix}WebSocket-Protocol"));
+        let protocol_name = if is_hixie75 { PROTOCOL_75 } else { PROTOCOL };
+        let requested = get(protocol_name);
 
         let mut expected_names = vec!["Upgrade", "Connection", "Host", "Origin"];
         if requested.is_some() {
-            expected_names.push(if is_hixie75 { PROTOCOL_75 } else { PROTOCOL });
+            expected_names.push(protocol_name);
         }
         if !is_hixie75 {
             expected_names.extend([KEY1, KEY2]);
@@ -299,7 +323,11 @@ impl ExpectedResponse {
              Upgrade: WebSocket\r\n\
              Connection: Upgrade\r\n"
         );
-        let fixed_len = if is_hixie75 { head.len() } else { 0 };
+        let strict_len = if is_hixie75 {
+            head.len()
+        } else {
+            "HTTP/1.1 101 ".len()
+        };
         head += &format!(
             "{prefix}WebSocket-Origin: {origin}\r\n\
              {prefix}WebSocket-Location: {location}\r\n"
@@ -311,12 +339,12 @@ impl ExpectedResponse {
                 vec![location, with_port],
             ),
         ];
-        if let Some(protocol) = requested {
+        if let Some(protocol) = &requested {
             head += &format!("{prefix}WebSocket-Protocol: {protocol}\r\n");
-            expected_fields.push((format!("{prefix}WebSocket-Protocol"), vec![protocol]));
-        }
-        if !is_hixie75 {
-            expected_fields.push(("Upgrade".to_owned(), vec!["WebSocket".to_owned()]));
+            expected_fields.push((
+                format!("{prefix}WebSocket-Protocol"),
+                vec![protocol.clone()],
+            ));
         }
         head += "\r\n";
         let key_response = if is_hixie75 {
@@ -327,18 +355,20 @@ impl ExpectedResponse {
         Self {
             bytes: [head.as_bytes(), &key_response].concat(),
             head: head.into(),
-            fixed_len,
+            strict_len,
             key_response,
             key_response_after: b"\r\n\r\n",
             fields: expected_fields,
+            strictly_absent: requested.is_none().then_some(protocol_name),
             is_hybi: false,
             protocols: Vec::new(),
         }
     }
 
     /// Checks a response that the client accepted, and the fields that it reported.
-    fn check(&self, response: &[u8], reported: &[(String, Vec<u8>)]) {
-        assert!(response.starts_with(&self.head[..self.fixed_len]));
+    fn check(&self, response: &[u8], reported: &[(String, Vec<u8>)], strict: bool) {
+        assert!(response.starts_with(STATUS_LINE));
+        assert!(!strict || response.starts_with(&self.head[..self.strict_len]));
         let (fields, trailing) = split_head(response);
         let trimmed = fields.iter().map(|(name, value)| (name, trim(value)));
         assert!(trimmed.eq(reported.iter().map(|(name, value)| (name, &value[..]))));
@@ -351,6 +381,19 @@ impl ExpectedResponse {
         }
         if !self.is_hybi {
             assert!(trailing.starts_with(&self.key_response));
+            // H75-6, H76-36, H76-37
+            for (name, expected) in [("Upgrade", "WebSocket"), ("Connection", "Upgrade")] {
+                let mut found = fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+                let (_, value) = found.next().expect("a required field");
+                assert!(value.eq_ignore_ascii_case(expected.as_bytes()));
+                assert!(!strict || name == "Connection" || *value == expected.as_bytes());
+                assert!(found.next().is_none(), "{name} is repeated");
+            }
+            let is_forbidden = |(n, _): &(String, &[u8])| {
+                self.strictly_absent
+                    .is_some_and(|name| n.eq_ignore_ascii_case(name))
+            };
+            assert!(!strict || !fields.iter().any(is_forbidden));
             return;
         }
         let values = |name: &str| -> Vec<String> {

@@ -12,7 +12,7 @@ use testkit::is_valid_key;
 
 use crate::client::client_request;
 use crate::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
-use crate::http::{split_head, trim};
+use crate::http::{final_response, split_head, trim};
 use crate::redaction::{check_error, check_same_debug};
 
 /// A head, and what follows it.
@@ -204,6 +204,11 @@ fn run_tunnel(bytes: &[u8], size: usize) -> (Option<Result<(), Closed>>, usize) 
         if let Some(outcome) = &outcome {
             if let Err(error) = outcome {
                 check_error(error);
+            }
+            if outcome.is_ok() {
+                let response = final_response(bytes);
+                assert!(matches!(response.status, 200..=299));
+                assert_eq!(response.end, consumed);
             }
             assert_eq!(tunnel.receive_eof(), *outcome);
             return (Some(outcome.clone()), consumed);

@@ -1,5 +1,6 @@
-//! A simple parser of HTTP heads, independent of the library's.
+//! A simple parser of HTTP heads, independent of the library's, and that of `httparse`.
 
+use httparse::{EMPTY_HEADER, Response};
 use testkit::key_part;
 
 use crate::dialect::{KEY1, KEY2};
@@ -18,6 +19,42 @@ pub(crate) fn split_head(bytes: &[u8]) -> (Fields<'_>, &[u8]) {
         Some((name, value.strip_prefix(b" ").unwrap_or(value)))
     });
     (fields.collect(), trailing)
+}
+
+/// The first response that is not an interim one, as `httparse` reads it.
+pub(crate) struct FinalResponse<'a> {
+    pub(crate) status: u16,
+    /// The minor version.
+    pub(crate) version: u8,
+    /// With trimmed values.
+    pub(crate) fields: Fields<'a>,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// Parses an accepted response and the interim ones before it. HY-11
+pub(crate) fn final_response(bytes: &[u8]) -> FinalResponse<'_> {
+    let mut start = 0;
+    for _ in 0..=8 {
+        let mut fields = [EMPTY_HEADER; 128];
+        let mut response = Response::new(&mut fields);
+        let parsed = response.parse(&bytes[start..]).expect("a valid response");
+        let end = start + parsed.unwrap();
+        let status = response.code.expect("a complete response");
+        if !matches!(status, 100 | 102..=199) {
+            let fields = response.headers.iter();
+            let fields = fields.map(|field| (field.name.to_owned(), trim(field.value)));
+            return FinalResponse {
+                status,
+                version: response.version.expect("a complete response"),
+                fields: fields.collect(),
+                start,
+                end,
+            };
+        }
+        start = end;
+    }
+    panic!("more than 8 interim responses");
 }
 
 /// The challenge response to a request with valid keys, followed by its key3.
