@@ -109,12 +109,12 @@ fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr, c
     };
     client.connection.run(on_request, |event| match event {
         Event::Open(handshake) => client.log_open(&handshake),
-        Event::Text(chunk) => match message.push_text(&chunk) {
+        Event::Text(chunk) => match message.push_text(chunk) {
             Ok(Some(text)) => client.handle_text(server, text),
             Ok(None) => {}
             Err(error) => client.connection.abort(error.to_string()),
         },
-        Event::Binary(chunk) => match message.push_binary(&chunk) {
+        Event::Binary(chunk) => match message.push_binary(chunk) {
             Ok(Some(bytes)) => client.handle_binary(server, bytes),
             Ok(None) => {}
             Err(error) => client.connection.abort(error.to_string()),

@@ -59,7 +59,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut closed = None;
     let on_event = |event: Event<'_>| match event {
         Event::Text(chunk) => {
-            let result = match message.push_text(&chunk) {
+            let result = match message.push_text(chunk) {
                 Ok(Some(text)) => writeln!(io::stdout(), "{text}"),
                 Ok(None) => Ok(()),
                 Err(error) => Err(io::Error::other(error)),

@@ -56,12 +56,12 @@ fn serve(mut socket: TcpStream, peer: SocketAddr, config: &Config) -> Result {
                     _ => conn.respond(&Response::new(404))?,
                 },
                 Event::Text(chunk) => {
-                    if let Some(text) = message.push_text(&chunk)? {
+                    if let Some(text) = message.push_text(chunk)? {
                         conn.send_text(text)?;
                     }
                 }
                 Event::Binary(chunk) => {
-                    if let Some(bytes) = message.push_binary(&chunk)? {
+                    if let Some(bytes) = message.push_binary(chunk)? {
                         conn.send_binary(bytes)?;
                     }
                 }

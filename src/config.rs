@@ -31,6 +31,7 @@ pub struct Config {
     pub(crate) strict_reply: bool,
     pub(crate) plain_http: bool,
     pub(crate) auto_pong: bool,
+    pub(crate) auto_close: bool,
     pub(crate) flash_policy: Option<&'static str>,
     pub(crate) max_head_len: u32,
     pub(crate) max_header_line_len: u32,
@@ -41,6 +42,15 @@ pub struct Config {
     pub(crate) max_send_buffer: usize,
     pub(crate) handshake_timeout: Duration,
     pub(crate) close_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) keepalive: Option<Keepalive>,
+}
+
+/// See [`Config::keepalive`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Keepalive {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// The largest payload length that a frame can declare: 63 bits (FR-7, HY-6).
@@ -58,6 +68,7 @@ impl Config {
             strict_reply: false,
             plain_http: false,
             auto_pong: true,
+            auto_close: true,
             flash_policy: None,
             max_head_len: 8 * 1024,
             max_header_line_len: 4 * 1024,
@@ -68,6 +79,8 @@ impl Config {
             max_send_buffer: 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(30),
+            keepalive: None,
         }
     }
 
@@ -149,11 +162,21 @@ impl Config {
     /// Sets whether the connection answers pings itself.
     ///
     /// Default: `true`. While more than [`high_water`](Self::high_water) bytes of output are
-    /// pending, no pong is queued. The latest ping is answered later: once at most `high_water`
+    /// pending, no pong is queued, so that pings cannot grow the output. The latest ping is answered later: once at most `high_water`
     /// bytes are pending, or before the next message that is sent (RFC 6455, section 5.5.3).
     #[must_use]
     pub const fn auto_pong(self, auto_pong: bool) -> Self {
         Self { auto_pong, ..self }
+    }
+
+    /// Sets whether the connection answers the close frame of the peer itself.
+    ///
+    /// Default: `true`; the call of `receive` after [`Event::Closing`](crate::Event::Closing)
+    /// returns the peer's code and reason. If `false`, the application has to call
+    /// [`close`](crate::Connection::close) within [`close_timeout`](Self::close_timeout).
+    #[must_use]
+    pub const fn auto_close(self, auto_close: bool) -> Self {
+        Self { auto_close, ..self }
     }
 
     /// Sets the cross-domain policy, an XML document, with which a server answers a Flash policy
@@ -238,9 +261,10 @@ impl Config {
     }
 
     /// Sets the number of pending output bytes above which
-    /// [`wants_read`](crate::Connection::wants_read) returns `false`.
+    /// [`is_congested`](crate::Connection::is_congested) returns `true`.
     ///
-    /// Default: 64 KiB. If the application then stops reading, TCP slows the peer down.
+    /// Default: 64 KiB. The connection itself only defers pongs above it; what the application does
+    /// is described [here](crate#back-pressure).
     #[must_use]
     pub const fn high_water(self, bytes: usize) -> Self {
         Self {
@@ -264,8 +288,9 @@ impl Config {
 
     /// Sets the timeout of the opening handshake.
     ///
-    /// Default: 10 seconds, counted from the first call of [`tick`](crate::Connection::tick). On a
-    /// server it includes the time that the application takes to answer the request.
+    /// Default: 10 seconds, counted from the first call of
+    /// [`receive`](crate::Connection::receive). On a server it includes the time that the
+    /// application takes to answer the request.
     #[must_use]
     pub const fn handshake_timeout(self, timeout: Duration) -> Self {
         Self {
@@ -274,15 +299,55 @@ impl Config {
         }
     }
 
-    /// Sets the timeout of the closing handshake, and that of writing the pending output after the
-    /// connection has ended.
+    /// Sets the timeout of the answer to a close frame.
     ///
-    /// Default: 5 seconds each, counted from the first call of
-    /// [`tick`](crate::Connection::tick) in each phase.
+    /// Default: 5 seconds, counted from the time at which this side's close frame was written to
+    /// the socket. With [`auto_close`](Self::auto_close) off it also limits the time from
+    /// [`Event::Closing`](crate::Event::Closing) until the application calls
+    /// [`close`](crate::Connection::close).
     #[must_use]
     pub const fn close_timeout(self, timeout: Duration) -> Self {
         Self {
             close_timeout: timeout,
+            ..self
+        }
+    }
+
+    /// Sets the time in which the peer has to accept 16 KiB of output, or all that is pending.
+    ///
+    /// Default: 30 seconds, which is 546 bytes per second. It applies whenever output is pending,
+    /// before, during and after the closing handshake. A connection with a slower peer ends with
+    /// [`Closed::TimedOut`](crate::Closed::TimedOut), and its output is dropped.
+    ///
+    /// The connection knows what the socket accepted, not what the peer read. The system buffers
+    /// output and reports a socket as writable only after much of its buffer has drained: with
+    /// default buffers, a peer that reads 50,000 bytes per second can appear to read nothing for 30
+    /// seconds. Limit the send buffer of the socket (`SO_SNDBUF` or `TCP_NOTSENT_LOWAT`, to 128
+    /// KiB), or try to write once more when [`deadline`](crate::Connection::deadline) is reached,
+    /// before calling `receive`.
+    #[must_use]
+    pub const fn write_timeout(self, timeout: Duration) -> Self {
+        Self {
+            write_timeout: timeout,
+            ..self
+        }
+    }
+
+    /// Sets how to detect that the peer of an open connection has gone: after `interval` without any
+    /// byte from it a ping is sent, and after another `timeout` the connection ends with
+    /// [`Closed::TimedOut`](crate::Closed::TimedOut).
+    ///
+    /// Default: none; an open connection may be idle for any time. Any byte counts, not only a
+    /// pong. Hixie-75 and Hixie-76 have no pings: such a connection ends after `interval` and
+    /// `timeout` if the peer sends nothing of its own accord.
+    ///
+    /// Keep-alive is paused while the connection is
+    /// [congested](crate::Connection::is_congested), because the application may have stopped
+    /// reading.
+    #[must_use]
+    pub const fn keepalive(self, interval: Duration, timeout: Duration) -> Self {
+        Self {
+            keepalive: Some(Keepalive { interval, timeout }),
             ..self
         }
     }

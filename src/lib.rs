@@ -213,6 +213,7 @@ mod frame;
 mod handshake;
 mod header_name;
 mod http;
+mod input;
 mod message;
 mod proxy;
 mod send_buffer;
@@ -224,10 +225,11 @@ pub use connection::{Connection, VectoredMessage};
 pub use dialect::{Dialect, Dialects};
 pub use error::{HeaderErrorKind, KeyErrorKind, LineErrorKind, ProtocolError, Refused};
 pub use event::{
-    BinaryChunk, Close, Closed, Event, Handshake, Payload, Phase, SkippedFrame, TextChunk,
+    BinaryChunk, Close, Closed, Event, Handshake, Payload, Phase, SkippedFrame, TextChunk, Timeout,
 };
 pub use frame::encode::PreparedMessage;
 pub use handshake::{AcceptOptions, ClientRequest, Request, Response, UpgradeResponse};
+pub use input::Input;
 pub use message::{MessageAssembler, MessageTooLong};
 pub use proxy::ProxyTunnel;
 

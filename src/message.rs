@@ -19,14 +19,16 @@ const RETAINED_CAPACITY: usize = 64 * 1024;
 /// between two messages; a new one does not allocate.
 ///
 /// ```
-/// # use hybi::{Config, Connection, Dialect, Event, MessageAssembler, Role};
+/// # use hybi::{Config, Connection, Dialect, Event, Input, MessageAssembler, Role};
+/// # use std::time::Duration;
+/// # let now = Duration::ZERO;
 /// # let mut conn = Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32]);
 /// let mut assembler = MessageAssembler::new(64 * 1024);
 /// let mut texts = Vec::new();
 /// for mut read in [b"\x00Hel".to_vec(), b"lo\xff\x00you\xff".to_vec()] {
-///     let mut input = &mut read[..];
+///     let mut input = Input::new(&mut read, now);
 ///     while let Some(Event::Text(chunk)) = conn.receive(&mut input) {
-///         if let Some(text) = assembler.push_text(&chunk)? {
+///         if let Some(text) = assembler.push_text(chunk)? {
 ///             texts.push(text.to_owned());
 ///         }
 ///     }
@@ -91,7 +93,7 @@ impl MessageAssembler {
     #[inline]
     pub fn push_text<'a>(
         &'a mut self,
-        chunk: &'a TextChunk<'_>,
+        chunk: TextChunk<'a>,
     ) -> Result<Option<&'a str>, MessageTooLong> {
         let (text, is_final) = (chunk.as_str(), chunk.is_final());
         if is_borrowable(
@@ -149,7 +151,7 @@ impl MessageAssembler {
     #[inline]
     pub fn push_binary<'a>(
         &'a mut self,
-        chunk: &'a BinaryChunk<'_>,
+        chunk: BinaryChunk<'a>,
     ) -> Result<Option<&'a [u8]>, MessageTooLong> {
         let (bytes, is_final) = (chunk.as_bytes(), chunk.is_final());
         if is_borrowable(

@@ -47,6 +47,12 @@ impl SendBuffer {
         self.bytes.len() - self.sent
     }
 
+    /// Returns how many bytes were sent since the buffer was last empty.
+    #[inline]
+    pub(crate) fn written(&self) -> usize {
+        self.compacted.saturating_add(self.sent)
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0

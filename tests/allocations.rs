@@ -46,7 +46,7 @@ fn assemble(
     let mut messages = 0;
     for mut input in bytes.chunks_mut(read_len) {
         while let Some(Event::Text(chunk)) = conn.receive(&mut input) {
-            messages += usize::from(assembler.push_text(&chunk).unwrap().is_some());
+            messages += usize::from(assembler.push_text(chunk).unwrap().is_some());
         }
     }
     messages
@@ -94,10 +94,10 @@ fn hybi_messages_are_received_and_sent_without_allocating() {
                     while let Some(event) = conn.receive(&mut input) {
                         messages += match event {
                             Event::Text(chunk) => {
-                                usize::from(assembler.push_text(&chunk).unwrap().is_some())
+                                usize::from(assembler.push_text(chunk).unwrap().is_some())
                             }
                             Event::Binary(chunk) => {
-                                usize::from(assembler.push_binary(&chunk).unwrap().is_some())
+                                usize::from(assembler.push_binary(chunk).unwrap().is_some())
                             }
                             _ => 0,
                         };
@@ -194,7 +194,7 @@ fn a_large_response_body_is_copied_once() {
     let mut conn = Connection::server(&Config::new());
     let mut head = DRAFT_76_REQUEST.as_bytes().to_vec();
     assert!(matches!(
-        conn.receive(&mut &mut head[..]),
+        conn.receive(&mut input(&mut head)),
         Some(Event::Request(_))
     ));
     let (answered, usage) = measure(|| conn.respond(&Response::new(403).body(&body)));
@@ -299,7 +299,7 @@ fn a_million_fragments_use_no_more_memory_than_the_message_limit() {
                 while let Some(event) = conn.receive(&mut input) {
                     if let Event::Binary(chunk) = event {
                         received += chunk.as_bytes().len();
-                        assert_eq!(assembler.push_binary(&chunk), Ok(None));
+                        assert_eq!(assembler.push_binary(chunk), Ok(None));
                     }
                 }
             }
@@ -472,12 +472,11 @@ fn the_assembler_reuses_capacity_between_messages_in_chunks() {
                     while let Some(event) = conn.receive(&mut input) {
                         received += match event {
                             Event::Text(chunk) => {
-                                assembler.push_text(&chunk).unwrap().map_or(0, str::len)
+                                assembler.push_text(chunk).unwrap().map_or(0, str::len)
                             }
-                            Event::Binary(chunk) => assembler
-                                .push_binary(&chunk)
-                                .unwrap()
-                                .map_or(0, <[u8]>::len),
+                            Event::Binary(chunk) => {
+                                assembler.push_binary(chunk).unwrap().map_or(0, <[u8]>::len)
+                            }
                             _ => 0,
                         };
                     }

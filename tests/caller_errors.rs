@@ -135,7 +135,7 @@ fn hixie_75_rejects_sending_before_open_is_returned() {
         rejected(&mut conn, |c| c.send_prepared(&message)),
         Refused::NotOpen
     );
-    let event = conn.receive(&mut &mut [][..]);
+    let event = conn.receive(&mut input(&mut []));
     assert!(matches!(event, Some(Event::Open(_))));
     assert_eq!(conn.send_text("a"), Ok(()));
 }

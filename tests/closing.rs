@@ -67,7 +67,7 @@ fn a_connection_is_done_once_flushed_and_closed_was_returned_cl_2() {
         assert!(conn.closed().is_some() && !conn.wants_write());
         assert!(!conn.is_done());
         assert!(matches!(
-            conn.receive(&mut &mut [][..]),
+            conn.receive(&mut input(&mut [])),
             Some(Event::Closed(_))
         ));
         assert!(conn.is_done());
@@ -239,7 +239,7 @@ fn output_queued_before_eof_is_still_flushed_cl_12() {
         driver.conn.send_text("queued").unwrap();
         driver.conn.receive_eof();
         assert!(!driver.conn.wants_read());
-        let event = driver.conn.receive(&mut &mut [][..]);
+        let event = driver.conn.receive(&mut input(&mut []));
         assert!(matches!(
             event,
             Some(Event::Closed(Closed::Eof(Phase::Open)))
@@ -533,7 +533,7 @@ fn closing_after_the_response_head_sends_no_http_error_cl_13_px_4() {
                 driver.drain();
             }
             let mut bytes = DRAFT_76_KEY3[..key3].to_vec();
-            assert!(driver.conn.receive(&mut &mut bytes[..]).is_none());
+            assert!(driver.conn.receive(&mut input(&mut bytes)).is_none());
             driver.conn.close(&Close::EMPTY).unwrap();
             driver.feed(&DRAFT_76_KEY3[key3..]);
             assert_eq!(driver.events(), [Observed::Closed(Closed::LocallyClosed)]);
@@ -565,7 +565,7 @@ fn a_client_closing_during_the_handshake_writes_nothing_more_cl_13() {
                 let mut driver = Driver::new(client());
                 driver.conn.advance(sent);
                 let mut bytes = response[..received].to_vec();
-                assert!(driver.conn.receive(&mut &mut bytes[..]).is_none());
+                assert!(driver.conn.receive(&mut input(&mut bytes)).is_none());
                 let before = driver.conn.transmit().to_vec();
                 driver.conn.close(&Close::EMPTY).unwrap();
                 assert_eq!(driver.conn.close(&Close::EMPTY), Err(Refused::Closing));
@@ -706,7 +706,7 @@ fn flushing_after_the_close_times_out_cl_9() {
         let mut conn = Connection::established(&config, role, Dialect::Hixie76, [0; 32]);
         conn.send_text("last").unwrap();
         let mut bytes = b"\xff\x00".to_vec();
-        let event = conn.receive(&mut &mut bytes[..]);
+        let event = conn.receive(&mut input(&mut bytes));
         assert!(matches!(event, Some(Event::Closed(Closed::Clean(_)))));
         assert_eq!(conn.tick(SECOND), Some(2 * SECOND));
         conn.advance(3);
@@ -727,7 +727,7 @@ fn the_peers_close_and_the_flush_have_a_timeout_each_cl_9() {
         assert_eq!(conn.tick(SECOND), Some(5 * SECOND));
         assert_short_wait(conn.tick(6 * SECOND));
         assert!(matches!(
-            conn.receive(&mut &mut [][..]),
+            conn.receive(&mut input(&mut [])),
             Some(Event::Closed(Closed::TimedOut(Phase::Closing)))
         ));
         assert_eq!(conn.transmit(), b"\xff\x00");
@@ -829,14 +829,14 @@ fn is_open_is_true_from_open_until_close() {
         assert!(!server.is_open());
         let mut head = DRAFT_76_REQUEST.as_bytes().to_vec();
         assert!(matches!(
-            server.receive(&mut &mut head[..]),
+            server.receive(&mut input(&mut head)),
             Some(Event::Request(_))
         ));
         server.accept(&AcceptOptions::new()).unwrap();
         assert!(!server.is_open());
         let mut key3 = DRAFT_76_KEY3.to_vec();
         assert!(matches!(
-            server.receive(&mut &mut key3[..]),
+            server.receive(&mut input(&mut key3)),
             Some(Event::Open(_))
         ));
         assert!(server.is_open());
@@ -847,7 +847,7 @@ fn is_open_is_true_from_open_until_close() {
     assert!(!closing.is_open());
     let mut closed = opened();
     closed.receive_eof();
-    let event = closed.receive(&mut &mut [][..]);
+    let event = closed.receive(&mut input(&mut []));
     assert!(matches!(event, Some(Event::Closed(_))));
     assert!(!closed.is_open());
 }
@@ -931,7 +931,7 @@ proptest! {
                     }
                 }
                 Step::Receive => {
-                    if let Some(event) = conn.receive(&mut &mut [][..]) {
+                    if let Some(event) = conn.receive(&mut input(&mut [])) {
                         prop_assert_eq!(closed, 0, "{:?} after Closed", event);
                         closed += usize::from(matches!(event, Event::Closed(_)));
                     }
@@ -949,7 +949,7 @@ proptest! {
             }
         }
         prop_assert!(conn.closed().is_some());
-        while let Some(event) = conn.receive(&mut &mut [][..]) {
+        while let Some(event) = conn.receive(&mut input(&mut [])) {
             prop_assert_eq!(closed, 0, "{:?} after Closed", event);
             closed += usize::from(matches!(event, Event::Closed(_)));
         }

@@ -876,7 +876,7 @@ proptest! {
             Err(HandshakeError::Interrupted(_)) => panic!("tungstenite expects more of the request"),
         };
         let mut response = socket.get_ref().written.clone();
-        let opened = conn.receive(&mut &mut response[..]);
+        let opened = conn.receive(&mut input(&mut response));
         prop_assert!(matches!(opened, Some(Event::Open(_))));
     }
 

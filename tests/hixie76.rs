@@ -714,7 +714,7 @@ fn a_matching_response_opens_h76_36_h76_39() {
     let mut conn = client.conn;
     let head = response_with("\r\n\r\n", "\r\nSet-Cookie: a=1\r\nX-Empty:\r\n\r\n");
     let mut bytes = [&head[..], &challenge_response].concat();
-    let Some(Event::Open(handshake)) = conn.receive(&mut &mut bytes[..]) else {
+    let Some(Event::Open(handshake)) = conn.receive(&mut input(&mut bytes)) else {
         panic!("no Open");
     };
     assert_eq!(handshake.dialect(), Hixie76);
@@ -1346,7 +1346,7 @@ fn skipped_frames_report_their_payload_len_fr_4_fr_6() {
     for (frame, length) in [(&b"\x01\xff"[..], 0), (b"\x01a\xff", 1), (b"\x80\x00", 0)] {
         let mut conn = Connection::established(&Config::new(), Role::Server, Hixie76, [0; 32]);
         let mut frame = frame.to_vec();
-        let Some(Event::Skipped(skipped)) = conn.receive(&mut &mut frame[..]) else {
+        let Some(Event::Skipped(skipped)) = conn.receive(&mut input(&mut frame)) else {
             panic!("{}", escaped(&frame));
         };
         assert_eq!(
@@ -1408,7 +1408,7 @@ fn chunks_contain_whole_characters_fr_2_fr_3_fr_10() {
             .collect();
         assert_eq!(chunks, expected);
         conn.receive_eof();
-        let end = conn.receive(&mut &mut [][..]);
+        let end = conn.receive(&mut input(&mut []));
         assert!(matches!(end, Some(Event::Closed(Closed::Eof(Phase::Open)))));
     }
 }

@@ -936,7 +936,7 @@ fn a_control_character_anywhere_in_a_value_is_rejected_rq_11() {
                 };
                 let expected =
                     expected.map(|expected| line_error((prefix.len() + at) as u32, expected));
-                let error = match Connection::server(&config).receive(&mut &mut head[..]) {
+                let error = match Connection::server(&config).receive(&mut input(&mut head)) {
                     Some(Event::Request(_)) => None,
                     Some(Event::Closed(Closed::Protocol(error))) => Some(error),
                     other => panic!("{other:?}"),

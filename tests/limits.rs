@@ -489,7 +489,7 @@ fn message_assembler_enforces_its_limit_fr_14() {
                         let Event::Text(chunk) = event else {
                             panic!("{event:?}");
                         };
-                        match message.push_text(&chunk) {
+                        match message.push_text(chunk) {
                             Ok(None) => {}
                             Ok(Some(text)) => results.push(Ok(text.to_owned())),
                             Err(error) => results.push(Err(error)),
@@ -514,9 +514,7 @@ fn message_too_long_is_returned_with_the_chunk_over_the_limit() {
     let mut message = MessageAssembler::new(3);
     let mut read = |bytes: &mut [u8]| {
         let chunk = next_chunk(&mut conn, &mut &mut *bytes);
-        message
-            .push_text(&chunk)
-            .map(|text| text.map(str::to_owned))
+        message.push_text(chunk).map(|text| text.map(str::to_owned))
     };
     assert_eq!(read(&mut b"\x00ab".to_vec()), Ok(None));
     assert_eq!(read(&mut b"cd".to_vec()), Err(MessageTooLong { limit: 3 }));
@@ -631,7 +629,7 @@ fn a_full_send_buffer_still_answers_a_close_cl_2() {
     conn.send_text("").unwrap();
     let mut bytes = b"\xff\x00".to_vec();
     assert!(matches!(
-        conn.receive(&mut &mut bytes[..]),
+        conn.receive(&mut input(&mut bytes)),
         Some(Event::Closed(Closed::Clean(_)))
     ));
     assert_eq!(conn.transmit(), b"\x00\xff\xff\x00");

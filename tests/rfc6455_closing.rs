@@ -51,7 +51,7 @@ fn close_before_the_open_event_sends_a_close_frame_and_nothing_after_it_cl_3_cl_
         )
         .into_bytes();
         let mut server = Connection::server(&Config::new());
-        let event = server.receive(&mut &mut request[..]);
+        let event = server.receive(&mut input(&mut request));
         assert!(matches!(event, Some(Event::Request(_))));
         server.accept(&AcceptOptions::new()).unwrap();
         server.advance(server.transmit().len());
@@ -65,12 +65,12 @@ fn close_before_the_open_event_sends_a_close_frame_and_nothing_after_it_cl_3_cl_
             assert_eq!(server.close(&Close::EMPTY), Err(Refused::Closing));
             assert_eq!(server.transmit(), b"\x88\x02\x03\xe9");
             if !open_reported {
-                let event = server.receive(&mut &mut [][..]);
+                let event = server.receive(&mut input(&mut []));
                 assert!(matches!(event, Some(Event::Open(_))));
             }
         }
         let mut answer = close_frame(Role::Client, close_payload(1001, ""));
-        let event = server.receive(&mut &mut answer[..]);
+        let event = server.receive(&mut input(&mut answer));
         assert!(matches!(event, Some(Event::Closed(Closed::Clean(_)))));
         assert_eq!(server.transmit(), b"\x88\x02\x03\xe9");
     }

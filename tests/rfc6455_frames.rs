@@ -1193,7 +1193,7 @@ fn a_message_of_many_small_frames_over_the_message_limit_is_rejected_hy_7() {
     let (mut chunks, mut errors) = (0, 0);
     while let Some(Event::Binary(chunk)) = conn.receive(&mut input) {
         chunks += 1;
-        match assembler.push_binary(&chunk) {
+        match assembler.push_binary(chunk) {
             Ok(message) => assert_eq!(message, None),
             Err(error) => {
                 assert_eq!((error.limit, chunks), (1000, 1001));

@@ -423,7 +423,7 @@ proptest! {
 fn request(head: &[u8]) -> Request {
     let mut bytes = head.to_vec();
     let mut conn = Connection::server(&Config::new());
-    match conn.receive(&mut &mut bytes[..]) {
+    match conn.receive(&mut input(&mut bytes)) {
         Some(Event::Request(request)) => request,
         other => panic!("{other:?} of {}", escaped(head)),
     }
@@ -529,7 +529,7 @@ fn accept_rejects_a_subprotocol_that_was_not_offered_hy_4() {
     let with_request = |head: &[u8]| {
         let mut conn = Connection::server(&Config::new());
         let mut bytes = head.to_vec();
-        assert!(conn.receive(&mut &mut bytes[..]).is_some());
+        assert!(conn.receive(&mut input(&mut bytes)).is_some());
         conn
     };
     for name in [
@@ -617,7 +617,7 @@ fn offered_extensions_are_declined_hy_4() {
 fn accept_rejects_handshake_headers_such_as_extensions_hy_4() {
     let mut conn = Connection::server(&Config::new());
     let mut bytes = RFC6455_REQUEST.as_bytes().to_vec();
-    assert!(conn.receive(&mut &mut bytes[..]).is_some());
+    assert!(conn.receive(&mut input(&mut bytes)).is_some());
     let before = format!("{conn:?}");
     for name in [
         "Sec-WebSocket-Extensions",
@@ -1104,7 +1104,7 @@ fn the_open_event_has_the_subprotocol_and_headers_of_the_response_hy_4() {
         let client_request = client_request(Rfc6455);
         let mut response = replace_once(response_to_request(&client_request), from, to);
         let mut conn = client(&client_request);
-        let Some(Event::Open(open)) = conn.receive(&mut &mut response[..]) else {
+        let Some(Event::Open(open)) = conn.receive(&mut input(&mut response)) else {
             panic!("no open event");
         };
         assert_eq!((open.dialect(), open.protocol()), (Rfc6455, protocol));
@@ -1403,7 +1403,7 @@ fn our_client_and_server_connect_in_each_version_hy_1_hy_2_hy_3_hy_4() {
             .unwrap();
         let mut request = client(&client_request).transmit().to_vec();
         let mut server = Connection::server(&Config::new());
-        let Some(Event::Request(received)) = server.receive(&mut &mut request[..]) else {
+        let Some(Event::Request(received)) = server.receive(&mut input(&mut request)) else {
             panic!("no request event");
         };
         assert_eq!(received.dialect(), Some(dialect));

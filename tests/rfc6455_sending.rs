@@ -293,11 +293,11 @@ fn masking_keys_do_not_occur_in_the_handshake_key_hy_5() {
         let nonce = BASE64.decode(key.as_bytes()).unwrap();
         let mut server = Connection::server(&Config::new());
         let mut bytes = request.clone().into_bytes();
-        assert!(server.receive(&mut &mut bytes[..]).is_some());
+        assert!(server.receive(&mut input(&mut bytes)).is_some());
         server.accept(&hybi::AcceptOptions::new()).unwrap();
         let mut reply = drain(&mut server);
         assert!(matches!(
-            conn.receive(&mut &mut reply[..]),
+            conn.receive(&mut input(&mut reply)),
             Some(Event::Open(_))
         ));
         for _ in 0..100 {
@@ -1097,7 +1097,7 @@ fn a_deferred_pong_never_exceeds_max_send_buffer() {
     conn.send_binary(&[0; 700]).unwrap();
     for _ in 0..10 {
         let mut ping = frame(Role::Client, 0x89, [7; 125]);
-        conn.receive(&mut &mut ping[..]).unwrap();
+        conn.receive(&mut input(&mut ping)).unwrap();
         let _ = conn.send_text("");
         assert!(conn.transmit().len() <= limit, "{}", conn.transmit().len());
     }

@@ -36,7 +36,7 @@ fn lengths_of_63_and_64_bits_after_a_fragment_do_not_overflow_hy_6() {
             };
             results.push(
                 assembler
-                    .push_binary(&chunk)
+                    .push_binary(chunk)
                     .map(|message| message.is_some())
                     .is_ok(),
             );

@@ -21,23 +21,24 @@ use crate::send_buffer::SendBuffer;
 
 use handshaking::PendingReply;
 pub use send::VectoredMessage;
-use state::{Handshaking, State};
-use timers::Timer;
+use state::{Handshaking, PeerClosed, State};
+use timers::Timers;
 
 /// One endpoint of a WebSocket connection: a state machine that performs no I/O.
 ///
 /// [`receive`](Self::receive) consumes bytes from the socket and returns events.
 /// [`transmit`](Self::transmit) returns the bytes to write to it. The following always holds:
 ///
-/// - `receive` returns `None` only when all input is consumed, when a request awaits an answer, or
-///   after [`Event::Closed`](crate::Event::Closed) was returned.
+/// - `receive` returns `None` only when all input is consumed, when a request or a close frame
+///   awaits an answer, or after [`Event::Closed`](crate::Event::Closed) was returned.
 /// - The events (with the chunks of each message joined) and the output do not depend on how the
 ///   input is split.
 /// - [`Event::Closed`](crate::Event::Closed) is returned once, as the last event.
 /// - No input causes a panic.
 ///
 /// ```
-/// use hybi::{AcceptOptions, Config, Connection, Event};
+/// use hybi::{AcceptOptions, Config, Connection, Event, Input};
+/// use std::time::Duration;
 ///
 /// let mut conn = Connection::server(&Config::new());
 /// let mut bytes = *b"GET /demo HTTP/1.1\r\n\
@@ -49,7 +50,7 @@ use timers::Timer;
 ///     Origin: http://example.com\r\n\r\n\
 ///     ^n:ds[4U\
 ///     \x00Hello\xff";
-/// let mut input = &mut bytes[..];
+/// let mut input = Input::new(&mut bytes, Duration::ZERO);
 /// while let Some(event) = conn.receive(&mut input) {
 ///     match event {
 ///         Event::Request(_) => conn.accept(&AcceptOptions::new())?,
@@ -69,7 +70,7 @@ pub struct Connection {
     /// `receive_eof` was called.
     eof: bool,
     send_buffer: SendBuffer,
-    timer: Option<Timer>,
+    timers: Timers,
 }
 
 impl Connection {
@@ -108,7 +109,7 @@ impl Connection {
             state,
             eof: false,
             send_buffer: SendBuffer::default(),
-            timer: None,
+            timers: Timers::new(),
         }
     }
 
@@ -127,7 +128,8 @@ impl Connection {
     ///   [`accept`](Self::accept).
     ///
     /// ```
-    /// # use hybi::{AcceptOptions, Config, Connection, Event, Refused, Request};
+    /// # use hybi::{AcceptOptions, Config, Connection, Event, Input, Refused, Request};
+    /// # use std::time::Duration;
     /// # fn upgrade(request: Request) -> Result<(), Refused> {
     /// let options = AcceptOptions::new();
     /// let (mut conn, response) = Connection::upgrade(&Config::new(), &request, &options)?;
@@ -135,8 +137,8 @@ impl Connection {
     ///     println!("{name}: {value}");
     /// }
     /// let mut leftover = *b"^n:ds[4U";
-    /// let event = conn.receive(&mut &mut leftover[..]);
-    /// assert!(matches!(event, Some(Event::Open(_))));
+    /// let mut input = Input::new(&mut leftover, Duration::ZERO);
+    /// assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
     /// # Ok(())
     /// # }
     /// ```
@@ -222,10 +224,14 @@ impl Connection {
             .check_capacity(len, self.config.max_send_buffer)
     }
 
-    /// Starts the closing handshake by queueing a close frame.
+    /// Starts the closing handshake by queueing a close frame, or answers that of the peer. Has no
+    /// effect if either was done before, or if the connection has ended.
     ///
-    /// Messages of the peer are still reported until its close frame arrives (CL-3). Then
-    /// [`Event::Closed`](crate::Event::Closed) with [`Closed::Clean`] follows.
+    /// Messages of the peer are still reported until its close frame arrives (CL-3), but none can
+    /// be sent: check [`is_open`](Self::is_open) before answering them. Then
+    /// [`Event::Closed`](crate::Event::Closed) with [`Closed::Clean`] follows. All output that is
+    /// queued before the close frame is sent, as long as the peer accepts it within
+    /// [`write_timeout`](Config::write_timeout).
     ///
     /// In two cases the connection ends at once, with [`Closed::LocallyClosed`]:
     ///
@@ -237,22 +243,21 @@ impl Connection {
     /// code 1005 is sent as a close frame without a code.
     ///
     /// # Errors
-    /// - [`Refused::Closing`] if the connection has ended, or if `close` was called before.
-    /// - [`Refused::InvalidClose`], from HyBi-7 on, if the code is not in 1000 to 1003, 1005, 1007
-    ///   to 1014 or 3000 to 4999, if there is a reason without a code, or if the reason is longer
-    ///   than 123 bytes.
+    /// [`Refused::InvalidClose`], from HyBi-7 on, if the code is not in 1000 to 1003, 1005, 1007 to
+    /// 1014 or 3000 to 4999, if there is a reason without a code, or if the reason is longer than
+    /// 123 bytes.
     pub fn close(&mut self, close: &Close) -> Result<(), Refused> {
         let session = match &mut self.state {
             State::Handshaking(Handshaking::Accepted {
                 session,
                 is_closing: false,
             }) => session,
-            State::Open(open) => &mut open.session,
+            State::Open(open) | State::PeerClosed(PeerClosed { open, .. }) => &mut open.session,
             State::Handshaking(Handshaking::Accepted {
                 is_closing: true, ..
             })
             | State::Closing(_)
-            | State::Closed(_) => return Err(Refused::Closing),
+            | State::Closed(_) => return Ok(()),
             State::Handshaking(handshaking) => {
                 if handshaking.can_respond() {
                     // Cannot fail: the status is valid and there are no header fields.
@@ -275,6 +280,17 @@ impl Connection {
         Ok(())
     }
 
+    /// Ends the connection at once, without a close frame: pending output is dropped, and
+    /// [`receive`](Self::receive) returns [`Closed::Aborted`] next. If the connection has ended
+    /// before, only pending output is dropped.
+    pub fn abort(&mut self) {
+        self.send_buffer.clear();
+        self.timers.stop_write();
+        if !matches!(self.state, State::Closed(_)) {
+            self.state.finish(Closed::Aborted);
+        }
+    }
+
     /// Returns all pending output, in order: the bytes to write to the socket next.
     #[must_use]
     #[inline]
@@ -289,24 +305,34 @@ impl Connection {
     /// Panics if `n` is greater than the number of pending bytes.
     #[inline]
     pub fn advance(&mut self, n: usize) {
+        if self.is_congested() {
+            self.timers.restart_keepalive();
+        }
         self.send_buffer.advance(n);
+        if self.send_buffer.is_empty() {
+            self.timers.stop_write();
+        }
         if let Some(session) = self.state.session() {
             session.flush_pong(&mut self.send_buffer, self.config.high_water);
         }
     }
 
-    /// Returns whether to read from the socket.
+    /// Returns whether [`receive`](Self::receive) can consume input: whether to read from the
+    /// socket, unless the application pauses because of
+    /// [back-pressure](crate#back-pressure).
     ///
-    /// False after the end of input, after the connection has ended, while a request awaits an
-    /// answer, and while more than [`high_water`](Config::high_water) bytes are pending.
+    /// False after the end of input, after the peer's close frame, after the connection has ended,
+    /// and while a request awaits an answer. It does not depend on the pending output.
     #[must_use]
     #[inline]
     pub fn wants_read(&self) -> bool {
         let can_consume = !matches!(
             self.state,
-            State::Closed(_) | State::Handshaking(Handshaking::AwaitAnswer(_))
+            State::Closed(_)
+                | State::PeerClosed(_)
+                | State::Handshaking(Handshaking::AwaitAnswer(_))
         );
-        can_consume && !self.eof && self.send_buffer.len() <= self.config.high_water
+        can_consume && !self.eof
     }
 
     /// Returns whether any output is pending.
@@ -314,6 +340,30 @@ impl Connection {
     #[inline]
     pub fn wants_write(&self) -> bool {
         !self.send_buffer.is_empty()
+    }
+
+    /// Returns how many bytes of output are pending: queued, and not removed by
+    /// [`advance`](Self::advance).
+    ///
+    /// At most [`max_send_buffer`](Config::max_send_buffer), and in addition what the connection
+    /// queues by itself: a pong, a ping of keep-alive, a close frame, or an HTTP response. A pong
+    /// that is deferred does not count.
+    #[must_use]
+    #[inline]
+    pub fn pending(&self) -> usize {
+        self.send_buffer.len()
+    }
+
+    /// Returns whether more than [`high_water`](Config::high_water) bytes of output are pending.
+    ///
+    /// If the application answers messages, it pauses while this is true: it does not call
+    /// `receive` with more input, and does not read from the socket. See
+    /// [back-pressure](crate#back-pressure). False once the connection has ended, so that an
+    /// application that pauses still receives [`Event::Closed`](crate::Event::Closed).
+    #[must_use]
+    #[inline]
+    pub fn is_congested(&self) -> bool {
+        self.send_buffer.len() > self.config.high_water && !matches!(self.state, State::Closed(_))
     }
 
     /// Returns whether the connection has ended, [`Event::Closed`](crate::Event::Closed) was returned, and no output is
@@ -339,11 +389,12 @@ impl Connection {
     }
 
     /// Returns whether messages can be sent: from [`Event::Open`](crate::Event::Open) until [`close`](Self::close) or
-    /// [`Event::Closed`](crate::Event::Closed).
+    /// [`Event::Closed`](crate::Event::Closed). After [`Event::Closing`](crate::Event::Closing) they
+    /// can be sent until the next call of `receive`.
     #[must_use]
     #[inline]
     pub fn is_open(&self) -> bool {
-        matches!(self.state, State::Open(_))
+        matches!(self.state, State::Open(_) | State::PeerClosed(_))
     }
 
     /// Returns which endpoint this is.

@@ -2,39 +2,67 @@
 
 use super::Connection;
 use super::handshaking::Outcome;
-use super::state::{Handshaking, State};
+use super::state::{Handshaking, PeerClosed, State};
 use crate::error::ProtocolError;
-use crate::event::{BinaryChunk, Close, Closed, Event, Handshake, TextChunk};
-use crate::frame::{FastPath, FrameEvent};
+use crate::event::{BinaryChunk, Closed, Event, Handshake, Payload, TextChunk};
+use crate::frame::{FastPath, FrameEvent, Stored};
 use crate::handshake;
+use crate::input::{Input, Storage};
+
+/// The result of one step of [`Connection::receive`].
+enum Step<'i> {
+    /// The state or the input changed: go on.
+    Continue,
+    /// More input, an answer of the application or time is needed.
+    NeedMore,
+    Event(Event<'i>),
+    Stored(Stored),
+}
+
+impl Stored {
+    fn event(self, storage: &Storage) -> Event<'_> {
+        match self {
+            Self::Text { is_final } => Event::Text(TextChunk::new(storage.text(), is_final)),
+            Self::Ping => Event::Ping(Payload::new(storage.bytes())),
+            Self::Pong => Event::Pong(Payload::new(storage.bytes())),
+        }
+    }
+}
 
 impl Connection {
     /// Consumes bytes from the front of `input` and returns the next event.
     ///
-    /// Returns `None` if more input is needed, if a request awaits an answer, or if the connection
-    /// has ended. Call it until it returns `None`, also with empty input: the end of input
-    /// ([`receive_eof`](Self::receive_eof)) and expired timeouts ([`tick`](Self::tick)) are
-    /// reported here.
+    /// Returns `None` if all input is consumed, if a request or, with
+    /// [`auto_close`](crate::Config::auto_close) off, a close frame awaits an answer, or if the
+    /// connection has ended. Call it until it returns `None`, also with an empty
+    /// [`Input`](crate::Input): the end of input ([`receive_eof`](Self::receive_eof)) and expired
+    /// timeouts ([`deadline`](Self::deadline)) are reported here.
     ///
-    /// `input` is advanced past the bytes that were consumed; the caller keeps the others for a
-    /// later call. Masked payloads are unmasked in place. An event borrows from the input and not
-    /// from the connection, so the connection can be used while the event exists.
+    /// A caller that answers messages pauses while [`is_congested`](Self::is_congested), and keeps
+    /// [`Input::remaining`](crate::Input::remaining) for a later call.
+    ///
+    /// An event borrows from the input and not from the connection, so the connection can be used
+    /// while the event exists.
     #[inline]
-    pub fn receive<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
+    pub fn receive<'e>(&mut self, input: &'e mut Input<'_>) -> Option<Event<'e>> {
         if let Some(session) = self.state.session() {
-            match session.decoder.decode_fast(&self.config, input) {
-                FastPath::Miss => {}
-                FastPath::NeedMore if self.eof => {}
-                FastPath::NeedMore => return None,
+            match session.decoder.decode_fast(&self.config, &mut input.bytes) {
                 FastPath::Text { text, is_final } => {
-                    return Some(Event::Text(TextChunk::borrowed(text, is_final)));
-                }
-                FastPath::Lossy { text, is_final } => {
-                    return Some(Event::Text(TextChunk::lossy(text, is_final)));
+                    return Some(Event::Text(TextChunk::new(text, is_final)));
                 }
                 FastPath::Binary { bytes, is_final } => {
-                    return Some(Event::Binary(BinaryChunk { bytes, is_final }));
+                    return Some(Event::Binary(BinaryChunk::new(bytes, is_final)));
                 }
+                FastPath::Lossy { text, is_final } => {
+                    input.storage = Storage::Text(text);
+                    return Some(Stored::Text { is_final }.event(&input.storage));
+                }
+                FastPath::NeedMore if !self.eof => {
+                    if !self.run_timers(input.now, input.has_bytes) {
+                        return None;
+                    }
+                }
+                FastPath::NeedMore | FastPath::Miss => {}
             }
         }
         // Rebuild the value: forwarding the callee's return slot causes a store-forwarding stall.
@@ -43,50 +71,61 @@ impl Connection {
     }
 
     /// [`receive`](Self::receive) without the fast path.
-    fn receive_slow<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Event<'i>> {
-        loop {
-            let event = match &mut self.state {
-                State::Handshaking(_) => self.receive_handshake(input)?,
-                State::Open(_) | State::Closing(_) => self.receive_frame(input)?,
-                State::Closed(ended) if ended.is_reported => return None,
+    fn receive_slow<'e>(&mut self, input: &'e mut Input<'_>) -> Option<Event<'e>> {
+        let Input {
+            bytes,
+            now,
+            has_bytes,
+            storage,
+        } = input;
+        let stored = loop {
+            let step = match &mut self.state {
+                State::Handshaking(_) => self.receive_handshake(bytes),
+                State::Open(_) | State::Closing(_) => self.receive_frame(bytes, storage),
+                State::PeerClosed(_) => self.answer_close(),
+                State::Closed(ended) if ended.is_reported => Step::NeedMore,
                 State::Closed(ended) => {
                     ended.is_reported = true;
-                    return Some(Event::Closed(ended.reason.clone()));
+                    Step::Event(Event::Closed(ended.reason.clone()))
                 }
             };
-            if event.is_some() {
-                return event;
+            match step {
+                Step::Continue => {}
+                Step::NeedMore if self.run_timers(*now, *has_bytes) => {}
+                Step::NeedMore => return None,
+                Step::Event(event) => return Some(event),
+                Step::Stored(stored) => break stored,
             }
-        }
+        };
+        Some(stored.event(storage))
     }
 
-    /// Reads on in the handshake. `None` if more input or an answer is needed; `Some(None)` if the
-    /// state changed without an event.
-    fn receive_handshake<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Option<Event<'i>>> {
+    /// Reads on in the handshake.
+    fn receive_handshake<'i>(&mut self, input: &mut &'i mut [u8]) -> Step<'i> {
         if let Some(dialect) = self.state.report_open() {
             let reply = None;
-            return Some(Some(Event::Open(Handshake { dialect, reply })));
+            return Step::Event(Event::Open(Handshake { dialect, reply }));
         }
         let State::Handshaking(handshaking) = &mut self.state else {
-            return None;
+            return Step::Continue;
         };
         if let Handshaking::AwaitAnswer(_) = handshaking {
-            return None;
+            return Step::NeedMore;
         }
         if !self.eof && handshaking.buffer_fragment(input) {
-            return None;
+            return Step::NeedMore;
         }
         match handshaking.read(&self.config, input) {
             Outcome::NeedMore if self.eof && input.is_empty() => self.finish_at_eof(), // H76-19
-            Outcome::NeedMore => return None,
+            Outcome::NeedMore => return Step::NeedMore,
             Outcome::Continue | Outcome::Challenge(..) => {}
-            Outcome::Request(request) => return Some(Some(Event::Request(request))),
+            Outcome::Request(request) => return Step::Event(Event::Request(request)),
             Outcome::Respond(response) => self.send_buffer.push(&response), // H76-4: before Open
             Outcome::Open(reply, masks) => {
                 let dialect = reply.dialect();
                 self.state.open(dialect, masks);
                 let reply = Some(reply);
-                return Some(Some(Event::Open(Handshake { dialect, reply })));
+                return Step::Event(Event::Open(Handshake { dialect, reply }));
             }
             Outcome::FlashPolicy(policy) => {
                 self.send_buffer.push(policy.as_bytes());
@@ -96,53 +135,69 @@ impl Connection {
             Outcome::Rejected(status) => self.state.finish(Closed::Rejected(status)),
             Outcome::Failed(error) => self.fail(error),
         }
-        Some(None)
+        Step::Continue
     }
 
-    /// Decodes frames by the slow path. The result is that of
-    /// [`receive_handshake`](Self::receive_handshake).
-    fn receive_frame<'i>(&mut self, input: &mut &'i mut [u8]) -> Option<Option<Event<'i>>> {
-        let session = self.state.session()?;
-        let event = match session.decoder.decode(&self.config, input) {
+    /// Decodes frames by the slow path.
+    fn receive_frame<'i>(&mut self, input: &mut &'i mut [u8], storage: &mut Storage) -> Step<'i> {
+        let Some(session) = self.state.session() else {
+            return Step::Continue;
+        };
+        let event = match session.decoder.decode(&self.config, input, storage) {
             Some(Ok(event)) => event,
             Some(Err(error)) => {
                 self.fail(error);
-                return Some(None);
+                return Step::Continue;
             }
             None if self.eof => {
                 self.finish_at_eof();
-                return Some(None);
+                return Step::Continue;
             }
-            None => return None,
+            None => return Step::NeedMore,
         };
-        Some(Some(match event {
-            FrameEvent::Text(chunk) => Event::Text(chunk),
-            FrameEvent::Binary(chunk) => Event::Binary(chunk),
+        match event {
+            FrameEvent::Text(chunk) => Step::Event(Event::Text(chunk)),
+            FrameEvent::Binary(chunk) => Step::Event(Event::Binary(chunk)),
             FrameEvent::Ping(payload) => {
-                if self.config.auto_pong {
-                    let high_water = self.config.high_water;
-                    session.answer_ping(&mut self.send_buffer, high_water, payload.as_bytes());
+                self.answer_ping(payload.as_bytes());
+                Step::Event(Event::Ping(payload))
+            }
+            FrameEvent::Pong(payload) => Step::Event(Event::Pong(payload)),
+            FrameEvent::Stored(stored) => {
+                if let Stored::Ping = stored {
+                    self.answer_ping(storage.bytes());
                 }
-                Event::Ping(payload)
+                Step::Stored(stored)
             }
-            FrameEvent::Pong(payload) => Event::Pong(payload),
-            FrameEvent::Skipped(frame) => Event::Skipped(frame),
-            FrameEvent::Close(close) => {
-                self.answer_close(close);
-                return Some(None);
-            }
-        }))
+            FrameEvent::Skipped(frame) => Step::Event(Event::Skipped(frame)),
+            FrameEvent::Close(close) => match self.state.peer_close(close) {
+                Some(close) => Step::Event(Event::Closing(close)),
+                None => Step::Continue,
+            },
+        }
     }
 
-    /// Sends a close frame unless one was sent before, and ends the connection.
-    ///
-    /// CL-2, CL-5, CL-6: one close frame from each side. HY-8: the code is echoed.
-    fn answer_close(&mut self, close: Close) {
-        if let State::Open(open) = &mut self.state {
-            open.session
-                .queue_close(&mut self.send_buffer, close.code(), "");
+    fn answer_ping(&mut self, payload: &[u8]) {
+        if let Some(session) = self.state.session().filter(|_| self.config.auto_pong) {
+            session.answer_ping(&mut self.send_buffer, self.config.high_water, payload);
         }
-        self.state.finish(Closed::Clean(close));
+    }
+
+    /// Answers the peer's close frame, unless the application has to.
+    ///
+    /// HY-8: the code and reason are sent back.
+    fn answer_close<'i>(&mut self) -> Step<'i> {
+        let State::PeerClosed(PeerClosed { open, close }) = &mut self.state else {
+            return Step::Continue;
+        };
+        if !self.config.auto_close {
+            return Step::NeedMore;
+        }
+        let (code, reason) = (close.code(), close.reason());
+        let session = &mut open.session;
+        session.queue_close(&mut self.send_buffer, code, reason);
+        self.state.close();
+        Step::Continue
     }
 
     fn finish_at_eof(&mut self) {
@@ -163,15 +218,16 @@ impl Connection {
                 open.session.queue_close(&mut self.send_buffer, code, "");
             }
             // PX-4: a response or a close frame was sent before.
-            State::Handshaking(_) | State::Closing(_) | State::Closed(_) => {}
+            State::Handshaking(_) | State::PeerClosed(_) | State::Closing(_) | State::Closed(_) => {
+            }
         }
         self.state.finish(Closed::Protocol(error));
     }
 
     /// Records that the peer has closed its sending side.
     ///
-    /// [`receive`](Self::receive) reports it as [`Closed::Eof`] once all input is consumed and no
-    /// request awaits an answer. Further calls have no effect (CL-11).
+    /// [`receive`](Self::receive) reports it as [`Closed::Eof`] once all input is consumed and
+    /// neither a request nor a close frame awaits an answer. Further calls have no effect (CL-11).
     pub fn receive_eof(&mut self) {
         self.eof = true;
     }

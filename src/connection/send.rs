@@ -9,7 +9,7 @@ use crate::send_buffer::SendBuffer;
 
 use super::Connection;
 use super::session::Session;
-use super::state::{Handshaking, Open, State};
+use super::state::{Handshaking, Open, PeerClosed, State};
 
 impl Connection {
     /// Queues a complete text message.
@@ -219,6 +219,14 @@ impl Connection {
             State::Open(Open {
                 session,
                 fragmented,
+            })
+            | State::PeerClosed(PeerClosed {
+                open:
+                    Open {
+                        session,
+                        fragmented,
+                    },
+                ..
             }) => Ok(Sender {
                 session,
                 fragmented,

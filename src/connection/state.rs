@@ -9,7 +9,7 @@ use crate::config::{Config, Role};
 use crate::dialect::{Dialect, Selector};
 use crate::entropy::Entropy;
 use crate::error::ProtocolError;
-use crate::event::{Closed, Phase};
+use crate::event::{Close, Closed, Phase};
 use crate::frame::opcode::Opcode;
 use crate::frame::take;
 use crate::handshake::Request;
@@ -20,6 +20,8 @@ use crate::sniff::{Sniffed, Sniffer};
 pub(super) enum State {
     Handshaking(Handshaking),
     Open(Open),
+    /// The peer's close frame was reported and is not answered yet.
+    PeerClosed(PeerClosed),
     /// The close frame was queued; the peer has to answer it.
     Closing(Session),
     Closed(Ended),
@@ -58,6 +60,13 @@ impl Open {
             fragmented: None,
         }
     }
+}
+
+/// An open connection whose peer sends no more messages.
+#[derive(Debug)]
+pub(super) struct PeerClosed {
+    pub(super) open: Open,
+    pub(super) close: Close,
 }
 
 /// The end of a connection.
@@ -122,16 +131,37 @@ impl State {
         Some(dialect)
     }
 
-    /// Enters the closing handshake: a close frame was queued.
+    /// The closing handshake: this side's close frame was queued.
     pub(super) fn close(&mut self) {
-        match self {
-            Self::Handshaking(Handshaking::Accepted { is_closing, .. }) => *is_closing = true,
-            Self::Open(_) => {
-                if let Self::Open(open) = self.take() {
-                    *self = Self::Closing(open.session);
-                }
+        if let Self::Handshaking(Handshaking::Accepted { is_closing, .. }) = self {
+            *is_closing = true;
+            return;
+        }
+        let dialect = self.dialect();
+        *self = match self.take() {
+            Self::Open(open) => Self::Closing(open.session),
+            // CL-2, CL-5, CL-6: one close frame from each side.
+            Self::PeerClosed(peer_closed) => {
+                Self::closed(Closed::Clean(peer_closed.close), dialect)
             }
-            Self::Handshaking(_) | Self::Closing(_) | Self::Closed(_) => {}
+            other @ (Self::Handshaking(_) | Self::Closing(_) | Self::Closed(_)) => other,
+        };
+    }
+
+    /// The closing handshake: the peer's close frame was received. Returns it if this side has to
+    /// answer it; otherwise the connection has ended.
+    pub(super) fn peer_close(&mut self, close: Close) -> Option<Close> {
+        let dialect = self.dialect();
+        match self.take() {
+            Self::Open(open) => {
+                let event = close.clone();
+                *self = Self::PeerClosed(PeerClosed { open, close });
+                Some(event)
+            }
+            _ => {
+                *self = Self::closed(Closed::Clean(close), dialect);
+                None
+            }
         }
     }
 
@@ -153,13 +183,13 @@ impl State {
         })
     }
 
-    /// Returns the session of an open or closing connection.
+    /// Returns the session of a connection that receives frames.
     #[inline]
     pub(super) fn session(&mut self) -> Option<&mut Session> {
         match self {
             Self::Open(open) => Some(&mut open.session),
             Self::Closing(session) => Some(session),
-            Self::Handshaking(_) | Self::Closed(_) => None,
+            Self::Handshaking(_) | Self::PeerClosed(_) | Self::Closed(_) => None,
         }
     }
 
@@ -169,6 +199,7 @@ impl State {
             Self::Handshaking(Handshaking::Accepted { session, .. }) => Some(session.dialect),
             Self::Handshaking(_) => None,
             Self::Open(open) => Some(open.session.dialect),
+            Self::PeerClosed(peer_closed) => Some(peer_closed.open.session.dialect),
             Self::Closing(session) => Some(session.dialect),
             Self::Closed(ended) => ended.dialect,
         }
@@ -184,7 +215,7 @@ impl State {
                 Phase::InMessage
             }
             Self::Open(_) => Phase::Open,
-            Self::Closing(_) => Phase::Closing,
+            Self::PeerClosed(_) | Self::Closing(_) => Phase::Closing,
             Self::Handshaking(_) | Self::Closed(_) => Phase::Handshaking,
         }
     }

@@ -1,114 +1,303 @@
-//! Timeouts of the handshakes and of the last output, and the release of idle send buffers.
+//! Timeouts, keep-alive, and the release of idle send buffers.
 
 use core::time::Duration;
 
 use super::Connection;
 use super::state::{Handshaking, State};
-use crate::event::{Closed, Phase};
+use crate::event::{Closed, Timeout};
+use crate::frame::opcode::Opcode;
 
-/// A running timeout.
+/// A time on the caller's clock, in nanoseconds since its origin: half the size of a [`Duration`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Time(u64);
+
+impl Time {
+    const NEVER: Self = Self(u64::MAX);
+
+    #[inline]
+    fn new(time: Duration) -> Self {
+        Self(nanoseconds(time))
+    }
+
+    /// Saturates at [`NEVER`](Self::NEVER).
+    #[inline]
+    fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(nanoseconds(duration)))
+    }
+}
+
+#[inline]
+fn nanoseconds(duration: Duration) -> u64 {
+    let nanoseconds = duration.as_secs().checked_mul(1_000_000_000);
+    nanoseconds.map_or(u64::MAX, |n| {
+        n.saturating_add(u64::from(duration.subsec_nanos()))
+    })
+}
+
+/// The running timers of a connection.
+#[derive(Debug)]
+pub(super) struct Timers {
+    /// The latest time that `receive` was called with.
+    now: Time,
+    phase: Option<PhaseTimer>,
+    /// Runs while output is pending.
+    write: Option<WriteTimer>,
+    keepalive: Option<KeepaliveTimer>,
+}
+
+/// The timer of the current state.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Timer {
-    kind: TimerKind,
-    deadline: Duration,
+struct PhaseTimer {
+    phase: Phase,
+    deadline: Time,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimerKind {
-    Handshaking,
-    Closing,
-    /// The connection has ended, and output is still pending.
-    Flushing,
+enum Phase {
+    Handshake,
+    /// This side's close frame was written, or the application has to answer that of the peer.
+    Close,
     /// Open, with an empty send buffer whose memory is allocated.
     Idle,
 }
+
+#[derive(Clone, Copy, Debug)]
+struct WriteTimer {
+    deadline: Time,
+    /// See [`SendBuffer::written`](crate::send_buffer::SendBuffer::written), when it was started.
+    written: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct KeepaliveTimer {
+    deadline: Time,
+    /// The interval has passed, and a ping was sent if the dialect has pings.
+    is_pinged: bool,
+}
+
+/// The bytes that the peer has to accept within
+/// [`write_timeout`](crate::Config::write_timeout).
+const MIN_PROGRESS: usize = 16 * 1024;
 
 /// The memory of the send buffer, and the random generator of the masking keys, are released
 /// after nothing was queued for this long.
 const IDLE_RELEASE: Duration = Duration::from_secs(1);
 
-/// The longest wait returned while an event is ready: callers that round down to whole
-/// milliseconds still get a timeout that every socket API accepts.
-const EVENT_READY_WAIT: Duration = Duration::from_millis(1);
+impl Timers {
+    pub(super) const fn new() -> Self {
+        Self {
+            now: Time(0),
+            phase: None,
+            write: None,
+            keepalive: None,
+        }
+    }
+
+    /// Records that all output was written.
+    #[inline]
+    pub(super) fn stop_write(&mut self) {
+        self.write = None;
+    }
+
+    /// Starts the interval of keep-alive again at the next `receive`.
+    #[inline]
+    pub(super) fn restart_keepalive(&mut self) {
+        self.keepalive = None;
+    }
+}
 
 impl Connection {
-    /// Sets the current time and returns how long to wait, at most, before the next call.
+    /// Returns when to call [`receive`](Self::receive) next, at the latest, whether or not bytes
+    /// have arrived: a time on the clock of [`Input::new`](crate::Input::new).
     ///
-    /// `now` is the time since a fixed moment of the caller's choice. The returned wait is never
-    /// zero; it is at most one millisecond while [`receive`](Self::receive) has an event to return
-    /// without further input. `None` means that no timeout is running and no event is ready.
+    /// `None` if the connection waits for the socket or the application only. The time may be in
+    /// the past, which means that `receive` should be called at once: an event is ready without
+    /// further input, or a timeout has to be started, since only `receive` knows the time. It may
+    /// be earlier than anything happens, but is never later. Ask again after any other call.
     ///
-    /// Each timeout starts with the first call of `tick` in its phase:
+    /// These timeouts run:
     ///
-    /// - The opening handshake has to be complete within
-    ///   [`handshake_timeout`](crate::Config::handshake_timeout).
-    /// - After [`close`](Self::close), the peer has to answer within
-    ///   [`close_timeout`](crate::Config::close_timeout).
-    /// - After the connection has ended, pending output has to be written within
-    ///   [`close_timeout`](crate::Config::close_timeout). Then it is dropped, so that
-    ///   [`is_done`](Self::is_done) can become true.
-    /// - An open connection that queues nothing for one second releases the memory of its send
-    ///   buffer, and on a client the random generator of the masking keys.
+    /// - [`handshake_timeout`](crate::Config::handshake_timeout),
+    ///   [`close_timeout`](crate::Config::close_timeout),
+    ///   [`write_timeout`](crate::Config::write_timeout) and
+    ///   [`keepalive`](crate::Config::keepalive), if set. They end the connection with
+    ///   [`Closed::TimedOut`].
+    /// - An open connection that queues nothing for one to two seconds releases the memory of its
+    ///   send buffer, and on a client the random generator of the masking keys.
     ///
-    /// The next `receive` reports the first two as [`Closed::TimedOut`]. Call `tick` last before
-    /// waiting, since any other call may start a timeout. If `tick` is never called, no timeout
-    /// expires and no memory is released.
-    pub fn tick(&mut self, now: Duration) -> Option<Duration> {
-        let Some((kind, timeout)) = self.active_timeout() else {
-            self.timer = None;
-            return self.has_pending_event().then_some(EVENT_READY_WAIT);
-        };
-        let restart = kind == TimerKind::Idle && self.send_buffer.take_queued();
-        let timer = match self.timer {
-            Some(timer) if timer.kind == kind && !restart => timer,
-            _ => Timer {
-                kind,
-                deadline: now.saturating_add(timeout),
-            },
-        };
-        self.timer = Some(timer);
-        match timer.deadline.checked_sub(now) {
-            Some(remaining) if !remaining.is_zero() => {
-                let min_wait = self.has_pending_event().then_some(EVENT_READY_WAIT);
-                Some(min_wait.map_or(remaining, |wait| wait.min(remaining)))
-            }
-            _ => {
-                self.expire(kind);
-                self.tick(now)
-            }
+    /// ```
+    /// # use hybi::{Config, Connection, Event, Input};
+    /// # use std::time::Duration;
+    /// let mut conn = Connection::server(&Config::new().handshake_timeout(Duration::from_secs(3)));
+    /// assert_eq!(conn.deadline(), Some(Duration::ZERO)); // to start the timeout
+    ///
+    /// let now = Duration::from_secs(100);
+    /// assert!(conn.receive(&mut Input::new(&mut [], now)).is_none());
+    /// assert_eq!(conn.deadline(), Some(Duration::from_secs(103)));
+    ///
+    /// let now = Duration::from_secs(103);
+    /// let mut input = Input::new(&mut [], now);
+    /// assert!(matches!(conn.receive(&mut input), Some(Event::Closed(_))));
+    /// assert_eq!(conn.deadline(), None);
+    /// ```
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let timers = &self.timers;
+        if self.has_pending_event() {
+            return Some(Duration::from_nanos(timers.now.0));
         }
+        let phase = self.active_phase().map(|(phase, _)| match timers.phase {
+            Some(timer) if timer.phase == phase => timer.deadline,
+            // Releasing memory is not worth a call of `receive` after each message.
+            _ if phase == Phase::Idle => timers.now.after(IDLE_RELEASE),
+            _ => timers.now,
+        });
+        let write = self.wants_write().then(|| {
+            let timer = timers.write.as_ref();
+            timer.map_or(timers.now, |timer| timer.deadline)
+        });
+        let keepalive = self.runs_keepalive().then(|| {
+            let timer = timers.keepalive.as_ref();
+            timer.map_or(timers.now, |timer| timer.deadline)
+        });
+        let deadline = [phase, write, keepalive].into_iter().flatten().min()?;
+        (deadline < Time::NEVER).then(|| Duration::from_nanos(deadline.0))
     }
 
-    /// Returns the timeout of the current phase.
-    fn active_timeout(&self) -> Option<(TimerKind, Duration)> {
-        match &self.state {
-            State::Handshaking(Handshaking::Accepted { is_closing, .. }) => {
-                is_closing.then_some((TimerKind::Closing, self.config.close_timeout))
-            }
-            State::Handshaking(_) => Some((TimerKind::Handshaking, self.config.handshake_timeout)),
-            State::Open(_) if self.send_buffer.is_empty_but_allocated() => {
-                Some((TimerKind::Idle, IDLE_RELEASE))
-            }
-            State::Open(_) => None,
-            State::Closing(_) => Some((TimerKind::Closing, self.config.close_timeout)),
-            State::Closed(_) if self.wants_write() => {
-                Some((TimerKind::Flushing, self.config.close_timeout))
-            }
-            State::Closed(_) => None,
+    /// Starts, stops and expires timers. Returns whether the connection has ended.
+    ///
+    /// `has_bytes`: the peer has sent something.
+    pub(super) fn run_timers(&mut self, now: Duration, has_bytes: bool) -> bool {
+        let now = Time::new(now).max(self.timers.now);
+        self.timers.now = now;
+        let timed_out = [
+            self.run_phase_timer(now),
+            self.run_write_timer(now),
+            self.run_keepalive_timer(now, has_bytes),
+        ];
+        let Some(timeout) = timed_out.into_iter().flatten().next() else {
+            return false;
+        };
+        if timeout == Timeout::Write {
+            self.send_buffer.clear();
+            self.timers.write = None;
         }
+        if let State::Closed(_) = self.state {
+            return false;
+        }
+        self.state.finish(Closed::TimedOut(timeout));
+        true
     }
 
-    fn expire(&mut self, kind: TimerKind) {
-        match kind {
-            TimerKind::Handshaking => self.state.finish(Closed::TimedOut(Phase::Handshaking)),
-            TimerKind::Closing => self.state.finish(Closed::TimedOut(Phase::Closing)),
-            TimerKind::Flushing => self.send_buffer.clear(),
-            TimerKind::Idle => {
+    fn run_phase_timer(&mut self, now: Time) -> Option<Timeout> {
+        let Some((phase, timeout)) = self.active_phase() else {
+            self.timers.phase = None;
+            return None;
+        };
+        let restart = phase == Phase::Idle && self.send_buffer.take_queued();
+        let deadline = match self.timers.phase {
+            Some(timer) if timer.phase == phase && !restart => timer.deadline,
+            _ => now.after(timeout),
+        };
+        self.timers.phase = Some(PhaseTimer { phase, deadline });
+        if now < deadline {
+            return None;
+        }
+        match phase {
+            Phase::Handshake => Some(Timeout::Handshake),
+            Phase::Close => Some(Timeout::Close),
+            Phase::Idle => {
                 self.send_buffer.release();
                 if let Some(session) = self.state.session() {
                     session.reseed();
                 }
+                self.timers.phase = None;
+                None
             }
+        }
+    }
+
+    fn run_write_timer(&mut self, now: Time) -> Option<Timeout> {
+        if !self.wants_write() {
+            return None;
+        }
+        let written = self.send_buffer.written();
+        match self.timers.write {
+            Some(timer) if written - timer.written < MIN_PROGRESS => {
+                (now >= timer.deadline).then_some(Timeout::Write)
+            }
+            _ => {
+                let deadline = now.after(self.config.write_timeout);
+                self.timers.write = Some(WriteTimer { deadline, written });
+                None
+            }
+        }
+    }
+
+    fn run_keepalive_timer(&mut self, now: Time, has_bytes: bool) -> Option<Timeout> {
+        let Some(keepalive) = self.config.keepalive else {
+            return None;
+        };
+        if !self.runs_keepalive() {
+            self.timers.keepalive = None;
+            return None;
+        }
+        match self.timers.keepalive {
+            Some(timer) if !has_bytes && now < timer.deadline => {}
+            Some(timer) if !has_bytes && timer.is_pinged => return Some(Timeout::Keepalive),
+            Some(_) if !has_bytes => {
+                self.queue_ping();
+                self.timers.keepalive = Some(KeepaliveTimer {
+                    deadline: now.after(keepalive.timeout),
+                    is_pinged: true,
+                });
+            }
+            _ => {
+                self.timers.keepalive = Some(KeepaliveTimer {
+                    deadline: now.after(keepalive.interval),
+                    is_pinged: false,
+                });
+            }
+        }
+        None
+    }
+
+    /// Queues a ping of keep-alive if the dialect has pings.
+    fn queue_ping(&mut self) {
+        if let Some(session) = self.state.session() {
+            if session.dialect.row().has_opcodes() {
+                session.queue_frame(&mut self.send_buffer, Opcode::Ping, true, &[]);
+            }
+        }
+    }
+
+    /// Returns whether silence of the peer counts. Not while congested: the application may have
+    /// stopped reading.
+    fn runs_keepalive(&self) -> bool {
+        self.config.keepalive.is_some()
+            && matches!(self.state, State::Open(_))
+            && !self.is_congested()
+    }
+
+    /// Returns the phase that the state is in, and its timeout.
+    fn active_phase(&self) -> Option<(Phase, Duration)> {
+        let close = Some((Phase::Close, self.config.close_timeout));
+        match &self.state {
+            State::Handshaking(Handshaking::Accepted { .. }) => None,
+            State::Handshaking(_) => Some((Phase::Handshake, self.config.handshake_timeout)),
+            State::Open(_) => self
+                .send_buffer
+                .is_empty_but_allocated()
+                .then_some((Phase::Idle, IDLE_RELEASE)),
+            State::PeerClosed(_) => close,
+            // The close frame is the last message: it was written once nothing is pending.
+            State::Closing(_) if !self.wants_write() => close,
+            // Pongs that are pending now do not stop the timer.
+            State::Closing(_) => close.filter(|_| {
+                let timer = self.timers.phase.as_ref();
+                timer.is_some_and(|timer| timer.phase == Phase::Close)
+            }),
+            State::Closed(_) => None,
         }
     }
 
@@ -118,6 +307,7 @@ impl Connection {
             State::Handshaking(Handshaking::Accepted { .. }) => true,
             State::Handshaking(Handshaking::AwaitAnswer(_)) => false,
             State::Handshaking(_) | State::Open(_) | State::Closing(_) => self.eof,
+            State::PeerClosed(_) => self.config.auto_close,
             State::Closed(ended) => !ended.is_reported,
         }
     }

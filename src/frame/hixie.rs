@@ -5,11 +5,12 @@ use alloc::boxed::Box;
 
 use memchr::memchr;
 
-use super::{Decoded, FastPath, FrameEvent, take, take_byte, text};
+use super::{Decoded, FastPath, FrameEvent, Stored, take, take_byte};
 use crate::config::Config;
 use crate::error::ProtocolError;
-use crate::event::{Close, SkippedFrame};
-use crate::frame::utf8::{self, Completion, DecodedText, IncompleteChar, InvalidUtf8};
+use crate::event::{Close, SkippedFrame, TextChunk};
+use crate::frame::utf8::{self, Completion, IncompleteChar, InvalidUtf8};
+use crate::input::Storage;
 use crate::work;
 
 /// The last byte of a text frame, and of a skipped frame of type 0x01 to 0x7F.
@@ -167,14 +168,19 @@ impl Decoder {
     }
 
     /// Slow path: consumes bytes from the front of `input`, up to the next event.
-    pub(crate) fn decode<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
+    pub(crate) fn decode<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i mut [u8],
+        storage: &mut Storage,
+    ) -> Decoded<'i> {
         loop {
             let result = match self.state {
                 State::FrameStart => {
                     self.start_frame(take_byte(input)?);
                     continue;
                 }
-                State::Text => self.read_text(config, input)?,
+                State::Text => self.read_text(config, input, storage)?,
                 State::SkipToTerminator { frame_type } => {
                     self.skip_to_terminator(config, frame_type, input)?
                 }
@@ -218,24 +224,38 @@ impl Decoder {
 
     /// Decodes text that starts with ASCII or ends at once, or else a single character, which the
     /// input may split.
-    fn read_text<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
+    fn read_text<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i mut [u8],
+        storage: &mut Storage,
+    ) -> Decoded<'i> {
         let is_multibyte = matches!(input.first(), Some(0x80..=0xFE));
         if self.incomplete_char.is_empty() && !is_multibyte {
-            let (chunk, is_final) = match self.decode_text(config, input, 0, self.received) {
-                Some(FastPath::Text { text, is_final }) => (DecodedText::Borrowed(text), is_final),
-                Some(FastPath::Lossy { text, is_final }) => (DecodedText::Lossy(text), is_final),
-                _ => return self.complete_char(config, input),
-            };
-            return Some(Ok(text(chunk, is_final)));
+            match self.decode_text(config, input, 0, self.received) {
+                Some(FastPath::Text { text, is_final }) => {
+                    return Some(Ok(FrameEvent::Text(TextChunk::new(text, is_final))));
+                }
+                Some(FastPath::Lossy { text, is_final }) => {
+                    *storage = Storage::Text(text);
+                    return Some(Ok(FrameEvent::Stored(Stored::Text { is_final })));
+                }
+                _ => {}
+            }
         }
-        self.complete_char(config, input)
+        self.complete_char(config, input, storage)
     }
 
     /// Completes a character that the input splits, and reports a payload beyond the limit.
     ///
     /// The end of the frame and the limit are checked before each byte, so that the result does not
     /// depend on how the input is split.
-    fn complete_char<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
+    fn complete_char<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i mut [u8],
+        storage: &mut Storage,
+    ) -> Decoded<'i> {
         let front = input.get(..input.len().min(4)).unwrap_or_default();
         let remaining = config.max_frame_len - self.received;
         let payload_len = memchr(TERMINATOR, front).unwrap_or(front.len());
@@ -246,38 +266,43 @@ impl Decoder {
         work::record(front.len());
         take(input, n);
         self.received += n as u64;
-        let chunk = match completion {
-            Completion::Char(bytes, len) => DecodedText::Char(bytes, len),
-            Completion::Incomplete => match input.first() {
-                None => return None,
-                Some(&TERMINATOR) => match self.take_invalid(config) {
-                    Ok(chunk) => chunk,
-                    Err(error) => return Some(Err(error)),
-                },
-                Some(_) => return Some(Err(self.too_long(config))),
-            },
-            Completion::Invalid => match self.take_invalid(config) {
-                Ok(chunk) => chunk,
-                Err(error) => return Some(Err(error)),
-            },
+        let is_invalid = match (&completion, input.first()) {
+            (Completion::Char(..), _) => false,
+            (Completion::Incomplete, None) => return None,
+            (Completion::Incomplete, Some(&TERMINATOR)) | (Completion::Invalid, _) => true,
+            (Completion::Incomplete, Some(_)) => return Some(Err(self.too_long(config))),
         };
+        if is_invalid {
+            if let Err(error) = self.discard_invalid(config) {
+                return Some(Err(error));
+            }
+        }
         let is_final = input.first() == Some(&TERMINATOR);
         if is_final {
             take(input, 1);
             self.state = State::FrameStart;
         }
-        Some(Ok(text(chunk, is_final)))
+        Some(Ok(match completion {
+            Completion::Char(bytes, len) => {
+                storage.store(bytes.get(..usize::from(len)).unwrap_or_default());
+                FrameEvent::Stored(Stored::Text { is_final })
+            }
+            // FR-10
+            Completion::Incomplete | Completion::Invalid => {
+                FrameEvent::Text(TextChunk::new("\u{FFFD}", is_final))
+            }
+        }))
     }
 
-    /// FR-10: discards the buffered bytes, which cannot be completed, and returns U+FFFD; an error
-    /// with `strict_utf8`.
-    fn take_invalid<'i>(&mut self, config: &Config) -> Result<DecodedText<'i>, ProtocolError> {
+    /// FR-10: discards the buffered bytes, which cannot be completed and are reported as U+FFFD; an
+    /// error with `strict_utf8`.
+    fn discard_invalid(&mut self, config: &Config) -> Result<(), ProtocolError> {
         let at = self.received - self.incomplete_char.len() as u64;
         self.incomplete_char.clear();
         if config.strict_utf8 {
             return Err(ProtocolError::InvalidUtf8 { at });
         }
-        Ok(DecodedText::Borrowed("\u{FFFD}"))
+        Ok(())
     }
 
     /// Returns how many bytes of `input` are payload within the limit, and whether the frame ends

@@ -5,16 +5,16 @@
 //! [`FastPath::Miss`]; the slow path goes on from that state.
 
 use alloc::vec::Vec;
-use core::mem;
 
 use super::mask;
-use super::{Decoded, FastPath, FrameEvent, take, take_byte, text};
+use super::{Decoded, FastPath, FrameEvent, Stored, take, take_byte};
 use crate::config::{Config, Role};
 use crate::error::ProtocolError;
-use crate::event::{BinaryChunk, Close, Payload};
+use crate::event::{BinaryChunk, Close, Payload, TextChunk};
 use crate::frame::header::{self, FramePolicy, Header, MAX_HEADER_LEN};
 use crate::frame::opcode::{self, Opcode};
-use crate::frame::utf8::{self, Completion, DecodedText, IncompleteChar};
+use crate::frame::utf8::{self, Completion, IncompleteChar};
+use crate::input::Storage;
 use crate::work;
 
 #[cfg_attr(any(fuzzing, hybi_verify), derive(Clone))]
@@ -158,17 +158,22 @@ impl CurrentMessage {
         complete
     }
 
-    /// Adds at most one byte to an incomplete character.
+    /// Adds at most one byte to an incomplete character. Returns whether that is complete, and in
+    /// `storage`.
     ///
     /// Byte by byte, so that the first byte that makes the character invalid is an error at once.
-    fn complete_char<'i>(
+    fn complete_char(
         &mut self,
         chunk: &Chunk<'_>,
-    ) -> Result<Option<DecodedText<'i>>, ProtocolError> {
+        storage: &mut Storage,
+    ) -> Result<bool, ProtocolError> {
         let at = chunk.offset - self.incomplete_char.len() as u64;
         match self.incomplete_char.complete(chunk.bytes) {
-            (_, Completion::Char(bytes, len)) => Ok(Some(DecodedText::Char(bytes, len))),
-            (_, Completion::Incomplete) if !chunk.is_final => Ok(None),
+            (_, Completion::Char(bytes, len)) => {
+                storage.store(bytes.get(..usize::from(len)).unwrap_or_default());
+                Ok(true)
+            }
+            (_, Completion::Incomplete) if !chunk.is_final => Ok(false),
             (_, Completion::Incomplete | Completion::Invalid) => {
                 Err(ProtocolError::InvalidUtf8 { at })
             }
@@ -362,7 +367,12 @@ impl Decoder {
     }
 
     /// Slow path: consumes bytes from the front of `input`, up to the next event.
-    pub(crate) fn decode<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
+    pub(crate) fn decode<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i mut [u8],
+        storage: &mut Storage,
+    ) -> Decoded<'i> {
         loop {
             let result = match self.state {
                 State::Header => match self.read_header(input)? {
@@ -372,12 +382,12 @@ impl Decoder {
                     },
                     Err(error) => Err(error),
                 },
-                State::Data(_) => match self.read_payload(input)? {
+                State::Data(_) => match self.read_payload(input, storage)? {
                     Ok(Some(event)) => Ok(event),
                     Ok(None) => continue,
                     Err(error) => Err(error),
                 },
-                State::Control(_) => self.read_control(input)?,
+                State::Control(_) => self.read_control(input, storage)?,
                 State::Failed(error) => Err(error),
             };
             if let Err(error) = result {
@@ -441,6 +451,7 @@ impl Decoder {
     fn read_payload<'i>(
         &mut self,
         input: &mut &'i mut [u8],
+        storage: &mut Storage,
     ) -> Option<Result<Option<FrameEvent<'i>>, ProtocolError>> {
         let State::Data(frame) = &mut self.state else {
             return None;
@@ -454,50 +465,61 @@ impl Decoder {
         let chunk = message.take_chunk(frame, input, max);
         let is_final = chunk.is_final;
         if is_char_incomplete {
-            let completed = message.complete_char(&chunk);
+            let completed = message.complete_char(&chunk, storage);
             self.finish_chunk(&chunk);
-            return Some(completed.map(|c| c.map(|character| text(character, is_final))));
+            let stored = FrameEvent::Stored(Stored::Text { is_final });
+            return Some(completed.map(|is_complete| is_complete.then_some(stored)));
         }
         let data = message.decode(&chunk);
         self.finish_chunk(&chunk);
         Some(match data {
-            Ok(Some(Data::Text(valid))) => Ok(Some(text(DecodedText::Borrowed(valid), is_final))),
+            Ok(Some(Data::Text(text))) => {
+                Ok(Some(FrameEvent::Text(TextChunk::new(text, is_final))))
+            }
             Ok(Some(Data::Binary(bytes))) => {
-                Ok(Some(FrameEvent::Binary(BinaryChunk { bytes, is_final })))
+                Ok(Some(FrameEvent::Binary(BinaryChunk::new(bytes, is_final))))
             }
             Ok(None) => Ok(None),
             Err(InvalidText { valid: "", error }) => Err(error),
             // The error is returned by the next call.
             Err(InvalidText { valid, error }) => {
                 self.state = State::Failed(error);
-                Ok(Some(text(DecodedText::Borrowed(valid), false)))
+                Ok(Some(FrameEvent::Text(TextChunk::new(valid, false))))
             }
         })
     }
 
     /// Reads a control frame, which is reported when it is complete: it has at most 125 bytes.
-    fn read_control<'i>(&mut self, input: &mut &'i mut [u8]) -> Decoded<'i> {
+    fn read_control<'i>(&mut self, input: &mut &'i mut [u8], storage: &mut Storage) -> Decoded<'i> {
         let State::Control(frame) = &mut self.state else {
             return None;
         };
         let (opcode, bytes) = (frame.header.opcode, frame.take(input, usize::MAX));
         let is_complete = frame.remaining() == 0;
-        if !is_complete || !self.control.is_empty() {
+        let is_split = !self.control.is_empty() || !is_complete;
+        if is_split {
+            let len = frame.header.payload_len as usize; // HY-6: at most 125
+            self.control.reserve_exact(len - self.control.len());
             self.control.extend_from_slice(bytes);
         }
         if !is_complete {
             return None;
         }
         self.state = State::Header;
-        let payload = if self.control.is_empty() {
-            Payload::borrowed(bytes)
-        } else {
-            Payload::owned(mem::take(&mut self.control))
-        };
+        if is_split && opcode != Opcode::Close {
+            storage.store(&self.control);
+            self.control.clear();
+            let is_ping = opcode == Opcode::Ping;
+            let stored = if is_ping { Stored::Ping } else { Stored::Pong };
+            return Some(Ok(FrameEvent::Stored(stored)));
+        }
         Some(match opcode {
-            Opcode::Ping => Ok(FrameEvent::Ping(payload)),
-            Opcode::Pong => Ok(FrameEvent::Pong(payload)),
-            _ => parse_close(payload.as_bytes()).map(FrameEvent::Close),
+            Opcode::Ping => Ok(FrameEvent::Ping(Payload::new(bytes))),
+            Opcode::Pong => Ok(FrameEvent::Pong(Payload::new(bytes))),
+            _ => {
+                let payload = if is_split { &self.control } else { &*bytes };
+                parse_close(payload).map(FrameEvent::Close)
+            }
         })
     }
 }

@@ -19,7 +19,7 @@ use crate::config::{Config, Role};
 use crate::dialect::{Dialect, FrameFormat};
 use crate::error::ProtocolError;
 use crate::event::{BinaryChunk, Close, Payload, SkippedFrame, TextChunk};
-use crate::frame::utf8::DecodedText;
+use crate::input::Storage;
 use crate::work;
 
 /// A decoded frame, or a chunk of a message.
@@ -28,8 +28,21 @@ pub(crate) enum FrameEvent<'i> {
     Binary(BinaryChunk<'i>),
     Ping(Payload<'i>),
     Pong(Payload<'i>),
+    /// The event refers to the bytes in the [`Storage`].
+    Stored(Stored),
     Skipped(SkippedFrame),
     Close(Close),
+}
+
+/// An event whose bytes do not lie in the input as a whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stored {
+    /// A chunk of text: a character that was split, or text with U+FFFD.
+    Text {
+        is_final: bool,
+    },
+    Ping,
+    Pong,
 }
 
 /// The result of [`Decoder::decode`]; `None` once all input is consumed.
@@ -51,6 +64,7 @@ pub(crate) enum FastPath<'i> {
         text: &'i str,
         is_final: bool,
     },
+    /// Text in which U+FFFD replaced invalid sequences.
     Lossy {
         text: Box<str>,
         is_final: bool,
@@ -140,17 +154,20 @@ impl Decoder {
     ///
     /// It decodes any input by itself. After [`FastPath::Miss`] it goes on from the state that the
     /// fast path left.
-    pub(crate) fn decode<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> Decoded<'i> {
+    ///
+    /// It stores the bytes of [`FrameEvent::Stored`] in `storage`.
+    pub(crate) fn decode<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i mut [u8],
+        storage: &mut Storage,
+    ) -> Decoded<'i> {
         work::record_slow_path();
         match self {
-            Self::Hixie(decoder) => decoder.decode(config, input),
-            Self::Hybi(decoder) => decoder.decode(config, input),
+            Self::Hixie(decoder) => decoder.decode(config, input, storage),
+            Self::Hybi(decoder) => decoder.decode(config, input, storage),
         }
     }
-}
-
-fn text(chunk: DecodedText<'_>, is_final: bool) -> FrameEvent<'_> {
-    FrameEvent::Text(TextChunk { chunk, is_final })
 }
 
 fn take_byte(input: &mut &mut [u8]) -> Option<u8> {

@@ -6,30 +6,6 @@ use alloc::string::String;
 
 use ascii::AsAsciiStr;
 
-/// The text of a chunk.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum DecodedText<'i> {
-    /// A slice of the input.
-    Borrowed(&'i str),
-    /// A character whose bytes came from several inputs, and its length in bytes.
-    Char([u8; 4], u8),
-    /// Text in which U+FFFD replaced invalid sequences.
-    Lossy(Box<str>),
-}
-
-impl DecodedText<'_> {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            DecodedText::Borrowed(text) => text,
-            DecodedText::Char(bytes, len) => bytes
-                .get(..usize::from(*len))
-                .and_then(|bytes| core::str::from_utf8(bytes).ok())
-                .unwrap_or_default(),
-            DecodedText::Lossy(text) => text,
-        }
-    }
-}
-
 /// The result of [`IncompleteChar::complete`].
 pub(crate) enum Completion {
     /// All input was consumed, and the character is still incomplete.

@@ -4,8 +4,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Decoder, FastPath, FrameEvent};
+use super::{Decoder, FastPath, FrameEvent, Stored};
 use crate::config::Config;
+use crate::input::Storage;
 use crate::work;
 
 /// [`Decoder::decode_fast`], compared with [`Decoder::decode`] on a copy of what it consumes.
@@ -63,15 +64,20 @@ impl Outcome {
         let mut outcome = Self::new(decoder);
         let remaining = input.len() - consumed;
         while input.len() > remaining {
-            let Some(Ok(event)) = outcome.decoder.decode(config, &mut input) else {
+            let mut storage = Storage::Empty;
+            let Some(Ok(event)) = outcome.decoder.decode(config, &mut input, &mut storage) else {
                 break;
             };
             match event {
                 FrameEvent::Text(chunk) => outcome.push(chunk.as_str(), &[], chunk.is_final()),
                 FrameEvent::Binary(chunk) => outcome.push("", chunk.as_bytes(), chunk.is_final()),
+                FrameEvent::Stored(Stored::Text { is_final }) => {
+                    outcome.push(storage.text(), &[], is_final);
+                }
                 // The fast path leaves other frames to the slow path.
                 FrameEvent::Ping(_)
                 | FrameEvent::Pong(_)
+                | FrameEvent::Stored(Stored::Ping | Stored::Pong)
                 | FrameEvent::Skipped(_)
                 | FrameEvent::Close(_) => outcome.is_final = true,
             }

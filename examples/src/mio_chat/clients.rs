@@ -158,7 +158,7 @@ impl<S: Socket> Clients<S> {
                 Event::Text(chunk) => {
                     let assembler =
                         message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
-                    match assembler.push_text(&chunk) {
+                    match assembler.push_text(chunk) {
                         Ok(Some(text)) => self.handle_text(key, text),
                         Ok(None) => {}
                         Err(error) => client.connection.abort(error.to_string()),
@@ -170,7 +170,7 @@ impl<S: Socket> Clients<S> {
                 Event::Binary(chunk) => {
                     let assembler =
                         message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
-                    match assembler.push_binary(&chunk) {
+                    match assembler.push_binary(chunk) {
                         Ok(Some(bytes)) => self.broadcast(key, Broadcast::binary(bytes)),
                         Ok(None) => {}
                         Err(error) => client.connection.abort(error.to_string()),

@@ -149,7 +149,7 @@ fn check_redaction(conn: &Connection, request: &Request, head: &[u8]) {
     }
     text.extend(b"Cookie: a=1\r\n\r\n");
     let mut other = Connection::server(&config());
-    let event = other.receive(&mut &mut text[..]);
+    let event = other.receive(&mut input(&mut text));
     let Some(Event::Request(other_request)) = event else {
         let Some(Event::Closed(Closed::Protocol(error))) = event else {
             panic!("{event:?}");

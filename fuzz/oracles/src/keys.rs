@@ -63,7 +63,7 @@ fn check_generated_keys(entropy: [u8; 32]) {
     let event = server.receive(&mut input);
     assert!(matches!(event, Some(Event::Open(_))), "{event:?}");
     let mut response = server.transmit().to_vec();
-    let event = client.receive(&mut &mut response[..]);
+    let event = client.receive(&mut input(&mut response));
     assert!(matches!(event, Some(Event::Open(_))), "{event:?}");
 }
 

@@ -192,11 +192,11 @@ impl End {
             events += 1;
             check_redaction(&event);
             self.received.extend(match event {
-                Event::Text(chunk) => match self.assembler.push_text(&chunk) {
+                Event::Text(chunk) => match self.assembler.push_text(chunk) {
                     Ok(text) => text.map(|text| Item::Text(text.to_owned())),
                     Err(error) => Some(too_long(error, self.limit)),
                 },
-                Event::Binary(chunk) => match self.assembler.push_binary(&chunk) {
+                Event::Binary(chunk) => match self.assembler.push_binary(chunk) {
                     Ok(bytes) => bytes.map(|bytes| Item::Binary(bytes.to_vec())),
                     Err(error) => Some(too_long(error, self.limit)),
                 },

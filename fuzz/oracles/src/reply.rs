@@ -256,7 +256,7 @@ impl Values<'_> {
         assert_same_fields(found, self.expected_accept_fields(&request, protocol));
         while server.receive(&mut input).is_some() {}
         let mut response = server.transmit().to_vec();
-        let event = client.receive(&mut &mut response[..]);
+        let event = client.receive(&mut input(&mut response));
         let is_open = matches!(event, Some(Event::Open(_)));
         let (scheme, ..) = self.split_url();
         // The server is not configured for TLS.
@@ -301,7 +301,7 @@ impl Values<'_> {
         );
         let mut server = Connection::server(config);
         let mut bytes = PLAIN.to_vec();
-        let event = server.receive(&mut &mut bytes[..]);
+        let event = server.receive(&mut input(&mut bytes));
         assert!(matches!(event, Some(Event::Request(_))));
         let is_valid = |(name, value): &(&str, &str)| is_field(name, value) && !is_framing(name);
         let expected = if !(200..600).contains(&status) {

@@ -558,7 +558,7 @@ impl Session {
             self.check_timeout(timeout);
             assert_eq!(self.conn.closed(), Some(&Closed::TimedOut(phase)));
         }
-        while let Some(event) = self.conn.receive(&mut &mut [][..]) {
+        while let Some(event) = self.conn.receive(&mut input(&mut [])) {
             let Event::Closed(reason) = event else {
                 panic!("an event without input: {event:?}");
             };

@@ -90,12 +90,12 @@ fn run_connection(
         while let Some(event) = conn.receive(&mut input) {
             match event {
                 Event::Text(chunk) => {
-                    if let Some(text) = assembler.push_text(&chunk)? {
+                    if let Some(text) = assembler.push_text(chunk)? {
                         on_message(&mut conn, Message::Text(text))?;
                     }
                 }
                 Event::Binary(chunk) => {
-                    if let Some(bytes) = assembler.push_binary(&chunk)? {
+                    if let Some(bytes) = assembler.push_binary(chunk)? {
                         on_message(&mut conn, Message::Binary(bytes))?;
                     }
                 }

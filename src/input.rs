@@ -1,0 +1,119 @@
+//! The input of a connection: bytes, and the time at which they were read.
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::time::Duration;
+
+/// The most bytes that an event refers to besides the caller's: the payload of a control frame.
+const STORAGE_LEN: usize = crate::frame::opcode::MAX_CONTROL_LEN;
+
+/// The bytes of one read and the current time, passed to
+/// [`Connection::receive`](crate::Connection::receive).
+///
+/// Create one for each read. Events borrow from it: from the bytes, or from memory of the `Input` for
+/// what does not lie in the bytes as a whole. That is a character or a control frame that was split
+/// between two reads, which lies in the `Input` itself, and text in which U+FFFD replaces invalid
+/// UTF-8 (FR-10), which is allocated.
+///
+/// ```
+/// # use hybi::{Config, Connection, Dialect, Event, Input, Role};
+/// # use std::time::{Duration, Instant};
+/// # let mut conn = Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32]);
+/// let start = Instant::now();
+/// let mut buf = *b"\x00Hello\xff";
+/// let n = buf.len(); // the number of bytes read
+/// let mut input = Input::new(&mut buf[..n], start.elapsed());
+/// while let Some(event) = conn.receive(&mut input) {
+///     assert!(matches!(event, Event::Text(chunk) if chunk.as_str() == "Hello"));
+/// }
+/// assert!(input.remaining().is_empty());
+/// ```
+pub struct Input<'b> {
+    pub(crate) bytes: &'b mut [u8],
+    pub(crate) now: Duration,
+    /// The caller passed any bytes.
+    pub(crate) has_bytes: bool,
+    pub(crate) storage: Storage,
+}
+
+impl<'b> Input<'b> {
+    /// Creates the input of one read.
+    ///
+    /// `bytes` may be empty: the end of input and expired timeouts are reported without bytes.
+    /// Masked payloads are unmasked in place.
+    ///
+    /// `now` is the time since a fixed moment that the caller chooses, the same for the whole
+    /// connection. A time before the latest one that the connection has seen counts as that one, so
+    /// a clock that goes back delays timeouts but causes none. Pass [`Duration::ZERO`] each time to
+    /// have no timeouts.
+    #[must_use]
+    #[inline]
+    pub const fn new(bytes: &'b mut [u8], now: Duration) -> Self {
+        let has_bytes = !bytes.is_empty();
+        Self {
+            bytes,
+            now,
+            has_bytes,
+            storage: Storage::Empty,
+        }
+    }
+
+    /// Returns the bytes that were not consumed. The caller keeps them for a later call.
+    ///
+    /// Bytes remain while a request awaits an answer, while the caller pauses before `receive` has
+    /// returned `None`, and after the end of the connection, where they follow its last frame, for
+    /// example as the body of an HTTP response.
+    #[must_use]
+    #[inline]
+    pub fn remaining(&self) -> &[u8] {
+        self.bytes
+    }
+}
+
+/// Omits the bytes.
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input")
+            .field("remaining", &self.bytes.len())
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an event refers to if it does not lie in the input as a whole.
+pub(crate) enum Storage {
+    // Not an array alone: an `Input` is created without initializing it.
+    Empty,
+    /// The first bytes of the array, as many as the number says.
+    Bytes([u8; STORAGE_LEN], u8),
+    /// Text with U+FFFD.
+    Text(Box<str>),
+}
+
+impl Storage {
+    /// Stores at most [`STORAGE_LEN`] bytes.
+    #[cold]
+    pub(crate) fn store(&mut self, bytes: &[u8]) {
+        let (mut stored, mut len) = ([0; STORAGE_LEN], 0);
+        for (target, byte) in stored.iter_mut().zip(bytes) {
+            *target = *byte;
+            len += 1;
+        }
+        *self = Self::Bytes(stored, len);
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Empty => &[],
+            Self::Bytes(bytes, len) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Text(text) => text.as_bytes(),
+        }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Empty | Self::Bytes(..) => core::str::from_utf8(self.bytes()).unwrap_or_default(),
+        }
+    }
+}
