@@ -84,7 +84,8 @@ mod tests {
     fn work(conn: &mut Connection, bytes: &[u8], size: usize) -> u64 {
         take();
         let mut bytes = bytes.to_vec();
-        for mut input in bytes.chunks_mut(size) {
+        for read in bytes.chunks_mut(size) {
+            let mut input = crate::Input::new(read, core::time::Duration::ZERO);
             while let Some(event) = conn.receive(&mut input) {
                 if let Event::Request(_) = event {
                     conn.accept(&AcceptOptions::new()).unwrap();

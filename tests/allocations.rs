@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hybi::{
-    Close, Config, Connection, Dialect, Dialects, Event, MessageAssembler, PreparedMessage,
+    Close, Config, Connection, Dialect, Dialects, Event, Input, MessageAssembler, PreparedMessage,
     Response, Role,
 };
 use testkit::allocator::{CountingAllocator, Usage, measure};
@@ -28,7 +28,8 @@ fn open(dialect: Dialect) -> Connection {
 /// Receives `bytes` in reads of `read_len`; returns the number of events.
 fn receive(conn: &mut Connection, bytes: &mut [u8], read_len: usize) -> usize {
     let mut events = 0;
-    for mut input in bytes.chunks_mut(read_len) {
+    for read in bytes.chunks_mut(read_len) {
+        let mut input = input(read);
         while conn.receive(&mut input).is_some() {
             events += 1;
         }
@@ -44,7 +45,8 @@ fn assemble(
     read_len: usize,
 ) -> usize {
     let mut messages = 0;
-    for mut input in bytes.chunks_mut(read_len) {
+    for read in bytes.chunks_mut(read_len) {
+        let mut input = input(read);
         while let Some(Event::Text(chunk)) = conn.receive(&mut input) {
             messages += usize::from(assembler.push_text(chunk).unwrap().is_some());
         }
@@ -89,7 +91,8 @@ fn hybi_messages_are_received_and_sent_without_allocating() {
             });
             let mut bytes = received.concat().repeat(20);
             let mut send_and_receive = || {
-                let (mut messages, mut input) = (0, &mut bytes.clone()[..]);
+                let (mut messages, mut bytes) = (0, bytes.clone());
+                let mut input = input(&mut bytes);
                 let ((), usage) = measure(|| {
                     while let Some(event) = conn.receive(&mut input) {
                         messages += match event {
@@ -295,7 +298,7 @@ fn a_million_fragments_use_no_more_memory_than_the_message_limit() {
             receive(&mut conn, &mut first, 100);
             for _ in 0..1000 {
                 bytes.copy_from_slice(&pairs); // A server unmasks in place.
-                let mut input = &mut bytes[..];
+                let mut input = input(&mut bytes);
                 while let Some(event) = conn.receive(&mut input) {
                     if let Event::Binary(chunk) = event {
                         received += chunk.as_bytes().len();
@@ -468,7 +471,8 @@ fn the_assembler_reuses_capacity_between_messages_in_chunks() {
             let mut bytes = frame(Role::Server, first, "a".repeat(length));
             let mut received = 0;
             let ((), usage) = measure(|| {
-                for mut input in bytes.chunks_mut(read) {
+                for read in bytes.chunks_mut(read) {
+                    let mut input = input(read);
                     while let Some(event) = conn.receive(&mut input) {
                         received += match event {
                             Event::Text(chunk) => {
@@ -593,8 +597,12 @@ fn a_second_without_sends_releases_the_capacity_of_a_large_message() {
     let (_, usage) = measure(|| {
         conn.send_text(&large).unwrap();
         flush(&mut conn, usize::MAX);
-        assert_eq!(conn.tick(Duration::ZERO), Some(Duration::from_secs(1)));
-        assert_eq!(conn.tick(Duration::from_secs(1)), None);
+        let second = Duration::from_secs(1);
+        for now in [Duration::ZERO, second] {
+            assert_eq!(conn.deadline(), Some(second));
+            assert!(conn.receive(&mut Input::new(&mut [], now)).is_none());
+        }
+        assert_eq!(conn.deadline(), None);
     });
     assert!(usage.peak >= 1 << 20, "{usage:?}");
     assert_eq!(usage.retained, 0);

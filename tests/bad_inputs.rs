@@ -172,7 +172,7 @@ fn check_input(name: &str, case: &InputCase, splits: &[usize]) {
 fn check_call(name: &str, case: &CallCase) {
     let mut conn = case.setup.connection(&case.config.0);
     let mut bytes = case.input.bytes();
-    let mut input = &mut bytes[..];
+    let mut input = input(&mut bytes);
     while conn.receive(&mut input).is_some() {}
     conn.advance(conn.transmit().len());
     let before = state(&conn);

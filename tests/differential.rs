@@ -876,8 +876,7 @@ proptest! {
             Err(HandshakeError::Interrupted(_)) => panic!("tungstenite expects more of the request"),
         };
         let mut response = socket.get_ref().written.clone();
-        let opened = conn.receive(&mut input(&mut response));
-        prop_assert!(matches!(opened, Some(Event::Open(_))));
+        prop_assert!(matches!(conn.receive(&mut input(&mut response)), Some(Event::Open(_))));
     }
 
     // RFC-4.2.2-5

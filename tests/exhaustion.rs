@@ -42,7 +42,8 @@ impl Log {
         self.unread = 0;
     }
 
-    fn receive(&mut self, conn: &mut Connection, mut input: &mut [u8]) {
+    fn receive(&mut self, conn: &mut Connection, bytes: &mut [u8]) {
+        let mut input = input(bytes);
         while let Some(event) = conn.receive(&mut input) {
             match event {
                 Event::Text(chunk) => self.chunk('t', chunk.as_str().as_bytes(), chunk.is_final()),
@@ -56,15 +57,16 @@ impl Log {
                         b"",
                     );
                 }
+                Event::Closing(_) => {}
                 Event::Closed(closed) => {
                     assert_eq!(self.closed.replace(closed), None);
                 }
                 other => panic!("{other:?} on an open connection"),
             }
         }
-        assert!(input.is_empty() || self.closed.is_some());
+        assert!(input.remaining().is_empty() || self.closed.is_some());
         let failed = matches!(self.closed, Some(Closed::Protocol(_)));
-        self.unread += if failed { 0 } else { input.len() };
+        self.unread += if failed { 0 } else { input.remaining().len() };
     }
 
     fn chunk(&mut self, kind: char, bytes: &[u8], is_final: bool) {

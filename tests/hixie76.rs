@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Event,
-    HeaderErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, Role,
+    HeaderErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, Role, Timeout,
 };
 use testkit::*;
 
@@ -282,7 +282,7 @@ fn sending_is_rejected_until_the_challenge_response_is_queued_h76_4() {
     let mut conn = server();
     let mut sent = Vec::new();
     let mut bytes = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat();
-    let mut input = &mut bytes[..];
+    let mut input = input(&mut bytes);
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
     assert!(matches!(conn.receive(&mut input), Some(Event::Request(_))));
     assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
@@ -381,10 +381,9 @@ fn a_timeout_at_any_byte_of_key3_is_reported_h76_19_px_4() {
         server.feed(DRAFT_76_REQUEST.as_bytes());
         server.feed(&DRAFT_76_KEY3[..got]);
         server.transcript = Transcript::default();
-        server.conn.tick(Duration::ZERO);
-        server.conn.tick(Duration::from_secs(10));
+        server.at(Duration::from_secs(10));
         server.feed(&DRAFT_76_KEY3[got..]);
-        let timed_out = Observed::Closed(Closed::TimedOut(Phase::Handshaking));
+        let timed_out = Observed::Closed(Closed::TimedOut(Timeout::Handshake));
         assert_eq!(server.events(), [timed_out], "{got} bytes of key3");
         assert_eq!(escaped(server.sent()), "");
     }
@@ -1385,7 +1384,7 @@ fn chunks_contain_whole_characters_fr_2_fr_3_fr_10() {
         let mut chunks = Vec::new();
         for read in reads {
             let mut read = read.to_vec();
-            let mut input = &mut read[..];
+            let mut input = input(&mut read);
             while let Some(event) = conn.receive(&mut input) {
                 let Event::Text(chunk) = event else {
                     panic!("{event:?}");
@@ -1408,7 +1407,8 @@ fn chunks_contain_whole_characters_fr_2_fr_3_fr_10() {
             .collect();
         assert_eq!(chunks, expected);
         conn.receive_eof();
-        let end = conn.receive(&mut input(&mut []));
+        let mut nothing = input(&mut []);
+        let end = conn.receive(&mut nothing);
         assert!(matches!(end, Some(Event::Closed(Closed::Eof(Phase::Open)))));
     }
 }

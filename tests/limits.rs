@@ -459,7 +459,7 @@ fn ten_length_bytes_are_rejected_fr_7() {
     }
 }
 
-fn next_chunk<'i>(conn: &mut Connection, input: &mut &'i mut [u8]) -> hybi::TextChunk<'i> {
+fn next_chunk<'i>(conn: &mut Connection, input: &'i mut hybi::Input<'_>) -> hybi::TextChunk<'i> {
     match conn.receive(input) {
         Some(Event::Text(chunk)) => chunk,
         other => panic!("{other:?}"),
@@ -484,7 +484,8 @@ fn message_assembler_enforces_its_limit_fr_14() {
                 let text = "a".repeat(length);
                 let mut bytes = [b"\x00", text.as_bytes(), b"\xff"].concat();
                 let mut results = Vec::new();
-                for mut input in bytes.chunks_mut(read) {
+                for read in bytes.chunks_mut(read) {
+                    let mut input = input(read);
                     while let Some(event) = conn.receive(&mut input) {
                         let Event::Text(chunk) = event else {
                             panic!("{event:?}");
@@ -513,7 +514,8 @@ fn message_too_long_is_returned_with_the_chunk_over_the_limit() {
     let mut conn = open(Config::new(), Dialect::Hixie76).conn;
     let mut message = MessageAssembler::new(3);
     let mut read = |bytes: &mut [u8]| {
-        let chunk = next_chunk(&mut conn, &mut &mut *bytes);
+        let mut input = input(bytes);
+        let chunk = next_chunk(&mut conn, &mut input);
         message.push_text(chunk).map(|text| text.map(str::to_owned))
     };
     assert_eq!(read(&mut b"\x00ab".to_vec()), Ok(None));
@@ -524,24 +526,27 @@ fn message_too_long_is_returned_with_the_chunk_over_the_limit() {
 }
 
 #[test]
-fn above_high_water_reading_stops() {
+fn a_connection_is_congested_above_high_water_and_reads_on() {
     for dialect in HIXIE {
         let mut conn = open(Config::new().high_water(10), dialect).conn;
-        assert!(conn.wants_read());
+        let state = |conn: &Connection| (conn.pending(), conn.is_congested());
         conn.send_text("1234567").unwrap();
-        assert_eq!(conn.transmit().len(), 9);
-        assert!(conn.wants_read());
+        assert_eq!(state(&conn), (9, false));
         conn.advance(1);
         conn.send_text("").unwrap();
-        assert_eq!(conn.transmit().len(), 10);
-        assert!(conn.wants_read());
+        assert_eq!(state(&conn), (10, false));
         conn.send_text("").unwrap();
-        assert!(!conn.wants_read());
-        conn.advance(1);
-        assert!(!conn.wants_read());
-        conn.advance(1);
-        assert_eq!(conn.transmit().len(), 10);
+        assert_eq!(state(&conn), (12, true));
         assert!(conn.wants_read());
+        conn.advance(1);
+        assert_eq!(state(&conn), (11, true));
+        conn.advance(1);
+        assert_eq!(state(&conn), (10, false));
+        conn.send_text("a").unwrap();
+        // An application that pauses receives `Closed`.
+        conn.receive_eof();
+        feed(&mut conn, b"");
+        assert_eq!(state(&conn), (13, false));
     }
 }
 
@@ -549,9 +554,9 @@ fn above_high_water_reading_stops() {
 fn high_water_is_64_kib_by_default() {
     let mut conn = open(Config::new(), Dialect::Hixie76).conn;
     conn.send_text(&"a".repeat(64 * 1024 - 2)).unwrap();
-    assert!(conn.wants_read());
+    assert!(!conn.is_congested());
     conn.send_text("").unwrap();
-    assert!(!conn.wants_read());
+    assert!(conn.is_congested());
 }
 
 #[test]
@@ -628,8 +633,10 @@ fn a_full_send_buffer_still_answers_a_close_cl_2() {
     let mut conn = open(config, Dialect::Hixie76).conn;
     conn.send_text("").unwrap();
     let mut bytes = b"\xff\x00".to_vec();
+    let mut input = input(&mut bytes);
+    assert!(matches!(conn.receive(&mut input), Some(Event::Closing(_))));
     assert!(matches!(
-        conn.receive(&mut input(&mut bytes)),
+        conn.receive(&mut input),
         Some(Event::Closed(Closed::Clean(_)))
     ));
     assert_eq!(conn.transmit(), b"\x00\xff\xff\x00");

@@ -749,7 +749,7 @@ fn upgrade_accepts_a_request_parsed_by_a_library_hy_2() {
             (101, "Switching Protocols")
         );
         let mut hello = frame(Role::Client, TEXT, "Hello");
-        let mut input = &mut hello[..];
+        let mut input = input(&mut hello);
         assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
         assert!(matches!(conn.receive(&mut input), Some(Event::Text(_))));
 

@@ -786,7 +786,7 @@ fn pongs_to_a_million_pings_are_limited_to_high_water_hy_7() {
         let one_pong = if role == Role::Client { 6 } else { 2 } + 125;
         let mut pings = 0;
         for _ in 0..1000 {
-            let mut input = &mut flood[..];
+            let mut input = input(&mut flood);
             while let Some(event) = conn.receive(&mut input) {
                 assert!(matches!(event, Event::Ping(_)));
                 pings += 1;

@@ -29,7 +29,7 @@ fn lengths_of_63_and_64_bits_after_a_fragment_do_not_overflow_hy_6() {
         let payload = masked(&[7; 501], key.unwrap_or_default());
         let mut bytes = [with_length(i64::MAX as u64), payload].concat();
         let (mut conn, mut assembler) = (conn(), MessageAssembler::new(1000));
-        let (mut input, mut results) = (&mut bytes[..], Vec::new());
+        let (mut input, mut results) = (input(&mut bytes), Vec::new());
         while let Some(event) = conn.receive(&mut input) {
             let Event::Binary(chunk) = event else {
                 panic!("{event:?}");

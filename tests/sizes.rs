@@ -21,7 +21,7 @@ fn events_use_at_most_48_bytes_and_errors_32() {
 }
 
 fn feed(conn: &mut Connection, bytes: &mut [u8]) {
-    let mut input = bytes;
+    let mut input = input(bytes);
     while let Some(event) = conn.receive(&mut input) {
         if let Event::Request(_) = event {
             conn.accept(&AcceptOptions::new()).unwrap();
@@ -134,8 +134,11 @@ fn after_an_idle_second_a_connection_uses_at_most_512_bytes() {
             conn.send_text("a").unwrap();
             conn.advance(conn.transmit().len());
             let second = Duration::from_secs(1);
-            assert_eq!(conn.tick(Duration::ZERO), Some(second));
-            assert_eq!(conn.tick(second), None);
+            for now in [Duration::ZERO, second] {
+                assert_eq!(conn.deadline(), Some(second));
+                assert!(conn.receive(&mut Input::new(&mut [], now)).is_none());
+            }
+            assert_eq!(conn.deadline(), None);
             conn
         });
         assert!(size(usage) <= 512, "{} bytes: {conn:?}", size(usage));
@@ -158,7 +161,7 @@ fn every_public_type_is_send_and_sync() {
     let mut asserted = assert_send_sync![
         AcceptOptions BinaryChunk Close Closed Config Connection Dialect Dialects SkippedFrame PreparedMessage Event VectoredMessage
         HeaderErrorKind KeyErrorKind LineErrorKind MessageAssembler Handshake Payload Phase ProtocolError Refused Request Response
-        Role ClientRequest TextChunk MessageTooLong ProxyTunnel UpgradeResponse
+        Role ClientRequest Input TextChunk Timeout MessageTooLong ProxyTunnel UpgradeResponse
     ];
     asserted.sort_unstable();
     let lib = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();

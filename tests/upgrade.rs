@@ -444,8 +444,7 @@ proptest! {
                     Connection::upgrade(&config(), &request, &accept).unwrap();
                 let key3: &[u8] = if dialect == Dialect::Hixie76 { DRAFT_76_KEY3 } else { b"" };
                 let mut bytes = key3.to_vec();
-                let event = conn.receive(&mut input(&mut bytes));
-                prop_assert!(matches!(event, Some(hybi::Event::Open(_))));
+                prop_assert!(matches!(conn.receive(&mut input(&mut bytes)), Some(hybi::Event::Open(_))));
                 let lines = std::str::from_utf8(response.as_bytes()).unwrap().split("\r\n");
                 prop_assert!(lines.count() <= 1 + 5 + 2);
                 prop_assert!(!response.as_bytes().contains(&0));

@@ -96,8 +96,7 @@ impl ReferenceDecoder {
             match header.first {
                 CLOSE => match parse_close(&payload) {
                     Ok(close) => {
-                        let echo = payload.get(..2).unwrap_or_default();
-                        sent.push((CLOSE, echo.to_vec()));
+                        sent.push((CLOSE, payload));
                         return Closed::Clean(close);
                     }
                     Err(error) => return Closed::Protocol(error),
