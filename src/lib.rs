@@ -9,7 +9,8 @@
 //! [`guide::bad_inputs`] shows the response to each kind of invalid input.
 //!
 //! ```
-//! use hybi::{AcceptOptions, Config, Connection, Event, MessageAssembler};
+//! use hybi::{AcceptOptions, Config, Connection, Event, Input, MessageAssembler};
+//! use std::time::Duration;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut conn = Connection::server(&Config::new());
@@ -21,12 +22,13 @@
 //!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 //!     Sec-WebSocket-Version: 13\r\n\r\n\
 //!     \x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
-//! let mut input = &mut bytes[..]; // the bytes of one read
+//! let now = Duration::ZERO; // since the connection was established
+//! let mut input = Input::new(&mut bytes, now); // the bytes of one read
 //! while let Some(event) = conn.receive(&mut input) {
 //!     match event {
 //!         Event::Request(_) => conn.accept(&AcceptOptions::new())?,
 //!         Event::Text(chunk) => {
-//!             if let Some(text) = message.push_text(&chunk)? {
+//!             if let Some(text) = message.push_text(chunk)? {
 //!                 conn.send_text(text)?;
 //!             }
 //!         }
@@ -39,10 +41,60 @@
 //! # }
 //! ```
 //!
+//! # Back-pressure
+//!
+//! A connection never stops reading by itself: [`wants_read`](Connection::wants_read) says only that
+//! input can be consumed. Pending output is limited, and the application decides what happens when
+//! the peer reads more slowly than the application sends. There are two kinds of sender:
+//!
+//! | the application | while [`is_congested`](Connection::is_congested) | on [`Refused::BufferFull`] | who slows down |
+//! | --- | --- | --- | --- |
+//! | answers messages (echo, RPC) | pauses: receives no more events and does not read | cannot happen, if one answer fits between `high_water` and `max_send_buffer` | the peer: its own sends block until it reads |
+//! | forwards to another connection (proxy) | of the other connection: pauses | cannot happen, likewise | the peer whose messages are forwarded |
+//! | sends of its own accord (feed, chat, bulk transfer) | reads on | drops the message, skips it, or tries again after `advance` | the application |
+//!
+//! ```text
+//!      the peer                              this side
+//!        sends ──► socket ──► receive() ──► application
+//!                                               │ send_text()
+//!        reads ◄── socket ◄── transmit() ◄── send buffer
+//!                                             0 ─── high_water ─── max_send_buffer
+//!                                                   is_congested()   BufferFull
+//! ```
+//!
+//! At most one side of a connection may pause. Two sides that both pause can block each other
+//! without end, as in any protocol over TCP: each waits until the other reads. A client that sends requests
+//! reads on; the server that answers them pauses.
+//!
+//! To pause, stop calling `receive` with input and keep [`Input::remaining`] for later. A blocking
+//! loop writes the pending output instead:
+//!
+//! ```
+//! # use hybi::{Connection, Event, Input, Refused};
+//! # use std::io::Write;
+//! # fn turn(conn: &mut Connection, socket: &mut impl Write, input: &mut Input<'_>) -> Result<(), Box<dyn std::error::Error>> {
+//! while let Some(event) = conn.receive(input) {
+//!     if let Event::Text(chunk) = event {
+//!         conn.send_text(&chunk.as_str().repeat(1000))?;
+//!     }
+//!     while conn.is_congested() {
+//!         let n = socket.write(conn.transmit())?;
+//!         conn.advance(n);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A peer that accepts too few bytes ends the connection after [`Config::write_timeout`]. What a
+//! connection queues by itself is bounded: a pong, of which only the latest is deferred while
+//! congested, a ping of keep-alive, and a close frame.
+//!
 //! # Guarantees
 //!
-//! - [`receive`](Connection::receive) returns `None` when all input is consumed, when a request
-//!   awaits your answer, or after the connection has ended.
+//! - [`receive`](Connection::receive) returns `None` when all input is consumed, when a request or
+//!   (with [`Config::auto_close`] off) a close frame awaits your answer, or after the connection has
+//!   ended.
 //! - Events and output do not depend on how the input is split into reads. Only the chunks of a
 //!   message do; [`MessageAssembler`] joins them, up to a limit.
 //! - [`Event::Closed`] is returned once, and is the last event.
@@ -52,78 +104,91 @@
 //!
 //! # Driving a connection
 //!
-//! Each iteration of the I/O loop of a connection has five steps.
+//! Each iteration of the I/O loop of a connection has four steps.
 //!
-//! 1. **Time.** Call [`tick`](Connection::tick) first, so that `receive` reports expired timeouts,
-//!    and again last: its result is how long to wait.
-//! 2. **Input.** While [`wants_read`](Connection::wants_read) is true, read, and call `receive` until
-//!    it returns `None`. Call it with empty input too, since timeouts are reported without input.
-//!    While `wants_read` is false, do not read: that slows down a peer that sends faster than it
-//!    reads.
-//! 3. **End of input.** Call [`receive_eof`](Connection::receive_eof), then `receive` again.
-//! 4. **Output.** Write [`transmit`](Connection::transmit) and call [`advance`](Connection::advance)
+//! 1. **Input.** While [`wants_read`](Connection::wants_read) is true and you do not pause, read, and
+//!    pass the bytes and the time to `receive` until it returns `None`. At the end of input call
+//!    [`receive_eof`](Connection::receive_eof) first. Call `receive` at least once, without bytes if
+//!    there are none: expired timeouts are reported without input.
+//! 2. **Output.** Write [`transmit`](Connection::transmit) and call [`advance`](Connection::advance)
 //!    with the number of bytes written, once per iteration rather than once per message.
-//! 5. **End.** Drop the socket when [`is_done`](Connection::is_done).
+//! 3. **End.** Drop the socket when [`is_done`](Connection::is_done).
+//! 4. **Wait** for the socket, but no longer than until [`deadline`](Connection::deadline).
 //!
 //! The [README](https://crates.io/crates/hybi) has an echo server with blocking sockets. With
 //! nonblocking sockets and edge-triggered readiness, as in mio:
 //!
 //! ```
 //! use std::io::{self, ErrorKind, Read, Write};
+//! use std::mem;
 //! use std::time::Duration;
 //!
-//! use hybi::Connection;
+//! use hybi::{Connection, Event, Input};
 //!
 //! struct Peer<S> {
 //!     socket: S,
 //!     conn: Connection,
-//!     readable: bool, // set by a readiness event, cleared when a read would block
-//!     writable: bool, // likewise for writes
+//!     remaining: Vec<u8>, // bytes that were read and not consumed, because of back-pressure
+//!     readable: bool,     // set by a readiness event, cleared when a read would block
+//!     writable: bool,     // likewise for writes
 //! }
 //!
 //! impl<S: Read + Write> Peer<S> {
-//!     /// Returns how long to wait before the next call. The caller checks `is_done()`.
+//!     /// Returns when to call it again at the latest. The caller checks `is_done()`.
 //!     fn drive(&mut self, now: Duration, buf: &mut [u8]) -> io::Result<Option<Duration>> {
-//!         self.conn.tick(now);
-//!         self.handle_input(&mut []);
-//!         // Repeats, because writing can make `wants_read()` true.
 //!         loop {
-//!             while self.readable && self.conn.wants_read() {
+//!             self.flush()?;
+//!             let can_receive = !self.conn.is_congested();
+//!             let mut kept = if can_receive { mem::take(&mut self.remaining) } else { Vec::new() };
+//!             let mut input = Input::new(&mut kept, now);
+//!             if can_receive && input.remaining().is_empty() && self.readable && self.conn.wants_read() {
 //!                 match self.socket.read(buf) {
 //!                     Ok(0) => {
 //!                         self.readable = false;
 //!                         self.conn.receive_eof();
-//!                         self.handle_input(&mut []);
 //!                     }
-//!                     Ok(n) => self.handle_input(&mut buf[..n]),
+//!                     Ok(n) => input = Input::new(&mut buf[..n], now),
 //!                     Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
 //!                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
 //!                     Err(error) => return Err(error),
 //!                 }
 //!             }
-//!             while self.writable && self.conn.wants_write() {
-//!                 match self.socket.write(self.conn.transmit()) {
-//!                     Ok(0) => return Err(ErrorKind::WriteZero.into()),
-//!                     Ok(n) => self.conn.advance(n),
-//!                     Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
-//!                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
-//!                     Err(error) => return Err(error),
+//!             // Without bytes while congested: time passes all the same.
+//!             while let Some(event) = self.conn.receive(&mut input) {
+//!                 handle(&mut self.conn, event);
+//!                 if self.conn.is_congested() {
+//!                     break;
 //!                 }
 //!             }
-//!             if !(self.readable && self.conn.wants_read()) {
-//!                 break;
+//!             if can_receive {
+//!                 self.remaining = input.remaining().to_vec();
+//!             }
+//!             self.flush()?;
+//!             let has_input = self.readable || !self.remaining.is_empty();
+//!             if self.conn.is_congested() || !has_input || !self.conn.wants_read() {
+//!                 return Ok(self.conn.deadline());
 //!             }
 //!         }
-//!         Ok(self.conn.tick(now))
 //!     }
 //!
-//!     fn handle_input(&mut self, mut input: &mut [u8]) {
-//!         while let Some(event) = self.conn.receive(&mut input) {
-//!             match event {
-//!                 // As in the first example.
-//!                 _ => {}
+//!     fn flush(&mut self) -> io::Result<()> {
+//!         while self.writable && self.conn.wants_write() {
+//!             match self.socket.write(self.conn.transmit()) {
+//!                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
+//!                 Ok(n) => self.conn.advance(n),
+//!                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+//!                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+//!                 Err(error) => return Err(error),
 //!             }
 //!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! fn handle(conn: &mut Connection, event: Event<'_>) {
+//!     match event {
+//!         // As in the first example.
+//!         _ => {}
 //!     }
 //! }
 //! ```
@@ -148,7 +213,9 @@
 //!                             │ Event::Open
 //!                             ▼
 //!                           open
-//!                             │   peer's close, invalid frame: close frame queued ──► closed
+//!                             │   Event::Closing: close frame queued by `receive`
+//!                             │     or close() ──► closed
+//!                             │   invalid frame: close frame queued ──► closed
 //!                             │   end of input ──► closed
 //!                             │ close(): close frame queued
 //!                             ▼
@@ -163,8 +230,8 @@
 //!
 //! The diagram omits some ways to the end of a connection:
 //!
-//! - Before `Event::Open`, the end of input, a timeout and [`close`](Connection::close) end the
-//!   connection. `close` queues a response with status 503 if none has been started.
+//! - [`abort`](Connection::abort), and timeouts.
+//! - Before `Event::Open`, the end of input and [`close`](Connection::close) end the connection. `close` queues a response with status 503 if none has been started.
 //! - A TLS ClientHello gets no response. A Flash policy request gets the configured policy, or no
 //!   response.
 //! - Hixie-75 has no close frame: `close` ends an open connection at once, and an invalid frame is
@@ -179,8 +246,8 @@
 //!
 //! # What is left to you
 //!
-//! TLS, authentication, checking origins ([`Request::origin_among`]), the number of connections,
-//! keep-alive, and calling `tick`.
+//! TLS, authentication, checking origins ([`Request::origin_among`]), the number of connections, and
+//! calling `receive` at the deadline.
 //!
 //! Hixie-75 and Hixie-76 were withdrawn for a reason that [`Dialect`] states. Read it before you use
 //! them on the public internet without TLS: servers accept Hixie-76 unless [`Config::dialects`] is
