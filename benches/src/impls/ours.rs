@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 use std::io::{IoSlice, Read, Write};
+use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, BinaryChunk, Config, Connection, Dialect, Event, MessageAssembler, Role,
+    AcceptOptions, BinaryChunk, Config, Connection, Dialect, Event, Input, MessageAssembler, Role,
     TextChunk,
 };
 
@@ -60,14 +61,15 @@ impl Receive for Receiver {
 #[inline(always)]
 pub fn receive(
     conn: &mut Connection,
-    mut input: &mut [u8],
+    bytes: &mut [u8],
     message: &mut Option<MessageAssembler>,
     sink: &mut impl Sink,
 ) {
+    let mut input = Input::new(bytes, Duration::ZERO);
     while let Some(event) = conn.receive(&mut input) {
         match event {
-            Event::Text(chunk) => text(&chunk, message, sink),
-            Event::Binary(chunk) => binary(&chunk, message, sink),
+            Event::Text(chunk) => text(chunk, message, sink),
+            Event::Binary(chunk) => binary(chunk, message, sink),
             Event::Skipped(frame) => sink.skipped(frame.payload_len()),
             other => panic!("{other:?}"),
         }
@@ -92,11 +94,11 @@ impl Receive for ByReference {
             message,
         } = &mut self.0;
         let n = wire.read(buf).expect("memory");
-        let mut input = &mut buf[..n];
+        let mut input = Input::new(&mut buf[..n], Duration::ZERO);
         while let Some(event) = conn.receive(&mut input) {
             match &event {
-                Event::Text(chunk) => text(chunk, message, sink),
-                Event::Binary(chunk) => binary(chunk, message, sink),
+                Event::Text(chunk) => text(*chunk, message, sink),
+                Event::Binary(chunk) => binary(*chunk, message, sink),
                 Event::Skipped(frame) => sink.skipped(frame.payload_len()),
                 other => panic!("{other:?}"),
             }
@@ -104,7 +106,7 @@ impl Receive for ByReference {
     }
 }
 
-fn text(chunk: &TextChunk<'_>, message: &mut Option<MessageAssembler>, sink: &mut impl Sink) {
+fn text(chunk: TextChunk<'_>, message: &mut Option<MessageAssembler>, sink: &mut impl Sink) {
     let Some(message) = message else {
         return sink.chunk(chunk.as_str().as_bytes(), chunk.is_final());
     };
@@ -116,7 +118,7 @@ fn text(chunk: &TextChunk<'_>, message: &mut Option<MessageAssembler>, sink: &mu
     }
 }
 
-fn binary(chunk: &BinaryChunk<'_>, message: &mut Option<MessageAssembler>, sink: &mut impl Sink) {
+fn binary(chunk: BinaryChunk<'_>, message: &mut Option<MessageAssembler>, sink: &mut impl Sink) {
     let Some(message) = message else {
         return sink.chunk(chunk.as_bytes(), chunk.is_final());
     };
@@ -166,12 +168,12 @@ impl Echo for EchoServer {
         let mut echoed = false;
         while !echoed {
             let n = wire.read(buf).expect("memory");
-            let mut input = &mut buf[..n];
+            let mut input = Input::new(&mut buf[..n], Duration::ZERO);
             while let Some(event) = conn.receive(&mut input) {
                 match event {
                     Event::Text(chunk) => {
                         let text = message
-                            .push_text(&chunk)
+                            .push_text(chunk)
                             .expect("a message within the limit");
                         if let Some(text) = text {
                             conn.send_text(text).expect("capacity");
@@ -246,7 +248,7 @@ pub fn open(config: &Config, wire: &mut Wire, buf: &mut [u8]) {
     let mut open = false;
     while !open {
         let n = wire.read(buf).expect("memory");
-        let mut input = &mut buf[..n];
+        let mut input = Input::new(&mut buf[..n], Duration::ZERO);
         while let Some(event) = conn.receive(&mut input) {
             match event {
                 Event::Request(_) => conn.accept(&AcceptOptions::new()).expect("a valid request"),

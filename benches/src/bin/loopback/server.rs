@@ -1,8 +1,9 @@
 //! hybi over mio: one thread, any number of connections, one write for the output of each read.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::time::Instant;
 
-use hybi::{AcceptOptions, Config, Connection, Event, MessageAssembler};
+use hybi::{AcceptOptions, Config, Connection, Event, Input, MessageAssembler};
 use mio::event::Event as Readiness;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
@@ -20,6 +21,7 @@ struct Peer {
     socket: TcpStream,
     conn: Connection,
     message: MessageAssembler,
+    start: Instant,
 }
 
 pub fn serve(listener: std::net::TcpListener) -> io::Result<()> {
@@ -62,6 +64,7 @@ fn accept_ready(
             socket,
             conn: Connection::server(&Config::new().max_send_buffer(MAX_MESSAGE)),
             message: MessageAssembler::new(MAX_MESSAGE),
+            start: Instant::now(),
         });
     }
 }
@@ -84,7 +87,7 @@ impl Peer {
     /// Reads and writes until the socket would block: readiness is edge-triggered.
     fn turn(&mut self, buf: &mut [u8]) -> io::Result<()> {
         self.write()?;
-        while self.conn.wants_read() {
+        while self.conn.wants_read() && !self.conn.is_congested() {
             match self.socket.read(buf) {
                 Ok(0) => self.conn.receive_eof(),
                 Ok(n) => self.echo(&mut buf[..n])?,
@@ -97,7 +100,8 @@ impl Peer {
         Ok(())
     }
 
-    fn echo(&mut self, mut input: &mut [u8]) -> io::Result<()> {
+    fn echo(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        let mut input = Input::new(bytes, self.start.elapsed());
         while let Some(event) = self.conn.receive(&mut input) {
             match event {
                 Event::Request(_) => self
@@ -105,7 +109,7 @@ impl Peer {
                     .accept(&AcceptOptions::new())
                     .map_err(io::Error::other)?,
                 Event::Text(chunk) => {
-                    let text = self.message.push_text(&chunk).map_err(io::Error::other)?;
+                    let text = self.message.push_text(chunk).map_err(io::Error::other)?;
                     if let Some(text) = text {
                         self.conn.send_text(text).map_err(io::Error::other)?;
                     }
