@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::Connection;
-use super::state::{Handshaking, State};
+use super::state::{Handshaking, Open, State};
 use crate::event::{Closed, Timeout};
 use crate::frame::opcode::Opcode;
 
@@ -306,7 +306,11 @@ impl Connection {
         match &self.state {
             State::Handshaking(Handshaking::Accepted { .. }) => true,
             State::Handshaking(Handshaking::AwaitAnswer(_)) => false,
-            State::Handshaking(_) | State::Open(_) | State::Closing(_) => self.eof,
+            State::Handshaking(_) => self.eof,
+            // The valid text before invalid UTF-8 was returned, and the error is not.
+            State::Open(Open { session, .. }) | State::Closing(session) => {
+                self.eof || session.decoder.has_failed()
+            }
             State::PeerClosed(_) => self.config.auto_close,
             State::Closed(ended) => !ended.is_reported,
         }

@@ -98,6 +98,10 @@ impl Decoder {
         matches!(self.state, State::FrameStart)
     }
 
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.state, State::Failed(_))
+    }
+
     /// Fast path: decodes text, and skips payload that does not complete its frame.
     #[inline]
     pub(crate) fn decode_fast<'i>(

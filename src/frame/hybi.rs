@@ -291,6 +291,10 @@ impl Decoder {
         at_header && self.message.is_none()
     }
 
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.state, State::Failed(_))
+    }
+
     /// Fast path: decodes a complete message in one frame, or more payload of an incomplete frame.
     #[inline]
     pub(crate) fn decode_fast<'i>(

@@ -113,6 +113,14 @@ impl Decoder {
         }
     }
 
+    /// Returns whether [`decode`](Self::decode) returns an error for any input, also if it is empty.
+    pub(crate) fn has_failed(&self) -> bool {
+        match self {
+            Self::Hixie(decoder) => decoder.has_failed(),
+            Self::Hybi(decoder) => decoder.has_failed(),
+        }
+    }
+
     /// Fast path: decodes a complete and valid data frame, or more of the payload of one.
     ///
     /// See [`FastPath::Miss`] for what it leaves to [`decode`](Self::decode).
