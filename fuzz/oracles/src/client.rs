@@ -25,7 +25,7 @@ pub struct ClientInput<'a> {
     /// the same, with `byte` at `offset`; 3, the key's response is inserted after the first head of
     /// the wire that has status 101, or as its first header field. Plus 4, 8 or 12 for HyBi-7,
     /// HyBi-8 or RFC 6455, 16 to write no output before the input ends, and 32 for the exact checks
-    /// of browsers.
+    /// of browsers and no automatic close.
     pub response: Digit,
     pub offset: Digit,
     pub byte: Digit,
@@ -48,13 +48,14 @@ pub fn client(input: ClientInput<'_>) {
     ] = input.switches.switches();
     let limits = input.limits.limits();
     let response = input.response.value();
-    let strict_reply = response & 32 != 0;
+    let is_strict = response & 32 != 0;
     let config = limits
         .config
         .strict_utf8(strict_utf8)
         .strict_frames(strict_frames)
-        .strict_reply(strict_reply)
-        .auto_pong(!no_pongs);
+        .strict_reply(is_strict)
+        .auto_pong(!no_pongs)
+        .auto_close(!is_strict);
     let (offset, byte) = (input.offset.value(), input.byte.value());
     let splits = input.splits.splits();
     let wire = input.wire;
@@ -62,6 +63,7 @@ pub fn client(input: ClientInput<'_>) {
         answer: 0,
         echo,
         close,
+        no_auto_close,
         write_at_end: response & 16 != 0,
         no_pongs,
         high_water: limits.high_water,
@@ -119,13 +121,13 @@ pub fn client(input: ClientInput<'_>) {
         let reported = reported.map(|(name, value)| (name.clone(), &value[..]));
         assert!(reported.eq(reply.fields));
         let reply = &bytes[reply.start..];
-        expected.check(reply, &unsplit.response_fields, strict_reply);
+        expected.check(reply, &unsplit.response_fields, is_strict);
     } else {
         let config = config
             .strict_utf8(false)
             .strict_frames(false)
             .strict_reply(false);
-        let is_limited = config.auto_pong(true) != Config::new();
+        let is_limited = config.auto_pong(true).auto_close(true) != Config::new();
         assert!(
             response % 4 != 1 || is_limited,
             "a valid response is rejected: {:?}",

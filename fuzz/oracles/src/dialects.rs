@@ -2,6 +2,7 @@
 
 use arbitrary::Arbitrary;
 use hybi::{AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event};
+use testkit::input;
 
 use crate::dialect::{
     ALL, DRAFT, HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, dialect_set, is_hybi,
@@ -64,8 +65,8 @@ pub struct DialectsInput {
 }
 
 /// Checks which dialect a server detects.
-pub fn dialects(input: DialectsInput) {
-    let counts = input.counts.map(|count| count.value() % 3);
+pub fn dialects(choices: DialectsInput) {
+    let counts = choices.counts.map(|count| count.value() % 3);
     let [
         host,
         upgrade,
@@ -85,21 +86,21 @@ pub fn dialects(input: DialectsInput) {
         key,
         key1,
         key2,
-        version: VERSION_VALUES[input.version.value() % VERSION_VALUES.len()],
-        draft: DRAFT_VALUES[input.draft.value() % DRAFT_VALUES.len()],
+        version: VERSION_VALUES[choices.version.value() % VERSION_VALUES.len()],
+        draft: DRAFT_VALUES[choices.draft.value() % DRAFT_VALUES.len()],
     };
-    let enabled = dialect_set(input.enabled.switches());
+    let enabled = dialect_set(choices.enabled.switches());
     let shown = format!("{enabled:?}");
     for dialect in ALL {
         let is_shown = shown.contains(&format!("{dialect:?}"));
         assert_eq!(is_shown, enabled.contains(dialect), "{shown}");
     }
-    let [plain_http] = input.plain_http.switches();
+    let [plain_http] = choices.plain_http.switches();
     let config = Config::new().dialects(enabled).plain_http(plain_http);
 
     let mut lines = fields.lines();
     if !lines.is_empty() {
-        let first = input.first.value() % lines.len();
+        let first = choices.first.value() % lines.len();
         lines.rotate_left(first);
     }
     let mut head = "GET / HTTP/1.1\r\n".to_owned();
@@ -110,8 +111,7 @@ pub fn dialects(input: DialectsInput) {
 
     let mut conn = Connection::server(&config);
     let mut bytes = head.into_bytes();
-    let mut input = &mut bytes[..];
-    let outcome = match conn.receive(&mut input) {
+    let outcome = match conn.receive(&mut input(&mut bytes)) {
         Some(Event::Request(request)) => match request.dialect() {
             None => Outcome::Plain,
             Some(dialect) => {

@@ -12,7 +12,7 @@ use crate::session::{Behaviour, ENTROPY, Session};
 #[derive(Arbitrary, Debug)]
 pub struct FramesInput<'a> {
     /// A client, HyBi-7, HyBi-8, no automatic pongs, echoes, a close frame after the first message,
-    /// no output before the input ends.
+    /// no output before the input ends, no automatic close.
     pub switches: Digit,
     pub limits: LimitOptions,
     pub splits: SplitOptions,
@@ -22,15 +22,28 @@ pub struct FramesInput<'a> {
 
 /// Feeds frames to a connection established by another library, and to the reference decoder.
 pub fn frames(input: FramesInput<'_>) {
-    let [client, hybi7, hybi8, no_pongs, echo, close, write_at_end] = input.switches.switches();
+    let [
+        client,
+        hybi7,
+        hybi8,
+        no_pongs,
+        echo,
+        close,
+        write_at_end,
+        no_auto_close,
+    ] = input.switches.switches();
     let limits = input.limits.limits();
-    let config = limits.config.auto_pong(!no_pongs);
+    let config = limits
+        .config
+        .auto_pong(!no_pongs)
+        .auto_close(!no_auto_close);
     let splits = input.splits.splits();
     let bytes = input.wire;
     let behaviour = Behaviour {
         answer: 0,
         echo,
         close,
+        no_auto_close,
         write_at_end,
         no_pongs,
         high_water: limits.high_water,

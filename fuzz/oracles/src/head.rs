@@ -8,7 +8,7 @@ use hybi::{
     AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event, Phase, ProxyTunnel,
     Refused, Request,
 };
-use testkit::is_valid_key;
+use testkit::{input, is_valid_key};
 
 use crate::client::client_request;
 use crate::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
@@ -26,9 +26,9 @@ pub fn head(HeadInput { wire: bytes }: HeadInput<'_>) {
     let config = config();
     let mut conn = Connection::server(&config);
     let mut copy = bytes.to_vec();
-    let mut input = &mut copy[..];
-    if let Some(Event::Request(request)) = conn.receive(&mut input) {
-        let head = &bytes[..bytes.len() - input.len()];
+    let mut read = input(&mut copy);
+    if let Some(Event::Request(request)) = conn.receive(&mut read) {
+        let head = &bytes[..bytes.len() - read.remaining().len()];
         check_values(&request);
         check_fields(&request, head);
         let rebuilt = rebuild(&request, head);
@@ -149,7 +149,8 @@ fn check_redaction(conn: &Connection, request: &Request, head: &[u8]) {
     }
     text.extend(b"Cookie: a=1\r\n\r\n");
     let mut other = Connection::server(&config());
-    let event = other.receive(&mut input(&mut text));
+    let mut read = input(&mut text);
+    let event = other.receive(&mut read);
     let Some(Event::Request(other_request)) = event else {
         let Some(Event::Closed(Closed::Protocol(error))) = event else {
             panic!("{event:?}");

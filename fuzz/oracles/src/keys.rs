@@ -2,7 +2,7 @@
 
 use arbitrary::Arbitrary;
 use hybi::{AcceptOptions, Config, Connection, Dialect, Event, ProtocolError, Request};
-use testkit::key_part;
+use testkit::{input, key_part};
 
 use crate::client::client_request;
 use crate::dialect::{KEY1, KEY2};
@@ -56,14 +56,15 @@ fn check_generated_keys(entropy: [u8; 32]) {
         check_form(key.expect("both keys are sent").1);
     }
     let mut server = Connection::server(&Config::new());
-    let mut input = &mut request[..];
-    let event = server.receive(&mut input);
+    let mut read = input(&mut request);
+    let event = server.receive(&mut read);
     assert!(matches!(event, Some(Event::Request(_))), "{event:?}");
     server.accept(&AcceptOptions::new()).expect("no options");
-    let event = server.receive(&mut input);
+    let event = server.receive(&mut read);
     assert!(matches!(event, Some(Event::Open(_))), "{event:?}");
     let mut response = server.transmit().to_vec();
-    let event = client.receive(&mut input(&mut response));
+    let mut read = input(&mut response);
+    let event = client.receive(&mut read);
     assert!(matches!(event, Some(Event::Open(_))), "{event:?}");
 }
 

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod chat;
+mod checked;
 mod client;
 mod dialect;
 mod dialects;

@@ -68,6 +68,7 @@ impl LimitOptions {
                 limits.timeouts = Timeouts {
                     handshake: Duration::from_millis(n as u64),
                     close: Duration::from_millis(1000 - n as u64),
+                    write: Duration::from_millis(2000 - n as u64),
                 };
                 limits.config = limits
                     .config
@@ -78,7 +79,8 @@ impl LimitOptions {
                     .high_water(n)
                     .max_fragments(limits.max_fragments)
                     .handshake_timeout(limits.timeouts.handshake)
-                    .close_timeout(limits.timeouts.close);
+                    .close_timeout(limits.timeouts.close)
+                    .write_timeout(limits.timeouts.write);
             }
         }
         match self.frame_len.value() {
@@ -97,7 +99,7 @@ impl LimitOptions {
 /// Options for how the input is split into reads.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct SplitOptions {
-    /// EOF at the end, EOF before the last read, late answers; see `Splits`.
+    /// EOF at the end, EOF before the last read, late answers, pauses; see `Splits`.
     pub switches: Digit,
     /// Sizes of the reads, repeated in turn; all 0 means one read.
     pub sizes: [Digit; 4],
@@ -105,12 +107,13 @@ pub struct SplitOptions {
 
 impl SplitOptions {
     pub fn splits(self) -> Splits {
-        let [eof, eof_early, answer_late] = self.switches.switches();
+        let [eof, eof_early, answer_late, pause] = self.switches.switches();
         Splits {
             sizes: self.sizes.map(Digit::value),
             eof,
             eof_early,
             answer_late,
+            pause,
         }
     }
 }
@@ -141,6 +144,7 @@ impl Default for Limits {
 pub struct Timeouts {
     pub handshake: Duration,
     pub close: Duration,
+    pub write: Duration,
 }
 
 impl Default for Timeouts {
@@ -148,6 +152,7 @@ impl Default for Timeouts {
         Self {
             handshake: Duration::from_secs(10),
             close: Duration::from_secs(5),
+            write: Duration::from_secs(30),
         }
     }
 }
@@ -161,8 +166,10 @@ pub struct Splits {
     pub eof: bool,
     /// EOF is reported before the last read is fed.
     pub eof_early: bool,
-    /// A request is answered only when the next read has arrived.
+    /// A request or a close frame is answered only when the next read has arrived.
     pub answer_late: bool,
+    /// The application pauses after each event, and keeps the input that remains.
+    pub pause: bool,
 }
 
 impl Splits {
@@ -173,6 +180,7 @@ impl Splits {
             eof: self.eof,
             eof_early: false,
             answer_late: false,
+            pause: false,
         }
     }
 

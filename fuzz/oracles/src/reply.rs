@@ -8,7 +8,7 @@ use hybi::{
     AcceptOptions, ClientRequest, Config, Connection, Dialect, Dialects, Event, ProxyTunnel,
     Refused, Request, Response,
 };
-use testkit::accept_value;
+use testkit::{accept_value, input};
 
 use crate::dialect::{ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, is_hybi};
 use crate::http::{assert_same_fields, trim};
@@ -216,8 +216,8 @@ impl Values<'_> {
         let mut server = Connection::server(config);
         let mut bytes = client.transmit().to_vec();
         client.advance(bytes.len());
-        let mut input = &mut bytes[..];
-        let Some(Event::Request(request)) = server.receive(&mut input) else {
+        let mut read = input(&mut bytes);
+        let Some(Event::Request(request)) = server.receive(&mut read) else {
             panic!("a client's request is rejected: {server:?}");
         };
         assert_eq!(request.dialect(), Some(dialect));
@@ -254,9 +254,10 @@ impl Values<'_> {
         let (status, found, trailing) = parse_response(server.transmit());
         assert_eq!((status, trailing), (101, &b""[..]));
         assert_same_fields(found, self.expected_accept_fields(&request, protocol));
-        while server.receive(&mut input).is_some() {}
+        while server.receive(&mut read).is_some() {}
         let mut response = server.transmit().to_vec();
-        let event = client.receive(&mut input(&mut response));
+        let mut read = input(&mut response);
+        let event = client.receive(&mut read);
         let is_open = matches!(event, Some(Event::Open(_)));
         let (scheme, ..) = self.split_url();
         // The server is not configured for TLS.
@@ -301,7 +302,8 @@ impl Values<'_> {
         );
         let mut server = Connection::server(config);
         let mut bytes = PLAIN.to_vec();
-        let event = server.receive(&mut input(&mut bytes));
+        let mut read = input(&mut bytes);
+        let event = server.receive(&mut read);
         assert!(matches!(event, Some(Event::Request(_))));
         let is_valid = |(name, value): &(&str, &str)| is_field(name, value) && !is_framing(name);
         let expected = if !(200..600).contains(&status) {

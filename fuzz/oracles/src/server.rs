@@ -23,7 +23,8 @@ pub struct ServerInput<'a> {
     /// the first message, no automatic pongs.
     pub switches: Digit,
     pub limits: LimitOptions,
-    /// How a request is answered, plus 8 to write no output before the input ends.
+    /// How a request is answered, plus 8 to write no output before the input ends, and 16 for no
+    /// automatic close.
     pub answer: Digit,
     pub splits: SplitOptions,
     pub separator: u8,
@@ -45,6 +46,8 @@ pub fn server(input: ServerInput<'_>) {
     ] = input.switches.switches();
     let dialects = dialect_set([hixie75, hixie76, hybi7, hybi8, rfc6455]);
     let limits = input.limits.limits();
+    let answer = input.answer.value();
+    let no_auto_close = answer & 16 != 0;
     let mut config = limits
         .config
         .dialects(dialects)
@@ -52,17 +55,18 @@ pub fn server(input: ServerInput<'_>) {
         .strict_utf8(strict_utf8)
         .strict_frames(strict_frames)
         .tls(tls)
-        .auto_pong(!no_pongs);
+        .auto_pong(!no_pongs)
+        .auto_close(!no_auto_close);
     if flash_policy {
         config = config.flash_policy(POLICY);
     }
-    let answer = input.answer.value();
     let splits = input.splits.splits();
     let bytes = input.wire;
     let behaviour = Behaviour {
         answer,
         echo,
         close,
+        no_auto_close,
         write_at_end: answer & 8 != 0,
         no_pongs,
         high_water: limits.high_water,

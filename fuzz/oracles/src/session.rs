@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, Close, Closed, Connection, Dialect, Event, Phase, ProtocolError, Refused,
-    Request, Response, Role,
+    AcceptOptions, Close, Closed, Connection, Dialect, Event, Input, ProtocolError, Refused,
+    Request, Response, Role, Timeout,
 };
 use testkit::{
-    BINARY, CLOSE, Frame, LengthEncoding, Observed, PING, PONG, TEXT, close_payload, frame,
+    BINARY, CLOSE, Frame, LengthEncoding, Observed, PING, PONG, TEXT, close_payload, drain, frame,
     hixie_frame, parse_frames,
 };
 
+use crate::checked::Checked;
 use crate::dialect::is_hybi;
 use crate::memory;
 use crate::options::{Splits, Timeouts};
@@ -29,8 +30,10 @@ pub(crate) struct Behaviour {
     pub answer: usize,
     /// Sends each message back, and a ping for each pong.
     pub echo: bool,
-    /// Closes after the first message.
+    /// Closes after the first message, or when the peer closes.
     pub close: bool,
+    /// Answers the peer's close frame itself.
+    pub no_auto_close: bool,
     /// Writes no output before the input ends.
     pub write_at_end: bool,
     /// Disables automatic pongs, and sends none.
@@ -54,7 +57,7 @@ pub(crate) struct Transcript {
 }
 
 pub(crate) struct Session {
-    pub conn: Connection,
+    pub conn: Checked,
     pub behaviour: Behaviour,
     splits: Splits,
     pub transcript: Transcript,
@@ -64,8 +67,6 @@ pub(crate) struct Session {
     pub request: Option<Request>,
     /// The header fields of the response that a client reports.
     pub response_fields: Vec<(String, Vec<u8>)>,
-    /// A request has not been answered yet.
-    awaits_answer: bool,
     pub accepted: bool,
     pub established: bool,
     /// The frames that have to be sent, without masks, and whether a close frame is one of them.
@@ -76,6 +77,8 @@ pub(crate) struct Session {
     /// The opcode of the fragmented message in progress.
     fragment_opcode: Option<u8>,
     now: Duration,
+    /// The clock of the last call was late.
+    is_late: bool,
 }
 
 impl Session {
@@ -88,7 +91,7 @@ impl Session {
         let request_len = conn.transmit().len();
         let mut session = Self {
             established: conn.dialect().is_some(),
-            conn,
+            conn: Checked::new(conn, !behaviour.no_auto_close, behaviour.high_water),
             behaviour,
             splits,
             transcript: Transcript::default(),
@@ -96,13 +99,13 @@ impl Session {
             binary: Vec::new(),
             request: None,
             response_fields: Vec::new(),
-            awaits_answer: false,
             accepted: false,
             expected_frames: Vec::new(),
             expects_close: false,
             deferred_pong: None,
             fragment_opcode: None,
             now: Duration::ZERO,
+            is_late: false,
         };
         session.end_turn();
         take_work();
@@ -145,25 +148,66 @@ impl Session {
         session
     }
 
-    /// Feeds `input`, a copy of `bytes`; returns how many bytes are not consumed.
-    fn feed(&mut self, mut input: &mut [u8], bytes: &[u8]) -> usize {
-        if self.awaits_answer {
+    /// Feeds `copy`, a copy of `bytes`; returns how many bytes are not consumed.
+    fn feed(&mut self, copy: &mut [u8], bytes: &[u8]) -> usize {
+        if self.conn.awaits_answer() {
             self.answer_request();
         }
-        loop {
-            let pending = self.conn.transmit().len();
-            let Some(event) = self.conn.receive(&mut input) else {
-                break;
-            };
-            assert_eq!(self.closed(), None, "{event:?} after Closed");
-            self.handle_event(event, pending);
-            self.end_turn();
+        if self.conn.awaits_close() {
+            self.answer_close();
+        }
+        let mut remaining = copy.len();
+        let mut is_idle = false;
+        while !is_idle {
+            let start = copy.len() - remaining;
+            let now = self.advance_time();
+            let mut input = self.conn.input(&mut copy[start..], now);
+            is_idle = self.handle_events(&mut input);
+            remaining = input.remaining().len();
+            let unmodified = bytes.ends_with(input.remaining());
+            assert!(unmodified, "unconsumed input was modified");
         }
         self.end_turn();
-        let remaining = input.len();
-        assert!(bytes.ends_with(input), "unconsumed input was modified");
-        assert!(remaining == 0 || self.awaits_answer || self.closed().is_some());
+        self.wait();
         remaining
+    }
+
+    /// Returns whether all events were handled. An application that pauses stops after each.
+    fn handle_events(&mut self, input: &mut Input<'_>) -> bool {
+        loop {
+            let pending = self.conn.pending();
+            let Some(event) = self.conn.receive(input) else {
+                break;
+            };
+            self.handle_event(event, pending);
+            self.end_turn();
+            if self.splits.pause {
+                return false;
+            }
+        }
+        self.conn.check_idle(input);
+        true
+    }
+
+    /// Returns the time of the next call. The clock of every other call is late, unless a call may
+    /// start a timeout.
+    fn advance_time(&mut self) -> Duration {
+        // Otherwise a timeout would expire.
+        if self.conn.is_open() && !self.conn.wants_write() && !self.conn.awaits_close() {
+            self.now += Duration::from_millis(600);
+        }
+        self.is_late = !self.is_late && !self.behaviour.close;
+        // Less than the shortest timeout.
+        let late = Duration::from_millis(if self.is_late { 100 } else { 0 });
+        self.now.saturating_sub(late)
+    }
+
+    /// Lets time pass without input.
+    fn wait(&mut self) {
+        let now = self.advance_time();
+        let mut input = self.conn.input(&mut [], now);
+        assert!(self.conn.receive(&mut input).is_none());
+        self.conn.check_idle(&input);
     }
 
     /// Records an event; `pending` is the length of the output before it.
@@ -174,7 +218,6 @@ impl Session {
                 let observed = Observed::Request(request.dialect(), resource);
                 self.transcript.events.push(observed);
                 self.request = Some(request);
-                self.awaits_answer = true;
                 if !self.splits.answer_late {
                     self.answer_request();
                 }
@@ -239,14 +282,26 @@ impl Session {
                 assert_eq!(frame.is_empty(), is_empty);
                 self.transcript.events.push(observed);
             }
+            Event::Closing(close) => {
+                if self.behaviour.echo {
+                    let result = self.conn.send_text("last");
+                    let frame = if self.is_hybi() {
+                        unmasked(TEXT, "last")
+                    } else {
+                        hixie_frame("last")
+                    };
+                    self.expect_frame(result, &frame);
+                }
+                if self.behaviour.close {
+                    self.close();
+                } else if self.behaviour.no_auto_close && !self.splits.answer_late {
+                    self.answer_close();
+                }
+                assert_eq!(self.conn.closing(), Some(&close));
+            }
             Event::Closed(reason) => {
-                check_error(&reason);
                 match &reason {
-                    Closed::Clean(close) => {
-                        // HY-8: a close frame without a code is answered with one without a code.
-                        let code = close.code().filter(|code| *code != 1005);
-                        self.expect_close_frame(code, "");
-                    }
+                    Closed::Clean(close) => self.expect_answer(close),
                     Closed::Protocol(error) => self.expect_close_frame(Some(close_code(error)), ""),
                     _ => {}
                 }
@@ -315,11 +370,29 @@ impl Session {
             assert_eq!(self.conn.send_text_fragment("a", true), unsupported);
         }
         if self.behaviour.close {
-            let result = self.conn.close(&Close::new(1000, "bye"));
-            if self.record_result(result) {
-                self.expect_close_frame(Some(1000), "bye");
-            }
+            self.close();
         }
+    }
+
+    fn close(&mut self) {
+        let result = self.conn.close(&Close::new(1000, "bye"));
+        if self.record_result(result) {
+            self.expect_close_frame(Some(1000), "bye");
+        }
+    }
+
+    /// Answers the peer's close frame as the connection does by default.
+    fn answer_close(&mut self) {
+        let close = self.conn.closing().expect("it was reported").clone();
+        let result = self.conn.close(&close);
+        assert!(self.record_result(result), "a received close can be sent");
+        self.expect_answer(&close);
+    }
+
+    /// HY-8: a close frame without a code is answered with one without a code.
+    fn expect_answer(&mut self, close: &Close) {
+        let code = close.code().filter(|code| *code != 1005);
+        self.expect_close_frame(code, close.reason());
     }
 
     /// Expects `frame` in the output if the call succeeded, after a deferred pong.
@@ -431,7 +504,6 @@ impl Session {
             }
             _ => conn.accept(&AcceptOptions::new()),
         };
-        self.awaits_answer = false;
         self.accepted = result.is_ok() && matches!(self.behaviour.answer % 8, 0 | 1 | 7);
         if self.accepted {
             // H76-4, also in dialects that wait for no further input.
@@ -456,17 +528,11 @@ impl Session {
         result.is_ok()
     }
 
-    /// Writes output and updates the clock, as an event loop does after each event.
+    /// Writes output, as an event loop does after each event.
     fn end_turn(&mut self) {
         if !self.behaviour.write_at_end {
             self.drain();
         }
-        // Only while open: in other states a timeout would expire.
-        if self.conn.is_open() {
-            self.now += Duration::from_millis(600);
-        }
-        let wait = self.conn.tick(self.now);
-        assert_ne!(wait, Some(Duration::ZERO));
     }
 
     /// Writes all output, half of what is pending at a time.
@@ -476,8 +542,12 @@ impl Session {
             let written = pending.len().div_ceil(2);
             self.transcript.sent.extend_from_slice(&pending[..written]);
             self.conn.advance(written);
+            self.conn.check();
         }
-        self.expect_deferred_pong();
+        // After the peer's close frame only a message is still preceded by it.
+        if self.conn.closing().is_none() {
+            self.expect_deferred_pong();
+        }
     }
 
     /// Asserts that memory is bounded by the bytes received and sent: four for each byte of a
@@ -485,7 +555,7 @@ impl Session {
     pub(crate) fn check_freed(self, received: usize) {
         const FIXED: usize = 2 * 1024;
         let max = FIXED + 4 * received + 2 * self.transcript.sent.len();
-        memory::check_freed(self.conn, max);
+        memory::check_freed(self.conn.into_inner(), max);
     }
 
     /// Whether the handshake succeeded.
@@ -511,17 +581,16 @@ impl Session {
         let closed_events =
             closed_events.filter(|observed| matches!(observed, Observed::Closed(_)));
         assert_eq!(closed_events.count(), usize::from(closed.is_some()));
+        assert_eq!(self.conn.reported(), closed.as_ref());
         assert_eq!(self.conn.is_done(), closed.is_some());
-        assert_eq!(self.conn.closed(), closed.as_ref());
         let is_open = self.was_open() && closed.is_none() && !self.expects_close;
         assert_eq!(self.conn.is_open(), is_open);
         if closed.is_some() {
-            assert!(!self.conn.wants_read());
             assert_eq!(self.conn.send_text(""), Err(Refused::Closing));
-            assert_eq!(self.conn.close(&Close::EMPTY), Err(Refused::Closing));
+            assert_eq!(self.conn.close(&Close::EMPTY), Ok(()));
         } else {
             assert!(
-                !self.splits.eof || self.awaits_answer,
+                !self.splits.eof || self.conn.awaits_answer(),
                 "EOF is not reported"
             );
         }
@@ -537,53 +606,65 @@ impl Session {
 }
 
 impl Session {
-    /// From here on the peer sends and reads nothing: asserts that each timeout expires exactly at
-    /// its deadline.
+    /// From here on the peer sends nothing: asserts that each timeout expires exactly at its
+    /// deadline.
     fn check_timeouts(&mut self) {
+        let timeouts = self.behaviour.timeouts;
         if self.conn.is_open() {
             // No timeout is running, but the connection may still become idle.
             for _ in 0..3 {
-                self.now += self.conn.tick(self.now).unwrap_or_default();
+                self.now = self.conn.deadline().unwrap_or(self.now);
+                self.check_nothing_happens(self.now);
             }
-            assert_eq!(self.conn.tick(self.now), None);
-            assert!(self.conn.is_open());
+            assert_eq!(self.conn.deadline(), None);
             assert_eq!(self.conn.close(&Close::EMPTY), Ok(()));
+            if self.behaviour.write_at_end && self.conn.closed().is_none() {
+                // The peer does not read either.
+                self.check_timeout(Timeout::Write, timeouts.write);
+                return;
+            }
+            drain(&mut self.conn);
         }
         if self.conn.closed().is_none() {
-            let (phase, timeout) = if self.was_open() {
-                (Phase::Closing, self.behaviour.timeouts.close)
+            if self.was_open() {
+                self.check_timeout(Timeout::Close, timeouts.close);
             } else {
-                (Phase::Handshaking, self.behaviour.timeouts.handshake)
-            };
-            self.check_timeout(timeout);
-            assert_eq!(self.conn.closed(), Some(&Closed::TimedOut(phase)));
+                self.check_timeout(Timeout::Handshake, timeouts.handshake);
+            }
         }
-        while let Some(event) = self.conn.receive(&mut input(&mut [])) {
-            let Event::Closed(reason) = event else {
-                panic!("an event without input: {event:?}");
-            };
-            check_error(&reason);
+        let mut input = self.conn.input(&mut [], self.now);
+        while let Some(event) = self.conn.receive(&mut input) {
+            assert!(
+                matches!(event, Event::Closed(_)),
+                "without input: {event:?}"
+            );
         }
-        assert_eq!(self.conn.is_done(), !self.conn.wants_write());
-        if self.conn.wants_write() {
-            self.check_timeout(self.behaviour.timeouts.close);
-        }
+        self.conn.check_idle(&input);
         assert!(self.conn.is_done());
-        assert_eq!(self.conn.tick(self.now), None);
     }
 
-    /// Asserts that nothing changes until `timeout` expires, and something does then.
-    fn check_timeout(&mut self, timeout: Duration) {
-        const NANOSECOND: Duration = Duration::from_nanos(1);
-        let state = |conn: &Connection| (conn.closed().cloned(), conn.transmit().len());
-        let before = state(&self.conn);
-        assert_eq!(self.conn.tick(self.now), Some(timeout));
-        self.now += timeout - NANOSECOND;
-        assert_eq!(self.conn.tick(self.now), Some(NANOSECOND));
-        assert_eq!(state(&self.conn), before);
-        self.now += NANOSECOND;
-        assert_ne!(self.conn.tick(self.now), Some(Duration::ZERO));
-        assert_ne!(state(&self.conn), before);
+    /// Asserts that the connection ends when `timeout` expires, and not before.
+    fn check_timeout(&mut self, reason: Timeout, timeout: Duration) {
+        self.check_nothing_happens(self.now);
+        let deadline = self.now + timeout;
+        assert_eq!(self.conn.deadline(), Some(deadline));
+        self.check_nothing_happens(deadline - Duration::from_nanos(1));
+        self.now = deadline;
+        let mut input = self.conn.input(&mut [], self.now);
+        match self.conn.receive(&mut input) {
+            Some(Event::Closed(closed)) => assert_eq!(closed, Closed::TimedOut(reason)),
+            other => panic!("{other:?}"),
+        }
+        assert!(self.conn.is_done());
+        self.check_nothing_happens(self.now);
+    }
+
+    fn check_nothing_happens(&mut self, now: Duration) {
+        let pending = self.conn.pending();
+        let mut input = self.conn.input(&mut [], now);
+        assert!(self.conn.receive(&mut input).is_none());
+        self.conn.check_idle(&input);
+        assert_eq!(self.conn.pending(), pending);
     }
 }
 
