@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hybi::{Closed, Config, Connection, Dialect, Event, ProtocolError, Role};
-use testkit::input;
+use hybi::{Closed, Config, Connection, Dialect, Event, Input, ProtocolError, Role};
+use testkit::{input, open};
 
 #[test]
 fn an_error_after_valid_text_is_due_at_once_although_no_input_remains_hy_7() {
@@ -26,4 +26,23 @@ fn an_error_after_valid_text_is_due_at_once_although_no_input_remains_hy_7() {
             other => panic!("{other:?}"),
         };
     }
+}
+
+#[test]
+fn the_ping_of_keep_alive_starts_the_timeout_of_writes_at_once() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let config = Config::new().keepalive(SECOND, 9 * SECOND);
+    let mut conn = open(
+        &config.write_timeout(3 * SECOND),
+        Role::Server,
+        Dialect::Rfc6455,
+    )
+    .conn;
+    for (now, deadline) in [(0, 1), (1, 4)] {
+        let event = conn
+            .receive(&mut Input::new(&mut [], now * SECOND))
+            .is_some();
+        assert_eq!((event, conn.deadline()), (false, Some(deadline * SECOND)));
+    }
+    assert_eq!(conn.transmit(), b"\x89\x00");
 }
