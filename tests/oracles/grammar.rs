@@ -234,13 +234,14 @@ pub(crate) fn input(target: &str) -> BoxedStrategy<Bytes> {
             concat(vec(any::<u8>(), 32), key).boxed()
         }
         "pair" => {
-            let (kind, amount) = (b"tbegspqxyiowdf".to_vec(), b'0'..b'z');
+            let (kind, amount) = (b"tbegspqxyiodfdfjwr".to_vec(), b'0'..b'z');
             let step = (select(kind), any::<bool>(), amount)
                 .prop_map(|(kind, server, amount)| vec![b'0' + u8::from(server), kind, amount]);
             let close = (b'0'..b'2', b'0'..b'p').prop_map(|(server, how)| vec![server, b'c', how]);
-            let close = prop_oneof![1 => Just(Vec::new()), 2 => close];
+            let abort = select(vec![b"0a0".to_vec(), b"1a0".to_vec()]);
+            let close = prop_oneof![6 => Just(Vec::new()), 12 => close, 1 => abort];
             let steps = || vec(step.clone(), 0..12).prop_map(|steps| steps.concat());
-            concat(options(3), concat(concat(steps(), close), steps())).boxed()
+            concat(options(4), concat(concat(steps(), close), steps())).boxed()
         }
         "reply" => {
             let url = "(ws|wss)://([a-z.]{1,8}|\\[::1\\])(:[0-9]{1,5})?([/?][!-~]{0,8})?";

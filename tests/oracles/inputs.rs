@@ -18,8 +18,8 @@ fn an_input_is_a_line_of_options_and_the_wire() {
 
 #[test]
 fn a_step_of_pair_is_an_end_a_letter_and_an_amount() {
-    let input: PairInput = decode(b"312\n0t51d~");
-    let expected = "PairInput { dialect: 3, switches: 1, limit: 2, separator: 10, steps: Steps([\
+    let input: PairInput = decode(b"3124\n0t51d~");
+    let expected = "PairInput { dialect: 3, switches: 1, limit: 2, pipe: 4, separator: 10, steps: Steps([\
                     Step { by_server: false, action: Text, amount: 5 }, \
                     Step { by_server: true, action: Transmit, amount: 78 }]) }";
     assert_eq!(format!("{input:?}"), expected);
@@ -63,13 +63,14 @@ fn a_seed_with_steps_can_be_written_from_values() {
         dialect: 3.into(),
         switches: 1.into(),
         limit: 2.into(),
+        pipe: 4.into(),
         separator: b'\n',
         steps: Steps(vec![
             step(false, PairAction::Text, 5),
             step(true, PairAction::Transmit, 78),
         ]),
     };
-    assert_eq!(encode(&input), b"312\n0t51d~");
+    assert_eq!(encode(&input), b"3124\n0t51d~");
 
     let step = |action, amount: u8, turn| ChatStep {
         action,

@@ -27,6 +27,7 @@ pub(crate) struct Checked {
     opened: bool,
     /// `close` was called successfully.
     close_called: bool,
+    aborted: bool,
     /// The events of this kind.
     closing: Option<Close>,
     closed: Option<Closed>,
@@ -59,6 +60,7 @@ impl Checked {
             eof: false,
             awaits_answer: false,
             close_called: false,
+            aborted: false,
             closing: None,
             closed: None,
         }
@@ -76,6 +78,16 @@ impl Checked {
     /// The reason for the end, if it was reported.
     pub(crate) fn reported(&self) -> Option<&Closed> {
         self.closed.as_ref()
+    }
+
+    /// The time of the current input on the connection's clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// The latest time that the connection has certainly seen.
+    pub(crate) fn latest(&self) -> Duration {
+        self.latest
     }
 
     pub(crate) fn awaits_answer(&self) -> bool {
@@ -171,6 +183,7 @@ impl Checked {
         let has_ended = conn.closed().is_some();
         let pending = conn.transmit().len();
         assert_eq!(conn.pending(), pending);
+        assert!(!self.aborted || pending == 0);
         assert_eq!(conn.wants_write(), pending > 0);
         let is_congested = pending > self.high_water && !has_ended;
         assert_eq!(conn.is_congested(), is_congested);
@@ -224,6 +237,7 @@ impl Checked {
         let expected = closed.unwrap_or(Closed::Aborted);
         assert_eq!(self.conn.closed(), Some(&expected));
         self.awaits_answer = false;
+        self.aborted = true;
         self.check();
     }
 }

@@ -80,7 +80,7 @@ encode_fields! {
     FramesInput<'_> { switches, limits, splits, separator, wire }
     HeadInput<'_> { wire }
     KeysInput<'_> { entropy, key }
-    PairInput { dialect, switches, limit, separator, steps }
+    PairInput { dialect, switches, limit, pipe, separator, steps }
     ReplyInput<'_> { dialect, passed, status, separator, values }
     ServerInput<'_> { dialects, switches, limits, answer, splits, separator, wire }
 }

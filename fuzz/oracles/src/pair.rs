@@ -7,13 +7,13 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
-    MessageAssembler, MessageTooLong, Phase, PreparedMessage, Refused, Role,
+    MessageAssembler, MessageTooLong, Phase, PreparedMessage, Refused, Role, Timeout,
 };
 
 use crate::checked::{Checked, MAX_CONTROL};
 use crate::dialect::{ALL, is_hybi};
 use crate::encode::Encode;
-use crate::options::Digit;
+use crate::options::{Digit, Timeouts};
 use crate::redaction::check_error;
 use crate::session::ENTROPY;
 use crate::steps::{Steps, arbitrary_action, letter};
@@ -23,6 +23,23 @@ const SERVER: usize = 1;
 
 /// The maximum framing overhead of a data frame, in any dialect.
 const MAX_FRAMING: usize = 2 + 8 + 4;
+
+/// The bytes that a peer has to accept within the timeout of writes.
+const MIN_PROGRESS: usize = 16 * 1024;
+
+/// The length of the longest answer of a server that answers.
+const MAX_ANSWER: usize = 256;
+
+/// The number of messages that each end sends in a flood.
+const FLOOD: usize = 8;
+
+/// With short timeouts. The interval and the timeout of keep-alive.
+const KEEPALIVE: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(2)];
+const SHORT_TIMEOUTS: Timeouts = Timeouts {
+    handshake: Duration::from_secs(1),
+    close: Duration::from_millis(700),
+    write: Duration::from_secs(4),
+};
 
 /// The characters that messages repeat, of one to four bytes.
 const CHARACTERS: [&str; 4] = ["a", "\u{e9}", "\u{2603}", "\u{1f600}"];
@@ -37,9 +54,24 @@ enum Item {
     MessageTooLong,
 }
 
+/// What both ends are configured with, and how they behave.
+#[derive(Clone, Copy)]
+struct Options {
+    dialect: Dialect,
+    max_send_buffer: usize,
+    auto_close: bool,
+    timeouts: Timeouts,
+    has_keepalive: bool,
+    /// The number of bytes on the way to an end.
+    pipe: usize,
+    /// The limit of the assemblers.
+    max_message: usize,
+}
+
 /// One end, with its socket.
 struct End {
     conn: Checked,
+    options: Options,
     /// Bytes on the way to this end.
     incoming: Vec<u8>,
     /// What it sent, in the order in which the messages were completed.
@@ -48,18 +80,36 @@ struct End {
     /// The fragmented message that it is sending.
     fragmented: Option<Item>,
     assembler: MessageAssembler,
-    /// The limit of `assembler`.
-    limit: usize,
+    /// It answers each message, and pauses while it is congested.
+    answers: bool,
+    /// It answers the peer's close frame as soon as it is reported.
+    answers_close: bool,
+    /// The messages that it has still to send of its own accord.
+    flood: usize,
     /// The close that its application sent.
     close_sent: Option<Close>,
     closed: Option<Closed>,
     eof_received: bool,
+    times: Times,
+}
+
+/// When something last happened at an end, on the clock of its connection.
+#[derive(Default)]
+struct Times {
+    started: Option<Duration>,
+    /// Nothing was pending.
+    empty: Duration,
+    /// Bytes were received.
+    received: Duration,
+    /// A close frame was reported or queued.
+    closing: Option<Duration>,
+    /// Bytes were written: how many.
+    written: Vec<(Duration, usize)>,
 }
 
 struct Pair {
     ends: [End; 2],
-    dialect: Dialect,
-    max_send_buffer: usize,
+    options: Options,
     /// One end closed before it was open.
     closed_early: bool,
     now: Duration,
@@ -72,10 +122,15 @@ struct Pair {
 pub struct PairInput {
     /// The oldest first.
     pub dialect: Digit,
-    /// 1 if another library did the handshake, plus 2 if messages are limited to 100 bytes.
+    /// Another library did the handshake, messages are limited to 100 bytes, the ends answer close
+    /// frames themselves, the server answers messages and pauses while congested, short timeouts
+    /// and keep-alive, both ends send a flood of messages at the end, nothing is transmitted or
+    /// fed at the end.
     pub switches: Digit,
     /// Of the send buffer, 0 for the default.
     pub limit: Digit,
+    /// The capacity of the pipe to each end in units of 4 bytes, 0 for an unlimited one.
+    pub pipe: Digit,
     pub separator: u8,
     pub steps: Steps<Step>,
 }
@@ -84,7 +139,8 @@ pub struct PairInput {
 pub struct Step {
     pub by_server: bool,
     pub action: Action,
-    /// The number of bytes to transmit or feed, the length of a message, or a code and a reason.
+    /// The number of bytes to transmit or feed, the length of a message, a code and a reason, or a
+    /// time.
     pub amount: Digit,
 }
 
@@ -94,7 +150,13 @@ pub enum Action {
     Transmit,
     Feed,
     Close,
-    Wait,
+    Abort,
+    /// Time advances at once.
+    Jump,
+    /// Time advances, and each deadline is observed.
+    Advance,
+    /// The clock goes back.
+    Rewind,
     Text,
     Binary,
     PreparedText,
@@ -109,11 +171,14 @@ pub enum Action {
 }
 
 /// All actions, and their letters in an input.
-const ACTIONS: [(u8, Action); 15] = [
+const ACTIONS: [(u8, Action); 18] = [
     (b'd', Action::Transmit),
     (b'f', Action::Feed),
     (b'c', Action::Close),
-    (b'w', Action::Wait),
+    (b'a', Action::Abort),
+    (b'j', Action::Jump),
+    (b'w', Action::Advance),
+    (b'r', Action::Rewind),
     (b't', Action::Text),
     (b'b', Action::Binary),
     (b'e', Action::PreparedText),
@@ -129,15 +194,37 @@ const ACTIONS: [(u8, Action); 15] = [
 
 /// Checks what each end receives.
 pub fn pair(input: PairInput) {
-    let dialect = ALL[input.dialect.value() % ALL.len()];
-    let [established, short_messages] = input.switches.switches();
-    let mut pair = Pair::new(dialect, established, input.limit.value());
-    if short_messages {
-        for end in &mut pair.ends {
-            end.limit = 100;
-            end.assembler = MessageAssembler::new(end.limit);
-        }
-    }
+    let [
+        established,
+        short_messages,
+        no_auto_close,
+        answers,
+        short_timeouts,
+        flood,
+        starve,
+    ] = input.switches.switches();
+    let options = Options {
+        dialect: ALL[input.dialect.value() % ALL.len()],
+        max_send_buffer: match input.limit.value() {
+            0 => 1 << 20,
+            // The handshake has to fit.
+            limit => 512 + 8 * limit,
+        },
+        auto_close: !no_auto_close,
+        timeouts: if short_timeouts {
+            SHORT_TIMEOUTS
+        } else {
+            Timeouts::default()
+        },
+        has_keepalive: short_timeouts,
+        pipe: match input.pipe.value() {
+            0 => usize::MAX,
+            pipe => 4 * pipe,
+        },
+        max_message: if short_messages { 100 } else { usize::MAX },
+    };
+    let mut pair = Pair::new(options, established, input.limit.value());
+    pair.ends[SERVER].answers = answers;
     for step in input.steps.0 {
         pair.act(
             usize::from(step.by_server),
@@ -145,7 +232,11 @@ pub fn pair(input: PairInput) {
             step.amount.value(),
         );
     }
-    pair.finish();
+    if starve {
+        pair.starve();
+    } else {
+        pair.finish(flood);
+    }
 }
 
 impl<'a> Arbitrary<'a> for Action {
@@ -161,66 +252,205 @@ impl Encode for Action {
 }
 
 impl End {
-    fn new(conn: Checked) -> Self {
+    fn new(conn: Checked, options: Options) -> Self {
         Self {
             conn,
+            options,
             incoming: Vec::new(),
             sent: Vec::new(),
             received: Vec::new(),
             fragmented: None,
-            assembler: MessageAssembler::new(usize::MAX),
-            limit: usize::MAX,
+            assembler: MessageAssembler::new(options.max_message),
+            answers: false,
+            answers_close: false,
+            flood: 0,
             close_sent: None,
             closed: None,
             eof_received: false,
+            times: Times::default(),
         }
     }
 
-    /// Feeds at most `max` bytes; returns the number of bytes plus the number of events.
+    /// Feeds at most `max` bytes; returns the number of bytes consumed plus the number of events.
+    ///
+    /// An end that pauses feeds none, and keeps what remains when it begins to pause.
     fn feed(&mut self, max: usize, now: Duration) -> usize {
-        let n = if self.conn.wants_read() {
-            max.min(self.incoming.len())
-        } else {
-            0
-        };
-        let mut input = self.conn.input(&mut self.incoming[..n], now);
-        let mut events = 0;
-        while let Some(event) = self.conn.receive(&mut input) {
-            events += 1;
-            check_redaction(&event);
-            self.received.extend(match event {
-                Event::Text(chunk) => match self.assembler.push_text(chunk) {
-                    Ok(text) => text.map(|text| Item::Text(text.to_owned())),
-                    Err(error) => Some(too_long(error, self.limit)),
-                },
-                Event::Binary(chunk) => match self.assembler.push_binary(chunk) {
-                    Ok(bytes) => bytes.map(|bytes| Item::Binary(bytes.to_vec())),
-                    Err(error) => Some(too_long(error, self.limit)),
-                },
-                Event::Ping(payload) => Some(Item::Ping(payload.as_bytes().to_vec())),
-                Event::Pong(payload) => Some(Item::Pong(payload.as_bytes().to_vec())),
-                Event::Request(_) => {
-                    self.conn
-                        .accept(&AcceptOptions::new())
-                        .expect("the buffer has capacity");
-                    None
-                }
-                Event::Open(_) | Event::Closing(_) => None,
-                Event::Closed(reason) => {
-                    self.closed = Some(reason);
-                    None
-                }
-                other => panic!("unexpected event: {other:?}"),
-            });
+        let mut lingered = 0;
+        self.record_if_empty();
+        if self.closed.is_some() {
+            // Lingers: the peer could not write on otherwise.
+            lingered = self.incoming.len();
+            self.incoming.clear();
         }
-        self.conn.check_idle(&input);
+        let reads = self.conn.wants_read() && !self.pauses();
+        let n = max.min(self.incoming.len());
+        let mut bytes: Vec<_> = self.incoming.drain(..if reads { n } else { 0 }).collect();
+        let original = bytes.clone();
+        let mut input = self.conn.input(&mut bytes, now);
+        let now = self.conn.now();
+        self.times.started.get_or_insert(now);
+        if !original.is_empty() {
+            self.times.received = now;
+        }
+        let mut events = 0;
+        while input.remaining().is_empty() || !self.pauses() {
+            let Some(event) = self.conn.receive(&mut input) else {
+                self.conn.check_idle(&input);
+                break;
+            };
+            events += 1;
+            self.handle_event(event);
+        }
         check_redaction(&self.assembler);
-        self.incoming.drain(..n);
-        n + events
+        let remaining = input.remaining();
+        assert!(original.ends_with(remaining), "it was modified");
+        let consumed = original.len() - remaining.len();
+        self.incoming.splice(..0, remaining.iter().copied());
+        if self.answers_close && self.conn.awaits_close() {
+            let close = self.conn.closing().expect("it was reported").clone();
+            self.close(close);
+        }
+        lingered + consumed + events
+    }
+
+    fn pauses(&self) -> bool {
+        self.answers && self.conn.is_congested()
+    }
+
+    fn handle_event(&mut self, event: Event<'_>) {
+        check_redaction(&event);
+        let limit = self.options.max_message;
+        let item = match event {
+            Event::Text(chunk) => match self.assembler.push_text(chunk) {
+                Ok(text) => text.map(|text| Item::Text(text.to_owned())),
+                Err(error) => Some(too_long(error, limit)),
+            },
+            Event::Binary(chunk) => match self.assembler.push_binary(chunk) {
+                Ok(bytes) => bytes.map(|bytes| Item::Binary(bytes.to_vec())),
+                Err(error) => Some(too_long(error, limit)),
+            },
+            // Of keep-alive: other pings have a payload.
+            Event::Ping(payload) | Event::Pong(payload) if payload.as_bytes().is_empty() => {
+                assert!(self.options.has_keepalive);
+                None
+            }
+            Event::Ping(payload) => Some(Item::Ping(payload.as_bytes().to_vec())),
+            Event::Pong(payload) => Some(Item::Pong(payload.as_bytes().to_vec())),
+            Event::Request(_) => {
+                let accepted = self.conn.accept(&AcceptOptions::new());
+                accepted.expect("the buffer has capacity");
+                None
+            }
+            Event::Open(_) => None,
+            Event::Closing(_) => {
+                self.times.closing.get_or_insert(self.conn.now());
+                None
+            }
+            Event::Closed(reason) => {
+                if let Closed::TimedOut(timeout) = reason {
+                    self.check_timed_out(timeout);
+                }
+                self.closed = Some(reason);
+                None
+            }
+            other => panic!("unexpected event: {other:?}"),
+        };
+        if self.answers {
+            let len = item.as_ref().map_or(0, Item::message_len);
+            self.answer(16 * len);
+        }
+        self.received.extend(item);
+    }
+
+    /// Sends an answer of `len` bytes, if it is not 0. There is capacity for it, since the end
+    /// pauses while congested.
+    fn answer(&mut self, len: usize) {
+        let text = "-".repeat(len.min(MAX_ANSWER));
+        let expected = self.expected_error(Action::Text);
+        if len > 0 && expected.is_none() {
+            assert_eq!(self.conn.send_text(&text), Ok(()));
+            self.record_sent(Action::Text, text);
+        }
+    }
+
+    /// Asserts that no timeout expires early.
+    fn check_timed_out(&self, timeout: Timeout) {
+        let (now, times, timeouts) = (self.conn.now(), &self.times, self.options.timeouts);
+        let (since, expected) = match timeout {
+            Timeout::Handshake => (times.started, timeouts.handshake),
+            Timeout::Close => (times.closing, timeouts.close),
+            Timeout::Write => (Some(times.empty), timeouts.write),
+            Timeout::Keepalive => {
+                assert!(self.options.has_keepalive);
+                (Some(times.received), KEEPALIVE.iter().sum())
+            }
+            other => panic!("{other}"),
+        };
+        let since = since.expect("it was started");
+        assert!(
+            now >= since + expected,
+            "{timeout} at {now:?} from {since:?}"
+        );
+        if timeout == Timeout::Write {
+            let start = now - expected;
+            let written = times.written.iter().filter(|(at, _)| *at > start);
+            let written: usize = written.map(|(_, n)| n).sum();
+            assert!(written < MIN_PROGRESS, "{written} bytes were accepted");
+        }
+    }
+
+    fn record_if_empty(&mut self) {
+        if !self.conn.wants_write() {
+            self.times.empty = self.conn.latest();
+        }
+    }
+
+    /// Takes at most `max` bytes of output.
+    fn write(&mut self, max: usize) -> Vec<u8> {
+        let n = max.min(self.conn.pending());
+        let bytes = self.conn.transmit()[..n].to_vec();
+        self.conn.advance(n);
+        self.conn.check();
+        self.times.written.push((self.conn.latest(), n));
+        bytes
+    }
+
+    fn close(&mut self, close: Close) {
+        assert_eq!(self.conn.close(&close), Ok(()));
+        self.times.closing.get_or_insert(self.conn.latest());
+        self.close_sent = Some(close);
+    }
+
+    /// Returns how long it takes until the connection ends, if the peer neither sends nor reads.
+    fn longest(&self) -> Option<Duration> {
+        let timeouts = self.options.timeouts;
+        if self.conn.closed().is_some() {
+            Some(Duration::ZERO)
+        } else if self.conn.wants_write() {
+            Some(timeouts.write)
+        } else if self.times.closing.is_some() {
+            Some(timeouts.close)
+        } else if !self.conn.is_open() {
+            Some(timeouts.handshake)
+        } else {
+            // A ping that is not written may congest the connection, which stops keep-alive.
+            let [interval, _] = KEEPALIVE;
+            let longest = interval + timeouts.write;
+            self.options.has_keepalive.then_some(longest)
+        }
+    }
+
+    /// It ended, or has to end, without a closing handshake.
+    fn is_cut_off(&self) -> bool {
+        matches!(
+            self.conn.closed(),
+            Some(Closed::Aborted | Closed::TimedOut(_))
+        )
     }
 
     /// The error that a send returns, unless the buffer is full.
-    fn expected_error(&self, action: Action, dialect: Dialect) -> Option<Refused> {
+    fn expected_error(&self, action: Action) -> Option<Refused> {
+        let dialect = self.options.dialect;
         if self.close_sent.is_some() || self.conn.closed().is_some() {
             return Some(Refused::Closing);
         }
@@ -251,7 +481,7 @@ impl End {
     /// Records what a successful call sent.
     fn record_sent(&mut self, action: Action, text: String) {
         // The receiver's limit is the same.
-        let limit = self.limit;
+        let limit = self.options.max_message;
         let control = |text: String| text.into_bytes()[..].iter().copied().take(125).collect();
         let item = match action {
             Action::Ping => Item::Ping(control(text)),
@@ -324,6 +554,14 @@ impl Item {
             Self::MessageTooLong => 0,
         }
     }
+
+    /// The length of a message, 0 for control frames.
+    fn message_len(&self) -> usize {
+        match self {
+            Self::Text(_) | Self::Binary(_) => self.len(),
+            _ => 0,
+        }
+    }
 }
 
 fn too_long(error: MessageTooLong, limit: usize) -> Item {
@@ -350,18 +588,29 @@ fn check_redaction(value: &dyn Debug) {
 }
 
 impl Pair {
-    fn new(dialect: Dialect, established: bool, limit: usize) -> Self {
-        let mut config = Config::new().dialects(Dialects::default().with(Dialect::Hixie75));
-        let mut max_send_buffer = 1 << 20;
+    fn new(options: Options, established: bool, limit: usize) -> Self {
+        let Timeouts {
+            handshake,
+            close,
+            write,
+        } = options.timeouts;
+        let mut config = Config::new()
+            .dialects(Dialects::ALL)
+            .max_send_buffer(options.max_send_buffer)
+            .auto_close(options.auto_close)
+            .handshake_timeout(handshake)
+            .close_timeout(close)
+            .write_timeout(write);
         let mut high_water = 64 * 1024;
         if limit > 0 {
-            // The handshake has to fit.
-            max_send_buffer = 512 + 8 * limit;
             high_water = 4 * limit;
-            config = config
-                .max_send_buffer(max_send_buffer)
-                .high_water(high_water);
+            config = config.high_water(high_water);
         }
+        if options.has_keepalive {
+            let [interval, timeout] = KEEPALIVE;
+            config = config.keepalive(interval, timeout);
+        }
+        let dialect = options.dialect;
         let ends = if established {
             let end = |role| Connection::established(&config, role, dialect, ENTROPY);
             [end(Role::Client), end(Role::Server)]
@@ -371,10 +620,10 @@ impl Pair {
             let client = Connection::client(&config, &request, ENTROPY);
             [client, Connection::server(&config)]
         };
+        let end = |conn| End::new(Checked::new(conn, options.auto_close, high_water), options);
         Self {
-            ends: ends.map(|conn| End::new(Checked::new(conn, true, high_water))),
-            dialect,
-            max_send_buffer,
+            ends: ends.map(end),
+            options,
             closed_early: false,
             now: Duration::ZERO,
             messages: 0,
@@ -387,6 +636,11 @@ impl Pair {
             255 => 1 << 16,
             _ => amount * amount / 16,
         };
+        let time = Duration::from_millis(match amount {
+            0 => 600,
+            _ => (amount * amount) as u64,
+        });
+        self.ends[side].record_if_empty();
         match action {
             Action::Transmit => drop(self.transmit(side, len)),
             Action::Feed => {
@@ -395,25 +649,47 @@ impl Pair {
                 check_redaction(&*self.ends[side].conn);
             }
             Action::Close => self.close(side, amount),
-            Action::Wait => self.wait(),
-            _ => self.send(side, action, len),
+            Action::Abort => self.ends[side].conn.abort(),
+            Action::Jump => {
+                self.now += time;
+                self.let_time_pass();
+            }
+            Action::Advance => self.advance(time),
+            Action::Rewind => {
+                self.now = self.now.saturating_sub(time);
+                self.let_time_pass();
+            }
+            _ => drop(self.send(side, action, len)),
         }
         for end in &self.ends {
-            let pending = end.conn.transmit().len();
+            let pending = end.conn.pending();
             // A close frame may exceed the limit.
-            let max = self.max_send_buffer + MAX_CONTROL;
+            let max = self.options.max_send_buffer + MAX_CONTROL;
             assert!(pending <= max, "{pending} bytes");
         }
     }
 
     /// Moves at most `max` bytes of output to the other end; returns how many.
     fn transmit(&mut self, side: usize, max: usize) -> usize {
-        let conn = &mut self.ends[side].conn;
-        let n = max.min(conn.transmit().len());
-        let bytes = conn.transmit()[..n].to_vec();
-        conn.advance(n);
-        self.ends[1 - side].incoming.extend(bytes);
+        let capacity = self.capacity(side);
+        let bytes = self.ends[side].write(max.min(capacity));
+        let n = bytes.len();
+        self.deliver(side, bytes);
         n
+    }
+
+    /// Returns how many bytes the pipe from an end accepts.
+    fn capacity(&self, side: usize) -> usize {
+        let used = self.ends[1 - side].incoming.len();
+        self.options.pipe.saturating_sub(used)
+    }
+
+    /// Puts bytes on the way from an end. They get lost if the other socket was dropped.
+    fn deliver(&mut self, side: usize, bytes: Vec<u8>) {
+        let other = &mut self.ends[1 - side];
+        if !other.conn.is_done() {
+            other.incoming.extend(bytes);
+        }
     }
 
     fn feed(&mut self, side: usize, max: usize) -> usize {
@@ -427,14 +703,32 @@ impl Pair {
         usize::from(at_eof) + end.feed(max, self.now)
     }
 
-    /// Advances the clock if no timeout is running.
-    fn wait(&mut self) {
-        if self.ends.iter().all(|end| end.conn.is_open()) {
-            self.now += Duration::from_millis(600);
+    fn let_time_pass(&mut self) {
+        for side in [CLIENT, SERVER] {
+            self.feed(side, 0);
         }
-        for end in &mut self.ends {
-            end.feed(0, self.now);
+    }
+
+    /// Advances the time, and calls the connections at each deadline.
+    fn advance(&mut self, time: Duration) {
+        let end = self.now + time;
+        let mut calls = 0;
+        self.let_time_pass();
+        while let Some(deadline) = self.deadline().filter(|deadline| *deadline <= end) {
+            // After the clock has gone back, the deadline may be far off.
+            assert!(deadline > self.now, "{deadline:?}");
+            self.now = deadline;
+            self.let_time_pass();
+            calls += 1;
+            assert!(calls < 10_000, "endless timers");
         }
+        self.now = end;
+        self.let_time_pass();
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let deadlines = self.ends.iter().map(|end| end.conn.deadline());
+        deadlines.flatten().min()
     }
 
     /// Closes with a code selected by the low four bits of `amount` and a reason by the next two.
@@ -448,30 +742,33 @@ impl Pair {
         // HY-8: 1005 means that there is no code.
         let is_code = matches!(code, 1000..=1003 | 1007..=1014);
         let is_valid = (is_code || code == 1005 && reason.is_empty()) && reason.len() <= 123;
-        let close = if is_hybi(self.dialect) {
+        let is_hybi = is_hybi(self.options.dialect);
+        let close = if is_hybi {
             Close::new(code, &reason)
         } else {
             Close::EMPTY
         };
         let end = &mut self.ends[side];
         let is_open = end.conn.is_open();
-        let has_effect = end.close_sent.is_none() && end.conn.closed().is_none();
-        let is_invalid = is_open && is_hybi(self.dialect) && !is_valid;
-        let before = end.conn.transmit().len();
-        let result = end.conn.close(&close);
-        let expected = is_invalid.then_some(Refused::InvalidClose);
-        assert_eq!(result.err(), expected);
-        if expected.is_some() {
-            assert_eq!(end.conn.transmit().len(), before);
-        } else if !has_effect {
-            assert_eq!(end.conn.transmit().len(), before);
+        if end.close_sent.is_some() || end.conn.closed().is_some() {
+            // No effect, whatever is passed.
+            let before = end.conn.pending();
+            assert_eq!(end.conn.close(&close), Ok(()));
+            assert_eq!(end.conn.pending(), before);
+        } else if is_open && is_hybi && !is_valid {
+            let before = end.conn.pending();
+            assert_eq!(end.conn.close(&close), Err(Refused::InvalidClose));
+            assert_eq!(end.conn.pending(), before);
         } else {
-            end.close_sent = Some(close);
+            end.close(close);
             self.closed_early |= !is_open;
         }
     }
 
-    fn send(&mut self, side: usize, action: Action, len: usize) {
+    /// Returns whether the message was sent.
+    fn send(&mut self, side: usize, action: Action, len: usize) -> bool {
+        let dialect = self.options.dialect;
+        let capacity = self.capacity(side);
         self.messages += 1;
         let character = CHARACTERS[self.messages % 4];
         let repeated = character.repeat(len / character.len());
@@ -479,12 +776,12 @@ impl Pair {
         let bytes = text.as_bytes();
         let control = &bytes[..bytes.len().min(125)];
         let end = &mut self.ends[side];
-        let expected = end.expected_error(action, self.dialect);
+        let expected = end.expected_error(action);
         let prepared = match action {
-            Action::PreparedText => Some(PreparedMessage::text(self.dialect, &text)),
+            Action::PreparedText => Some(PreparedMessage::text(dialect, &text)),
             Action::PreparedBinary => {
-                let prepared = PreparedMessage::binary(self.dialect, bytes);
-                assert_eq!(prepared.is_some(), is_hybi(self.dialect));
+                let prepared = PreparedMessage::binary(dialect, bytes);
+                assert_eq!(prepared.is_some(), is_hybi(dialect));
                 prepared
             }
             _ => None,
@@ -505,12 +802,12 @@ impl Pair {
             Action::Binary => conn.send_binary(bytes),
             Action::PreparedText | Action::PreparedBinary => match &prepared {
                 Some(message) => conn.send_prepared(message),
-                None => return,
+                None => return false,
             },
             Action::VectoredText => conn.send_text_vectored(&text).map(|message| {
                 check_redaction(&message);
                 written = message.slices().concat();
-                written.truncate(written.len() / 2);
+                written.truncate(capacity.min(written.len() / 2));
                 message.advance(written.len());
             }),
             Action::TextFragment | Action::FinalTextFragment => {
@@ -522,17 +819,19 @@ impl Pair {
             Action::Ping => conn.send_ping(control),
             _ => conn.send_pong(control),
         };
-        let pending = conn.transmit().len();
+        let pending = conn.pending();
+        let limit = self.options.max_send_buffer;
         match result {
             Ok(()) => {
                 assert_eq!(expected, None);
-                assert!(pending <= self.max_send_buffer);
+                assert!(pending <= limit);
                 end.record_sent(action, text);
-                self.ends[1 - side].incoming.extend(written);
+                end.times.written.push((end.conn.latest(), written.len()));
+                self.deliver(side, written);
+                true
             }
             Err(error) => {
                 assert_eq!(pending, before, "a failed call changes nothing");
-                let limit = self.max_send_buffer;
                 let full = Refused::BufferFull { limit };
                 assert_eq!(error, expected.unwrap_or(full));
                 // A deferred pong has to fit as well.
@@ -540,15 +839,22 @@ impl Pair {
                 assert!(
                     expected.is_some() || is_full || action == Action::VectoredText && before > 0
                 );
+                false
             }
         }
     }
 
-    /// Transmits and feeds until no bytes move and no events occur.
+    /// Transmits and feeds until no bytes move and no events occur. Meanwhile each end sends what
+    /// is left of its flood, as soon as there is capacity for it.
     fn run_until_idle(&mut self) {
         loop {
             let mut progress = 0;
             for side in [CLIENT, SERVER] {
+                let len = self.options.max_send_buffer / 3;
+                while self.ends[side].flood > 0 && self.send(side, Action::Text, len) {
+                    self.ends[side].flood -= 1;
+                    progress += 1;
+                }
                 progress += self.transmit(side, usize::MAX) + self.feed(side, usize::MAX);
             }
             if progress == 0 {
@@ -557,12 +863,54 @@ impl Pair {
         }
     }
 
-    fn finish(mut self) {
-        if !self.ends.iter().any(|end| end.close_sent.is_some()) {
+    /// Nothing moves any more: asserts that each timeout expires in time.
+    fn starve(mut self) {
+        let latest = self.ends.iter().map(|end| end.conn.latest()).max();
+        self.now = self.now.max(latest.unwrap_or_default());
+        let start = self.now;
+        self.let_time_pass();
+        let timeouts = self.options.timeouts;
+        let expected = [CLIENT, SERVER].map(|side| self.ends[side].longest());
+        for step in 0.. {
+            assert!(step < 100, "endless timers");
+            for (end, expected) in self.ends.iter().zip(expected) {
+                let is_due = expected.is_some_and(|timeout| self.now >= start + timeout);
+                assert!(!is_due || end.closed.is_some());
+                // What is pending after the end has to be written in time, too.
+                let is_due =
+                    expected.is_some_and(|timeout| self.now >= start + timeout + timeouts.write);
+                assert!(!is_due || end.conn.is_done());
+            }
+            let Some(deadline) = self.deadline() else {
+                break;
+            };
+            self.now = deadline;
+            self.let_time_pass();
+        }
+        for (end, expected) in self.ends.iter().zip(expected) {
+            if expected.is_some() {
+                assert!(end.conn.is_done());
+            } else {
+                assert!(end.conn.is_open() || end.eof_received);
+            }
+        }
+    }
+
+    fn finish(mut self, flood: bool) {
+        for end in &mut self.ends {
+            end.answers_close = true;
+            // With the default buffer, it would take long.
+            if flood && self.options.max_send_buffer < MIN_PROGRESS && end.fragmented.is_none() {
+                end.flood = FLOOD;
+            }
+        }
+        let is_undisturbed = |end: &End| end.close_sent.is_none() && end.conn.closed().is_none();
+        if self.ends.iter().all(is_undisturbed) {
             self.run_until_idle();
             for side in [CLIENT, SERVER] {
                 let (end, other) = (&self.ends[side], &self.ends[1 - side]);
                 assert!(end.conn.is_open());
+                assert_eq!(end.flood, 0, "both ends can send");
                 let (received, answered) = end.received_without_pongs();
                 assert!(received.into_iter().eq(&other.sent));
                 let pings = end.sent.iter().rev();
@@ -573,19 +921,25 @@ impl Pair {
             self.close(self.messages % 2, 0);
         }
         self.run_until_idle();
+        let is_cut_off = self.ends.iter().any(End::is_cut_off);
         for side in [CLIENT, SERVER] {
             let (end, other) = (&self.ends[side], &self.ends[1 - side]);
             assert!(end.conn.is_done());
             let (received, _) = end.received_without_pongs();
             // CL-20: in Hixie-75 the end that closes stops reading.
-            let stopped_reading = self.dialect == Dialect::Hixie75 && end.close_sent.is_some();
-            if self.closed_early || stopped_reading {
+            let stopped_reading =
+                self.options.dialect == Dialect::Hixie75 && end.close_sent.is_some();
+            if is_cut_off || self.closed_early || stopped_reading {
                 let sent = other.sent.iter().take(received.len());
                 assert!(received.into_iter().eq(sent));
             } else {
                 assert!(received.into_iter().eq(&other.sent));
             }
-            let expected = match self.dialect {
+            if is_cut_off || self.closed_early {
+                assert!(end.closed.is_some());
+                continue;
+            }
+            let expected = match self.options.dialect {
                 Dialect::Hixie75 if end.close_sent.is_some() => Closed::LocallyClosed,
                 Dialect::Hixie75 => Closed::Eof(Phase::Open),
                 Dialect::Hixie76 => Closed::Clean(Close::EMPTY),
@@ -595,12 +949,7 @@ impl Pair {
                     Closed::Clean(sent.expect("one end closed").clone())
                 }
             };
-            assert!(end.closed.is_some());
-            assert!(
-                self.closed_early || end.closed == Some(expected),
-                "{:?}",
-                end.closed
-            );
+            assert_eq!(end.closed, Some(expected));
         }
     }
 }
