@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::{AcceptOptions, Config, Connection, Event, MessageAssembler, Response};
+use hybi::{AcceptOptions, Close, Config, Connection, Event, Input, MessageAssembler, Response};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -14,66 +14,75 @@ fn main() -> Result {
     let address = std::env::args().nth(1);
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8075"))?;
     println!("listening on ws://{}/", listener.local_addr()?);
-    let config = Config::new().max_head_len(4 * 1024);
     loop {
-        match listener.accept() {
-            Ok((socket, peer)) => drop(thread::spawn(move || {
-                if let Err(error) = serve(socket, peer, &config) {
-                    eprintln!("{peer}: {error}");
-                }
-            })),
-            Err(error) => {
-                eprintln!("accept failed: {error}");
-                // Out of file descriptors, most likely: let some connections end.
-                thread::sleep(Duration::from_millis(100));
-            }
+        let result = listener.accept().and_then(|(socket, peer)| {
+            let serve = move || serve(socket, peer).unwrap_or_else(|e| println!("{peer}: {e}"));
+            thread::Builder::new().spawn(serve)
+        });
+        if let Err(error) = result {
+            println!("accept failed: {error}");
+            // Out of file descriptors or threads, most likely: let some connections end.
+            thread::sleep(Duration::from_millis(100));
         }
     }
 }
 
-fn serve(mut socket: TcpStream, peer: SocketAddr, config: &Config) -> Result {
-    socket.set_write_timeout(Some(Duration::from_secs(30)))?;
-    let mut conn = Connection::server(config);
+fn serve(mut socket: TcpStream, peer: SocketAddr) -> Result {
+    let start = Instant::now();
+    let mut conn = Connection::server(&Config::new().max_head_len(4 * 1024));
     let mut message = MessageAssembler::new(64 * 1024);
     let mut buf = [0; 16 * 1024];
-    let start = Instant::now();
+    let mut unread = 0..0; // the range of `buf` that was not consumed yet
+    // Blocked writes are retried: the system may accept bytes long before it wakes up the thread.
+    socket.set_write_timeout(Some(Duration::from_secs(1)))?;
     while !conn.is_done() {
-        socket.set_read_timeout(conn.tick(start.elapsed()))?;
-        let n = match socket.read(&mut buf) {
-            Ok(0) => {
-                conn.receive_eof();
-                0
+        if conn.wants_write() {
+            match socket.write(conn.transmit()) {
+                Ok(n) => conn.advance(n),
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => {}
+                Err(error) => return Err(error.into()),
             }
-            Ok(n) => n,
-            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => 0,
-            Err(error) => return Err(error.into()),
+        } else if unread.is_empty() {
+            let wait = conn.deadline().map(|at| at.saturating_sub(start.elapsed()));
+            socket.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
+            match socket.read(&mut buf) {
+                Ok(0) => conn.receive_eof(),
+                Ok(n) => unread = 0..n,
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // While congested, only time passes: a peer that sends faster than it reads is slowed down.
+        let end = if conn.is_congested() {
+            unread.start
+        } else {
+            unread.end
         };
-        let mut input = &mut buf[..n];
+        let mut input = Input::new(&mut buf[unread.start..end], start.elapsed());
         while let Some(event) = conn.receive(&mut input) {
             match event {
                 Event::Request(request) => match request.resource() {
                     "/" | "/echo" => conn.accept(&AcceptOptions::new())?,
                     _ => conn.respond(&Response::new(404))?,
                 },
-                Event::Text(chunk) => {
-                    if let Some(text) = message.push_text(chunk)? {
-                        conn.send_text(text)?;
-                    }
-                }
-                Event::Binary(chunk) => {
-                    if let Some(bytes) = message.push_binary(chunk)? {
-                        conn.send_binary(bytes)?;
-                    }
-                }
+                Event::Text(chunk) => match message.push_text(chunk) {
+                    Ok(Some(text)) if conn.is_open() => conn.send_text(text)?,
+                    Ok(_) => {}
+                    Err(error) => conn.close(&Close::new(1009, &error.to_string()))?,
+                },
+                Event::Binary(chunk) => match message.push_binary(chunk) {
+                    Ok(Some(bytes)) if conn.is_open() => conn.send_binary(bytes)?,
+                    Ok(_) => {}
+                    Err(error) => conn.close(&Close::new(1009, &error.to_string()))?,
+                },
                 Event::Closed(closed) => println!("{peer}: {closed}"),
                 _ => {}
             }
+            if conn.is_congested() {
+                break;
+            }
         }
-        while conn.wants_write() {
-            let n = conn.transmit().len();
-            socket.write_all(conn.transmit())?;
-            conn.advance(n);
-        }
+        unread.start = end - input.remaining().len();
     }
     Ok(())
 }
