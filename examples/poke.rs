@@ -10,10 +10,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refused, Request};
+use hybi::{
+    Close, Config, Connection, Event, Handshake, MessageAssembler, MessageTooLong, Refused, Request,
+};
 use hybi_examples::chat::{self, MAX_MESSAGE_LEN, Reply};
 use hybi_examples::cli::{self, log};
-use hybi_examples::link::BlockingConnection;
+use hybi_examples::link::{BlockingConnection, WhenCongested};
 
 const HELP: &str = "\
 Serves the poke page and its WebSocket.
@@ -45,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let server = Arc::new(Server::default());
     let accepting = Arc::clone(&server);
-    thread::spawn(move || accept_all(&listener, &accepting));
+    thread::Builder::new().spawn(move || accept_all(&listener, &accepting))?;
     interrupted.recv()?;
     server.shut_down();
     Ok(())
@@ -83,7 +85,9 @@ struct Client {
 }
 
 fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr, config: &Config) {
-    let connection = match BlockingConnection::new(socket, Connection::server(config)) {
+    let conn = Connection::server(config);
+    // A client that floods the chat has to read its own messages.
+    let connection = match BlockingConnection::new(socket, conn, WhenCongested::Pause) {
         Ok(connection) => connection,
         Err(error) => return log(format_args!("{number}: {address} setup failed: {error}")),
     };
@@ -112,12 +116,12 @@ fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr, c
         Event::Text(chunk) => match message.push_text(chunk) {
             Ok(Some(text)) => client.handle_text(server, text),
             Ok(None) => {}
-            Err(error) => client.connection.abort(error.to_string()),
+            Err(error) => client.reject_message(error),
         },
         Event::Binary(chunk) => match message.push_binary(chunk) {
             Ok(Some(bytes)) => client.handle_binary(server, bytes),
             Ok(None) => {}
-            Err(error) => client.connection.abort(error.to_string()),
+            Err(error) => client.reject_message(error),
         },
         _ => {}
     });
@@ -153,6 +157,11 @@ impl Client {
         }
     }
 
+    fn reject_message(&self, error: MessageTooLong) {
+        self.connection
+            .with(|conn| chat::reject_message(conn, error));
+    }
+
     /// Sends without blocking. A client with a full send buffer is disconnected.
     fn send(&self, send: impl FnOnce(&mut Connection) -> Result<(), Refused>) {
         match self.connection.with(send) {
@@ -184,7 +193,11 @@ impl Server {
     }
 
     fn remove(&self, client: &Client) {
-        let (number, reason) = (client.number, client.connection.close_reason());
+        let number = client.number;
+        let reason = match client.connection.result() {
+            Ok(closed) => closed.to_string(),
+            Err(error) => error,
+        };
         let (received, sent) = (client.received.load(Relaxed), client.sent.load(Relaxed));
         log(format_args!(
             "{number}: {reason}; {received} messages in, {sent} out"
@@ -196,7 +209,7 @@ impl Server {
     /// Closes all connections and waits until they have ended or the timeout expires.
     fn shut_down(&self) {
         for client in self.clients() {
-            // Fails if the connection is already closing.
+            // Cannot fail: the code is valid.
             let _ = client
                 .connection
                 .with(|conn| conn.close(&Close::new(1001, "")));

@@ -6,11 +6,12 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use hybi::{
     ClientRequest, Close, Closed, Config, Connection, Dialect, Event, MessageAssembler, Refused,
 };
-use hybi_examples::link::BlockingConnection;
+use hybi_examples::link::{BlockingConnection, WhenCongested};
 
 const HELP: &str = "\
 Sends each line of standard input as a text message and prints received ones.
@@ -23,9 +24,12 @@ At the end of input the connection is closed.";
 
 const MAX_MESSAGE_LEN: usize = 64 << 20;
 
+/// Longer than the default, since the server answers the lines sent so far first.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
+
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit_code) => exit_code,
         Err(error) => {
             eprintln!("std_client: {error}");
             ExitCode::FAILURE
@@ -33,10 +37,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
+fn run() -> Result<ExitCode, Box<dyn Error>> {
     let Some(request) = parse_args()? else {
         println!("{HELP}");
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     };
     if request.is_tls() {
         return Err("wss:// URLs are not supported".into());
@@ -45,43 +49,50 @@ fn run() -> Result<(), Box<dyn Error>> {
     let socket = TcpStream::connect((host, request.port()))?;
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy)?;
-    let config = Config::new().max_send_buffer(MAX_MESSAGE_LEN);
+    let config = Config::new()
+        .max_send_buffer(MAX_MESSAGE_LEN)
+        .close_timeout(CLOSE_TIMEOUT);
     let connection = Arc::new(BlockingConnection::new(
         socket,
         Connection::client(&config, &request, entropy),
+        WhenCongested::ReadOn,
     )?);
 
     let sender = Arc::clone(&connection);
     // Not joined: it may still be waiting for a line when the connection has ended.
-    thread::spawn(move || send_lines(&sender));
+    thread::Builder::new().spawn(move || send_lines(&sender))?;
 
     let mut message = MessageAssembler::new(MAX_MESSAGE_LEN);
-    let mut closed = None;
     let on_event = |event: Event<'_>| match event {
-        Event::Text(chunk) => {
-            let result = match message.push_text(chunk) {
-                Ok(Some(text)) => writeln!(io::stdout(), "{text}"),
-                Ok(None) => Ok(()),
-                Err(error) => Err(io::Error::other(error)),
-            };
-            if let Err(error) = result {
-                connection.abort(error.to_string());
+        Event::Text(chunk) => match message.push_text(chunk) {
+            Ok(Some(text)) => {
+                if let Err(error) = writeln!(io::stdout(), "{text}") {
+                    connection.abort(error.to_string());
+                }
             }
-        }
-        Event::Binary(_) => connection.abort("binary messages are not supported".to_owned()),
-        Event::Closed(reason) => closed = Some(reason),
+            Ok(None) => {}
+            Err(error) => close(&connection, 1009, &error.to_string()),
+        },
+        Event::Binary(_) => close(&connection, 1003, "binary messages are not supported"),
         _ => {}
     };
     // Only servers receive requests.
     connection.run(|_, _| Ok(()), on_event);
-    match closed {
+    let closed = connection.result()?;
+    eprintln!("std_client: {closed}");
+    Ok(match closed {
         // Hixie-75 has no closing handshake.
-        Some(Closed::LocallyClosed) => Ok(()),
-        Some(Closed::Clean(close)) if matches!(close.code(), None | Some(1000 | 1001 | 1005)) => {
-            Ok(())
+        Closed::LocallyClosed => ExitCode::SUCCESS,
+        Closed::Clean(close) if matches!(close.code(), None | Some(1000 | 1001 | 1005)) => {
+            ExitCode::SUCCESS
         }
-        _ => Err(connection.close_reason().into()),
-    }
+        _ => ExitCode::FAILURE,
+    })
+}
+
+fn close(connection: &BlockingConnection, code: u16, reason: &str) {
+    // Cannot fail: the code is valid, and the reason is short.
+    let _ = connection.with(|conn| conn.close(&Close::new(code, reason)));
 }
 
 fn parse_args() -> Result<Option<ClientRequest>, Box<dyn Error>> {
@@ -131,16 +142,19 @@ fn send_lines(connection: &BlockingConnection) {
             Err(error) => return connection.abort(error.to_string()),
         }
     }
-    // `close` fails if the connection has already ended.
+    // Cannot fail without a code and reason.
     let _ = connection.wait_for(|conn| {
         let handshake_done = conn.is_open() || conn.closed().is_some();
         handshake_done.then(|| conn.close(&Close::EMPTY))
     });
 }
 
-/// Returns `None` if the line cannot be sent yet: during the handshake, or while output that fills
-/// the send buffer is pending.
+/// Returns `None` if the line cannot be sent yet: during the handshake, or while earlier lines are
+/// pending.
 fn try_send(conn: &mut Connection, line: &str) -> Option<Result<(), Refused>> {
+    if conn.is_congested() {
+        return None;
+    }
     match conn.send_text(line) {
         Err(Refused::NotOpen) => None,
         Err(Refused::BufferFull { .. }) if conn.wants_write() => None,

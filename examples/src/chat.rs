@@ -1,6 +1,8 @@
 //! The behavior of the chat servers, independent of how they do I/O.
 
-use hybi::{AcceptOptions, Config, Connection, Dialects, Refused, Request, Response};
+use hybi::{
+    AcceptOptions, Close, Config, Connection, Dialects, MessageTooLong, Refused, Request, Response,
+};
 
 pub const MAX_MESSAGE_LEN: usize = 16 << 20;
 
@@ -39,4 +41,10 @@ pub fn handle_request(conn: &mut Connection, request: &Request) -> Result<(), Re
     }
     let html = [("Content-Type", "text/html; charset=utf-8")];
     conn.respond(&Response::new(200).headers(&html).body(PAGE.as_bytes()))
+}
+
+/// Closes the connection of a client whose message is longer than `MAX_MESSAGE_LEN`.
+pub fn reject_message(conn: &mut Connection, error: MessageTooLong) {
+    // Cannot fail: the code is valid, and the reason is short.
+    let _ = conn.close(&Close::new(1009, &error.to_string()));
 }

@@ -4,12 +4,14 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::{Connection, Event, Refused, Request};
+use hybi::{Closed, Connection, Event, Input, Refused, Request};
 
-/// How long writing `WRITE_LEN` bytes may take.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a blocked write is retried: the system may accept bytes long before it wakes up the
+/// thread, and the connection has to know before its `write_timeout` expires.
+const WRITE_RETRY: Duration = Duration::from_secs(1);
 
 /// How long to wait for the end of input after shutting down the sending side.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -20,8 +22,21 @@ const READ_LEN: usize = 64 * 1024;
 /// The most bytes that one write passes to the system.
 const WRITE_LEN: usize = 16 * 1024;
 
+/// What to do with input while the connection is congested. At most one of the two peers of a
+/// connection may pause: if both wait until the other one reads, neither does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenCongested {
+    /// Stops reading, for an application that answers messages: a peer that sends faster than it
+    /// reads is slowed down.
+    Pause,
+    /// Reads on, for an application that sends of its own accord.
+    ReadOn,
+}
+
 struct Shared {
     conn: Connection,
+    /// Why the connection ended.
+    closed: Option<Closed>,
     /// The reading thread has finished.
     read_done: bool,
     /// Why the socket was closed before the connection.
@@ -34,21 +49,28 @@ pub struct BlockingConnection {
     shared: Mutex<Shared>,
     /// Notified after every change of `shared`.
     changed: Condvar,
+    when_congested: WhenCongested,
     start: Instant,
 }
 
 impl BlockingConnection {
-    pub fn new(socket: TcpStream, conn: Connection) -> io::Result<Self> {
-        socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
+    pub fn new(
+        socket: TcpStream,
+        conn: Connection,
+        when_congested: WhenCongested,
+    ) -> io::Result<Self> {
+        socket.set_write_timeout(Some(WRITE_RETRY))?;
         socket.set_nodelay(true)?;
         Ok(Self {
             socket,
             shared: Mutex::new(Shared {
                 conn,
+                closed: None,
                 read_done: false,
                 error: None,
             }),
             changed: Condvar::new(),
+            when_congested,
             start: Instant::now(),
         })
     }
@@ -62,10 +84,12 @@ impl BlockingConnection {
         on_request: impl FnMut(&mut Connection, &Request) -> Result<(), Refused>,
         on_event: impl FnMut(Event<'_>),
     ) {
-        std::thread::scope(|scope| {
-            scope.spawn(|| self.write());
-            self.read(on_request, on_event);
-        });
+        thread::scope(
+            |scope| match thread::Builder::new().spawn_scoped(scope, || self.write()) {
+                Ok(_) => self.read(on_request, on_event),
+                Err(error) => self.abort(format!("no second thread: {error}")),
+            },
+        );
     }
 
     /// Calls `f` with the connection and wakes the threads that wait for a change.
@@ -96,17 +120,20 @@ impl BlockingConnection {
     /// Keeps the first error, unless the connection has already ended.
     fn set_error(&self, error: String) {
         let mut shared = self.lock();
-        if shared.conn.closed().is_none() {
+        if shared.closed.is_none() {
             shared.error.get_or_insert(error);
         }
+        shared.conn.abort();
         self.changed.notify_all();
     }
 
-    /// Returns why the connection ended.
-    pub fn close_reason(&self) -> String {
+    /// Returns how the connection ended, or the error for which it was aborted.
+    pub fn result(&self) -> Result<Closed, String> {
         let shared = self.lock();
-        let closed = shared.conn.closed().map(ToString::to_string);
-        shared.error.clone().or(closed).unwrap_or_default()
+        match &shared.error {
+            Some(error) => Err(error.clone()),
+            None => Ok(shared.closed.clone().unwrap_or(Closed::Aborted)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -138,7 +165,6 @@ impl BlockingConnection {
     ) {
         let mut buf = vec![0; READ_LEN];
         loop {
-            self.wait_until_read_wanted();
             let n = match (&self.socket).read(&mut buf) {
                 Ok(n) => n,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -150,21 +176,9 @@ impl BlockingConnection {
             if n == 0 {
                 self.with(Connection::receive_eof);
             }
-            let mut input = &mut buf[..n];
-            loop {
-                let received = self.with(|conn| {
-                    loop {
-                        match conn.receive(&mut input) {
-                            Some(Event::Request(request)) => on_request(conn, &request)?,
-                            event => return Ok(event),
-                        }
-                    }
-                });
-                match received {
-                    Ok(Some(event)) => on_event(event),
-                    Ok(None) => break,
-                    Err(error) => break self.abort(Refused::to_string(&error)),
-                }
+            let mut input = Input::new(&mut buf[..n], self.start.elapsed());
+            while let Some(event) = self.receive(&mut input, &mut on_request) {
+                on_event(event);
             }
             if n == 0 {
                 self.lock().read_done = true;
@@ -174,22 +188,41 @@ impl BlockingConnection {
         }
     }
 
-    /// Waits while too much output is pending. Does not wait after the connection has ended, so that
-    /// the end of input is read.
-    fn wait_until_read_wanted(&self) {
+    /// Returns the next event, except [`Event::Closed`]. Waits first if reading pauses.
+    fn receive<'e>(
+        &self,
+        input: &'e mut Input<'_>,
+        on_request: impl FnOnce(&mut Connection, &Request) -> Result<(), Refused>,
+    ) -> Option<Event<'e>> {
         let mut shared = self.lock();
-        while !shared.conn.wants_read() && shared.conn.closed().is_none() && shared.error.is_none()
-        {
+        while self.when_congested == WhenCongested::Pause && shared.conn.is_congested() {
             shared = self.wait(shared, None);
+        }
+        let event = shared.conn.receive(input);
+        // The thread that writes handles new output and timeouts.
+        self.changed.notify_all();
+        match event {
+            Some(Event::Request(request)) => {
+                if let Err(error) = on_request(&mut shared.conn, &request) {
+                    drop(shared);
+                    self.abort(error.to_string());
+                    return None;
+                }
+                // Other threads can send once the peer can receive the response.
+                let opened = shared.receive_without_input(self.start.elapsed());
+                Some(opened.unwrap_or(Event::Request(request)))
+            }
+            Some(Event::Closed(closed)) => {
+                shared.closed = Some(closed);
+                None
+            }
+            event => event,
         }
     }
 
     fn write(&self) {
         match self.flush_until_closed() {
             Ok(()) => self.linger(),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                self.abort("write timed out".to_owned());
-            }
             Err(error) => self.abort(error.to_string()),
         }
         let _ = self.socket.shutdown(Shutdown::Both);
@@ -214,30 +247,46 @@ impl BlockingConnection {
         let mut buf = vec![0; WRITE_LEN];
         let mut shared = self.lock();
         loop {
-            let timeout = shared.conn.tick(self.start.elapsed());
+            let now = self.start.elapsed();
+            shared.receive_without_input(now);
             if shared.conn.wants_write() {
                 let pending = shared.conn.transmit();
                 let n = pending.len().min(WRITE_LEN);
                 buf[..n].copy_from_slice(&pending[..n]);
                 drop(shared);
-                let start = Instant::now();
                 let written = match (&self.socket).write(&buf[..n]) {
-                    Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                    // The socket's write timeout does not cover a partial write.
-                    Ok(written) if written < n && start.elapsed() >= WRITE_TIMEOUT => {
-                        return Err(ErrorKind::TimedOut.into());
-                    }
-                    Ok(written) => written,
-                    Err(error) if error.kind() == ErrorKind::Interrupted => 0,
-                    Err(error) => return Err(error),
+                    Ok(n) => n,
+                    Err(error) => match error.kind() {
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => 0,
+                        _ => return Err(error),
+                    },
                 };
-                self.with(|conn| conn.advance(written));
                 shared = self.lock();
-            } else if shared.conn.closed().is_some() {
+                // A timeout or `abort` may have dropped the output meanwhile.
+                let written = written.min(shared.conn.pending());
+                shared.conn.advance(written);
+                self.changed.notify_all();
+            } else if shared.closed.is_some() {
                 return Ok(());
             } else {
+                let deadline = shared.conn.deadline();
+                let timeout = deadline.map(|deadline| deadline.saturating_sub(now));
                 shared = self.wait(shared, timeout);
             }
+        }
+    }
+}
+
+impl Shared {
+    /// Lets timeouts start and expire. Returns [`Event::Open`] after a request was accepted.
+    fn receive_without_input(&mut self, now: Duration) -> Option<Event<'static>> {
+        match self.conn.receive(&mut Input::new(&mut [], now)) {
+            Some(Event::Open(handshake)) => Some(Event::Open(handshake)),
+            Some(Event::Closed(closed)) => {
+                self.closed = Some(closed);
+                None
+            }
+            _ => None,
         }
     }
 }

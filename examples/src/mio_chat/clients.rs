@@ -6,7 +6,9 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hybi::{Close, Config, Connection, Event, Handshake, MessageAssembler, Refused, Request};
+use hybi::{
+    Close, Config, Connection, Event, Handshake, Input, MessageAssembler, Refused, Request,
+};
 use slab::Slab;
 
 use super::broadcast::Broadcast;
@@ -118,7 +120,7 @@ impl<S: Socket> Clients<S> {
         // Broadcasts append to `scheduled` meanwhile.
         let mut next = 0;
         while let Some(&key) = self.scheduled.get(next) {
-            self.read_from(key, buf);
+            self.read_from(key, now, buf);
             next += 1;
         }
         // Last, because it removes clients, and the slab reuses their keys.
@@ -134,21 +136,29 @@ impl<S: Socket> Clients<S> {
     }
 
     /// Reads from a client, but not more than its share of a turn.
-    fn read_from(&mut self, key: usize, buf: &mut [u8]) {
-        // Timeouts are events without input.
-        self.handle_input(key, &mut []);
+    fn read_from(&mut self, key: usize, now: Duration, buf: &mut [u8]) {
+        self.clients[key].connection.retry_write(now);
+        // Timeouts expire without input, also while the connection is congested.
+        self.handle_input(key, now, &mut []);
         let share = (READ_LEN / (1 + self.clients.len() / CLIENTS_PER_SHARE)).max(128);
         for _ in 0..READS_PER_TURN {
             let connection = &mut self.clients[key].connection;
-            if !connection.is_readable() {
+            if !connection.has_input() {
                 return;
             }
-            let n = connection.read(&mut buf[..share]);
-            self.handle_input(key, &mut buf[..n]);
+            let mut unconsumed = mem::take(&mut connection.unconsumed);
+            if unconsumed.is_empty() {
+                let n = connection.read(&mut buf[..share]);
+                self.handle_input(key, now, &mut buf[..n]);
+            } else {
+                self.handle_input(key, now, &mut unconsumed);
+            }
         }
     }
 
-    fn handle_input(&mut self, key: usize, mut input: &mut [u8]) {
+    /// Handles events until all input is consumed or the connection becomes congested.
+    fn handle_input(&mut self, key: usize, now: Duration, bytes: &mut [u8]) {
+        let mut input = Input::new(bytes, now);
         let mut message = self.clients[key].message.take();
         while let Some(event) = self.clients[key].connection.conn.receive(&mut input) {
             let client = &mut self.clients[key];
@@ -161,7 +171,7 @@ impl<S: Socket> Clients<S> {
                     match assembler.push_text(chunk) {
                         Ok(Some(text)) => self.handle_text(key, text),
                         Ok(None) => {}
-                        Err(error) => client.connection.abort(error.to_string()),
+                        Err(error) => chat::reject_message(&mut client.connection.conn, error),
                     }
                     if chunk.is_final() {
                         message = None;
@@ -173,16 +183,25 @@ impl<S: Socket> Clients<S> {
                     match assembler.push_binary(chunk) {
                         Ok(Some(bytes)) => self.broadcast(key, Broadcast::binary(bytes)),
                         Ok(None) => {}
-                        Err(error) => client.connection.abort(error.to_string()),
+                        Err(error) => chat::reject_message(&mut client.connection.conn, error),
                     }
                     if chunk.is_final() {
                         message = None;
                     }
                 }
+                Event::Closed(closed) => client.connection.closed = Some(closed),
                 _ => {}
             }
+            if self.clients[key].connection.conn.is_congested() {
+                break;
+            }
         }
-        self.clients[key].message = message;
+        let client = &mut self.clients[key];
+        client.message = message;
+        // Without congestion, bytes remain only after the end of the connection.
+        if client.connection.conn.is_congested() && !input.remaining().is_empty() {
+            client.connection.unconsumed = input.remaining().to_vec();
+        }
     }
 
     fn handle_text(&mut self, key: usize, text: &str) {
@@ -222,7 +241,7 @@ impl<S: Socket> Clients<S> {
         if let Some(deadline) = deadline {
             self.timers.set(key, deadline);
         }
-        if client.connection.is_readable() {
+        if client.connection.has_input() {
             self.schedule(key);
         }
         None
@@ -243,7 +262,7 @@ impl<S: Socket> Clients<S> {
     pub fn shut_down(&mut self, now: Duration) {
         self.timers.set(SHUTDOWN, now + SHUTDOWN_TIMEOUT);
         for (key, client) in &mut self.clients {
-            // Fails if the connection is already closing.
+            // Cannot fail: the code is valid.
             let _ = client.connection.conn.close(&Close::new(1001, ""));
             client.schedule(key, &mut self.scheduled);
         }

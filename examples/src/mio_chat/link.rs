@@ -4,13 +4,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
-use hybi::Connection;
-
-/// How long a write may make no progress.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How often a blocked write is retried.
-const WRITE_RETRY: Duration = Duration::from_secs(1);
+use hybi::{Closed, Connection};
 
 /// How long to wait for the end of input after shutting down the sending side.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -24,12 +18,14 @@ pub trait Socket: Read + Write {
 pub struct PolledConnection<S> {
     pub conn: Connection,
     pub socket: S,
+    /// Why the connection ended.
+    pub closed: Option<Closed>,
+    /// Input that was read and not consumed, because the connection is congested.
+    pub unconsumed: Vec<u8>,
     readable: bool,
     writable: bool,
     /// The end of input was read.
     eof: bool,
-    /// When a write first blocked, since the last one that made progress.
-    blocked_since: Option<Duration>,
     /// Set once the sending side is shut down.
     linger_deadline: Option<Duration>,
     error: Option<String>,
@@ -40,10 +36,11 @@ impl<S: Socket> PolledConnection<S> {
         Self {
             conn,
             socket,
+            closed: None,
+            unconsumed: Vec::new(),
             readable: false,
             writable: true,
             eof: false,
-            blocked_since: None,
             linger_deadline: None,
             error: None,
         }
@@ -54,11 +51,15 @@ impl<S: Socket> PolledConnection<S> {
         self.writable |= writable;
     }
 
-    /// Returns whether to call `read`. While lingering, all input is read: closing a socket with
-    /// unread input can reset the connection, and the peer would lose our last bytes.
-    pub fn is_readable(&self) -> bool {
-        let wanted = self.linger_deadline.is_some() || self.conn.wants_read();
-        self.readable && wanted && self.error.is_none()
+    /// Returns whether there is input to handle.
+    ///
+    /// Not while the connection is congested: a client that sends faster than it reads is slowed
+    /// down. But while lingering, all input is read: closing a socket with unread input can reset
+    /// the connection, and the peer would lose our last bytes.
+    pub fn has_input(&self) -> bool {
+        let can_read = self.linger_deadline.is_some() || self.conn.wants_read();
+        let has_input = !self.unconsumed.is_empty() || (self.readable && can_read);
+        has_input && !self.conn.is_congested() && self.error.is_none()
     }
 
     /// Reads once and returns the number of bytes read.
@@ -79,46 +80,36 @@ impl<S: Socket> PolledConnection<S> {
         0
     }
 
-    /// Writes pending output and shuts down the sending side once the connection is done. Returns
-    /// when to call this again at the latest.
-    pub fn flush(&mut self, now: Duration) -> Option<Duration> {
-        self.write(now);
-        let timeout = self.conn.tick(now);
-        if !self.conn.wants_write() {
-            self.blocked_since = None;
+    /// Retries a blocked write if a timeout may expire: the poll reports a socket as writable only
+    /// once much of its send buffer is free, and a peer that reads slowly must not be taken for one
+    /// that does not read.
+    pub fn retry_write(&mut self, now: Duration) {
+        if self.conn.deadline().is_some_and(|deadline| deadline <= now) {
+            self.writable = true;
+            self.write();
         }
+    }
+
+    /// Writes pending output and shuts down the sending side once the connection is done. Returns
+    /// when to handle the connection again at the latest.
+    pub fn flush(&mut self, now: Duration) -> Option<Duration> {
+        self.write();
         if self.conn.is_done() && self.linger_deadline.is_none() {
             // Fails only if the peer has already disconnected.
             let _ = self.socket.shutdown_write();
             self.linger_deadline = Some(now + LINGER_TIMEOUT);
         }
-        let deadline = timeout.map(|timeout| now.saturating_add(timeout));
-        let retry = self
-            .blocked_since
-            .map(|since| (since + WRITE_TIMEOUT).min(now + WRITE_RETRY));
-        let deadlines = [deadline, retry, self.linger_deadline];
+        let deadlines = [self.conn.deadline(), self.linger_deadline];
         deadlines.into_iter().flatten().min()
     }
 
-    fn write(&mut self, now: Duration) {
-        // Retry blocked writes: epoll reports a socket as writable only once much of its buffer is
-        // free. Retry often, so that the few bytes that the kernel still accepts for a stalled peer
-        // do not extend the timeout by much.
-        self.writable |= self.blocked_since.is_some();
+    fn write(&mut self) {
         while self.writable && self.conn.wants_write() && self.error.is_none() {
             match self.socket.write(self.conn.transmit()) {
                 Ok(0) => self.abort(ErrorKind::WriteZero.to_string()),
-                Ok(n) => {
-                    self.conn.advance(n);
-                    self.blocked_since = None;
-                }
+                Ok(n) => self.conn.advance(n),
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => {
-                        self.writable = false;
-                        if now >= *self.blocked_since.get_or_insert(now) + WRITE_TIMEOUT {
-                            self.abort("write timed out".to_owned());
-                        }
-                    }
+                    ErrorKind::WouldBlock => self.writable = false,
                     ErrorKind::Interrupted => {}
                     _ => self.abort(error.to_string()),
                 },
@@ -139,7 +130,7 @@ impl<S: Socket> PolledConnection<S> {
 
     /// Returns why the connection ended.
     pub fn close_reason(&self) -> String {
-        let closed = self.conn.closed().map(ToString::to_string);
+        let closed = self.closed.as_ref().map(ToString::to_string);
         closed.or(self.error.clone()).unwrap_or_default()
     }
 }
