@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 /// Timeout of everything without a timeout of its own.
-pub const TIMEOUT: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The example of the Hixie-76 draft, without the subprotocol.
 pub const REQUEST: &str = "GET /demo HTTP/1.1\r\n\
@@ -37,6 +37,18 @@ pub const RESPONSE_75: &str = "HTTP/1.1 101 Web Socket Protocol Handshake\r\n\
     WebSocket-Origin: http://example.com\r\n\
     WebSocket-Location: ws://example.com/demo\r\n\r\n";
 
+/// The example of RFC 6455, for `/`.
+pub const REQUEST_RFC: &str = "GET / HTTP/1.1\r\n\
+    Host: server.example.com\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+pub const RESPONSE_RFC: &str = "HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
 pub const GET_PAGE: &str = "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
 pub const POKE: &[u8] = b"\x00POKE\xff";
 pub const POKE_REPLY: &[u8] = b"\x00Quit poking me!\xff";
@@ -53,6 +65,37 @@ const MAX_BUFFERED: usize = 256 << 20;
 
 pub fn frame(text: &str) -> Vec<u8> {
     [b"\x00", text.as_bytes(), b"\xff"].concat()
+}
+
+/// A frame of RFC 6455 as a server sends it, with the first byte `start`.
+pub fn server_frame(start: u8, payload: &[u8]) -> Vec<u8> {
+    rfc_frame(start, 0, payload)
+}
+
+/// A frame as a client sends it, masked with zeros.
+pub fn client_frame(start: u8, payload: &[u8]) -> Vec<u8> {
+    rfc_frame(start, 0x80, payload)
+}
+
+fn rfc_frame(start: u8, mask_bit: u8, payload: &[u8]) -> Vec<u8> {
+    let len = payload.len() as u64;
+    let mut frame = vec![start];
+    match len {
+        0..126 => frame.push(mask_bit | len as u8),
+        126..0x1_0000 => {
+            frame.push(mask_bit | 126);
+            frame.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        _ => {
+            frame.push(mask_bit | 127);
+            frame.extend_from_slice(&len.to_be_bytes());
+        }
+    }
+    if mask_bit != 0 {
+        frame.extend_from_slice(&[0; 4]);
+    }
+    frame.extend_from_slice(payload);
+    frame
 }
 
 pub struct Peer {
@@ -102,6 +145,20 @@ impl Peer {
     pub fn open_75(server: SocketAddr) -> Self {
         let mut peer = Self::connect(server).after_sending(REQUEST_75);
         peer.expect(RESPONSE_75);
+        peer
+    }
+
+    /// Connects and opens an RFC 6455 connection.
+    #[track_caller]
+    pub fn open_rfc(server: SocketAddr) -> Self {
+        Self::connect(server).after_rfc_handshake()
+    }
+
+    /// Performs the RFC 6455 handshake.
+    #[track_caller]
+    pub fn after_rfc_handshake(self) -> Self {
+        let mut peer = self.after_sending(REQUEST_RFC);
+        peer.expect(RESPONSE_RFC);
         peer
     }
 
@@ -244,7 +301,8 @@ impl Peer {
         }
     }
 
-    /// Reads one byte; returns the number of bytes read, or `None` after the timeout.
+    /// Reads one byte; returns the number of bytes read, 0 after a reset, or `None` after the
+    /// timeout.
     #[track_caller]
     pub fn read_one(&mut self, timeout: Duration) -> Option<usize> {
         self.stream.set_read_timeout(Some(timeout)).unwrap();
@@ -252,8 +310,11 @@ impl Peer {
         self.stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         match read {
             Ok(n) => Some(n),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-            Err(error) => panic!("{error}"),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => None,
+                ErrorKind::ConnectionReset => Some(0),
+                _ => panic!("{error}"),
+            },
         }
     }
 

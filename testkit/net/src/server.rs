@@ -13,7 +13,7 @@ use std::{fs, io};
 use crate::peer::TIMEOUT;
 
 /// The server is killed after this time, so that many timeouts do not add up.
-const MAX_LIFETIME: Duration = Duration::from_secs(60);
+const MAX_LIFETIME: Duration = Duration::from_secs(120);
 
 /// Unit of the times in /proc/PID/stat.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -48,12 +48,12 @@ impl Server {
         Self::run(Command::new(program))
     }
 
-    /// Starts a server with a limit of open file descriptors.
+    /// Starts a server after shell commands that set its limits, such as `ulimit -n 40`.
     #[track_caller]
-    pub fn start_with_fd_limit(program: &Path, descriptors: usize) -> Self {
+    pub fn start_with_limits(program: &Path, commands: &str) -> Self {
         let mut shell = Command::new("sh");
         shell.arg("-c");
-        shell.arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
+        shell.arg(format!("{commands}; exec \"$0\" \"$@\""));
         shell.arg(program);
         Self::run(shell)
     }
