@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use hybi::{ClientRequest, Config, Connection, Event, MessageAssembler};
+use hybi::{ClientRequest, Config, Connection, Event, Input, MessageAssembler};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -65,18 +65,17 @@ fn run_connection(
     let mut assembler = MessageAssembler::new(MAX_MESSAGE);
     let mut buf = vec![0; 64 * 1024];
     loop {
-        while conn.wants_write() {
-            let n = socket.write(conn.transmit())?;
-            conn.advance(n);
-        }
+        flush(&mut socket, &mut conn)?;
         if conn.is_done() {
             return Ok(());
         }
         let now = start.elapsed();
         let remaining = TIMEOUT.checked_sub(now).filter(|time| !time.is_zero());
         let remaining = remaining.ok_or_else(|| format!("not finished after {TIMEOUT:?}"))?;
-        let wait = conn.tick(now).map_or(remaining, |wait| wait.min(remaining));
-        socket.set_read_timeout(Some(wait))?;
+        let wait = conn.deadline().map_or(remaining, |deadline| {
+            deadline.saturating_sub(now).min(remaining)
+        });
+        socket.set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;
         let n = match socket.read(&mut buf) {
             Ok(0) => {
                 conn.receive_eof();
@@ -86,7 +85,7 @@ fn run_connection(
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => 0,
             Err(e) => return Err(e.into()),
         };
-        let mut input = &mut buf[..n];
+        let mut input = Input::new(&mut buf[..n], start.elapsed());
         while let Some(event) = conn.receive(&mut input) {
             match event {
                 Event::Text(chunk) => {
@@ -101,6 +100,18 @@ fn run_connection(
                 }
                 _ => {}
             }
+            // The server may send any number of messages, but reads the answers meanwhile.
+            if conn.is_congested() {
+                flush(&mut socket, &mut conn)?;
+            }
         }
     }
+}
+
+fn flush(socket: &mut TcpStream, conn: &mut Connection) -> Result {
+    while conn.wants_write() {
+        let n = socket.write(conn.transmit())?;
+        conn.advance(n);
+    }
+    Ok(())
 }
