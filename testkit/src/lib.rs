@@ -10,6 +10,7 @@ pub mod hixie_reference;
 pub mod hybi_reference;
 mod keys;
 pub mod pair;
+pub mod pipes;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 
