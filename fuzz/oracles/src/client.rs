@@ -63,7 +63,7 @@ pub fn client(input: ClientInput<'_>) {
         answer: 0,
         echo,
         close,
-        no_auto_close,
+        no_auto_close: is_strict,
         write_at_end: response & 16 != 0,
         no_pongs,
         high_water: limits.high_water,
