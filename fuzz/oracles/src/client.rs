@@ -24,8 +24,8 @@ pub struct ClientInput<'a> {
     /// In the low two bits: 0, the wire is the response; 1, a valid response precedes the wire; 2,
     /// the same, with `byte` at `offset`; 3, the key's response is inserted after the first head of
     /// the wire that has status 101, or as its first header field. Plus 4, 8 or 12 for HyBi-7,
-    /// HyBi-8 or RFC 6455, 16 to write no output before the input ends, and 32 for the exact checks
-    /// of browsers and no automatic close.
+    /// HyBi-8 or RFC 6455, 16 to write no output before the input ends, 32 for the exact checks of
+    /// browsers, and 64 for no automatic close.
     pub response: Digit,
     pub offset: Digit,
     pub byte: Digit,
@@ -49,13 +49,14 @@ pub fn client(input: ClientInput<'_>) {
     let limits = input.limits.limits();
     let response = input.response.value();
     let is_strict = response & 32 != 0;
+    let no_auto_close = response & 64 != 0;
     let config = limits
         .config
         .strict_utf8(strict_utf8)
         .strict_frames(strict_frames)
         .strict_reply(is_strict)
         .auto_pong(!no_pongs)
-        .auto_close(!is_strict);
+        .auto_close(!no_auto_close);
     let (offset, byte) = (input.offset.value(), input.byte.value());
     let splits = input.splits.splits();
     let wire = input.wire;
@@ -63,7 +64,7 @@ pub fn client(input: ClientInput<'_>) {
         answer: 0,
         echo,
         close,
-        no_auto_close: is_strict,
+        no_auto_close,
         write_at_end: response & 16 != 0,
         no_pongs,
         high_water: limits.high_water,

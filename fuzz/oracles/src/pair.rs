@@ -90,6 +90,8 @@ struct End {
     close_sent: Option<Close>,
     closed: Option<Closed>,
     eof_received: bool,
+    /// Pending output was dropped.
+    dropped: bool,
     times: Times,
 }
 
@@ -267,11 +269,13 @@ impl End {
             close_sent: None,
             closed: None,
             eof_received: false,
+            dropped: false,
             times: Times::default(),
         }
     }
 
-    /// Feeds at most `max` bytes; returns the number of bytes consumed plus the number of events.
+    /// Feeds at most `max` bytes; returns the number of bytes consumed plus the number of events and
+    /// answers to them.
     ///
     /// An end that pauses feeds none, and keeps what remains when it begins to pause.
     fn feed(&mut self, max: usize, now: Duration) -> usize {
@@ -293,6 +297,7 @@ impl End {
             self.times.received = now;
         }
         let mut events = 0;
+        let was_pending = self.conn.wants_write();
         while input.remaining().is_empty() || !self.pauses() {
             let Some(event) = self.conn.receive(&mut input) else {
                 self.conn.check_idle(&input);
@@ -300,6 +305,10 @@ impl End {
             };
             events += 1;
             self.handle_event(event);
+        }
+        if was_pending && !self.conn.wants_write() {
+            self.check_timed_out(Timeout::Write);
+            self.dropped = true;
         }
         check_redaction(&self.assembler);
         let remaining = input.remaining();
@@ -309,6 +318,7 @@ impl End {
         if self.answers_close && self.conn.awaits_close() {
             let close = self.conn.closing().expect("it was reported").clone();
             self.close(close);
+            events += 1;
         }
         lingered + consumed + events
     }
@@ -440,12 +450,10 @@ impl End {
         }
     }
 
-    /// It ended, or has to end, without a closing handshake.
+    /// It ended without a closing handshake, or without all output.
     fn is_cut_off(&self) -> bool {
-        matches!(
-            self.conn.closed(),
-            Some(Closed::Aborted | Closed::TimedOut(_))
-        )
+        let closed = self.conn.closed();
+        self.dropped || matches!(closed, Some(Closed::Aborted | Closed::TimedOut(_)))
     }
 
     /// The error that a send returns, unless the buffer is full.
@@ -649,7 +657,11 @@ impl Pair {
                 check_redaction(&*self.ends[side].conn);
             }
             Action::Close => self.close(side, amount),
-            Action::Abort => self.ends[side].conn.abort(),
+            Action::Abort => {
+                let end = &mut self.ends[side];
+                end.dropped |= end.conn.wants_write();
+                end.conn.abort();
+            }
             Action::Jump => {
                 self.now += time;
                 self.let_time_pass();
