@@ -4,9 +4,9 @@ use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hybi::{
     ClientRequest, Close, Closed, Config, Connection, Dialect, Event, MessageAssembler, Refused,
@@ -20,11 +20,16 @@ Usage: std_client URL [--dialect DIALECT] [--origin ORIGIN] [--protocol NAME]
 
 URL is ws://HOST[:PORT]/PATH. DIALECT is rfc6455 (the default), hybi-8, hybi-7,
 hixie-76 or hixie-75. The last two always send an origin, by default http://HOST.
-At the end of input the connection is closed.";
+After the end of input, the connection is closed once no message arrives for a
+second.";
 
 const MAX_MESSAGE_LEN: usize = 64 << 20;
 
-/// Longer than the default, since the server answers the lines sent so far first.
+/// How long to wait for another answer after the end of input: some servers answer nothing that they
+/// read before a close frame but have not handled yet.
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Longer than the default, since other servers answer everything first.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
 
 fn main() -> ExitCode {
@@ -58,23 +63,29 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
         WhenCongested::ReadOn,
     )?);
 
-    let sender = Arc::clone(&connection);
+    let last_answer = Arc::new(Mutex::new(Instant::now()));
+    let (sender, received) = (Arc::clone(&connection), Arc::clone(&last_answer));
     // Not joined: it may still be waiting for a line when the connection has ended.
-    thread::Builder::new().spawn(move || send_lines(&sender))?;
+    thread::Builder::new().spawn(move || send_lines(&sender, &received))?;
 
     let mut message = MessageAssembler::new(MAX_MESSAGE_LEN);
-    let on_event = |event: Event<'_>| match event {
-        Event::Text(chunk) => match message.push_text(chunk) {
-            Ok(Some(text)) => {
-                if let Err(error) = writeln!(io::stdout(), "{text}") {
-                    connection.abort(error.to_string());
+    let on_event = |event: Event<'_>| {
+        // Locked while the message is printed, which may take long.
+        let mut last_answer = lock(&last_answer);
+        match event {
+            Event::Text(chunk) => match message.push_text(chunk) {
+                Ok(Some(text)) => {
+                    if let Err(error) = writeln!(io::stdout(), "{text}") {
+                        connection.abort(error.to_string());
+                    }
                 }
-            }
-            Ok(None) => {}
-            Err(error) => close(&connection, 1009, &error.to_string()),
-        },
-        Event::Binary(_) => close(&connection, 1003, "binary messages are not supported"),
-        _ => {}
+                Ok(None) => {}
+                Err(error) => close(&connection, 1009, &error.to_string()),
+            },
+            Event::Binary(_) => close(&connection, 1003, "binary messages are not supported"),
+            _ => {}
+        }
+        *last_answer = Instant::now();
     };
     // Only servers receive requests.
     connection.run(|_, _| Ok(()), on_event);
@@ -130,7 +141,11 @@ fn parse_args() -> Result<Option<ClientRequest>, Box<dyn Error>> {
     Ok(Some(request))
 }
 
-fn send_lines(connection: &BlockingConnection) {
+fn lock(time: &Mutex<Instant>) -> MutexGuard<'_, Instant> {
+    time.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn send_lines(connection: &BlockingConnection, last_answer: &Mutex<Instant>) {
     for line in io::stdin().lock().lines() {
         let result = match line {
             Ok(line) => connection.wait_for(|conn| try_send(conn, &line)),
@@ -142,11 +157,17 @@ fn send_lines(connection: &BlockingConnection) {
             Err(error) => return connection.abort(error.to_string()),
         }
     }
-    // Cannot fail without a code and reason.
-    let _ = connection.wait_for(|conn| {
-        let handshake_done = conn.is_open() || conn.closed().is_some();
-        handshake_done.then(|| conn.close(&Close::EMPTY))
+    connection.wait_for(|conn| {
+        let is_sent = conn.is_open() && !conn.wants_write();
+        (is_sent || conn.is_done()).then_some(())
     });
+    let mut last = Instant::now();
+    while let Some(wait) = LAST_ANSWER_TIMEOUT.checked_sub(last.elapsed()) {
+        thread::sleep(wait);
+        last = last.max(*lock(last_answer));
+    }
+    // Has no effect if the connection has ended. Cannot fail without a code and reason.
+    let _ = connection.with(|conn| conn.close(&Close::EMPTY));
 }
 
 /// Returns `None` if the line cannot be sent yet: during the handshake, or while earlier lines are

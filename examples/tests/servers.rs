@@ -3,8 +3,11 @@
 #![cfg(target_os = "linux")]
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -397,6 +400,51 @@ fn sends_every_line_back_to_std_client(name: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(received, COUNT, "{stderr}");
     assert!(output.status.success(), "{stderr}");
+    sending.join().unwrap();
+}
+
+/// The server sends more than the buffers hold before it reads anything.
+#[test]
+fn std_client_reads_while_its_own_output_is_blocked() {
+    const COUNT: usize = 400;
+    let line = "x".repeat(60_000);
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let mut client = Command::new(example("std_client"));
+    client.args(["--dialect", "hixie-75", &format!("ws://{address}/")]);
+    client.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut client = client.spawn().unwrap();
+    let (mut stdin, stdout) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
+    let mut peer = Peer::from(server.accept().unwrap().0);
+    peer.expect(format!(
+        "GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nHost: {address}\r\n\
+         Origin: http://{address}\r\n\r\n"
+    ));
+    peer.send(format!(
+        "HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\n\
+         Connection: Upgrade\r\nWebSocket-Origin: http://{address}\r\n\
+         WebSocket-Location: ws://{address}/\r\n\r\n"
+    ));
+    let lines_sent = Arc::new(AtomicUsize::new(0));
+    let (counter, text) = (Arc::clone(&lines_sent), line.clone());
+    // Ends when the client is killed.
+    let sending = thread::spawn(move || {
+        while writeln!(stdin, "{text}").is_ok() {
+            counter.fetch_add(1, Relaxed);
+        }
+    });
+    wait_for("blocked output", TIMEOUT, || {
+        let before = lines_sent.load(Relaxed);
+        thread::sleep(Duration::from_millis(500));
+        before > 0 && lines_sent.load(Relaxed) == before
+    });
+    let reading = thread::spawn(move || BufReader::new(stdout).lines().take(COUNT).count());
+    for _ in 0..COUNT {
+        peer.send_text(&line);
+    }
+    assert_eq!(reading.join().unwrap(), COUNT);
+    client.kill().unwrap();
+    client.wait().unwrap();
     sending.join().unwrap();
 }
 

@@ -127,11 +127,7 @@ impl Peer {
     #[track_caller]
     fn connect_socket(socket: Socket, server: SocketAddr) -> Self {
         socket.connect_timeout(&server.into(), TIMEOUT).unwrap();
-        let stream = TcpStream::from(socket);
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
-        Self { stream }
+        Self::from(TcpStream::from(socket))
     }
 
     /// Connects and opens a Hixie-76 connection.
@@ -368,6 +364,16 @@ impl Peer {
     pub fn reset(self) {
         let socket = Socket::from(self.stream);
         socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+impl From<TcpStream> for Peer {
+    #[track_caller]
+    fn from(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
+        Self { stream }
     }
 }
 
