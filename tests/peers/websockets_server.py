@@ -1,6 +1,6 @@
 """Echo server that prints its port, then each event as a line of JSON.
 
-On /close?CODE it closes the connection with that code.
+On /close?CODE it closes the connection with that code; on /quiet it does not print messages.
 """
 
 import asyncio
@@ -28,7 +28,8 @@ async def handle(connection):
         await (await connection.ping("are you there?"))
         print_event(pong="are you there?")
         async for message in connection:
-            print_event(message=message)
+            if url != "/quiet":
+                print_event(message=message)
             await connection.send(message)
     print_event(code=connection.close_code, reason=connection.close_reason)
 

@@ -1,5 +1,5 @@
 // Echo server that prints its port, then each event as a line of JSON.
-// On /close?CODE it closes the connection with that code.
+// On /close?CODE it closes the connection with that code; on /quiet it does not print messages.
 const { WebSocketServer } = require('ws');
 
 const print = (event) => console.log(JSON.stringify(event));
@@ -23,7 +23,7 @@ server.on('connection', (socket, { url, headers }) => {
 
   socket.on('pong', (payload) => print({ pong: payload.toString() }));
   socket.on('message', (data, binary) => {
-    print({ [binary ? 'binary' : 'message']: data.toString() });
+    if (url !== '/quiet') print({ [binary ? 'binary' : 'message']: data.toString() });
     socket.send(data, { binary });
   });
   socket.ping('are you there?');
