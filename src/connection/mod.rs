@@ -274,6 +274,7 @@ impl Connection {
             // CL-8: Hixie-76 sends neither code nor reason.
             FrameFormat::Hixie { has_close: true } | FrameFormat::Hybi { .. } => {
                 session.queue_close(&mut self.send_buffer, close.code(), close.reason());
+                self.timers.queued_close(self.send_buffer.len());
                 self.state.close();
             }
         }
@@ -309,6 +310,7 @@ impl Connection {
             self.timers.restart_keepalive();
         }
         self.send_buffer.advance(n);
+        self.timers.advance(n);
         if self.send_buffer.is_empty() {
             self.timers.stop_write();
         }

@@ -43,6 +43,8 @@ pub(super) struct Timers {
     /// Runs while output is pending.
     write: Option<WriteTimer>,
     keepalive: Option<KeepaliveTimer>,
+    /// The bytes to send until the close frame has been written. Pongs may follow it.
+    unsent_close: usize,
 }
 
 /// The timer of the current state.
@@ -90,7 +92,19 @@ impl Timers {
             phase: None,
             write: None,
             keepalive: None,
+            unsent_close: 0,
         }
+    }
+
+    /// Records that a close frame was queued, and that so many bytes are pending.
+    pub(super) fn queued_close(&mut self, pending: usize) {
+        self.unsent_close = pending;
+    }
+
+    /// Records that `n` bytes were written.
+    #[inline]
+    pub(super) fn advance(&mut self, n: usize) {
+        self.unsent_close = self.unsent_close.saturating_sub(n);
     }
 
     /// Records that all output was written.
@@ -283,7 +297,7 @@ impl Connection {
 
     /// Returns the phase that the state is in, and its timeout.
     fn active_phase(&self) -> Option<(Phase, Duration)> {
-        let close = Some((Phase::Close, self.config.close_timeout));
+        let close = (Phase::Close, self.config.close_timeout);
         match &self.state {
             State::Handshaking(Handshaking::Accepted { .. }) => None,
             State::Handshaking(_) => Some((Phase::Handshake, self.config.handshake_timeout)),
@@ -291,14 +305,8 @@ impl Connection {
                 .send_buffer
                 .is_empty_but_allocated()
                 .then_some((Phase::Idle, IDLE_RELEASE)),
-            State::PeerClosed(_) => close,
-            // The close frame is the last message: it was written once nothing is pending.
-            State::Closing(_) if !self.wants_write() => close,
-            // Pongs that are pending now do not stop the timer.
-            State::Closing(_) => close.filter(|_| {
-                let timer = self.timers.phase.as_ref();
-                timer.is_some_and(|timer| timer.phase == Phase::Close)
-            }),
+            State::PeerClosed(_) => Some(close),
+            State::Closing(_) => (self.timers.unsent_close == 0).then_some(close),
             State::Closed(_) => None,
         }
     }
