@@ -14,9 +14,10 @@ struct Time(u64);
 impl Time {
     const NEVER: Self = Self(u64::MAX);
 
+    /// Before [`NEVER`](Self::NEVER), which no clock reaches.
     #[inline]
     fn new(time: Duration) -> Self {
-        Self(nanoseconds(time))
+        Self(nanoseconds(time).min(Self::NEVER.0 - 1))
     }
 
     /// Saturates at [`NEVER`](Self::NEVER).
