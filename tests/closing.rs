@@ -1,14 +1,10 @@
 //! Closing handshakes, EOF at every byte, and timeouts, in the Hixie dialects.
 
-use std::time::Duration;
-
 use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, Event, Phase,
-    ProtocolError, Refused, Response, Role,
+    ProtocolError, Refused, Response, Timeout,
 };
-use proptest::prelude::*;
 use testkit::pair::response_to;
-use testkit::strategies::cases;
 use testkit::*;
 
 fn open_76() -> [Driver<'static>; 2] {
@@ -580,249 +576,6 @@ fn a_client_closing_during_the_handshake_writes_nothing_more_cl_13() {
     }
 }
 
-const SECOND: Duration = Duration::from_secs(1);
-const NANOSECOND: Duration = Duration::from_nanos(1);
-
-/// Checks that `wait` is short, but not zero.
-fn assert_short_wait(wait: Option<Duration>) {
-    let wait = wait.expect("no wait with an event pending");
-    assert!(
-        wait >= NANOSECOND && wait <= Duration::from_millis(10),
-        "{wait:?}"
-    );
-}
-
-/// Connections at each step of the handshake.
-fn handshakes() -> Vec<Driver<'static>> {
-    let server = |bytes: &[u8]| {
-        let mut driver = Driver::new(Connection::server(&Config::new()));
-        driver.feed(bytes);
-        driver
-    };
-    let target = client_request(Dialect::Hixie76);
-    let client = |received: fn(usize) -> usize| {
-        let mut conn = Connection::client(&Config::new(), &target, [3; 32]);
-        let response = response_to(&mut conn);
-        let mut driver = Driver::new(conn);
-        driver.feed(&response[..received(response.len())]);
-        driver
-    };
-    let mut all = vec![
-        server(b""),
-        server(b"<"),
-        server(b"GET / HTTP/1.1\r\nHos"),
-        server(DRAFT_76_REQUEST.as_bytes()),
-        server(&[DRAFT_76_REQUEST.as_bytes(), b"1234567"].concat()),
-        with_request(DRAFT_76_REQUEST),
-        client(|_| 0),
-        client(|_| 20),
-        client(|len| len - 16),
-        client(|len| len - 1),
-    ];
-    for driver in &mut all {
-        assert_eq!(driver.conn.closed(), None);
-        driver.events();
-        driver.sent();
-    }
-    all
-}
-
-#[test]
-fn the_handshake_times_out_at_every_step_h76_19() {
-    for mut driver in handshakes() {
-        let start = 1000 * SECOND;
-        // Ten seconds by default, counted from the first call of `tick`.
-        assert_eq!(driver.conn.tick(start), Some(10 * SECOND));
-        assert_eq!(driver.conn.tick(start), Some(10 * SECOND));
-        assert_eq!(driver.conn.tick(start + 4 * SECOND), Some(6 * SECOND));
-        let almost = start + 10 * SECOND - NANOSECOND;
-        assert_eq!(driver.conn.tick(almost), Some(NANOSECOND));
-        assert_eq!(driver.conn.closed(), None);
-        assert_short_wait(driver.conn.tick(start + 10 * SECOND));
-        driver.feed(b"");
-        let timed_out = Closed::TimedOut(Phase::Handshaking);
-        assert_eq!(driver.events(), [Observed::Closed(timed_out)]);
-        assert_closed(&mut driver);
-    }
-}
-
-#[test]
-fn received_bytes_do_not_extend_the_handshake_timeout_h76_19() {
-    let mut driver = Driver::new(Connection::server(&Config::new()));
-    let request = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat();
-    for (n, byte) in request.iter().take(100).enumerate() {
-        driver.conn.tick(n as u32 * SECOND / 10);
-        driver.feed(&[*byte]);
-    }
-    assert_eq!(driver.conn.closed(), None);
-    driver.conn.tick(10 * SECOND);
-    assert_eq!(
-        driver.conn.closed(),
-        Some(&Closed::TimedOut(Phase::Handshaking))
-    );
-
-    let config = Config::new().handshake_timeout(3 * SECOND);
-    let mut driver = Driver::new(Connection::server(&config));
-    assert_eq!(driver.conn.tick(SECOND), Some(3 * SECOND));
-    driver.feed(DRAFT_76_REQUEST.as_bytes());
-    assert_eq!(driver.conn.tick(3 * SECOND), Some(SECOND));
-    driver.feed(DRAFT_76_KEY3);
-    // Open: no timeout is running.
-    assert_eq!(driver.conn.tick(100 * SECOND), None);
-    assert_eq!(driver.conn.closed(), None);
-}
-
-#[test]
-fn waiting_for_the_peers_close_times_out_cl_9() {
-    for mut driver in open_76() {
-        assert_eq!(driver.conn.tick(SECOND), None);
-        driver.conn.close(&Close::EMPTY).unwrap();
-        driver.drain();
-        // Five seconds by default, counted from the first call of `tick`; messages do not extend it.
-        assert_eq!(driver.conn.tick(7 * SECOND), Some(5 * SECOND));
-        driver.feed(b"\x00still\xff");
-        assert_eq!(driver.conn.tick(11 * SECOND), Some(SECOND));
-        driver.feed(b"\x00still\xff");
-        assert_short_wait(driver.conn.tick(12 * SECOND));
-        driver.feed(b"\x00not any more\xff\xff\x00");
-        let timed_out = Observed::Closed(Closed::TimedOut(Phase::Closing));
-        assert_eq!(driver.events(), [text("still"), text("still"), timed_out]);
-        assert_eq!(driver.sent(), b"\xff\x00");
-        assert_closed(&mut driver);
-    }
-    for mut driver in open_76() {
-        driver.conn.close(&Close::EMPTY).unwrap();
-        driver.conn.tick(SECOND);
-        driver.feed(b"\xff\x00");
-        assert_eq!(driver.conn.tick(100 * SECOND), None);
-        assert_eq!(driver.events(), [clean_close_without_code()]);
-    }
-}
-
-#[test]
-fn flushing_after_the_close_times_out_cl_9() {
-    let config = Config::new().close_timeout(2 * SECOND);
-    for role in ROLES {
-        let mut conn = Connection::established(&config, role, Dialect::Hixie76, [0; 32]);
-        conn.send_text("last").unwrap();
-        let mut bytes = b"\xff\x00".to_vec();
-        assert!(matches!(
-            conn.receive(&mut input(&mut bytes)),
-            Some(Event::Closed(Closed::Clean(_)))
-        ));
-        assert_eq!(conn.tick(SECOND), Some(2 * SECOND));
-        conn.advance(3);
-        assert_eq!(conn.tick(2 * SECOND), Some(SECOND));
-        assert!(!conn.is_done());
-        assert_eq!(conn.tick(3 * SECOND), None);
-        assert!(conn.is_done());
-        assert_eq!(conn.transmit(), b"");
-    }
-}
-
-/// Docs of `close_timeout`: it applies to the peer's close frame, and again to the flush.
-#[test]
-fn the_peers_close_and_the_flush_have_a_timeout_each_cl_9() {
-    for driver in open_76() {
-        let mut conn = driver.conn;
-        conn.close(&Close::EMPTY).unwrap();
-        assert_eq!(conn.tick(SECOND), Some(5 * SECOND));
-        assert_short_wait(conn.tick(6 * SECOND));
-        assert!(matches!(
-            conn.receive(&mut input(&mut [])),
-            Some(Event::Closed(Closed::TimedOut(Phase::Closing)))
-        ));
-        assert_eq!(conn.transmit(), b"\xff\x00");
-        let wait = conn.tick(6 * SECOND).unwrap();
-        assert!(wait <= 5 * SECOND);
-        assert!(!conn.is_done());
-        assert_eq!(conn.tick(6 * SECOND + wait), None);
-        assert!(conn.is_done());
-    }
-}
-
-#[test]
-fn tick_is_none_without_a_timeout_and_short_with_a_pending_event() {
-    for mut driver in open_76().into_iter().chain(open_75()) {
-        assert_eq!(driver.conn.tick(Duration::ZERO), None);
-        driver.conn.send_text("a").unwrap();
-        assert_eq!(driver.conn.tick(1_000_000 * SECOND), None);
-        driver.feed(b"\x00par");
-        // The send buffer is released after one second without output.
-        assert_eq!(driver.conn.tick(1_000_000 * SECOND), Some(SECOND));
-        assert_eq!(driver.conn.tick(1_000_001 * SECOND), None);
-        assert_eq!(driver.conn.tick(2_000_000 * SECOND), None);
-        driver.conn.receive_eof();
-        assert_short_wait(driver.conn.tick(2_000_000 * SECOND));
-        driver.eof();
-        assert_eq!(driver.conn.tick(2_000_000 * SECOND), None);
-    }
-    // EOF during the handshake.
-    for mut driver in handshakes() {
-        let is_pending = driver.conn.role() == Role::Server && !driver.conn.wants_read();
-        driver.conn.receive_eof();
-        let wait = driver.conn.tick(SECOND);
-        if is_pending {
-            assert_eq!(wait, Some(10 * SECOND));
-            driver.conn.accept(&AcceptOptions::new()).unwrap();
-        }
-        assert_short_wait(driver.conn.tick(SECOND));
-    }
-    // Accepted, but `Open` is not returned yet.
-    let mut driver = with_request(DRAFT_75_REQUEST);
-    driver.conn.accept(&AcceptOptions::new()).unwrap();
-    assert_short_wait(driver.conn.tick(SECOND));
-    driver.feed(b"");
-    assert_eq!(driver.events(), [Observed::Open(Dialect::Hixie75)]);
-    assert_eq!(driver.conn.tick(SECOND), None);
-    // Closed, but `Closed` is not returned yet.
-    for mut driver in open_75() {
-        driver.conn.close(&Close::EMPTY).unwrap();
-        assert_short_wait(driver.conn.tick(SECOND));
-    }
-}
-
-/// A call of the application or input of the peer.
-#[derive(Clone, Debug)]
-enum Step {
-    Feed(Vec<u8>),
-    Receive,
-    Accept,
-    Respond,
-    Send,
-    Advance,
-    Close,
-    Eof,
-    Tick(Duration),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let inputs = [
-        &DRAFT_76_REQUEST.as_bytes()[..30],
-        &DRAFT_76_REQUEST.as_bytes()[30..],
-        DRAFT_75_REQUEST.as_bytes(),
-        DRAFT_76_KEY3,
-        b"\x00Hi\xff",
-        b"\x00\xe2\x98",
-        b"\xff",
-        b"\x00",
-        b"\x80\x80",
-        b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n",
-    ];
-    prop_oneof![
-        8 => prop::sample::select(inputs.to_vec()).prop_map(|bytes| Step::Feed(bytes.to_vec())),
-        1 => Just(Step::Receive),
-        4 => Just(Step::Accept),
-        1 => Just(Step::Respond),
-        2 => Just(Step::Send),
-        2 => Just(Step::Advance),
-        1 => Just(Step::Close),
-        1 => Just(Step::Eof),
-        4 => (0..20_u64).prop_map(|ns| Step::Tick(Duration::from_nanos(ns))),
-        1 => Just(Step::Tick(Duration::MAX)),
-    ]
-}
-
 /// Docs of `is_open`: true from `Open` until `close` or `Closed`.
 #[test]
 fn is_open_is_true_from_open_until_close() {
@@ -856,27 +609,6 @@ fn is_open_is_true_from_open_until_close() {
     assert!(!closed.is_open());
 }
 
-/// Docs of `tick`: the send buffer is released after one second without sends.
-#[test]
-fn each_send_restarts_the_idle_timeout_of_the_send_buffer() {
-    let at = |millis: u64| Duration::from_millis(millis);
-    for role in ROLES {
-        let mut driver = open(&Config::new(), role, Dialect::Hixie76);
-        assert_eq!(driver.conn.tick(at(0)), None);
-        let send = |driver: &mut Driver<'_>| {
-            driver.conn.send_text("more").unwrap();
-            driver.drain();
-        };
-        send(&mut driver);
-        assert_eq!(driver.conn.tick(at(0)), Some(at(1000)));
-        send(&mut driver);
-        assert_eq!(driver.conn.tick(at(900)), Some(at(1000)));
-        assert_eq!(driver.conn.tick(at(1000)), Some(at(900)));
-        assert_eq!(driver.conn.tick(at(1900)), None);
-        assert!(driver.conn.is_open());
-    }
-}
-
 #[test]
 fn closed_displays_its_cause_and_has_a_source() {
     use std::error::Error;
@@ -892,71 +624,24 @@ fn closed_displays_its_cause_and_has_a_source() {
             format!("the peer closed the connection without a close frame {description}")
         );
         assert!(closed.source().is_none());
-        let closed = Closed::TimedOut(phase);
-        assert_eq!(closed.to_string(), format!("timed out {description}"));
+    }
+    for (timeout, description) in [
+        (
+            Timeout::Handshake,
+            "the opening handshake was not complete in time",
+        ),
+        (Timeout::Keepalive, "the peer sent nothing for too long"),
+        (Timeout::Write, "the peer accepted too few bytes in time"),
+        (
+            Timeout::Close,
+            "the closing handshake was not complete in time",
+        ),
+    ] {
+        let closed = Closed::TimedOut(timeout);
+        assert_eq!(closed.to_string(), format!("timed out: {description}"));
     }
     let error = ProtocolError::MaskedFrameFromServer;
     let closed = Closed::Protocol(error);
     let source = closed.source().and_then(|source| source.downcast_ref());
     assert_eq!(source, Some(&error));
-}
-
-proptest! {
-    #![proptest_config(cases(2048))]
-
-    // CL-6, CL-11, FR-16, and docs of `tick`
-    #[test]
-    fn any_calls_give_one_closed_and_no_zero_wait(
-        connection in 0..5_usize,
-        steps in prop::collection::vec(step(), 0..24),
-        timeout in 0..30_u64,
-    ) {
-        let timeout = Duration::from_nanos(timeout);
-        let config = Config::new()
-            .dialects(Dialects::ALL)
-            .handshake_timeout(timeout)
-            .close_timeout(timeout / 2);
-        let target = client_request(Dialect::Hixie76);
-        let mut conn = match connection {
-            0 => Connection::client(&config, &target, [3; 32]),
-            1 => Connection::established(&config, Role::Server, Dialect::Hixie75, [0; 32]),
-            2 => Connection::established(&config, Role::Client, Dialect::Hixie76, [0; 32]),
-            _ => Connection::server(&config),
-        };
-        let mut now = Duration::ZERO;
-        let mut closed = 0;
-        for step in steps.into_iter().chain([Step::Close, Step::Eof, Step::Receive]) {
-            match step {
-                Step::Feed(mut bytes) => {
-                    let mut input = input(&mut bytes);
-                    while let Some(event) = conn.receive(&mut input) {
-                        prop_assert_eq!(closed, 0, "{:?} after Closed", event);
-                        closed += usize::from(matches!(event, Event::Closed(_)));
-                    }
-                }
-                Step::Receive => {
-                    if let Some(event) = conn.receive(&mut input(&mut [])) {
-                        prop_assert_eq!(closed, 0, "{:?} after Closed", event);
-                        closed += usize::from(matches!(event, Event::Closed(_)));
-                    }
-                }
-                Step::Accept => drop(conn.accept(&AcceptOptions::new())),
-                Step::Respond => drop(conn.respond(&Response::new(404))),
-                Step::Send => drop(conn.send_text("a")),
-                Step::Advance => conn.advance(conn.transmit().len() / 2),
-                Step::Close => drop(conn.close(&Close::EMPTY)),
-                Step::Eof => conn.receive_eof(),
-                Step::Tick(time) => {
-                    now = now.saturating_add(time);
-                    prop_assert_ne!(conn.tick(now), Some(Duration::ZERO));
-                }
-            }
-        }
-        prop_assert!(conn.closed().is_some());
-        while let Some(event) = conn.receive(&mut input(&mut [])) {
-            prop_assert_eq!(closed, 0, "{:?} after Closed", event);
-            closed += usize::from(matches!(event, Event::Closed(_)));
-        }
-        prop_assert_eq!(closed, 1);
-    }
 }

@@ -36,7 +36,8 @@ fn events(
     let transcript = at_every_split(|| client(&config, request).0, &reply);
     assert_eq!(transcript.sent, b"");
     let mut bytes = reply.clone();
-    if let Some(Event::Open(handshake)) = client(&config, request).0.receive(&mut &mut bytes[..]) {
+    if let Some(Event::Open(handshake)) = client(&config, request).0.receive(&mut input(&mut bytes))
+    {
         let found: Vec<_> = handshake.headers().collect();
         assert_eq!(found, reparse(&reply), "{}", escaped(&reply));
     }
@@ -459,7 +460,7 @@ fn a_subprotocol_that_was_not_requested_is_ignored_h75_6_h76_36() {
 
                 let (mut conn, head, proof) = client(&CONFIG, &request);
                 let mut reply = [edit(&head), proof].concat();
-                let Some(Event::Open(handshake)) = conn.receive(&mut &mut reply[..]) else {
+                let Some(Event::Open(handshake)) = conn.receive(&mut input(&mut reply)) else {
                     panic!("{value} is not accepted");
                 };
                 assert_eq!(handshake.protocol(), None);
@@ -659,7 +660,7 @@ fn receive_fragments(
         let opcode = if frames == 0 { BINARY & 0x0F } else { 0 };
         let fin = if lengths.peek().is_none() { 0x80 } else { 0 };
         let mut bytes = frame(other(role), fin | opcode, vec![b'a'; length]);
-        let mut input = &mut bytes[..];
+        let mut input = input(&mut bytes);
         while let Some(event) = conn.receive(&mut input) {
             match event {
                 Event::Binary(chunk) => {

@@ -1,8 +1,6 @@
 //! Closing HyBi-7, HyBi-8 and RFC 6455 connections: codes and reasons, either side closing first,
 //! EOF, and close frames after errors.
 
-use std::time::Duration;
-
 use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Event, Phase, ProtocolError,
     Refused, Role,
@@ -581,29 +579,6 @@ fn a_close_frame_passed_after_receive_eof_is_answered() {
         assert_eq!(
             frame_contents(&driver.sent()),
             [(CLOSE, close_payload(1000, ""))]
-        );
-        assert_closed(&mut driver);
-    }
-}
-
-#[test]
-fn an_unanswered_close_frame_times_out() {
-    let config = Config::new().close_timeout(Duration::from_secs(5));
-    for (role, dialect) in every_role_and_dialect() {
-        let mut driver = open(&config, role, dialect);
-        let second = Duration::from_secs(1);
-        assert_eq!(driver.conn.tick(second), None);
-        driver.conn.close(&Close::new(1000, "")).unwrap();
-        driver.drain();
-        assert_eq!(driver.conn.tick(2 * second), Some(5 * second));
-        driver.feed(&frame(other(role), TEXT, "no close frame"));
-        assert_eq!(driver.conn.tick(6 * second), Some(second));
-        driver.events();
-        driver.conn.tick(7 * second);
-        driver.feed(&[]);
-        assert_eq!(
-            driver.events(),
-            [Observed::Closed(Closed::TimedOut(Phase::Closing))]
         );
         assert_closed(&mut driver);
     }

@@ -196,9 +196,10 @@ pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
 mod tests {
     use crate::dialect::FrameFormat;
     use crate::work::take_slow_path_calls;
-    use crate::{Config, Connection, Dialect, Event, Role};
+    use crate::{Config, Connection, Dialect, Event, Input, Role};
     use alloc::string::String;
     use alloc::vec::Vec;
+    use core::time::Duration;
 
     /// A connection and its peer.
     struct Pair {
@@ -235,7 +236,7 @@ mod tests {
         /// Receives `bytes` in one read; returns the payload of all chunks, and how many were final.
         fn receive(&mut self, bytes: &[u8]) -> (Vec<u8>, usize) {
             let mut bytes = bytes.to_vec();
-            let mut input = &mut bytes[..];
+            let mut input = Input::new(&mut bytes, Duration::ZERO);
             let (mut payload, mut messages) = (Vec::new(), 0);
             while let Some(event) = self.conn.receive(&mut input) {
                 let (bytes, is_final) = match &event {
@@ -246,7 +247,11 @@ mod tests {
                 payload.extend_from_slice(bytes);
                 messages += usize::from(is_final);
             }
-            assert!(input.is_empty() && self.conn.is_open(), "{}", self.name);
+            assert!(
+                input.remaining().is_empty() && self.conn.is_open(),
+                "{}",
+                self.name
+            );
             (payload, messages)
         }
 

@@ -818,12 +818,6 @@ impl Chat {
             }
             _ => {}
         }
-        match &call {
-            Call::ShutdownWrite => {
-                eprintln!(model.conn.closed(), model.conn.deadline(), model.conn)
-            }
-            _ => {}
-        }
         match call {
             Call::Read(bytes) => {
                 if is_exact {
