@@ -20,17 +20,18 @@ const LAYERS: &[(&str, &str)] = &[
     ("frame/encode", "dialect frame/header frame/opcode"),
     ("http", "config error work"),
     ("handshake", "config dialect entropy error header_name http"),
-    ("event", "dialect error frame/opcode frame/utf8 handshake"),
+    ("event", "dialect error frame/opcode handshake"),
+    ("input", "frame/opcode"),
     (
         "frame",
-        "config dialect error event frame/header frame/mask frame/opcode frame/utf8 work",
+        "config dialect error event frame/header frame/mask frame/opcode frame/utf8 input work",
     ),
     ("message", "event"),
     ("send_buffer", "error frame/encode frame/header frame/mask"),
     ("proxy", "config error event handshake http send_buffer"),
     (
         "connection",
-        "config dialect entropy error event frame frame/encode frame/header frame/opcode handshake http send_buffer sniff",
+        "config dialect entropy error event frame frame/encode frame/header frame/opcode handshake http input send_buffer sniff",
     ),
 ];
 

@@ -252,9 +252,7 @@ impl Connection {
     }
 
     fn run_keepalive_timer(&mut self, now: Time, has_bytes: bool) -> Option<Timeout> {
-        let Some(keepalive) = self.config.keepalive else {
-            return None;
-        };
+        let keepalive = self.config.keepalive?;
         if !self.runs_keepalive() {
             self.timers.keepalive = None;
             return None;
