@@ -67,8 +67,9 @@ enum Phase {
 #[derive(Clone, Copy, Debug)]
 struct WriteTimer {
     deadline: Time,
-    /// See [`SendBuffer::written`](crate::send_buffer::SendBuffer::written), when it was started.
-    written: usize,
+    /// The value of [`SendBuffer::written`](crate::send_buffer::SendBuffer::written) that has to be
+    /// reached.
+    goal: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -240,12 +241,13 @@ impl Connection {
         }
         let written = self.send_buffer.written();
         match self.timers.write {
-            Some(timer) if written - timer.written < MIN_PROGRESS => {
+            Some(timer) if written < timer.goal => {
                 (now >= timer.deadline).then_some(Timeout::Write)
             }
             _ => {
                 let deadline = now.after(self.config.write_timeout);
-                self.timers.write = Some(WriteTimer { deadline, written });
+                let goal = written + self.send_buffer.len().min(MIN_PROGRESS);
+                self.timers.write = Some(WriteTimer { deadline, goal });
                 None
             }
         }
