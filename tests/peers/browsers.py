@@ -183,7 +183,7 @@ def chat(url, chromium, phantomjs, screenshots):
     chromium.expect("alone")
     chromium.run("window.ws.close(4000, 'enough')")
     wait_until(lambda: chromium.run(STATE) == "closed", "closed connection in Chromium")
-    check(chromium.run("return window.closeEvent"), [4000, "", True], "Chromium's close event")
+    check(chromium.run("return window.closeEvent"), [4000, "enough", True], "Chromium's close event")
     check(phantomjs.run("return window.received"), phantomjs.expected, "messages in PhantomJS")
 
 
