@@ -414,7 +414,8 @@ impl Peer {
             .and_then(Connection::dialect)
             .is_some_and(is_hybi);
         missing.retain(|(message, sender)| fast.contains(sender) && (hybi || is_text(message)));
-        let is_sure = self.is_fast && self.is_correct && self.key.is_some();
+        let is_open = self.key.is_some() && !self.has_closed;
+        let is_sure = self.is_fast && self.is_correct && is_open;
         assert!(!is_sure || missing.is_empty(), "{missing:?}");
     }
 
