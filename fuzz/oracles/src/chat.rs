@@ -46,7 +46,8 @@ const LONG: Duration = Duration::from_secs(200);
 /// The bytes that a client has to accept within `WRITE_TIMEOUT`.
 const MIN_PROGRESS: usize = 16 * 1024;
 
-/// Never is a write timeout: `Writes` knows when one has to expire.
+/// The models have no timeout of writes: it depends on when the server calls its connections, so
+/// `Writes` checks its bounds.
 const NEVER: Duration = Duration::MAX;
 
 const PAGE_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
