@@ -136,6 +136,9 @@
 //! impl<S: Read + Write> Peer<S> {
 //!     /// Returns when to call it again at the latest. The caller checks `is_done()`.
 //!     fn drive(&mut self, now: Duration, buf: &mut [u8]) -> io::Result<Option<Duration>> {
+//!         if self.conn.deadline().is_some_and(|at| at <= now) {
+//!             self.writable = true; // the kernel can accept bytes long before it reports so
+//!         }
 //!         loop {
 //!             self.flush()?;
 //!             let can_receive = !self.conn.is_congested();

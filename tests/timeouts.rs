@@ -533,6 +533,12 @@ fn abort_ends_at_once_without_bytes() {
         let mut driver = Driver::new(conn);
         assert_closed(&mut driver, &[b"more"], |_| {});
     }
+    // Bytes that were dropped may be written at the same time.
+    let conn = &mut established(&Config::new(), (Role::Server, Dialect::Rfc6455));
+    conn.send_text("a").unwrap();
+    let written = conn.pending();
+    conn.abort();
+    conn.advance(written);
     // The first reason is reported, and output is dropped.
     for (role, dialect) in every() {
         let conn = &mut established(&Config::new(), (role, dialect));

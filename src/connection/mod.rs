@@ -303,12 +303,18 @@ impl Connection {
     /// socket.
     ///
     /// # Panics
-    /// Panics if `n` is greater than the number of pending bytes.
+    /// Panics if `n` is greater than the number of pending bytes. After the connection has ended
+    /// there may be fewer than were passed to the socket, because a timeout or
+    /// [`abort`](Self::abort) has dropped them: then a greater `n` removes all that are pending.
     #[inline]
     pub fn advance(&mut self, n: usize) {
         if self.is_congested() {
             self.timers.restart_keepalive();
         }
+        let n = match self.state {
+            State::Closed(_) => n.min(self.send_buffer.len()),
+            _ => n,
+        };
         self.send_buffer.advance(n);
         self.timers.advance(n);
         if self.send_buffer.is_empty() {
