@@ -1,10 +1,11 @@
 //! Detection of protocols other than HTTP: a TLS ClientHello or a Flash policy request.
 
-/// PX-1; the `/` may follow spaces.
+/// PX-1; spaces may precede and follow the `/`.
 const POLICY_REQUEST: &[u8] = b"<policy-file-request/>\0";
 const SLASH_AT: usize = POLICY_REQUEST.len() - 3;
+const AFTER_SLASH: usize = SLASH_AT + 1;
 
-/// The maximum number of spaces before the `/`.
+/// The maximum number of spaces around the `/`.
 const MAX_SPACES: u8 = 16;
 
 /// The result of [`Sniffer::read`].
@@ -38,7 +39,7 @@ impl Sniffer {
                 (0, b'<') => self.matched += 1,
                 (0, 0x16 | 0x80) => return Sniffed::TlsClientHello,
                 (0, _) => return Sniffed::MaybeHttp,
-                (SLASH_AT, b' ') if self.spaces < MAX_SPACES => self.spaces += 1,
+                (SLASH_AT | AFTER_SLASH, b' ') if self.spaces < MAX_SPACES => self.spaces += 1,
                 (_, byte) if POLICY_REQUEST.get(matched) == Some(byte) => self.matched += 1,
                 _ => {
                     let at = u32::from(self.matched) + u32::from(self.spaces);
@@ -72,6 +73,8 @@ mod tests {
         assert_eq!(read(request), (Sniffed::FlashPolicyRequest, 23));
         let spaced = b"<policy-file-request   />\0";
         assert_eq!(read(spaced), (Sniffed::FlashPolicyRequest, 26));
+        let spaced = b"<policy-file-request / >\0";
+        assert_eq!(read(spaced), (Sniffed::FlashPolicyRequest, 25));
         for split in 0..23 {
             let mut sniffer = Sniffer::default();
             assert_eq!(sniffer.read(&mut &request[..split]), Sniffed::NeedMore);

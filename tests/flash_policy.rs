@@ -36,10 +36,12 @@ fn the_policy_and_a_nul_are_sent_at_every_split_px_1() {
 }
 
 #[test]
-fn spaces_are_allowed_before_the_slash_px_1() {
+fn spaces_are_allowed_around_the_slash_px_1() {
     for request in [
         &b"<policy-file-request />\0"[..],
         b"<policy-file-request   />\0",
+        b"<policy-file-request/ >\0",
+        b"<policy-file-request /  >\0",
     ] {
         for split in 0..=request.len() {
             assert_policy_is_sent(&WITH_POLICY, request, &[split]);
@@ -109,7 +111,7 @@ fn similar_requests_are_invalid_start_lines_px_1() {
         "<^html>",
         "<^POLICY-FILE-REQUEST/>",
         "<policy-file-request^>",
-        "<policy-file-request/^ >",
+        "<policy-file-request/ ^/>",
         "<policy-file-request/>^\r\n\r\n",
         "<policy-file-request/>^GET / HTTP/1.1\r\n",
         "<^ policy-file-request/>",
