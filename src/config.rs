@@ -70,8 +70,8 @@ impl Config {
             auto_pong: true,
             auto_close: true,
             flash_policy: None,
-            max_head_len: 8 * 1024,
-            max_header_line_len: 4 * 1024,
+            max_head_len: 16 * 1024,
+            max_header_line_len: 16 * 1024,
             max_headers: 100,
             max_frame_len: MAX_LENGTH,
             max_fragments: 64 * 1024,
@@ -149,11 +149,13 @@ impl Config {
         }
     }
 
-    /// Sets whether a `GET` request without `Upgrade` is reported to the application.
+    /// Sets whether a plain HTTP request, one without `Upgrade: websocket`, is reported to the
+    /// application.
     ///
     /// Default: `false`; the request is rejected with status 426. If `true`, it is reported as a
     /// [`Request`](crate::Request) without a dialect, which the application answers with
-    /// [`respond`](crate::Connection::respond).
+    /// [`respond`](crate::Connection::respond). Its method may be `HEAD` instead of `GET`, its
+    /// version HTTP/1.0, and it may have an `Upgrade` to something else (RQ-1, RQ-3, RQ-14).
     #[must_use]
     pub const fn plain_http(self, plain_http: bool) -> Self {
         Self { plain_http, ..self }
@@ -195,7 +197,8 @@ impl Config {
     /// Sets the maximum length of a request or response head in bytes, including the blank line
     /// (RQ-19). The heads of interim responses count as part of the final one (HY-11).
     ///
-    /// Default: 8 KiB. Values above `u32::MAX` are reduced to `u32::MAX`.
+    /// Default: 16 KiB; a browser's cookie has up to 4 KiB. A server uses at most 40 KiB for a
+    /// connection in the handshake then. Values above `u32::MAX` are reduced to `u32::MAX`.
     #[must_use]
     pub const fn max_head_len(self, bytes: usize) -> Self {
         Self {
@@ -206,7 +209,7 @@ impl Config {
 
     /// Sets the maximum length of a line of a head in bytes, including its CRLF (RQ-19).
     ///
-    /// Default: 4 KiB. Values above `u32::MAX` are reduced to `u32::MAX`. The status line of a
+    /// Default: 16 KiB. Values above `u32::MAX` are reduced to `u32::MAX`. The status line of a
     /// response is limited to 1024 bytes as well (H76-34).
     #[must_use]
     pub const fn max_header_line_len(self, bytes: usize) -> Self {

@@ -26,10 +26,12 @@ pub(crate) struct RequestForm {
     pub(crate) upgrade: &'static str,
     /// The header field for the origin (HY-3).
     pub(crate) origin: HeaderName,
-    /// Whether a request without an origin is invalid (H75-4, H76-11).
+    /// Whether a client always sends an origin (H75-1, H76-31).
+    pub(crate) sends_origin: bool,
+    /// Whether a server rejects a request without an origin (H75-4, H76-11).
     pub(crate) origin_required: bool,
-    /// The only `Content-Length` allowed; `None` if it is not checked (RQ-18).
-    pub(crate) content_length: Option<&'static str>,
+    /// The values of `Content-Length` that are allowed; `None` if it is not checked (RQ-18).
+    pub(crate) content_length: Option<&'static [&'static str]>,
 }
 
 /// The header fields by which a server selects a dialect (section 2 of the rules).
@@ -172,6 +174,7 @@ dialects! {
             selector: Selector::None,
             upgrade: "WebSocket",
             origin: HeaderName::Origin,
+            sends_origin: true,
             origin_required: true,
             content_length: None,
         },
@@ -202,8 +205,10 @@ dialects! {
             selector: Selector::KeyNumbers,
             upgrade: "WebSocket",
             origin: HeaderName::Origin,
-            origin_required: true,
-            content_length: Some("8"),
+            sends_origin: true,
+            origin_required: false,
+            // Some clients declare the 8 bytes of the third key; proxies add 0.
+            content_length: Some(&["8", "0"]),
         },
         response: ResponseForm {
             prefix: "HTTP/1.1 101 WebSocket Protocol Handshake\r\n\
@@ -259,8 +264,9 @@ const fn hybi_request(version: &'static str, origin: HeaderName) -> RequestForm 
         selector: Selector::Version(version),
         upgrade: "websocket",
         origin,
+        sends_origin: false,
         origin_required: false,
-        content_length: Some("0"),
+        content_length: Some(&["0"]),
     }
 }
 

@@ -52,17 +52,19 @@ pub enum ProtocolError {
         /// The limit in responses.
         limit: u32,
     },
-    /// The method of the request is one other than `GET` (RQ-1).
+    /// The method of the request is one other than `GET`; only a plain HTTP request may be `HEAD`, if
+    /// [`plain_http`](crate::Config::plain_http) is on (RQ-1).
     #[error("the request method is not GET")]
     UnsupportedMethod,
-    /// The request has an HTTP version other than `HTTP/1.1` (RQ-3).
+    /// The request has an HTTP version other than `HTTP/1.1`; only a plain HTTP request may be
+    /// `HTTP/1.0`, if [`plain_http`](crate::Config::plain_http) is on (RQ-3).
     #[error("the HTTP version of the request is not HTTP/1.1 (byte {at} of the head)")]
     UnsupportedHttpVersion {
         /// The offset of the version in the head.
         at: u32,
     },
     /// The request line or the status line does not have the form that HTTP/1.1 requires (RQ-1,
-    /// RQ-2, H76-34).
+    /// RQ-2, RQ-4, H76-34).
     #[error("the first line of the HTTP head is malformed at byte {at}")]
     InvalidStartLine {
         /// The offset of the first invalid byte in the head.

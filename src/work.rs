@@ -194,9 +194,21 @@ mod tests {
                 );
             }
         }
-        let long = [&b"GET /"[..], &[b'a'; 60_000]].concat();
-        let work = work(&mut Connection::server(&config), &long, 1);
-        assert!(work <= 4 * long.len() as u64);
+        let text = |byte: u8| [byte; 16 * 1024];
+        for long in [
+            [&b"GET /"[..], &[b'a'; 60_000]].concat(),
+            [b"GET http://", &text(b'a')[..], b" HTTP/1.1\r\n"].concat(),
+            [b"GET http://", &text(b'a')[..], b"? HTTP/1.1\r\n"].concat(),
+            [b"GET / HTTP/1.1\r\nConnection: ", &text(b',')[..], b"\r\n"].concat(),
+            [b"GET / HTTP/1.1\r\nX:", &text(b'\t')[..], b"\r\n"].concat(),
+            [b"GET / HTTP/1.1\r\n", &text(b'_')[..], b":\r\n"].concat(),
+            [b"GET / HTTP/1.1\r\n", &text(b'_')[..], b"\r\n"].concat(),
+        ] {
+            for size in [1, 2, 1024, 1 << 20] {
+                let work = work(&mut Connection::server(&config), &long, size);
+                assert!(work <= 4 * long.len() as u64 + 64, "{work}, {size}");
+            }
+        }
     }
 
     #[test]

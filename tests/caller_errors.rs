@@ -262,7 +262,7 @@ fn accepting_a_plain_http_request_returns_no_request() {
     );
     conn.respond(&Response::new(200)).unwrap();
 
-    let page = Request::from_parts("/page", [("Host", "example.com")]).unwrap();
+    let page = Request::from_parts("GET", "/page", "HTTP/1.1", [("Host", "example.com")]).unwrap();
     let upgraded = Connection::upgrade(&config(), &page, &AcceptOptions::new());
     assert_eq!(upgraded.err(), Some(Refused::NoRequest));
 }
@@ -274,7 +274,7 @@ fn upgrading_to_a_disabled_dialect_is_unsupported() {
             .lines()
             .skip(1)
             .filter_map(|line| line.split_once(": "));
-        Request::from_parts("/demo", fields).unwrap()
+        Request::from_parts("GET", "/demo", "HTTP/1.1", fields).unwrap()
     };
     for (head, dialect) in [(DRAFT_75_REQUEST, HIXIE[0]), (DRAFT_76_REQUEST, HIXIE[1])] {
         let only = config().dialects(Dialects::NONE.with(dialect));
@@ -427,7 +427,9 @@ fn accept_rejects_invalid_headers_h76_15_h76_16() {
         );
     }
     let request = Request::from_parts(
+        "GET",
         "/demo",
+        "HTTP/1.1",
         DRAFT_76_REQUEST
             .lines()
             .skip(1)
@@ -561,7 +563,6 @@ fn invalid_url_contains_the_offset_in_host_and_port() {
         ("ws://exa mple.com/", 8..=8),
         ("ws://ex\u{e9}/", 7..=7),
         ("ws://a\r\nX: y/", 6..=6),
-        ("ws://a:/", 7..=7),
         ("ws://a:x/", 7..=7),
         ("ws://a:80x/", 9..=9),
         ("wss://a:+1/", 8..=8),
@@ -584,6 +585,8 @@ fn valid_urls_are_accepted() {
     for (url, host, port, tls) in [
         ("ws://example.com", "example.com", 80, false),
         ("WSS://Example.COM", "example.com", 443, true),
+        ("ws://a:/", "a", 80, false),
+        ("ws://a!b%2Ec:1/", "a!b%2ec", 1, false),
         ("ws://a:1/", "a", 1, false),
         ("ws://a:65535/x?y", "a", 65_535, false),
         ("wss://[::1]:8443?a", "[::1]", 8443, true),
@@ -913,7 +916,9 @@ fn debug_output_contains_no_secrets() {
     let target = target.with_header("Cookie", "SECRET").unwrap();
     let client = Connection::client(&config(), &target, [1; 32]);
     let request = Request::from_parts(
+        "GET",
         "/demo",
+        "HTTP/1.1",
         [
             ("Host", "example.com"),
             ("Upgrade", "websocket"),

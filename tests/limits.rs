@@ -53,24 +53,23 @@ fn max_head_len_limits_a_request_rq_19() {
 }
 
 #[test]
-fn heads_are_limited_to_8_kib_and_lines_to_4_kib_by_default_rq_19() {
+fn heads_and_lines_are_limited_to_16_kib_by_default_rq_19() {
     let filler = |n: usize| format!("X: {}\r\n", "x".repeat(n - 5));
     let head = |bytes: usize| {
         let padding = bytes - DRAFT_76_REQUEST.len();
-        let filler = [filler(4096), filler(padding - 4096)].concat();
-        replace_once(DRAFT_76_REQUEST, "Host:", filler + "Host:")
+        replace_once(DRAFT_76_REQUEST, "Host:", filler(padding) + "Host:")
     };
     let events = |bytes: usize| {
         let mut driver = Driver::new(Connection::server(&Config::new()));
         driver.feed(&head(bytes));
         driver.events().pop().unwrap()
     };
-    assert_eq!(head(8192).len(), 8192);
-    assert_eq!(events(8191), accepted().0);
-    assert_eq!(events(8192), accepted().0);
+    assert_eq!(head(16_384).len(), 16_384);
+    assert_eq!(events(16_383), accepted().0);
+    assert_eq!(events(16_384), accepted().0);
     assert_eq!(
-        events(8193),
-        protocol_error(ProtocolError::HeadTooLong { limit: 8192 })
+        events(16_385),
+        protocol_error(ProtocolError::HeadTooLong { limit: 16_384 })
     );
 }
 

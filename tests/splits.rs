@@ -178,7 +178,10 @@ fn rejected_requests() -> Vec<Conversation> {
             replace_once(head, "HTTP/1.1", "HTTP/1.0"),
             ProtocolError::UnsupportedHttpVersion { at: 10 },
         ),
-        (b"\r\n".to_vec(), ProtocolError::InvalidStartLine { at: 0 }),
+        (
+            b"\r\n\r\n".to_vec(),
+            ProtocolError::InvalidStartLine { at: 2 },
+        ),
         (
             replace_once(head, "Host:", " Host:"),
             line(host, LineErrorKind::ObsFold),

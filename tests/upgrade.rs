@@ -25,7 +25,7 @@ fn parts(head: &str) -> (&str, Vec<(&str, &str)>) {
 
 fn request(head: &str) -> Result<Request, ProtocolError> {
     let (target, fields) = parts(head);
-    Request::from_parts(target, fields)
+    Request::from_parts("GET", target, "HTTP/1.1", fields)
 }
 
 fn upgrade(head: &str, accept: &AcceptOptions<'_>) -> (Driver<'static>, UpgradeResponse) {
@@ -63,7 +63,11 @@ fn from_parts_gives_the_same_request_as_reading_it_rq_8() {
         let (read, given) = (read.unwrap(), request(&head).unwrap());
         assert_eq!(given.dialect(), read.dialect());
         assert_eq!(given.resource(), read.resource());
-        assert_eq!((given.host(), read.host()), ("example.com", "example.com"));
+        assert_eq!(given.method(), read.method());
+        assert_eq!(
+            (given.host(), read.host()),
+            (Some("example.com"), Some("example.com"))
+        );
         assert_eq!(given.origin(), read.origin());
         assert!(given.protocols().eq(read.protocols()));
         assert!(given.headers().eq(read.headers()));
@@ -274,7 +278,7 @@ fn from_parts_rejects_injected_headers_rq_11() {
         for place in [0, valid.len() / 2, valid.len()] {
             let mut fields = valid.clone();
             fields.insert(place, (name, value));
-            let Err(error) = Request::from_parts("/demo", fields.clone()) else {
+            let Err(error) = Request::from_parts("GET", "/demo", "HTTP/1.1", fields.clone()) else {
                 panic!("{}: {}", escaped(name), escaped(value));
             };
             let ProtocolError::InvalidLine { kind: found, .. } = error else {
@@ -288,7 +292,7 @@ fn from_parts_rejects_injected_headers_rq_11() {
     }
     // A connection would take the LF for the end of the line.
     for (name, value) in [("X", "y\nHost: evil"), ("X", "\n"), ("X\n", "y")] {
-        let error = Request::from_parts("/demo", [(name, value)]).unwrap_err();
+        let error = Request::from_parts("GET", "/demo", "HTTP/1.1", [(name, value)]).unwrap_err();
         assert!(
             matches!(error, ProtocolError::InvalidLine { .. }),
             "{error:?}"
@@ -299,10 +303,12 @@ fn from_parts_rejects_injected_headers_rq_11() {
 #[test]
 fn from_parts_rejects_an_injected_target_rq_2() {
     let fields = || parts(DRAFT_76_REQUEST).1;
-    let invalid: [(&str, u32); 10] = [
+    let invalid: [(&str, u32); 12] = [
         ("", 4),
         ("demo", 4),
-        ("http://example.com/demo", 4),
+        ("ftp://example.com/demo", 4),
+        ("http://me@example.com/demo", 13),
+        ("http:///demo", 11),
         ("/de mo", 8),
         ("/demo#a", 9),
         ("/demo HTTP/1.1\r\nX: y\r\n", 18),
@@ -312,7 +318,7 @@ fn from_parts_rejects_an_injected_target_rq_2() {
         ("/d\u{e9}mo", 6),
     ];
     for (target, at) in invalid {
-        let error = Request::from_parts(target, fields()).unwrap_err();
+        let error = Request::from_parts("GET", target, "HTTP/1.1", fields()).unwrap_err();
         let is_expected =
             matches!(error, ProtocolError::InvalidStartLine { at: found } if found == at);
         assert!(is_expected, "{target:?}: {error:?}, not at {at}");
@@ -324,12 +330,11 @@ fn from_parts_returns_the_same_errors_as_reading_h76_2() {
     let missing = |name: &str| {
         let fields = parts(DRAFT_76_REQUEST).1;
         let fields = fields.into_iter().filter(|(other, _)| *other != name);
-        Request::from_parts("/demo", fields)
+        Request::from_parts("GET", "/demo", "HTTP/1.1", fields)
     };
     for name in [
         "Host",
         "Connection",
-        "Origin",
         "Sec-WebSocket-Key1",
         "Sec-WebSocket-Key2",
     ] {
@@ -368,13 +373,13 @@ fn a_missing_field_is_reported_at_the_end_of_the_head() {
     for name in [
         "Host",
         "Connection",
-        "Origin",
         "Sec-WebSocket-Key1",
         "Sec-WebSocket-Key2",
     ] {
         let mut fields = parts(DRAFT_76_REQUEST).1;
         fields.retain(|(other, _)| *other != name);
-        let error = Request::from_parts("/demo", fields.iter().copied()).unwrap_err();
+        let error =
+            Request::from_parts("GET", "/demo", "HTTP/1.1", fields.iter().copied()).unwrap_err();
         let fields: Vec<(&[u8], &[u8])> = fields
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
@@ -383,17 +388,21 @@ fn a_missing_field_is_reported_at_the_end_of_the_head() {
     }
 }
 
-/// Docs of `Request::origin`: visible ASCII, also in plain HTTP requests.
+/// Docs of `Request::origin`: printable ASCII, also in plain HTTP requests.
 #[test]
 fn a_non_ascii_origin_is_none() {
     for origin in ["http://example.com", "null", "", "a b", "\u{e9}", "a\tb"] {
         let fields = [("Host", "example.com"), ("Origin", origin)];
-        let Ok(page) = Request::from_parts("/page", fields) else {
+        let Ok(page) = Request::from_parts("GET", "/page", "HTTP/1.1", fields) else {
             continue;
         };
         assert_eq!(page.dialect(), None);
-        let is_visible = |origin: &str| origin.bytes().all(|byte| matches!(byte, 0x21..=0x7e));
-        assert!(page.origin().is_none_or(is_visible), "{:?}", page.origin());
+        let is_printable = |origin: &str| origin.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
+        assert!(
+            page.origin().is_none_or(is_printable),
+            "{:?}",
+            page.origin()
+        );
     }
 }
 
@@ -427,7 +436,7 @@ proptest! {
         for (name, value, place) in more {
             fields.insert(place.index(fields.len() + 1), (name.into_bytes(), value));
         }
-        match Request::from_parts(&target, fields.iter().map(|(name, value)| (name, value))) {
+        match Request::from_parts("GET", &target, "HTTP/1.1", fields.iter().map(|(name, value)| (name, value))) {
             Err(error) => {
                 let fields: Vec<(&[u8], &[u8])> =
                     fields.iter().map(|(name, value)| (&name[..], &value[..])).collect();

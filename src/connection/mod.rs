@@ -204,8 +204,8 @@ impl Connection {
     /// - [`Refused::BufferFull`] if the response would bring the pending output above
     ///   [`max_send_buffer`](Config::max_send_buffer) bytes.
     pub fn respond(&mut self, response: &Response<'_>) -> Result<(), Refused> {
-        self.pending_request()?;
-        let bytes = handshake::respond(response)?;
+        let is_head = self.pending_request()?.is_head();
+        let bytes = handshake::respond(response, is_head)?;
         self.check_capacity(bytes.len())?;
         self.send_buffer.push_vec(bytes);
         self.state.finish(Closed::Rejected(response.status()));
@@ -261,7 +261,8 @@ impl Connection {
             State::Handshaking(handshaking) => {
                 if handshaking.can_respond() {
                     // Cannot fail: the status is valid and there are no header fields.
-                    let response = handshake::respond(&Response::new(503)).unwrap_or_default();
+                    let response = handshake::respond(&Response::new(503), handshaking.is_head());
+                    let response = response.unwrap_or_default();
                     self.send_buffer.push_vec(response);
                 }
                 self.state.finish(Closed::LocallyClosed);

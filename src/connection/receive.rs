@@ -209,7 +209,9 @@ impl Connection {
     fn fail(&mut self, error: ProtocolError) {
         match &mut self.state {
             State::Handshaking(handshaking) if handshaking.can_respond() => {
-                if let Some(response) = handshake::error_response(&error, self.config.dialects) {
+                let is_head = handshaking.is_head();
+                let dialects = self.config.dialects;
+                if let Some(response) = handshake::error_response(&error, dialects, is_head) {
                     self.send_buffer.push_vec(response);
                 }
             }

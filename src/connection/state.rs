@@ -238,6 +238,15 @@ impl Handshaking {
         )
     }
 
+    /// Returns `true` if the method of the request is `HEAD`: its response has no body.
+    pub(super) fn is_head(&self) -> bool {
+        match self {
+            Self::RequestHead(head) => head.is_head(),
+            Self::AwaitAnswer(request) => request.is_head(),
+            _ => false,
+        }
+    }
+
     /// See [`Head::buffer_fragment`].
     pub(super) fn buffer_fragment(&mut self, input: &mut &mut [u8]) -> bool {
         let head = match self {
@@ -285,8 +294,7 @@ impl Handshaking {
             },
             Self::RequestHead(head) => match head.read(rest) {
                 Ok(Progress::Complete) => {
-                    let head = mem::replace(head, Head::request(Limits::NONE));
-                    let request = Request::check(head)
+                    let request = Request::check(head.take())
                         .and_then(|request| request.check_enabled(config).map(|()| request));
                     match request {
                         Ok(request) => {

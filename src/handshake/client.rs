@@ -231,7 +231,7 @@ impl ClientRequest {
         push_header(HeaderName::Upgrade.as_str(), row.request.upgrade);
         push_header(HeaderName::Connection.as_str(), "Upgrade");
         push_header(HeaderName::Host.as_str(), &self.authority());
-        if row.request.origin_required || self.origin.is_some() {
+        if row.request.sends_origin || self.origin.is_some() {
             push_header(row.request.origin.as_str(), &self.expected_origin());
         }
         let protocols: Vec<&str> = self.requested_protocols().collect();

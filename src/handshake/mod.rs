@@ -18,7 +18,7 @@ use core::net::Ipv6Addr;
 use crate::dialect::Dialect;
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::header_name::HeaderName;
-use crate::http::{Header, is_token, trim, visible_len};
+use crate::http::{Header, is_reg_name, is_token, trim, visible_len};
 
 use headers::HeaderIndex;
 
@@ -35,9 +35,9 @@ fn is_authority(value: &[u8]) -> bool {
 }
 
 /// Returns the offset of the first invalid byte of an authority.
+///
+/// The host is a `reg-name` of RFC 3986 or an IPv6 address, and the port may be empty.
 fn invalid_authority_at(value: &[u8]) -> Option<usize> {
-    let is_host_byte =
-        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     let is_ipv6_byte = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let host_len = match value {
         [b'[', rest @ ..] => {
@@ -53,10 +53,10 @@ fn invalid_authority_at(value: &[u8]) -> Option<usize> {
             }
             len + 2
         }
-        _ => value.iter().take_while(|byte| is_host_byte(byte)).count(),
+        _ => reg_name_len(value),
     };
     match value.get(host_len..) {
-        Some([]) if host_len > 0 => None,
+        Some([] | [b':']) if host_len > 0 => None,
         Some([b':', port @ ..]) if host_len > 0 && parse_port(port).is_none() => {
             let digits = port.iter().take_while(|byte| byte.is_ascii_digit()).count();
             let invalid = if digits < port.len() { digits } else { 0 };
@@ -64,6 +64,24 @@ fn invalid_authority_at(value: &[u8]) -> Option<usize> {
         }
         Some([b':', ..]) if host_len > 0 => None,
         _ => Some(host_len),
+    }
+}
+
+/// Returns the length of the registered name at the start of `value` (RFC 3986, section 3.2.2).
+fn reg_name_len(value: &[u8]) -> usize {
+    let mut len = 0;
+    loop {
+        let remaining = value.get(len..).unwrap_or_default();
+        len += remaining
+            .iter()
+            .take_while(|byte| is_reg_name(**byte))
+            .count();
+        match value.get(len..) {
+            Some([b'%', high, low, ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                len += 3;
+            }
+            _ => return len,
+        }
     }
 }
 
@@ -79,25 +97,30 @@ fn is_visible(value: &[u8]) -> bool {
     !value.is_empty() && visible_len(value) == value.len()
 }
 
-/// Returns `true` for a valid subprotocol header field: one string in Hixie-75 and Hixie-76 (H75-9,
-/// H76-14), a list of tokens from HyBi-7 on (HY-4).
+/// Returns `true` for a valid `Origin` of a request: printable ASCII, since it may be a list that is
+/// separated by spaces (RFC 6454, section 7.1). It is safe to repeat in a response. It may be empty
+/// (RQ-17).
+fn is_origin(value: &[u8]) -> bool {
+    let remaining = value.get(visible_len(value)..).unwrap_or_default();
+    remaining.iter().all(|byte| matches!(byte, 0x20..=0x7E))
+}
+
+/// Returns `true` for a valid subprotocol header field of a request: one string in Hixie-75 and
+/// Hixie-76 (H75-9, H76-14), a list of tokens from HyBi-7 on (HY-4). It may be empty (RQ-17).
 fn is_protocol_value(dialect: Dialect, value: &[u8]) -> bool {
     if dialect.row().protocol.is_single {
-        return !value.is_empty() && value.iter().all(|byte| matches!(byte, 0x20..=0x7E));
+        return value.iter().all(|byte| matches!(byte, 0x20..=0x7E));
     }
-    let is_member = |member: &[u8]| !member.is_empty() && member.iter().copied().all(is_token);
-    value.split(|byte| *byte == b',').map(trim).all(is_member)
+    list_members(value).all(|member| member.iter().copied().all(is_token))
 }
 
 /// Returns `true` for `name; parameter; parameter=value, name`: tokens, except that a value may be
-/// quoted (RFC 6455, section 9.1).
+/// quoted (RFC 6455, section 9.1). Empty members are ignored (RQ-17).
 fn is_extension_list(value: &[u8]) -> bool {
     let is_token = |token: &[u8]| !token.is_empty() && token.iter().copied().all(is_token);
-    let is_value = |value: &[u8]| {
-        let quoted = value
-            .strip_prefix(b"\"")
-            .map(|value| value.strip_suffix(b"\""));
-        is_token(quoted.unwrap_or(Some(value)).unwrap_or_default())
+    let is_value = |value: &[u8]| match value {
+        [b'"', quoted @ .., b'"'] => is_quoted_token(quoted),
+        _ => is_token(value),
     };
     let is_parameter = |parameter: &[u8]| match parameter.iter().position(|byte| *byte == b'=') {
         None => is_token(trim(parameter)),
@@ -111,7 +134,20 @@ fn is_extension_list(value: &[u8]) -> bool {
         let mut segments = extension.split(|byte| *byte == b';');
         segments.next().is_some_and(|name| is_token(trim(name))) && segments.all(is_parameter)
     };
-    value.split(|byte| *byte == b',').all(is_extension)
+    list_members(value).all(is_extension)
+}
+
+/// Returns `true` for the inside of a quoted string that is a token once each backslash, which
+/// quotes the next byte, is removed.
+fn is_quoted_token(mut quoted: &[u8]) -> bool {
+    let is_empty = quoted.is_empty();
+    while let [b'\\', byte, rest @ ..] | [byte, rest @ ..] = quoted {
+        if !is_token(*byte) {
+            return false;
+        }
+        quoted = rest;
+    }
+    !is_empty
 }
 
 /// Checks that `Connection` is a list with the member `Upgrade`, in any case (RQ-15; RFC 6455,

@@ -4,7 +4,10 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use super::headers::HeaderIndex;
-use super::{check_connection, is_authority, is_extension_list, is_protocol_value, is_visible};
+use super::{
+    check_connection, invalid_authority_at, is_authority, is_extension_list, is_origin,
+    is_protocol_value, list_members,
+};
 use crate::config::Config;
 use crate::dialect::{Dialect, Selector};
 use crate::error::{HeaderErrorKind, ProtocolError};
@@ -37,20 +40,22 @@ impl Request {
     /// Creates a request from a head that an HTTP library has parsed, for
     /// [`Connection::upgrade`](crate::Connection::upgrade).
     ///
-    /// `resource` is the target of the request line, `headers` the header fields in order. The
-    /// method must have been `GET`. The limits of [`Config`] do not apply.
+    /// `method`, `target` and `version` are those of the request line, such as `GET`, `/demo` and
+    /// `HTTP/1.1`; `headers` are the header fields in order. The limits of [`Config`] do not apply.
     ///
     /// The library must not change the values of `Sec-WebSocket-Key1` and `Sec-WebSocket-Key2`,
     /// except for removing one space after the colon, because the spaces in a value count (KEY-2).
     ///
     /// # Errors
     /// The same [`ProtocolError`]s as for a head that a [`Connection`](crate::Connection) receives.
-    /// Offsets refer to a head of the given header fields in order, each written as `name: value`.
+    /// Offsets refer to a head of these parts in order, each header field written as `name: value`.
     ///
     /// ```
     /// use hybi::{Dialect, Request};
     /// let request = Request::from_parts(
+    ///     "GET",
     ///     "/demo",
+    ///     "HTTP/1.1",
     ///     [
     ///         ("Host", "example.com"),
     ///         ("Connection", "Upgrade"),
@@ -64,14 +69,17 @@ impl Request {
     /// # Ok::<(), hybi::ProtocolError>(())
     /// ```
     pub fn from_parts<N, V>(
-        resource: &str,
+        method: &str,
+        target: &str,
+        version: &str,
         headers: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, ProtocolError>
     where
         N: AsRef<[u8]>,
         V: AsRef<[u8]>,
     {
-        let mut head = Head::from_target(resource.as_bytes())?;
+        let [method, target, version] = [method, target, version].map(str::as_bytes);
+        let mut head = Head::from_request_line(method, target, version)?;
         for (name, value) in headers {
             head.push(name.as_ref(), value.as_ref())?;
         }
@@ -89,9 +97,11 @@ impl Request {
     /// Checks that the configuration enables requests of this kind.
     pub(crate) fn check_enabled(&self, config: &Config) -> Result<(), ProtocolError> {
         match self.dialect() {
-            None if !config.plain_http || self.has_handshake_header() => {
-                Err(ProtocolError::NotWebSocket)
+            None if !config.plain_http => {
+                check_get_http_1_1(self.0.headers.head())?;
+                Err(self.not_websocket())
             }
+            None if self.has_handshake_header() => Err(self.not_websocket()),
             Some(dialect) if !config.dialects.contains(dialect) => {
                 Err(ProtocolError::DialectNotEnabled(dialect))
             }
@@ -99,9 +109,32 @@ impl Request {
         }
     }
 
-    /// Returns the value of `Host`, which a Hixie-75 or Hixie-76 response repeats.
-    pub(crate) fn host_bytes(&self) -> &[u8] {
-        self.value(HeaderName::Host).unwrap_or_default()
+    fn not_websocket(&self) -> ProtocolError {
+        let headers = &self.0.headers;
+        let name = HeaderName::Upgrade;
+        match headers.first(name) {
+            Some(upgrade) => headers.error(name, &upgrade, HeaderErrorKind::Invalid), // RQ-14
+            None => ProtocolError::NotWebSocket,
+        }
+    }
+
+    /// Returns an upper bound of the length of what a response repeats of the request.
+    pub(crate) fn max_echoed_len(&self) -> usize {
+        self.0.headers.head().bytes().len()
+    }
+
+    /// Returns `true` if the method is `HEAD`: the response has no body.
+    pub(crate) fn is_head(&self) -> bool {
+        self.0.headers.head().is_head()
+    }
+
+    /// Returns the authority of the request, which a Hixie-75 or Hixie-76 response repeats (H76-8).
+    #[inline]
+    pub(crate) fn authority_bytes(&self) -> &[u8] {
+        match self.0.headers.head().scheme_and_authority() {
+            Some([_, (authority, _)]) => authority, // RQ-4
+            None => self.value(HeaderName::Host).unwrap_or_default(),
+        }
     }
 
     /// Returns the value of `Origin`, which a Hixie-75 or Hixie-76 response repeats.
@@ -110,7 +143,7 @@ impl Request {
     }
 
     pub(crate) fn resource_bytes(&self) -> &[u8] {
-        self.0.headers.head().target_bytes()
+        self.0.headers.head().resource_bytes()
     }
 
     /// Returns `true` if the request has a header field that only a WebSocket request has, although
@@ -143,25 +176,37 @@ impl Request {
         self.0.upgrade.map(|upgrade| upgrade.dialect)
     }
 
-    /// Returns the target of the request line, path and query, unchanged.
+    /// Returns the method: `GET`, or `HEAD` if [`dialect`](Self::dialect) is `None`.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        if self.is_head() { "HEAD" } else { "GET" }
+    }
+
+    /// Returns the path and query of the target, unchanged.
     ///
-    /// It starts with `/` and contains only visible ASCII except `#` (RQ-2).
+    /// It starts with `/` and contains only visible ASCII except `#` (RQ-2). If the target is in
+    /// absolute form, such as `http://example.com/demo`, an empty path is returned as `/` (RQ-4).
     #[must_use]
     pub fn resource(&self) -> &str {
-        self.0.headers.head().target()
+        self.0.headers.head().resource()
     }
 
-    /// Returns the value of `Host`: `host` or `host:port` (RQ-16).
-    #[must_use]
-    pub fn host(&self) -> &str {
-        self.value_str(HeaderName::Host).unwrap_or_default()
-    }
-
-    /// Returns the value of `Origin`, which is visible ASCII.
+    /// Returns the host that the client requests: `host` or `host:port` (RQ-16).
     ///
-    /// In HyBi-7 and HyBi-8, `Sec-WebSocket-Origin` has precedence (HY-3). Hixie-75 and Hixie-76
-    /// requests always have an origin. From HyBi-7 on, browsers send one and other clients may
-    /// omit it (RFC 6455, section 4.1).
+    /// It is the value of `Host`, or the authority of a target in absolute form, which has
+    /// precedence (RQ-4). It is `None` only in a plain HTTP/1.0 request.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        let host = core::str::from_utf8(self.authority_bytes()).ok();
+        host.filter(|host| !host.is_empty())
+    }
+
+    /// Returns the value of `Origin`, which is printable ASCII: an origin, `null`, or a list of
+    /// origins separated by spaces (RFC 6454, section 7.1).
+    ///
+    /// In HyBi-7 and HyBi-8, `Sec-WebSocket-Origin` has precedence (HY-3). Browsers send an origin
+    /// in every dialect; other clients may omit it, except in Hixie-75 (H75-4). An empty value
+    /// counts as none.
     ///
     /// The crate does not check origins; the application decides which ones to accept. A browser
     /// sends the origin of the page that opens the connection; other clients can send any value.
@@ -169,8 +214,8 @@ impl Request {
     pub fn origin(&self) -> Option<&str> {
         let dialect = self.dialect();
         let name = dialect.map_or(HeaderName::Origin, |d| d.row().request.origin);
-        self.value_str(name)
-            .or_else(|| self.value_str(HeaderName::Origin))
+        let origin = |name| self.value_str(name).filter(|origin| !origin.is_empty());
+        origin(name).or_else(|| origin(HeaderName::Origin))
     }
 
     /// Returns `true` if [`origin`](Self::origin) equals one of `allowed`, ignoring ASCII case
@@ -203,14 +248,16 @@ impl Request {
             .filter(|name| !name.is_empty())
     }
 
-    /// Returns the values of the subprotocol header fields, without surrounding white space.
+    /// Returns the values of the subprotocol header fields, without surrounding white space and
+    /// without empty ones.
     pub(crate) fn protocol_values(&self) -> impl Iterator<Item = &[u8]> {
         let dialect = self.dialect();
         let name = dialect.map_or(HeaderName::Protocol, |dialect| {
             dialect.row().protocol.header
         });
         let headers = self.0.headers.all(name);
-        headers.filter_map(move |header| dialect.map(|_| header.trimmed()))
+        let values = headers.filter_map(move |header| dialect.map(|_| header.trimmed()));
+        values.filter(|value| !value.is_empty()) // RQ-17
     }
 
     /// Returns [`protocol_values`](Self::protocol_values) as strings; they are ASCII.
@@ -266,6 +313,8 @@ pub(super) fn name_value(head: &Head) -> impl Iterator<Item = (&str, &[u8])> {
 /// Checks everything that has to be valid before a response is written (H76-2). Returns `None` for
 /// plain HTTP.
 fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, ProtocolError> {
+    let head = headers.head();
+    check_absolute_form(head)?;
     if let Some(header) = headers.first(HeaderName::TransferEncoding) {
         return Err(headers.error(
             HeaderName::TransferEncoding,
@@ -273,23 +322,26 @@ fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, Protoc
             HeaderErrorKind::Invalid,
         )); // RQ-18
     }
-    required(headers, HeaderName::Host, is_authority)?; // RQ-16
-    let Some(upgrade) = headers.at_most_one(HeaderName::Upgrade)? else {
-        optional(headers, HeaderName::Origin, is_visible)?;
-        check_content_length(headers, "0")?;
+    let upgrade = headers.at_most_one(HeaderName::Upgrade)?;
+    if !upgrade.is_some_and(|header| is_websocket(header.trimmed())) {
+        if head.is_http_1_0() {
+            optional(headers, HeaderName::Host, is_authority)?;
+        } else {
+            required(headers, HeaderName::Host, is_authority)?;
+        }
+        optional(headers, HeaderName::Origin, is_origin)?;
+        check_content_length(headers, &["0"])?;
         return Ok(None);
-    };
-    if !upgrade.trimmed().eq_ignore_ascii_case(b"WebSocket") {
-        return Err(headers.error(HeaderName::Upgrade, &upgrade, HeaderErrorKind::Invalid)); // RQ-14
     }
+    check_get_http_1_1(head)?;
+    required(headers, HeaderName::Host, is_authority)?; // RQ-16
     check_connection(headers, HeaderErrorKind::Invalid)?;
     let dialect = select_dialect(headers)?;
     let form = &dialect.row().request;
-    if form.origin_required {
-        required(headers, form.origin, is_visible)?; // H75-4, H76-11
-    } else {
-        optional(headers, HeaderName::Origin, is_visible)?;
-        optional(headers, HeaderName::SecOrigin, is_visible)?;
+    optional(headers, HeaderName::Origin, is_origin)?;
+    let is_present = |header: Header<'_>| !header.trimmed().is_empty();
+    if form.origin_required && !headers.first(form.origin).is_some_and(is_present) {
+        return Err(headers.missing(form.origin)); // H75-4
     }
     check_protocol(headers, dialect)?;
     if let Some(content_length) = form.content_length {
@@ -302,6 +354,7 @@ fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, Protoc
             check_key_number(headers, HeaderName::Key2)?,
         ],
         Selector::Version(_) => {
+            optional(headers, HeaderName::SecOrigin, is_origin)?; // HY-3
             required(headers, HeaderName::Key, challenge::is_websocket_key)?; // HY-2
             check_extensions(headers)?;
             [0; 2]
@@ -310,11 +363,51 @@ fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, Protoc
     Ok(Some(UpgradeRequest { dialect, key_parts }))
 }
 
+/// Checks the scheme and the authority of a target in absolute form (RQ-4).
+fn check_absolute_form(head: &Head) -> Result<(), ProtocolError> {
+    let Some([(scheme, scheme_at), (authority, authority_at)]) = head.scheme_and_authority() else {
+        return Ok(());
+    };
+    let schemes: [&[u8]; 4] = [b"http", b"https", b"ws", b"wss"];
+    let is_known = schemes
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known));
+    let invalid_at = match invalid_authority_at(authority) {
+        _ if !is_known => scheme_at,
+        Some(offset) => authority_at + offset as u32,
+        None => return Ok(()),
+    };
+    Err(ProtocolError::InvalidStartLine { at: invalid_at })
+}
+
+/// Returns `true` for `WebSocket` in any case. Empty members of the list are ignored, but another
+/// member makes it a request for something else (RQ-14, RQ-17).
+fn is_websocket(upgrade: &[u8]) -> bool {
+    let is_name = |value: &[u8]| value.eq_ignore_ascii_case(b"WebSocket");
+    let is_only_member = || {
+        let mut members = list_members(upgrade);
+        members.next().is_some_and(is_name) && members.next().is_none()
+    };
+    is_name(upgrade) || is_only_member()
+}
+
+/// Checks that the request has the method and version of an upgrade (RQ-1, RQ-3).
+fn check_get_http_1_1(head: &Head) -> Result<(), ProtocolError> {
+    if head.is_head() {
+        return Err(ProtocolError::UnsupportedMethod);
+    }
+    if head.is_http_1_0() {
+        let at = head.version_at();
+        return Err(ProtocolError::UnsupportedHttpVersion { at });
+    }
+    Ok(())
+}
+
 /// Checks that the header field occurs exactly once and has a valid value.
 fn required(
     headers: &HeaderIndex,
     name: HeaderName,
-    is_valid: fn(&[u8]) -> bool,
+    is_valid: impl Fn(&[u8]) -> bool,
 ) -> Result<(), ProtocolError> {
     match headers.at_most_one(name)? {
         Some(header) if is_valid(header.trimmed()) => Ok(()),
@@ -324,10 +417,11 @@ fn required(
 }
 
 /// Checks that the header field occurs at most once and has a valid value.
+#[inline(always)]
 fn optional(
     headers: &HeaderIndex,
     name: HeaderName,
-    is_valid: fn(&[u8]) -> bool,
+    is_valid: impl Fn(&[u8]) -> bool,
 ) -> Result<(), ProtocolError> {
     match headers.at_most_one(name)? {
         Some(header) if !is_valid(header.trimmed()) => {
@@ -383,12 +477,11 @@ fn select_dialect(headers: &HeaderIndex) -> Result<Dialect, ProtocolError> {
     Dialect::selected_by(selector).ok_or_else(|| headers.missing(HeaderName::Version))
 }
 
-/// Checks that `Content-Length` has the value `expected` if it is present (RQ-18).
-///
-/// Some Hixie-76 clients declare the 8 bytes of key3. Hixie-75 requests are not checked.
-fn check_content_length(headers: &HeaderIndex, expected: &str) -> Result<(), ProtocolError> {
+/// Checks that `Content-Length` has one of the values `expected` if it is present (RQ-18).
+fn check_content_length(headers: &HeaderIndex, expected: &[&str]) -> Result<(), ProtocolError> {
+    let is_expected = |value: &[u8]| expected.iter().any(|length| length.as_bytes() == value);
     match headers.at_most_one(HeaderName::ContentLength)? {
-        Some(header) if header.trimmed() != expected.as_bytes() => {
+        Some(header) if !is_expected(header.trimmed()) => {
             Err(headers.error(HeaderName::ContentLength, &header, HeaderErrorKind::Invalid))
         }
         _ => Ok(()),

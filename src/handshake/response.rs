@@ -60,7 +60,7 @@ impl<'a> AcceptOptions<'a> {
 
     /// Sets the `host` or `host:port` of the location in a Hixie-75 or Hixie-76 response (H76-8).
     ///
-    /// Default: the `Host` of the request. Set it if a reverse proxy changes `Host`. If it is not a
+    /// Default: [`Request::host`]. Set it if a reverse proxy changes `Host`. If it is not a
     /// valid authority, `accept` and `upgrade` return [`Refused::InvalidHeader`].
     #[must_use]
     pub const fn authority(self, authority: &'a str) -> Self {
@@ -127,7 +127,7 @@ impl<'a> Response<'a> {
     }
 
     /// Sets the body, which replaces the default one. Ignored for a status without a body: 204, 205
-    /// and 304.
+    /// and 304. The response to a `HEAD` request has the `Content-Length` of the body without it.
     #[must_use]
     pub const fn body(self, body: &'a [u8]) -> Self {
         Self {
@@ -227,7 +227,7 @@ pub(crate) fn accept(
     let authority = match options.authority.map(str::as_bytes) {
         Some(authority) if !is_authority(authority) => return Err(Refused::InvalidHeader),
         Some(authority) => authority,
-        None => request.host_bytes(),
+        None => request.authority_bytes(),
     };
     let is_reserved = |name: &str| {
         let has_prefix = |prefix: &str| {
@@ -239,11 +239,19 @@ pub(crate) fn accept(
     };
     check_headers(options.headers, is_reserved)?;
 
-    let mut head = Vec::with_capacity(TYPICAL_RESPONSE_LEN);
+    let origin = request.origin_bytes();
+    // So that a long value does not double the capacity.
+    let echoed_len = match &row.response.echoed {
+        Some(_) => request.max_echoed_len(),
+        None => options.protocol.map_or(0, str::len),
+    };
+    let mut head = Vec::with_capacity(TYPICAL_RESPONSE_LEN + echoed_len);
     head.extend_from_slice(row.response.prefix.as_bytes());
     // H76-9: exactly one space after each colon.
     if let Some(echoed) = &row.response.echoed {
-        push_header(&mut head, echoed.origin.as_str(), &[request.origin_bytes()]); // H76-10
+        if !origin.is_empty() {
+            push_header(&mut head, echoed.origin.as_str(), &[origin]); // H76-10, H76-11
+        }
         let scheme: &[u8] = if config.tls { b"wss://" } else { b"ws://" }; // H76-7
         let location = [scheme, authority, request.resource_bytes()];
         push_header(&mut head, echoed.location.as_str(), &location); // H76-8
@@ -287,17 +295,21 @@ pub(crate) fn accept(
     Ok(head)
 }
 
-/// Returns the bytes of a response.
-pub(crate) fn respond(response: &Response<'_>) -> Result<Vec<u8>, Refused> {
+/// Returns the bytes of a response. `is_head`: the method of the request is `HEAD`.
+pub(crate) fn respond(response: &Response<'_>, is_head: bool) -> Result<Vec<u8>, Refused> {
     if !(200..=599).contains(&response.status) {
         return Err(Refused::InvalidStatus(response.status));
     }
     check_headers(response.headers, is_connection_or_framing)?;
-    Ok(render_response(response))
+    Ok(render_response(response, "close", is_head))
 }
 
 /// Returns the response to an invalid request. It contains no bytes of the request (PX-3).
-pub(crate) fn error_response(error: &ProtocolError, dialects: Dialects) -> Option<Vec<u8>> {
+pub(crate) fn error_response(
+    error: &ProtocolError,
+    dialects: Dialects,
+    is_head: bool,
+) -> Option<Vec<u8>> {
     let status = error.status()?;
     let versions: Vec<&str> = dialects
         .newest_first()
@@ -314,10 +326,17 @@ pub(crate) fn error_response(error: &ProtocolError, dialects: Dialects) -> Optio
         426 => &upgrade, // HY-9
         _ => &[],
     };
-    Some(render_response(&Response::new(status).headers(headers)))
+    // HY-12
+    let connection = if status == 426 {
+        "close, Upgrade"
+    } else {
+        "close"
+    };
+    let response = Response::new(status).headers(headers);
+    Some(render_response(&response, connection, is_head))
 }
 
-fn render_response(response: &Response<'_>) -> Vec<u8> {
+fn render_response(response: &Response<'_>, connection: &str, is_head: bool) -> Vec<u8> {
     let (status, reason) = (response.status, reason(response.status));
     let default_body = alloc::format!("{status} {reason}\n");
     // RFC 9112, section 6.3. A 205 has a Content-Length of 0 (RFC 9110, section 15.3.6).
@@ -328,7 +347,11 @@ fn render_response(response: &Response<'_>) -> Vec<u8> {
         None => default_body.as_bytes(),
     };
     let mut bytes = alloc::format!("HTTP/1.1 {status} {reason}\r\n").into_bytes();
-    push_header(&mut bytes, HeaderName::Connection.as_str(), &[b"close"]);
+    push_header(
+        &mut bytes,
+        HeaderName::Connection.as_str(),
+        &[connection.as_bytes()],
+    );
     for (name, value) in response.headers {
         push_header(&mut bytes, name, &[value.as_bytes()]);
     }
@@ -346,7 +369,9 @@ fn render_response(response: &Response<'_>) -> Vec<u8> {
         );
     }
     bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(body);
+    if !is_head {
+        bytes.extend_from_slice(body);
+    }
     bytes
 }
 

@@ -2,7 +2,7 @@
 //! the input is split.
 
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::mem;
 
 use memchr::memchr;
 
@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::{LineErrorKind, ProtocolError};
 use crate::work;
 
-use super::line::{self, invalid_line, invalid_start_line, trim};
+use super::line::{self, RequestLine, invalid_line, invalid_start_line, trim};
 
 /// The limits of a head (RQ-19).
 #[derive(Clone, Copy, Debug)]
@@ -101,8 +101,10 @@ pub(crate) struct Head {
     /// The offset in `bytes` of the line that is being read.
     line_start: usize,
     fields: Vec<FieldOffsets>,
-    /// The range of the target of a request or of the status of a response.
-    target_or_status: Range<usize>,
+    /// Of a request, once it is complete.
+    request_line: RequestLine,
+    /// The offset of the status of a response, once its status line is complete.
+    status: u32,
     /// The interim responses before this one, which count towards its limits.
     interim: Interim,
 }
@@ -132,24 +134,38 @@ impl Head {
             bytes: Vec::new(),
             line_start: 0,
             fields: Vec::new(),
-            target_or_status: 0..0,
+            request_line: RequestLine::default(),
+            status: 0,
             interim: Interim::default(),
         }
     }
 
     /// Creates the head of a request that an HTTP library has parsed. [`push`](Self::push) adds the
     /// header fields.
-    pub(crate) fn from_target(target: &[u8]) -> Result<Self, ProtocolError> {
-        if target.len() > (u32::MAX / 2) as usize {
+    pub(crate) fn from_request_line(
+        method: &[u8],
+        target: &[u8],
+        version: &[u8],
+    ) -> Result<Self, ProtocolError> {
+        let slices = [method, b" ", target, b" ", version, b"\r\n"];
+        let add = |sum: usize, slice: &&[u8]| sum.saturating_add(slice.len());
+        if slices.iter().fold(0, add) > (u32::MAX / 2) as usize {
             return Err(ProtocolError::HeadTooLong { limit: u32::MAX });
         }
         let mut head = Self::request(Limits::NONE);
-        head.bytes = [b"GET ", target, b" HTTP/1.1\r\n"].concat();
+        head.bytes = slices.concat();
         head.end_line()?;
         Ok(head)
     }
 
-    /// Adds a header field to a head from [`from_target`](Self::from_target).
+    /// Moves the head out. What is left of it still says whether the method is `HEAD`.
+    pub(crate) fn take(&mut self) -> Self {
+        let mut rest = Self::request(Limits::NONE);
+        rest.request_line.is_head = self.request_line.is_head;
+        mem::replace(self, rest)
+    }
+
+    /// Adds a header field to a head from [`from_request_line`](Self::from_request_line).
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), ProtocolError> {
         let slices = [name, b": ", value, b"\r\n"];
         // Offsets are u32. 2 bytes are reserved for the blank line.
@@ -160,14 +176,32 @@ impl Head {
             return Err(ProtocolError::HeadTooLong { limit: u32::MAX });
         }
         for slice in slices {
-            self.bytes.extend_from_slice(slice);
+            self.append(slice);
         }
         self.end_line().map(drop)
     }
 
-    /// Appends the blank line to a head from [`from_target`](Self::from_target).
+    /// Appends the blank line to a head from [`from_request_line`](Self::from_request_line).
     pub(crate) fn finish(&mut self) {
-        self.bytes.extend_from_slice(b"\r\n");
+        self.append(b"\r\n");
+    }
+
+    /// Appends to `bytes`, whose capacity doubles up to the limit. While it grows, the head takes
+    /// 1.5 times the new capacity.
+    #[inline]
+    fn append(&mut self, slice: &[u8]) {
+        if slice.len() > self.bytes.capacity() - self.bytes.len() {
+            self.grow(slice.len());
+        }
+        self.bytes.extend_from_slice(slice);
+    }
+
+    #[cold]
+    fn grow(&mut self, additional: usize) {
+        let needed = self.bytes.len() + additional;
+        let limit = self.limits.max_head_len as usize;
+        let capacity = needed.next_power_of_two().min(limit).max(needed);
+        self.bytes.reserve_exact(capacity - self.bytes.len());
     }
 
     /// Fast path for short reads. Returns `true` if it consumed `input`: fewer than 8 bytes that
@@ -179,7 +213,7 @@ impl Head {
             is_short && input.len() <= self.remaining_line_len() && !input.contains(&b'\n');
         if appends {
             work::record(input.len());
-            self.bytes.extend_from_slice(input);
+            self.append(input);
         }
         appends
     }
@@ -218,46 +252,64 @@ impl Head {
             return false;
         }
         let allowed = input.get(..self.remaining_head_len()).unwrap_or(input);
-        let is_allowed = |line_len: usize| line_len <= self.limits.max_line_len as usize;
         let mut consumed = 0;
-        let mut complete = false;
-        if self.line_start == 0 {
-            if self.kind != HeadKind::Request {
-                return false;
-            }
-            match line::parse_request_line(0, allowed) {
-                Ok(line) if is_allowed(line.len) => {
-                    self.target_or_status = line.target;
-                    consumed = line.len;
-                }
-                _ => return false,
+        if self.in_start_line() {
+            match self.read_request_line_fast(allowed) {
+                Some(len) => consumed = len,
+                None => return false,
             }
         }
-        let max_headers = self.max_headers();
-        while self.fields.len() < max_headers {
-            let remaining = allowed.get(consumed..).unwrap_or_default();
-            let Some((colon, line_len)) =
-                line::parse_field(remaining).filter(|field| is_allowed(field.1))
-            else {
-                complete = remaining.starts_with(b"\r\n") && is_allowed(2);
-                break;
-            };
-            let start = self.line_start + consumed;
-            self.fields.push(FieldOffsets {
-                name: start as u32,
-                colon: (start + colon) as u32,
-                end: (start + line_len - 2) as u32,
-            });
-            consumed += line_len;
-        }
-        if complete {
-            consumed += 2;
-        }
+        let fields = allowed.get(consumed..).unwrap_or_default();
+        let (len, complete) = self.read_fields_fast(self.line_start + consumed, fields);
+        consumed += len;
         let (lines, remaining) = input.split_at_checked(consumed).unwrap_or((input, &[]));
-        self.bytes.extend_from_slice(lines);
+        self.append(lines);
         self.line_start = self.bytes.len();
         *input = remaining;
         complete
+    }
+
+    /// Returns the length of the request line at the start of `bytes`.
+    #[inline(never)]
+    fn read_request_line_fast(&mut self, bytes: &[u8]) -> Option<usize> {
+        if self.kind != HeadKind::Request || !bytes.starts_with(b"GET /") {
+            return None;
+        }
+        let (line, len) = line::parse_request_line(self.line_start, bytes).ok()?;
+        if len > self.limits.max_line_len as usize {
+            return None;
+        }
+        self.request_line = line;
+        Some(len)
+    }
+
+    /// Returns the length of the header fields at the start of `bytes`, and whether the blank line
+    /// follows them, which is included then. `start` is the offset of `bytes` in the head.
+    // Not inlined, so that the constants of the search stay in registers.
+    #[inline(never)]
+    fn read_fields_fast(&mut self, start: usize, bytes: &[u8]) -> (usize, bool) {
+        let max_line_len = self.limits.max_line_len as usize;
+        let max_headers = self.max_headers();
+        let mut consumed = 0;
+        while self.fields.len() < max_headers {
+            let remaining = bytes.get(consumed..).unwrap_or_default();
+            let Some((colon, len)) =
+                line::parse_field(remaining).filter(|(_, len)| *len <= max_line_len)
+            else {
+                if remaining.starts_with(b"\r\n") && max_line_len >= 2 {
+                    return (consumed + 2, true);
+                }
+                break;
+            };
+            let name = start + consumed;
+            self.fields.push(FieldOffsets {
+                name: name as u32,
+                colon: (name + colon) as u32,
+                end: (name + len - 2) as u32,
+            });
+            consumed += len;
+        }
+        (consumed, false)
     }
 
     /// Slow path: consumes bytes up to the end of the line.
@@ -267,7 +319,7 @@ impl Head {
         let len = lf.map_or(allowed.len(), |lf| lf + 1);
         work::record(len);
         let (line, remaining) = input.split_at_checked(len).unwrap_or((input, &[]));
-        self.bytes.extend_from_slice(line);
+        self.append(line);
         *input = remaining;
         if lf.is_some() {
             return self.end_line();
@@ -315,6 +367,7 @@ impl Head {
             self.bytes.clear();
             self.fields.clear();
             self.line_start = 0;
+            self.status = 0;
         }
         is_interim
     }
@@ -353,20 +406,26 @@ impl Head {
             return Err(invalid_line(self.bytes.len() - 1, LineErrorKind::BareLf));
         }
         self.line_start = self.bytes.len();
-        if start == 0 {
-            self.target_or_status = match self.kind {
+        if self.in_start_line() {
+            match self.kind {
+                // RQ-6: one empty line is ignored.
+                HeadKind::Request if start == 0 && line == b"\r\n" => {
+                    return Ok(Progress::NeedMore);
+                }
                 HeadKind::Request => {
-                    let request_line = line::parse_request_line(start, line)?;
-                    if request_line.len < line.len() {
-                        return Err(invalid_start_line(start + request_line.len - 2));
+                    let (request_line, len) = line::parse_request_line(start, line)?;
+                    if len < line.len() {
+                        return Err(invalid_start_line(start + len - 2));
                     }
-                    request_line.target
+                    self.request_line = request_line;
+                    self.complete_path();
                 }
                 HeadKind::Response => {
                     work::record(line.len());
-                    line::parse_status_line(line.strip_suffix(b"\r\n").unwrap_or(line))?
+                    let line = line.strip_suffix(b"\r\n").unwrap_or(line);
+                    self.status = line::parse_status_line(line)?.start as u32;
                 }
-            };
+            }
             if !self.is_interim() {
                 return Ok(Progress::StartLine);
             }
@@ -403,28 +462,77 @@ impl Head {
         Ok(Progress::NeedMore)
     }
 
+    fn in_start_line(&self) -> bool {
+        self.request_line.end == 0 && self.status == 0
+    }
+
+    /// Absolute form: adds the slash of an empty path, so that the resource starts with one.
+    ///
+    /// `http://a?b` becomes `http:/a/?b`, of the same length, so that offsets of later lines are
+    /// those in the input.
+    fn complete_path(&mut self) {
+        let line = &mut self.request_line;
+        let (authority, resource) = (line.authority as usize, line.resource as usize);
+        if !line.is_absolute_form() || self.bytes.get(resource) == Some(&b'/') {
+            return;
+        }
+        if let Some(bytes) = self.bytes.get_mut(authority - 1..resource) {
+            bytes.rotate_left(1);
+            line.authority -= 1;
+            line.resource -= 1;
+        }
+    }
+
     /// Returns the bytes of the head received so far.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Returns the target of a request, unchanged: bytes 0x21 to 0x7E.
-    pub(crate) fn target(&self) -> &str {
-        core::str::from_utf8(self.target_bytes()).unwrap_or_default()
+    /// Returns `true` if the method of the request is `HEAD`, `false` if it is `GET`.
+    pub(crate) fn is_head(&self) -> bool {
+        self.request_line.is_head
     }
 
-    pub(crate) fn target_bytes(&self) -> &[u8] {
-        self.bytes
-            .get(self.target_or_status.clone())
-            .unwrap_or_default()
+    /// Returns `true` if the version of the request is HTTP/1.0, `false` if it is HTTP/1.1.
+    pub(crate) fn is_http_1_0(&self) -> bool {
+        self.request_line.is_http_1_0
+    }
+
+    /// Returns the offset of the version of a request.
+    pub(crate) fn version_at(&self) -> u32 {
+        self.request_line.end + 1
+    }
+
+    /// Returns the path and query of a request: bytes 0x21 to 0x7E, the first one a slash.
+    pub(crate) fn resource(&self) -> &str {
+        core::str::from_utf8(self.resource_bytes()).unwrap_or_default()
+    }
+
+    pub(crate) fn resource_bytes(&self) -> &[u8] {
+        self.range(self.request_line.resource, self.request_line.end)
+    }
+
+    /// Returns the scheme and the authority of a target in absolute form, and their offsets.
+    #[inline]
+    pub(crate) fn scheme_and_authority(&self) -> Option<[(&[u8], u32); 2]> {
+        if !self.request_line.is_absolute_form() {
+            return None;
+        }
+        self.split_absolute_form()
+    }
+
+    #[cold]
+    fn split_absolute_form(&self) -> Option<[(&[u8], u32); 2]> {
+        let line = &self.request_line;
+        let target = self.range(line.target, line.authority);
+        let scheme = target.split(|byte| *byte == b':').next()?;
+        let authority = self.range(line.authority, line.resource);
+        Some([(scheme, line.target), (authority, line.authority)])
     }
 
     /// Returns the status of a response: three digits.
     pub(crate) fn status(&self) -> u16 {
-        let digits = self
-            .bytes
-            .get(self.target_or_status.clone())
-            .unwrap_or_default();
+        let digits = self.range(self.status, self.status + 3);
         let append = |status: u16, digit: &u8| status * 10 + u16::from(digit.wrapping_sub(b'0'));
         digits.iter().fold(0, append)
     }
@@ -462,16 +570,18 @@ impl Head {
     }
 
     fn header_at(&self, offsets: FieldOffsets) -> Header<'_> {
-        let bytes = |start: u32, end: u32| {
-            let range = start as usize..end as usize;
-            self.bytes.get(range).unwrap_or_default()
-        };
-        let value = bytes(offsets.colon + 1, offsets.end);
+        let value = self.range(offsets.colon + 1, offsets.end);
         Header {
-            name: bytes(offsets.name, offsets.colon),
+            name: self.range(offsets.name, offsets.colon),
             value: value.strip_prefix(b" ").unwrap_or(value),
             at: offsets.name,
         }
+    }
+
+    #[inline]
+    fn range(&self, start: u32, end: u32) -> &[u8] {
+        let range = start as usize..end as usize;
+        self.bytes.get(range).unwrap_or_default()
     }
 }
 

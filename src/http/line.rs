@@ -19,48 +19,103 @@ pub(super) fn invalid_start_line(at: usize) -> ProtocolError {
     ProtocolError::InvalidStartLine { at: at as u32 }
 }
 
-/// The offsets of a request line in the head.
+/// A request line, with offsets in the head.
+#[derive(Clone, Copy, Default)]
 pub(super) struct RequestLine {
-    pub(super) target: Range<usize>,
-    /// Including the CRLF.
-    pub(super) len: usize,
+    pub(super) is_head: bool,
+    pub(super) is_http_1_0: bool,
+    pub(super) target: u32,
+    /// Where the authority of a target in absolute form starts, `http://authority/path`. It ends at
+    /// the resource; otherwise it is empty.
+    pub(super) authority: u32,
+    /// Where the path and the query start. In absolute form the path may be empty.
+    pub(super) resource: u32,
+    /// Where the target ends.
+    pub(super) end: u32,
 }
 
-/// Reads the request line `GET target HTTP/1.1` at the start of `bytes` (RQ-1, RQ-2, RQ-3).
+impl RequestLine {
+    pub(super) fn is_absolute_form(&self) -> bool {
+        self.authority < self.resource
+    }
+}
+
+/// Reads the request line at the start of `bytes`: `GET` or `HEAD`, a target and HTTP/1.0 or
+/// HTTP/1.1 (RQ-1, RQ-2, RQ-3, RQ-4). Returns its length, including the CRLF, too.
 ///
 /// `start` is the offset of the line in the head. If the line is incomplete, an error is returned.
 #[inline(always)]
-pub(super) fn parse_request_line(start: usize, bytes: &[u8]) -> Result<RequestLine, ProtocolError> {
+pub(super) fn parse_request_line(
+    start: usize,
+    bytes: &[u8],
+) -> Result<(RequestLine, usize), ProtocolError> {
     let malformed = |at: usize| invalid_start_line(start + at);
-    let method_len = match bytes {
-        [b'G', b'E', b'T', b' ', ..] => 3,
-        _ => match token_len(bytes) {
-            len if len > 0 && bytes.get(len) == Some(&b' ') => {
-                return Err(ProtocolError::UnsupportedMethod);
-            }
-            len => return Err(malformed(len)),
-        },
-    };
+    let is_head = !bytes.starts_with(b"GET ");
+    if is_head && !bytes.starts_with(b"HEAD ") {
+        return Err(invalid_method(start, bytes));
+    }
+    let method_len = if is_head { 4 } else { 3 };
     let target_at = method_len + 1;
     let target = bytes.get(target_at..).unwrap_or_default();
+    let scheme_len = match target.first() {
+        Some(b'/') => 0,
+        _ => scheme_len(target).ok_or(malformed(target_at))?,
+    };
     let target_len = target_len(target);
     work::record(target_len);
-    if !target.starts_with(b"/") {
-        return Err(malformed(target_at));
-    }
     let version_at = target_at + target_len + 1;
     if target.get(target_len) != Some(&b' ') {
         return Err(malformed(version_at - 1));
     }
     let version = bytes.get(version_at..).unwrap_or_default();
-    const VERSION: &[u8] = b"HTTP/1.1\r\n";
-    if !version.starts_with(VERSION) {
+    let is_http_1_0 = !version.starts_with(b"HTTP/1.1\r\n");
+    if is_http_1_0 && !version.starts_with(b"HTTP/1.0\r\n") {
         return Err(invalid_version(start + version_at, version));
     }
-    Ok(RequestLine {
-        target: start + target_at..start + version_at - 1,
-        len: version_at + VERSION.len(),
-    })
+    let authority_at = target_at + scheme_len;
+    let authority_len = match scheme_len {
+        0 => 0,
+        _ => authority_len(target.get(scheme_len..target_len).unwrap_or_default())
+            .ok_or(malformed(authority_at))?,
+    };
+    let offset = |at: usize| (start + at) as u32;
+    let line = RequestLine {
+        is_head,
+        is_http_1_0,
+        target: offset(target_at),
+        authority: offset(authority_at),
+        resource: offset(authority_at + authority_len),
+        end: offset(version_at - 1),
+    };
+    Ok((line, version_at + "HTTP/1.1\r\n".len()))
+}
+
+/// Returns the error for a request line at offset `start` of the head with another method.
+#[cold]
+fn invalid_method(start: usize, line: &[u8]) -> ProtocolError {
+    match token_len(line) {
+        len if len > 0 && line.get(len) == Some(&b' ') => ProtocolError::UnsupportedMethod,
+        len => invalid_start_line(start + len),
+    }
+}
+
+/// Returns the length of the scheme and `://` at the start of a target in absolute form.
+#[cold]
+fn scheme_len(target: &[u8]) -> Option<usize> {
+    const MAX_SCHEME_LEN: usize = 16;
+    let is_scheme_byte = |byte: &&u8| byte.is_ascii_alphanumeric();
+    let start = target.iter().take(MAX_SCHEME_LEN);
+    let len = start.take_while(is_scheme_byte).count();
+    let is_scheme = len > 0 && target.get(len..)?.starts_with(b"://");
+    is_scheme.then_some(len + 3)
+}
+
+/// Returns the length of the authority, which ends at the path or the query, unless it is empty.
+#[cold]
+fn authority_len(bytes: &[u8]) -> Option<usize> {
+    work::record(bytes.len());
+    let len = bytes.iter().position(|byte| matches!(byte, b'/' | b'?'));
+    Some(len.unwrap_or(bytes.len())).filter(|len| *len > 0)
 }
 
 /// Returns the error for a version, given with its CRLF, at offset `at` of the head.
@@ -129,6 +184,9 @@ pub(super) fn parse_field(bytes: &[u8]) -> Option<(usize, usize)> {
 /// Returns the length of a name with uncommon characters, or `None` if no colon follows it.
 #[cold]
 fn uncommon_name_len(bytes: &[u8]) -> Option<usize> {
+    if bytes.first() == Some(&b'\r') {
+        return None; // The blank line.
+    }
     let len = token_len(bytes);
     (bytes.get(len) == Some(&b':')).then_some(len)
 }

@@ -7,4 +7,4 @@ mod swar;
 
 pub(crate) use head::{Head, Header, Limits, Progress};
 pub(crate) use line::trim;
-pub(crate) use swar::{is_forbidden_control, is_token, visible_len};
+pub(crate) use swar::{is_forbidden_control, is_reg_name, is_token, visible_len};

@@ -96,14 +96,21 @@ pub(crate) fn is_forbidden_control(byte: u8) -> bool {
 
 /// Returns `true` for the bytes of a token (RFC 9110, section 5.6.2).
 pub(crate) fn is_token(byte: u8) -> bool {
-    static TOKEN: [bool; 256] = token_table();
+    static TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~");
     TOKEN.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
+/// Returns `true` for the unreserved characters and the sub-delimiters of a registered name (RFC 3986,
+/// section 3.2.2).
+pub(crate) fn is_reg_name(byte: u8) -> bool {
+    static REG_NAME: [bool; 256] = table(b"-._~!$&'()*+,;=");
+    REG_NAME.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+/// Returns the table of ASCII letters, digits and `punctuation`.
 // Const-evaluated: an index out of range fails to compile.
 #[allow(clippy::indexing_slicing)]
-const fn token_table() -> [bool; 256] {
-    let punctuation = b"!#$%&'*+-.^_`|~";
+const fn table(punctuation: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < table.len() {

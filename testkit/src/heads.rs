@@ -53,7 +53,7 @@ pub const RFC6455_RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\
 /// `Sec-WebSocket-Version` of a 426 response if every dialect is enabled (HY-9).
 pub const VERSIONS: &str = "13, 8, 7";
 
-/// Returns the complete response to an invalid request. A 426 lists `versions` (PX-3).
+/// Returns the complete response to an invalid request. A 426 lists `versions` (PX-3, HY-12).
 pub fn error_response(status: u16, versions: &str) -> String {
     let (reason, fields) = match status {
         400 => ("Bad Request", ""),
@@ -67,11 +67,16 @@ pub fn error_response(status: u16, versions: &str) -> String {
         (426, versions) if !versions.is_empty() => format!("Sec-WebSocket-Version: {versions}\r\n"),
         _ => String::new(),
     };
+    let connection = if status == 426 {
+        "close, Upgrade"
+    } else {
+        "close"
+    };
     let body = format!("{status} {reason}\n");
     let len = body.len();
     format!(
         "HTTP/1.1 {status} {reason}\r\n\
-         Connection: close\r\n\
+         Connection: {connection}\r\n\
          {fields}{list}\
          Content-Type: text/plain\r\n\
          Content-Length: {len}\r\n\r\n\

@@ -44,14 +44,11 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// Returns whether `key` is the canonical base64 of 16 bytes (HY-2).
+/// Returns whether `key` is base64 of 16 bytes: 22 digits, of which the last may have any spare bits,
+/// and padding (HY-2).
 pub fn is_valid_key(key: &[u8]) -> bool {
-    let digit = |byte: &u8| DIGITS.iter().position(|digit| digit == byte);
-    let digits: Vec<_> = key.iter().map_while(digit).collect();
-    let bit = |at: usize| digits.get(at / 6).map_or(0, |d| d >> (5 - at % 6) & 1);
-    let byte = |at: usize| (0..8).fold(0, |byte, i| byte << 1 | bit(8 * at + i) as u8);
-    let bytes: Vec<_> = (0..16).map(byte).collect();
-    base64(&bytes).as_bytes() == key
+    let digits = key.iter().take_while(|byte| DIGITS.contains(byte));
+    digits.count() == 22 && key.get(22..) == Some(b"==")
 }
 
 /// Returns the value of `Sec-WebSocket-Accept` (HY-2).

@@ -189,7 +189,7 @@ impl RequestFields {
         let is_complete = if is_hybi(dialect) {
             self.key == 1 && self.origin <= 1 && self.hybi_origin <= 1
         } else {
-            self.origin == 1
+            self.origin == 1 || self.origin == 0 && dialect == Dialect::Hixie76 // H76-11
         };
         if is_complete {
             Ok(Some(dialect))

@@ -29,8 +29,8 @@ pub fn head(HeadInput { wire: bytes }: HeadInput<'_>) {
     let mut read = input(&mut copy);
     if let Some(Event::Request(request)) = conn.receive(&mut read) {
         let head = &bytes[..bytes.len() - read.remaining().len()];
-        check_values(&request);
-        check_fields(&request, head);
+        let is_http_1_0 = check_fields(&request, head);
+        check_values(&request, is_http_1_0);
         let rebuilt = rebuild(&request, head);
         check_redaction(&conn, &request, head);
         let upgrade = Connection::upgrade(&config, &rebuilt, &AcceptOptions::new());
@@ -68,25 +68,33 @@ fn config() -> Config {
 
 /// Checks that the request is unambiguous, and that its values are safe to use in a response.
 /// RQ-2, RQ-12, RQ-16, H76-11, H76-14
-fn check_values(request: &Request) {
+fn check_values(request: &Request, is_http_1_0: bool) {
     let visible = |text: &str| text.bytes().all(|byte| matches!(byte, 0x21..=0x7E));
     assert!(visible(request.resource()) && request.resource().starts_with('/'));
-    assert!(visible(request.host()) && !request.host().is_empty());
+    if let Some(host) = request.host() {
+        assert!(visible(host) && !host.is_empty() && !host.contains(['/', '@', '?', '\\']));
+    }
     assert!(request.protocols().all(visible));
     let count = |name: &str| {
         let names = request.headers().map(|(name, _)| name);
         names.filter(|one| one.eq_ignore_ascii_case(name)).count()
     };
-    assert_eq!((count("Host"), count("Transfer-Encoding")), (1, 0));
+    let hosts = count("Host");
+    assert!(hosts == 1 || hosts == 0 && is_http_1_0 && request.dialect().is_none());
+    assert_eq!(count("Transfer-Encoding"), 0);
+    let printable = |text: &str| text.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
+    assert!(
+        request
+            .origin()
+            .is_none_or(|origin| printable(origin) && !origin.is_empty())
+    );
     let Some(dialect) = request.dialect() else {
-        assert_eq!(count("Upgrade"), 0);
+        assert!(count("Upgrade") <= 1);
         return;
     };
+    assert_eq!((request.method(), is_http_1_0), ("GET", false)); // RQ-1, RQ-3
     check_origin(request);
     assert_eq!(count("Upgrade"), 1);
-    if let Some(origin) = request.origin() {
-        assert!(visible(origin) && !origin.is_empty());
-    }
     let keys = usize::from(dialect == Dialect::Hixie76);
     if is_hybi(dialect) {
         assert!(count("Origin") <= 1 && count(HYBI_ORIGIN) <= 1);
@@ -98,8 +106,8 @@ fn check_values(request: &Request) {
         assert_eq!(get(VERSION), version.as_bytes());
         return;
     }
-    assert_eq!(count("Origin"), 1);
-    assert!(request.origin().is_some());
+    assert!(count("Origin") <= 1);
+    assert!(request.origin().is_some() || dialect == Dialect::Hixie76);
     assert_eq!((count(KEY1), count(KEY2)), (keys, keys));
     for hybi_name in [KEY, VERSION] {
         assert_eq!(count(hybi_name), 0);
@@ -115,12 +123,19 @@ fn check_origin(request: &Request) {
     assert_eq!(among, request.origin().is_some());
 }
 
-/// Checks that httparse and a simple parser find the same fields.
-fn check_fields(request: &Request, head: &[u8]) {
+/// Checks that httparse and a simple parser find the same request line and fields. Returns whether
+/// the version is HTTP/1.0.
+fn check_fields(request: &Request, head: &[u8]) -> bool {
     let mut fields = [EMPTY_HEADER; 100];
     let mut other = httparse::Request::new(&mut fields);
     assert_eq!(other.parse(head), Ok(Status::Complete(head.len())));
-    assert_eq!(other.path, Some(request.resource()));
+    assert_eq!(other.method, Some(request.method()));
+    let [method, target, version] = request_line(head);
+    assert_eq!((other.method, other.path), (Some(method), Some(target)));
+    let is_http_1_0 = version == "HTTP/1.0";
+    assert_eq!(other.version, Some(u8::from(!is_http_1_0)));
+    assert!(is_http_1_0 || version == "HTTP/1.1");
+    check_target(request, target);
     let (plain, trailing) = split_head(head);
     assert_eq!(trailing, b"");
     assert_eq!(plain.len(), other.headers.len());
@@ -132,12 +147,39 @@ fn check_fields(request: &Request, head: &[u8]) {
         assert_eq!(value, other.value);
         assert_eq!(value, trim(plain_value));
     }
+    is_http_1_0
+}
+
+/// RQ-4: an authority in the target has precedence over `Host`.
+fn check_target(request: &Request, target: &str) {
+    if target.starts_with('/') {
+        assert_eq!(request.resource(), target);
+        assert_eq!(request.host().map(str::as_bytes), request.header("Host"));
+        return;
+    }
+    let (scheme, rest) = target.split_once("://").expect("absolute form");
+    let schemes = ["http", "https", "ws", "wss"];
+    assert!(schemes.contains(&&scheme.to_ascii_lowercase()[..]));
+    let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    assert_eq!(request.host(), Some(authority));
+    let slash = if resource.starts_with('/') { "" } else { "/" };
+    assert_eq!(request.resource(), format!("{slash}{resource}"));
+}
+
+/// Returns the method, target and version of an accepted request, which an empty line may precede.
+fn request_line(head: &[u8]) -> [&str; 3] {
+    let head = head.strip_prefix(b"\r\n").unwrap_or(head);
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let line = std::str::from_utf8(line).expect("ASCII");
+    let parts: Vec<&str> = line.split(' ').collect();
+    parts.try_into().expect("a valid request line")
 }
 
 /// Checks that keys and cookies are not shown.
 fn check_redaction(conn: &Connection, request: &Request, head: &[u8]) {
     let (fields, _) = split_head(head);
-    let mut text = format!("GET {} HTTP/1.1\r\n", request.resource()).into_bytes();
+    let line = request_line(head).join(" ");
+    let mut text = format!("{line}\r\n").into_bytes();
     for (name, value) in fields {
         let is = |one: &str| name.eq_ignore_ascii_case(one);
         let value = match value {
@@ -172,7 +214,8 @@ fn rebuild(request: &Request, head: &[u8]) -> Request {
             let key = name.to_ascii_lowercase().starts_with("sec-websocket-key");
             (name, if key { raw } else { value })
         });
-    let rebuilt = Request::from_parts(request.resource(), fields).expect("a valid request");
+    let [method, target, version] = request_line(head);
+    let rebuilt = Request::from_parts(method, target, version, fields).expect("a valid request");
     assert_eq!(values(&rebuilt), values(request));
     rebuilt
 }
@@ -183,8 +226,9 @@ fn values(request: &Request) -> impl PartialEq + Debug {
     let fields: Vec<_> = fields.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
     (
         request.dialect(),
+        request.method().to_owned(),
         request.resource().to_owned(),
-        request.host().to_owned(),
+        request.host().map(str::to_owned),
         request.origin().map(str::to_owned),
         protocols,
         fields,

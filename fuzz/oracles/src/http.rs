@@ -7,8 +7,10 @@ use crate::dialect::{KEY1, KEY2};
 
 pub(crate) type Fields<'a> = Vec<(String, &'a [u8])>;
 
-/// Splits a valid message into the header fields of its head and the bytes after it.
+/// Splits a valid message into the header fields of its head and the bytes after it. An empty line
+/// may precede it (RQ-6).
 pub(crate) fn split_head(bytes: &[u8]) -> (Fields<'_>, &[u8]) {
+    let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
     let (head, trailing) = bytes.split_at(end.expect("a blank line") + 4);
     let lines = head.split(|byte| *byte == b'\n').skip(1);

@@ -34,7 +34,7 @@ fn check_key(key: &[u8]) {
         (KEY1, key),
         (KEY2, b"1 0"),
     ];
-    match Request::from_parts("/", fields) {
+    match Request::from_parts("GET", "/", "HTTP/1.1", fields) {
         Ok(_) => assert!(part.is_ok()),
         Err(ProtocolError::InvalidKeyNumber { name, kind }) => {
             assert_eq!((name, Err(kind)), (KEY1, part))

@@ -178,11 +178,12 @@ impl Values<'_> {
         let is_tls = request.is_tls();
         assert!(scheme.eq_ignore_ascii_case(if is_tls { "wss" } else { "ws" }));
         assert!(is_visible(resource) && !resource.contains('#'));
-        assert!(is_visible(authority) && !authority.contains(['@', ',', '#', '\\']));
+        assert!(is_visible(authority) && !authority.contains(['@', '/', '#', '\\']));
         let authority = authority.to_ascii_lowercase();
         let port = authority.strip_prefix(request.host()).expect("the host");
         let default_port = if is_tls { 443 } else { 80 };
-        let port = port.strip_prefix(':').map(str::parse);
+        let port = port.strip_prefix(':').filter(|port| !port.is_empty());
+        let port = port.map(str::parse);
         assert_eq!(port.unwrap_or(Ok(default_port)), Ok(request.port()));
         if request.port() == default_port {
             return request.host().to_owned();
@@ -279,7 +280,8 @@ impl Values<'_> {
             expected.push(field("Upgrade", "websocket"));
             expected.push(field("Sec-WebSocket-Accept", &accept_value(key)));
         } else {
-            let authority = self.authority.as_deref().unwrap_or(request.host());
+            let host = request.host().expect("a client sends one");
+            let authority = self.authority.as_deref().unwrap_or(host);
             let location = format!("ws://{authority}{}", request.resource());
             let origin = request.origin().expect("a client sends one");
             expected.push(field("Upgrade", "WebSocket"));
