@@ -147,7 +147,9 @@ impl Checked {
                 check_error(reason);
                 if let Closed::Clean(close) = reason {
                     let closing = self.closing.as_ref();
-                    assert!(closing.map_or(self.close_called, |closing| closing == close));
+                    assert!(closing.is_none_or(|closing| closing == close));
+                    let is_automatic = closing.is_some() && self.auto_close;
+                    assert!(is_automatic || self.close_called);
                 }
                 self.awaits_answer = false;
                 self.closed = Some(reason.clone());

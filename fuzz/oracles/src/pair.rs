@@ -101,8 +101,8 @@ struct Times {
     started: Option<Duration>,
     /// Nothing was pending.
     empty: Duration,
-    /// Bytes were received.
-    received: Duration,
+    /// Bytes were received, or the connection was congested, which stops keep-alive.
+    active: Duration,
     /// A close frame was reported or queued.
     closing: Option<Duration>,
     /// Bytes were written: how many.
@@ -293,8 +293,8 @@ impl End {
         let mut input = self.conn.input(&mut bytes, now);
         let now = self.conn.now();
         self.times.started.get_or_insert(now);
-        if !original.is_empty() {
-            self.times.received = now;
+        if !original.is_empty() || self.conn.is_congested() {
+            self.times.active = now;
         }
         let mut events = 0;
         let was_pending = self.conn.wants_write();
@@ -394,7 +394,7 @@ impl End {
             Timeout::Write => (Some(times.empty), timeouts.write),
             Timeout::Keepalive => {
                 assert!(self.options.has_keepalive);
-                (Some(times.received), KEEPALIVE.iter().sum())
+                (Some(times.active), KEEPALIVE.iter().sum())
             }
             other => panic!("{other}"),
         };
@@ -419,6 +419,9 @@ impl End {
 
     /// Takes at most `max` bytes of output.
     fn write(&mut self, max: usize) -> Vec<u8> {
+        if self.conn.is_congested() {
+            self.times.active = self.conn.latest();
+        }
         let n = max.min(self.conn.pending());
         let bytes = self.conn.transmit()[..n].to_vec();
         self.conn.advance(n);
