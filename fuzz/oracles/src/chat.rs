@@ -43,7 +43,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(7);
 /// Longer than all timeouts together.
 const LONG: Duration = Duration::from_secs(200);
 
-/// The bytes that a client has to accept within `WRITE_TIMEOUT`.
+/// The bytes that a client has to accept within `WRITE_TIMEOUT`, unless less is pending.
 const MIN_PROGRESS: usize = 16 * 1024;
 
 /// The models have no timeout of writes: it depends on when the server calls its connections, so
@@ -119,7 +119,8 @@ struct Writes {
     empty: Duration,
     /// The times of writes, and how many bytes were written up to then, since something is pending.
     progress: Vec<(Duration, usize)>,
-    /// The times at which the server was idle, likewise.
+    /// The times at which the server was idle, and how many bytes the client had to accept from
+    /// then on, as a total.
     idle: Vec<(Duration, usize)>,
 }
 
@@ -502,15 +503,16 @@ impl Writes {
         assert!(written < MIN_PROGRESS, "{written} bytes were accepted");
     }
 
-    /// Asserts that no timeout is overdue: the timer starts anew at most once after the last
-    /// `MIN_PROGRESS` bytes.
+    /// Asserts that no timeout is overdue. From the first time on whose bytes are not accepted, the
+    /// timer starts anew at most once.
     fn check_idle(&mut self, now: Duration) {
         if self.pending == 0 {
             return;
         }
-        self.idle.push((now, self.total));
-        let is_recent = |(_, total): &&(Duration, usize)| self.total - total < MIN_PROGRESS;
-        let since = self.idle.iter().find(is_recent).map_or(now, |(at, _)| *at);
+        let goal = self.total + self.pending.min(MIN_PROGRESS);
+        self.idle.push((now, goal));
+        let is_missed = |(_, goal): &&(Duration, usize)| self.total < *goal;
+        let since = self.idle.iter().find(is_missed).map_or(now, |(at, _)| *at);
         let is_expired = |(at, _): &&(Duration, usize)| *at >= since + WRITE_TIMEOUT;
         let restart = self.idle.iter().find(is_expired).map(|(at, _)| *at);
         assert!(restart.is_none_or(|restart| now < restart + WRITE_TIMEOUT));

@@ -24,7 +24,7 @@ const SERVER: usize = 1;
 /// The maximum framing overhead of a data frame, in any dialect.
 const MAX_FRAMING: usize = 2 + 8 + 4;
 
-/// The bytes that a peer has to accept within the timeout of writes.
+/// The bytes that a peer has to accept within the timeout of writes, unless less is pending.
 const MIN_PROGRESS: usize = 16 * 1024;
 
 /// The length of the longest answer of a server that answers.
@@ -105,8 +105,10 @@ struct Times {
     active: Duration,
     /// A close frame was reported or queued.
     closing: Option<Duration>,
-    /// Bytes were written: how many.
+    /// Output was written, and how many bytes in total.
     written: Vec<(Duration, usize)>,
+    /// Output was queued, and how many bytes in total.
+    queued: Vec<(Duration, usize)>,
 }
 
 struct Pair {
@@ -280,7 +282,7 @@ impl End {
     /// An end that pauses feeds none, and keeps what remains when it begins to pause.
     fn feed(&mut self, max: usize, now: Duration) -> usize {
         let mut lingered = 0;
-        self.record_if_empty();
+        self.record_pending();
         if self.closed.is_some() {
             // Lingers: the peer could not write on otherwise.
             lingered = self.incoming.len();
@@ -404,17 +406,24 @@ impl End {
             "{timeout} at {now:?} from {since:?}"
         );
         if timeout == Timeout::Write {
+            // The timer has started before, so the peer had to accept at most what was queued then.
             let start = now - expected;
-            let written = times.written.iter().filter(|(at, _)| *at > start);
-            let written: usize = written.map(|(_, n)| n).sum();
-            assert!(written < MIN_PROGRESS, "{written} bytes were accepted");
+            let at_start = |totals| total_at(totals, start);
+            let (written, queued) = (at_start(&times.written), at_start(&times.queued));
+            let goal = queued.min(written + MIN_PROGRESS);
+            let accepted = total_at(&times.written, now);
+            assert!(accepted < goal, "{accepted} bytes were accepted of {goal}");
         }
     }
 
-    fn record_if_empty(&mut self) {
-        if !self.conn.wants_write() {
-            self.times.empty = self.conn.latest();
+    /// Records what is pending at the latest time of the connection.
+    fn record_pending(&mut self) {
+        let (now, pending) = (self.conn.latest(), self.conn.pending());
+        if pending == 0 {
+            self.times.empty = now;
         }
+        let written = total_at(&self.times.written, now);
+        record_total(&mut self.times.queued, now, written + pending);
     }
 
     /// Takes at most `max` bytes of output.
@@ -426,7 +435,9 @@ impl End {
         let bytes = self.conn.transmit()[..n].to_vec();
         self.conn.advance(n);
         self.conn.check();
-        self.times.written.push((self.conn.latest(), n));
+        let now = self.conn.latest();
+        let written = total_at(&self.times.written, now);
+        record_total(&mut self.times.written, now, written + n);
         bytes
     }
 
@@ -577,6 +588,20 @@ impl Item {
     }
 }
 
+/// Records a total, which replaces an earlier one at the same time.
+fn record_total(totals: &mut Vec<(Duration, usize)>, now: Duration, total: usize) {
+    match totals.last_mut() {
+        Some((at, last)) if *at == now => *last = total,
+        _ => totals.push((now, total)),
+    }
+}
+
+/// Returns the total at that time.
+fn total_at(totals: &[(Duration, usize)], time: Duration) -> usize {
+    let last = totals.iter().rfind(|(at, _)| *at <= time);
+    last.map_or(0, |(_, total)| *total)
+}
+
 fn too_long(error: MessageTooLong, limit: usize) -> Item {
     check_error(&error);
     assert_eq!(error, MessageTooLong { limit });
@@ -653,7 +678,7 @@ impl Pair {
             0 => 600,
             _ => (amount * amount) as u64,
         });
-        self.ends[side].record_if_empty();
+        self.ends[side].record_pending();
         match action {
             Action::Transmit => drop(self.transmit(side, len)),
             Action::Feed => {
@@ -843,7 +868,6 @@ impl Pair {
                 assert_eq!(expected, None);
                 assert!(pending <= limit);
                 end.record_sent(action, text);
-                end.times.written.push((end.conn.latest(), written.len()));
                 self.deliver(side, written);
                 true
             }
