@@ -646,6 +646,63 @@ fn optional_field_that_is_there_and_empty_is_an_error_in_a_reply_hy_4() {
     }
 }
 
+/// python-websockets/websockets#743 and #1239: browsers keep cookies of 4,096 bytes.
+#[test]
+fn default_limits_of_a_head_rq_19_px_2() {
+    const LIMIT: usize = 16 * 1024;
+    let long_line = |name: &str, len: usize| {
+        let value = "x".repeat(len - name.len() - 4);
+        format!("{name}: {value}\r\n")
+    };
+    let cookie = long_line("Set-Cookie", "Set-Cookie: \r\n".len() + 4096);
+    // Inserted after the status line; the limit is that of the whole head.
+    let fields = |head_len: usize| {
+        [
+            cookie.clone(),
+            long_line("Link", 5_000),
+            cookie.repeat(2),
+            long_line("X", 12_000 - head_len),
+            long_line("X", LIMIT - head_len),
+            long_line("A", 100).repeat(40),
+        ]
+    };
+    let insert = |head: &str, fields: &str| {
+        let (status_line, rest) = head.split_once("\r\n").unwrap();
+        format!("{status_line}\r\n{fields}{rest}").into_bytes()
+    };
+    for dialect in DIALECTS {
+        let request = client_request(dialect);
+        let (_, head, _) = client(&CONFIG, &request);
+        for fields in fields(head.len()) {
+            let events = events(CONFIG, &request, |head| insert(head, &fields));
+            assert_eq!(events, [Observed::Open(dialect)]);
+        }
+        let longer = long_line("X", LIMIT - head.len() + 1);
+        let limit = LIMIT as u32;
+        let events = events(CONFIG, &request, |head| insert(head, &longer));
+        assert_eq!(
+            events,
+            [protocol_error(ProtocolError::HeadTooLong { limit })]
+        );
+    }
+    let head = "HTTP/1.1 200 OK\r\n\r\n";
+    for fields in fields(head.len()) {
+        assert_eq!(tunnel_at_once(&insert(head, &fields)), Some(Ok(())));
+    }
+    let longer = long_line("X", LIMIT - head.len() + 1);
+    let error = ProtocolError::HeadTooLong {
+        limit: LIMIT as u32,
+    };
+    let result = tunnel_at_once(&insert(head, &longer));
+    assert_eq!(result, Some(Err(Closed::Protocol(error))));
+}
+
+/// Returns the result of a tunnel for a response of the proxy.
+fn tunnel_at_once(mut response: &[u8]) -> Option<Result<(), Closed>> {
+    let mut tunnel = ProxyTunnel::new(&CONFIG, &client_request(Rfc6455), None).unwrap();
+    tunnel.receive(&mut response)
+}
+
 /// Feeds fragments of these lengths, the last of which is final, until the connection ends.
 ///
 /// Returns the number of frames and the payload bytes that were accepted.
