@@ -309,9 +309,22 @@ impl Connection {
     /// [`abort`](Self::abort) has dropped them: then a greater `n` removes all that are pending.
     #[inline]
     pub fn advance(&mut self, n: usize) {
-        if self.is_congested() {
+        let State::Open(open) = &mut self.state else {
+            return self.advance_not_open(n);
+        };
+        if self.config.keepalive.is_some() && self.send_buffer.len() > self.config.high_water {
             self.timers.restart_keepalive();
         }
+        self.send_buffer.advance(n);
+        if self.send_buffer.is_empty() {
+            self.timers.stop_write();
+        }
+        open.session
+            .flush_pong(&mut self.send_buffer, self.config.high_water);
+    }
+
+    #[cold]
+    fn advance_not_open(&mut self, n: usize) {
         let n = match self.state {
             State::Closed(_) => n.min(self.send_buffer.len()),
             _ => n,

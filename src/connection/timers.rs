@@ -186,14 +186,12 @@ impl Connection {
     pub(super) fn run_timers(&mut self, now: Duration, has_bytes: bool) -> bool {
         let now = Time::new(now).max(self.timers.now);
         self.timers.now = now;
-        // First: it may queue a ping, which starts the timer of writes.
-        let keepalive = self.run_keepalive_timer(now, has_bytes);
-        let timed_out = [
-            self.run_phase_timer(now),
-            self.run_write_timer(now),
-            keepalive,
-        ];
-        let Some(timeout) = timed_out.into_iter().flatten().next() else {
+        // Keep-alive may queue a ping, which starts the timer of writes.
+        let timed_out = self
+            .run_phase_timer(now)
+            .or_else(|| self.run_keepalive_timer(now, has_bytes))
+            .or_else(|| self.run_write_timer(now));
+        let Some(timeout) = timed_out else {
             return false;
         };
         if timeout == Timeout::Write {
