@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use hybi::{AcceptOptions, Close, Closed, Connection, Event, Input, Refused, Response};
+use hybi::{AcceptOptions, Close, Closed, Connection, Dialect, Event, Input, Refused, Response};
 
 use crate::redaction::check_error;
 
@@ -208,6 +208,11 @@ impl Checked {
     pub(crate) fn accept(&mut self, options: &AcceptOptions<'_>) -> Result<(), Refused> {
         let result = self.conn.accept(options);
         self.awaits_answer &= result.is_err();
+        // Hixie-76 waits for the third key.
+        if result.is_ok() && self.conn.dialect() != Some(Dialect::Hixie76) {
+            let deadline = self.conn.deadline();
+            assert!(deadline.is_some_and(|deadline| deadline <= self.now));
+        }
         self.check();
         result
     }

@@ -64,6 +64,7 @@ pub fn client(input: ClientInput<'_>) {
         answer: 0,
         echo,
         close,
+        close_early: false,
         no_auto_close,
         write_at_end: response & 16 != 0,
         no_pongs,

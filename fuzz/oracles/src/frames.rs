@@ -43,6 +43,7 @@ pub fn frames(input: FramesInput<'_>) {
         answer: 0,
         echo,
         close,
+        close_early: false,
         no_auto_close,
         write_at_end,
         no_pongs,

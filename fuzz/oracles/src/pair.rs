@@ -307,6 +307,7 @@ impl End {
             };
             events += 1;
             self.handle_event(event);
+            check_redaction(&input);
         }
         if was_pending && !self.conn.wants_write() {
             self.check_timed_out(Timeout::Write);
@@ -633,7 +634,7 @@ impl Pair {
             write,
         } = options.timeouts;
         let mut config = Config::new()
-            .dialects(Dialects::ALL)
+            .dialects(Dialects::default().with(Dialect::Hixie75))
             .max_send_buffer(options.max_send_buffer)
             .auto_close(options.auto_close)
             .handshake_timeout(handshake)

@@ -23,8 +23,8 @@ pub struct ServerInput<'a> {
     /// the first message, no automatic pongs.
     pub switches: Digit,
     pub limits: LimitOptions,
-    /// How a request is answered, plus 8 to write no output before the input ends, and 16 for no
-    /// automatic close.
+    /// How a request is answered, plus 8 to write no output before the input ends, 16 for no
+    /// automatic close, and 32 to close as soon as the request is accepted.
     pub answer: Digit,
     pub splits: SplitOptions,
     pub separator: u8,
@@ -66,6 +66,7 @@ pub fn server(input: ServerInput<'_>) {
         answer,
         echo,
         close,
+        close_early: answer & 32 != 0,
         no_auto_close,
         write_at_end: answer & 8 != 0,
         no_pongs,

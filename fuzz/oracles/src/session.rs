@@ -32,6 +32,8 @@ pub(crate) struct Behaviour {
     pub echo: bool,
     /// Closes after the first message, or when the peer closes.
     pub close: bool,
+    /// Closes as soon as the request is accepted.
+    pub close_early: bool,
     /// Answers the peer's close frame itself.
     pub no_auto_close: bool,
     /// Writes no output before the input ends.
@@ -381,6 +383,19 @@ impl Session {
         }
     }
 
+    /// CL-13: the close frame follows the head, unless the handshake is not complete.
+    fn close_before_open(&mut self) {
+        assert_eq!(self.conn.close(&Close::new(1000, "bye")), Ok(()));
+        assert_eq!(self.conn.send_text("late"), Err(Refused::Closing));
+        if self.is_hybi() {
+            let payload = close_payload(1000, "bye");
+            self.expected_frames.extend(unmasked(CLOSE, payload));
+            self.expects_close = true;
+        } else {
+            assert_eq!(self.conn.closed(), Some(&Closed::LocallyClosed));
+        }
+    }
+
     /// Answers the peer's close frame as the connection does by default.
     fn answer_close(&mut self) {
         let close = self.conn.closing().expect("it was reported").clone();
@@ -508,6 +523,9 @@ impl Session {
         if self.accepted {
             // H76-4, also in dialects that wait for no further input.
             assert_eq!(self.conn.send_text("early"), Err(Refused::NotOpen));
+            if self.behaviour.close_early {
+                self.close_before_open();
+            }
         }
         if !self.record_result(result) {
             let result = self.conn.respond(&Response::new(500));
