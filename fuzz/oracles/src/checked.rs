@@ -237,9 +237,12 @@ impl Checked {
         Ok(())
     }
 
+    /// The output may have been passed to the socket before, and is removed after.
     pub(crate) fn abort(&mut self) {
         let closed = self.conn.closed().cloned();
+        let before = self.conn.pending();
         self.conn.abort();
+        self.conn.advance(before);
         assert_eq!(self.conn.pending(), 0);
         let expected = closed.unwrap_or(Closed::Aborted);
         assert_eq!(self.conn.closed(), Some(&expected));

@@ -299,7 +299,7 @@ impl End {
             self.times.active = now;
         }
         let mut events = 0;
-        let was_pending = self.conn.wants_write();
+        let before = self.conn.pending();
         while input.remaining().is_empty() || !self.pauses() {
             let Some(event) = self.conn.receive(&mut input) else {
                 self.conn.check_idle(&input);
@@ -309,8 +309,11 @@ impl End {
             self.handle_event(event);
             check_redaction(&input);
         }
-        if was_pending && !self.conn.wants_write() {
+        if before > 0 && !self.conn.wants_write() {
             self.check_timed_out(Timeout::Write);
+            // A write of what was dropped may end later.
+            self.conn.advance(before);
+            self.conn.check();
             self.dropped = true;
         }
         if events > 0 {
