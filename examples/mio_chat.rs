@@ -18,7 +18,7 @@ Usage: mio_chat [ADDR]
 ADDR defaults to 127.0.0.1:1234; port 0 picks a free port.";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Some(address) = cli::listen_address()? else {
+    let Some(address) = cli::listen_address(None)? else {
         log(HELP);
         return Ok(());
     };
@@ -29,10 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     let address = address.to_socket_addrs()?.next();
     let listener = TcpListener::bind(address.ok_or("the host name has no address")?)?;
-    log(format_args!(
-        "listening on ws://{}/",
-        listener.local_addr()?
-    ));
+    cli::log_address(listener.local_addr()?);
     Server::new(poll, listener)?.run()?;
     Ok(())
 }

@@ -11,7 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hybi::{
-    Close, Config, Connection, Event, Handshake, MessageAssembler, MessageTooLong, Refused, Request,
+    Close, Connection, Event, Handshake, MessageAssembler, MessageTooLong, Request, Response,
+    SendError,
 };
 use hybi_examples::chat::{self, MAX_MESSAGE_LEN, Reply};
 use hybi_examples::cli::{self, log};
@@ -20,9 +21,10 @@ use hybi_examples::link::{BlockingConnection, WhenCongested};
 const HELP: &str = "\
 Serves the poke page and its WebSocket.
 
-Usage: poke [ADDR]
+Usage: poke [ADDR] [--origin ORIGIN]...
 
-ADDR defaults to 127.0.0.1:1234; port 0 picks a free port.";
+ADDR defaults to 127.0.0.1:1234; port 0 picks a free port. Pages of any origin may
+connect, unless ORIGIN, such as http://localhost:1234, is given.";
 
 /// The limit of the server in the blog post.
 const MAX_CONNECTIONS: usize = 1000;
@@ -31,7 +33,8 @@ const MAX_CONNECTIONS: usize = 1000;
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(7);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Some(address) = cli::listen_address()? else {
+    let mut origins = Vec::new();
+    let Some(address) = cli::listen_address(Some(&mut origins))? else {
         log(HELP);
         return Ok(());
     };
@@ -40,12 +43,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let _ = interrupt.send(());
     })?;
     let listener = TcpListener::bind(address)?;
-    log(format_args!(
-        "listening on ws://{}/",
-        listener.local_addr()?
-    ));
+    cli::log_address(listener.local_addr()?);
 
-    let server = Arc::new(Server::default());
+    let server = Arc::new(Server {
+        origins,
+        ..Server::default()
+    });
     let accepting = Arc::clone(&server);
     thread::Builder::new().spawn(move || accept_all(&listener, &accepting))?;
     interrupted.recv()?;
@@ -54,11 +57,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn accept_all(listener: &TcpListener, server: &Arc<Server>) {
-    let config = chat::config();
     for number in 1.. {
         let result = listener.accept().and_then(|(socket, address)| {
             let server = Arc::clone(server);
-            let serve = move || serve(&server, number, socket, address, &config);
+            let serve = move || serve(&server, number, socket, address);
             thread::Builder::new().spawn(serve).map(drop)
         });
         if let Err(error) = result {
@@ -71,6 +73,8 @@ fn accept_all(listener: &TcpListener, server: &Arc<Server>) {
 
 #[derive(Default)]
 struct Server {
+    /// The origins of pages that may connect; if there are none, all.
+    origins: Vec<String>,
     clients: Mutex<BTreeMap<u64, Arc<Client>>>,
     client_removed: Condvar,
 }
@@ -84,8 +88,8 @@ struct Client {
     sent: AtomicU64,
 }
 
-fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr, config: &Config) {
-    let conn = Connection::server(config);
+fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr) {
+    let conn = Connection::server(&chat::CONFIG);
     // A client that floods the chat has to read its own messages.
     let connection = match BlockingConnection::new(socket, conn, WhenCongested::Pause) {
         Ok(connection) => connection,
@@ -109,6 +113,9 @@ fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr, c
         let origin = request.origin().unwrap_or("none").to_owned();
         // Never set before: a connection has one request.
         let _ = client.origin.set(origin);
+        if request.dialect().is_some() && !server.allows_origin_of(request) {
+            return conn.respond(&Response::new(403));
+        }
         chat::handle_request(conn, request)
     };
     client.connection.run(on_request, |event| match event {
@@ -163,17 +170,23 @@ impl Client {
     }
 
     /// Sends without blocking. A client with a full send buffer is disconnected.
-    fn send(&self, send: impl FnOnce(&mut Connection) -> Result<(), Refused>) {
+    fn send(&self, send: impl FnOnce(&mut Connection) -> Result<(), SendError>) {
         match self.connection.with(send) {
             Ok(()) => drop(self.sent.fetch_add(1, Relaxed)),
             // Not open, or its dialect has no binary messages.
-            Err(Refused::NotOpen | Refused::Closing | Refused::Unsupported(_)) => {}
+            Err(SendError::NotOpen | SendError::Closing | SendError::Unsupported { .. }) => {}
             Err(error) => self.connection.abort(error.to_string()),
         }
     }
 }
 
 impl Server {
+    /// A browser lets every page connect to every server, with the cookies of the server.
+    fn allows_origin_of(&self, request: &Request) -> bool {
+        let origins: Vec<&str> = self.origins.iter().map(String::as_str).collect();
+        origins.is_empty() || request.origin_among(&origins)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Client>>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,7 +208,7 @@ impl Server {
     fn remove(&self, client: &Client) {
         let number = client.number;
         let reason = match client.connection.result() {
-            Ok(closed) => closed.to_string(),
+            Ok(closed) => chat::end_reason(&closed, client.connection.is_used()),
             Err(error) => error,
         };
         let (received, sent) = (client.received.load(Relaxed), client.sent.load(Relaxed));

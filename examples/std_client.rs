@@ -1,7 +1,8 @@
 //! A command-line client: sends lines of standard input as messages and prints received messages.
 
+use std::borrow::Cow;
 use std::error::Error;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,12 +10,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hybi::{
-    ClientRequest, Close, Closed, Config, Connection, Dialect, Event, MessageAssembler, Refused,
+    ClientRequest, Close, Closed, Config, Connection, Dialect, Entropy, Event, MessageAssembler,
+    SendError,
 };
+use hybi_examples::cli;
 use hybi_examples::link::{BlockingConnection, WhenCongested};
 
 const HELP: &str = "\
-Sends each line of standard input as a text message and prints received ones.
+Sends each line of standard input as a text message and prints received ones, on a
+terminal with control characters escaped.
 
 Usage: std_client URL [--dialect DIALECT] [--origin ORIGIN] [--protocol NAME]
 
@@ -55,11 +59,12 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy)?;
     let config = Config::new()
+        .max_frame_len(MAX_MESSAGE_LEN as u64)
         .max_send_buffer(MAX_MESSAGE_LEN)
         .close_timeout(CLOSE_TIMEOUT);
     let connection = Arc::new(BlockingConnection::new(
         socket,
-        Connection::client(&config, &request, entropy),
+        Connection::client(config.clone(), &request, Entropy::from_bytes(entropy)),
         WhenCongested::ReadOn,
     )?);
 
@@ -68,6 +73,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     // Not joined: it may still be waiting for a line when the connection has ended.
     thread::Builder::new().spawn(move || send_lines(&sender, &received))?;
 
+    let is_terminal = io::stdout().is_terminal();
     let mut message = MessageAssembler::new(MAX_MESSAGE_LEN);
     let on_event = |event: Event<'_>| {
         // Locked while the message is printed, which may take long.
@@ -75,6 +81,11 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
         match event {
             Event::Text(chunk) => match message.push_text(chunk) {
                 Ok(Some(text)) => {
+                    let text = if is_terminal {
+                        cli::escape_controls(text)
+                    } else {
+                        Cow::Borrowed(text)
+                    };
                     if let Err(error) = writeln!(io::stdout(), "{text}") {
                         connection.abort(error.to_string());
                     }
@@ -90,7 +101,10 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     // Only servers receive requests.
     connection.run(|_, _| Ok(()), on_event);
     let closed = connection.result()?;
-    eprintln!("std_client: {closed}");
+    match &closed {
+        Closed::Protocol(error) => eprintln!("std_client: protocol error: {error}"),
+        closed => eprintln!("std_client: {closed}"),
+    }
     Ok(match closed {
         // Hixie-75 has no closing handshake.
         Closed::LocallyClosed => ExitCode::SUCCESS,
@@ -153,7 +167,7 @@ fn send_lines(connection: &BlockingConnection, last_answer: &Mutex<Instant>) {
         };
         match result {
             Ok(()) => {}
-            Err(Refused::Closing) => return,
+            Err(SendError::Closing) => return,
             Err(error) => return connection.abort(error.to_string()),
         }
     }
@@ -172,13 +186,13 @@ fn send_lines(connection: &BlockingConnection, last_answer: &Mutex<Instant>) {
 
 /// Returns `None` if the line cannot be sent yet: during the handshake, or while earlier lines are
 /// pending.
-fn try_send(conn: &mut Connection, line: &str) -> Option<Result<(), Refused>> {
+fn try_send(conn: &mut Connection, line: &str) -> Option<Result<(), SendError>> {
     if conn.is_congested() {
         return None;
     }
     match conn.send_text(line) {
-        Err(Refused::NotOpen) => None,
-        Err(Refused::BufferFull { .. }) if conn.wants_write() => None,
+        Err(SendError::NotOpen) => None,
+        Err(SendError::BufferFull { .. }) if conn.wants_write() => None,
         result => Some(result),
     }
 }

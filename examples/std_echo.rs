@@ -2,13 +2,16 @@
 
 use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hybi::{AcceptOptions, Close, Config, Connection, Event, Input, MessageAssembler, Response};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+const MAX_MESSAGE_LEN: usize = 64 * 1024;
+static CONFIG: Config = Config::new().max_frame_len(MAX_MESSAGE_LEN as u64);
 
 fn main() -> Result {
     let address = std::env::args().nth(1);
@@ -29,10 +32,11 @@ fn main() -> Result {
 
 fn serve(mut socket: TcpStream, peer: SocketAddr) -> Result {
     let start = Instant::now();
-    let mut conn = Connection::server(&Config::new().max_head_len(4 * 1024));
-    let mut message = MessageAssembler::new(64 * 1024);
+    let mut conn = Connection::server(&CONFIG);
+    let mut message = MessageAssembler::new(MAX_MESSAGE_LEN);
     let mut buf = [0; 16 * 1024];
     let mut unread = 0..0; // the range of `buf` that was not consumed yet
+    let mut is_used = false; // a browser may connect in advance and send nothing
     // Blocked writes are retried: the system may accept bytes long before it wakes up the thread.
     socket.set_write_timeout(Some(Duration::from_secs(1)))?;
     while !conn.is_done() {
@@ -47,18 +51,14 @@ fn serve(mut socket: TcpStream, peer: SocketAddr) -> Result {
             socket.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
             match socket.read(&mut buf) {
                 Ok(0) => conn.receive_eof(),
-                Ok(n) => unread = 0..n,
+                Ok(n) => (unread, is_used) = (0..n, true),
                 Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         // While congested, only time passes: a peer that sends faster than it reads is slowed down.
-        let end = if conn.is_congested() {
-            unread.start
-        } else {
-            unread.end
-        };
-        let mut input = Input::new(&mut buf[unread.start..end], start.elapsed());
+        let len = if conn.is_congested() { 0 } else { unread.len() };
+        let mut input = Input::new(&mut buf[unread.start..][..len], start.elapsed());
         while let Some(event) = conn.receive(&mut input) {
             match event {
                 Event::Request(request) => match request.resource() {
@@ -75,14 +75,20 @@ fn serve(mut socket: TcpStream, peer: SocketAddr) -> Result {
                     Ok(_) => {}
                     Err(error) => conn.close(&Close::new(1009, &error.to_string()))?,
                 },
-                Event::Closed(closed) => println!("{peer}: {closed}"),
+                Event::Closed(hybi::Closed::Protocol(error)) => println!("{peer}: {error}"),
+                Event::Closed(closed) if is_used => println!("{peer}: {closed}"),
                 _ => {}
             }
             if conn.is_congested() {
                 break;
             }
         }
-        unread.start = end - input.remaining().len();
+        unread.start += len - input.remaining().len();
     }
+    // Dropping a socket with unread input can reset the connection and lose the last bytes sent.
+    let _ = socket.shutdown(Shutdown::Write);
+    socket.set_read_timeout(Some(Duration::from_secs(1)))?;
+    let end = start.elapsed() + Duration::from_secs(1);
+    while start.elapsed() < end && socket.read(&mut buf).is_ok_and(|n| n > 0) {}
     Ok(())
 }

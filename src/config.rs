@@ -1,12 +1,16 @@
 //! The configuration of connections.
 
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
+use core::mem;
+use core::ops::Deref;
 use core::time::Duration;
 
 use crate::dialect::Dialects;
 
 /// The role of an endpoint in a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
+pub(crate) enum Role {
     /// The endpoint that sends the request.
     Client,
     /// The endpoint that answers the request.
@@ -15,14 +19,15 @@ pub enum Role {
 
 /// The limits, options and timeouts of a connection.
 ///
-/// A `Config` is cheap to copy. Every setter takes it by value, returns it and is a `const fn`, so
-/// a `Config` can be a constant.
+/// Every setter takes the `Config` by value, returns it and is a `const fn`, so a `Config` can be a
+/// constant or a `static`. Connections refer to it, as a [`SharedConfig`].
 ///
 /// ```
-/// use hybi::{Config, Dialects};
-/// const CONFIG: Config = Config::new().dialects(Dialects::ALL).max_head_len(4 * 1024);
+/// use hybi::{Config, Connection, Dialects};
+/// static CONFIG: Config = Config::new().dialects(Dialects::ALL).max_head_len(32 * 1024);
+/// let conn = Connection::server(&CONFIG);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub(crate) dialects: Dialects,
     pub(crate) tls: bool,
@@ -32,7 +37,7 @@ pub struct Config {
     pub(crate) plain_http: bool,
     pub(crate) auto_pong: bool,
     pub(crate) auto_close: bool,
-    pub(crate) flash_policy: Option<&'static str>,
+    pub(crate) flash_policy: Option<Cow<'static, str>>,
     pub(crate) max_head_len: u32,
     pub(crate) max_header_line_len: u32,
     pub(crate) max_headers: u32,
@@ -90,8 +95,9 @@ impl Config {
     /// [`Dialect`](crate::Dialect) before exposing a server to the internet without TLS. A client uses the dialect
     /// of its [`ClientRequest`](crate::ClientRequest) instead.
     #[must_use]
-    pub const fn dialects(self, dialects: Dialects) -> Self {
-        Self { dialects, ..self }
+    pub const fn dialects(mut self, dialects: Dialects) -> Self {
+        self.dialects = dialects;
+        self
     }
 
     /// Sets whether clients reach this server over TLS, which may end at a reverse proxy.
@@ -100,19 +106,18 @@ impl Config {
     /// `wss://` instead of `ws://` (H76-7). A client uses the scheme of its
     /// [`ClientRequest`](crate::ClientRequest) instead.
     #[must_use]
-    pub const fn tls(self, tls: bool) -> Self {
-        Self { tls, ..self }
+    pub const fn tls(mut self, tls: bool) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// Sets whether invalid UTF-8 in a text message fails a connection of Hixie-75 or Hixie-76.
     ///
     /// Default: `false`; each invalid sequence is replaced by U+FFFD, as both require (FR-10). From HyBi-7 on, invalid UTF-8 always fails the connection (HY-7).
     #[must_use]
-    pub const fn strict_utf8(self, strict_utf8: bool) -> Self {
-        Self {
-            strict_utf8,
-            ..self
-        }
+    pub const fn strict_utf8(mut self, strict_utf8: bool) -> Self {
+        self.strict_utf8 = strict_utf8;
+        self
     }
 
     /// Sets whether a frame of a type that Hixie-75 or Hixie-76 skips fails the connection.
@@ -120,11 +125,9 @@ impl Config {
     /// Default: `false`; the frame is skipped and reported as
     /// [`Event::Skipped`](crate::Event::Skipped). Both allow a server to do either (FR-4).
     #[must_use]
-    pub const fn strict_frames(self, strict_frames: bool) -> Self {
-        Self {
-            strict_frames,
-            ..self
-        }
+    pub const fn strict_frames(mut self, strict_frames: bool) -> Self {
+        self.strict_frames = strict_frames;
+        self
     }
 
     /// Sets whether a client checks a reply as exactly as the browsers of 2010 and 2011 did. Use it
@@ -142,11 +145,9 @@ impl Config {
     /// None of this shows whether the server has read the request. What does, such as the challenge
     /// response and the accept value, is checked in any case.
     #[must_use]
-    pub const fn strict_reply(self, strict_reply: bool) -> Self {
-        Self {
-            strict_reply,
-            ..self
-        }
+    pub const fn strict_reply(mut self, strict_reply: bool) -> Self {
+        self.strict_reply = strict_reply;
+        self
     }
 
     /// Sets whether a plain HTTP request, one without `Upgrade: websocket`, is reported to the
@@ -157,8 +158,9 @@ impl Config {
     /// [`respond`](crate::Connection::respond). Its method may be `HEAD` instead of `GET`, its
     /// version HTTP/1.0, and it may have an `Upgrade` to something else (RQ-1, RQ-3, RQ-14).
     #[must_use]
-    pub const fn plain_http(self, plain_http: bool) -> Self {
-        Self { plain_http, ..self }
+    pub const fn plain_http(mut self, plain_http: bool) -> Self {
+        self.plain_http = plain_http;
+        self
     }
 
     /// Sets whether the connection answers pings itself.
@@ -167,8 +169,9 @@ impl Config {
     /// pending, no pong is queued, so that pings cannot grow the output. The latest ping is answered later: once at most `high_water`
     /// bytes are pending, or before the next message that is sent (RFC 6455, section 5.5.3).
     #[must_use]
-    pub const fn auto_pong(self, auto_pong: bool) -> Self {
-        Self { auto_pong, ..self }
+    pub const fn auto_pong(mut self, auto_pong: bool) -> Self {
+        self.auto_pong = auto_pong;
+        self
     }
 
     /// Sets whether the connection answers the close frame of the peer itself.
@@ -177,8 +180,9 @@ impl Config {
     /// returns the peer's code and reason. If `false`, the application has to call
     /// [`close`](crate::Connection::close) within [`close_timeout`](Self::close_timeout).
     #[must_use]
-    pub const fn auto_close(self, auto_close: bool) -> Self {
-        Self { auto_close, ..self }
+    pub const fn auto_close(mut self, auto_close: bool) -> Self {
+        self.auto_close = auto_close;
+        self
     }
 
     /// Sets the cross-domain policy, an XML document, with which a server answers a Flash policy
@@ -187,11 +191,10 @@ impl Config {
     /// Default: none; a policy request fails the connection. The policy ends at its first NUL, if
     /// it has one.
     #[must_use]
-    pub const fn flash_policy(self, flash_policy: &'static str) -> Self {
-        Self {
-            flash_policy: Some(flash_policy),
-            ..self
-        }
+    pub const fn flash_policy(mut self, flash_policy: &'static str) -> Self {
+        // Forgotten, not dropped: a `const fn` cannot drop, and the value borrows or is `None`.
+        mem::forget(self.flash_policy.replace(Cow::Borrowed(flash_policy)));
+        self
     }
 
     /// Sets the maximum length of a request or response head in bytes, including the blank line
@@ -200,11 +203,9 @@ impl Config {
     /// Default: 16 KiB; a browser's cookie has up to 4 KiB. A server uses at most 40 KiB for a
     /// connection in the handshake then. Values above `u32::MAX` are reduced to `u32::MAX`.
     #[must_use]
-    pub const fn max_head_len(self, bytes: usize) -> Self {
-        Self {
-            max_head_len: saturate(bytes),
-            ..self
-        }
+    pub const fn max_head_len(mut self, bytes: usize) -> Self {
+        self.max_head_len = saturate(bytes);
+        self
     }
 
     /// Sets the maximum length of a line of a head in bytes, including its CRLF (RQ-19).
@@ -212,11 +213,9 @@ impl Config {
     /// Default: 16 KiB. Values above `u32::MAX` are reduced to `u32::MAX`. The status line of a
     /// response is limited to 1024 bytes as well (H76-34).
     #[must_use]
-    pub const fn max_header_line_len(self, bytes: usize) -> Self {
-        Self {
-            max_header_line_len: saturate(bytes),
-            ..self
-        }
+    pub const fn max_header_line_len(mut self, bytes: usize) -> Self {
+        self.max_header_line_len = saturate(bytes);
+        self
     }
 
     /// Sets the maximum number of header fields in a head (RQ-19). Those of interim responses count
@@ -224,11 +223,9 @@ impl Config {
     ///
     /// Default: 100. Values above `u32::MAX` are reduced to `u32::MAX`.
     #[must_use]
-    pub const fn max_headers(self, count: usize) -> Self {
-        Self {
-            max_headers: saturate(count),
-            ..self
-        }
+    pub const fn max_headers(mut self, count: usize) -> Self {
+        self.max_headers = saturate(count);
+        self
     }
 
     /// Sets the maximum length of the payload of a received frame in bytes (FR-7, FR-14).
@@ -237,15 +234,13 @@ impl Config {
     /// frames count as well. The connection does not buffer the payload of messages;
     /// [`MessageAssembler`](crate::MessageAssembler), which does, has a limit of its own.
     #[must_use]
-    pub const fn max_frame_len(self, bytes: u64) -> Self {
-        Self {
-            max_frame_len: if bytes < MAX_LENGTH {
-                bytes
-            } else {
-                MAX_LENGTH
-            },
-            ..self
-        }
+    pub const fn max_frame_len(mut self, bytes: u64) -> Self {
+        self.max_frame_len = if bytes < MAX_LENGTH {
+            bytes
+        } else {
+            MAX_LENGTH
+        };
+        self
     }
 
     /// Sets the maximum number of frames of a received message, from HyBi-7 on. Each 16 bytes of
@@ -256,11 +251,9 @@ impl Config {
     /// allowed for payload, that work stays in proportion to what the peer sends, while a long
     /// message in frames of 16 bytes or more is never rejected.
     #[must_use]
-    pub const fn max_fragments(self, frames: u32) -> Self {
-        Self {
-            max_fragments: frames,
-            ..self
-        }
+    pub const fn max_fragments(mut self, frames: u32) -> Self {
+        self.max_fragments = frames;
+        self
     }
 
     /// Sets the number of pending output bytes above which
@@ -269,24 +262,20 @@ impl Config {
     /// Default: 64 KiB. The connection itself only defers pongs above it; what the application does
     /// is described [here](crate#back-pressure).
     #[must_use]
-    pub const fn high_water(self, bytes: usize) -> Self {
-        Self {
-            high_water: bytes,
-            ..self
-        }
+    pub const fn high_water(mut self, bytes: usize) -> Self {
+        self.high_water = bytes;
+        self
     }
 
     /// Sets the maximum number of output bytes that calls of the application may leave pending.
     ///
     /// Default: 1 MiB. A call that would exceed it returns
-    /// [`Refused::BufferFull`](crate::Refused::BufferFull), so it also limits the length of a
+    /// [`SendError::BufferFull`](crate::SendError::BufferFull), so it also limits the length of a
     /// message that is sent.
     #[must_use]
-    pub const fn max_send_buffer(self, bytes: usize) -> Self {
-        Self {
-            max_send_buffer: bytes,
-            ..self
-        }
+    pub const fn max_send_buffer(mut self, bytes: usize) -> Self {
+        self.max_send_buffer = bytes;
+        self
     }
 
     /// Sets the timeout of the opening handshake.
@@ -295,11 +284,9 @@ impl Config {
     /// [`receive`](crate::Connection::receive). On a server it includes the time that the
     /// application takes to answer the request.
     #[must_use]
-    pub const fn handshake_timeout(self, timeout: Duration) -> Self {
-        Self {
-            handshake_timeout: timeout,
-            ..self
-        }
+    pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
     }
 
     /// Sets the timeout of the answer to a close frame.
@@ -309,11 +296,9 @@ impl Config {
     /// [`Event::Closing`](crate::Event::Closing) until the application calls
     /// [`close`](crate::Connection::close).
     #[must_use]
-    pub const fn close_timeout(self, timeout: Duration) -> Self {
-        Self {
-            close_timeout: timeout,
-            ..self
-        }
+    pub const fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
     }
 
     /// Sets the time in which the peer has to accept 16 KiB of output, or all that is pending.
@@ -329,11 +314,9 @@ impl Config {
     /// KiB), or try to write once more when [`deadline`](crate::Connection::deadline) is reached,
     /// before calling `receive`.
     #[must_use]
-    pub const fn write_timeout(self, timeout: Duration) -> Self {
-        Self {
-            write_timeout: timeout,
-            ..self
-        }
+    pub const fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
     }
 
     /// Sets how to detect that the peer of an open connection has gone: after `interval` without any
@@ -348,17 +331,59 @@ impl Config {
     /// [congested](crate::Connection::is_congested), because the application may have stopped
     /// reading.
     #[must_use]
-    pub const fn keepalive(self, interval: Duration, timeout: Duration) -> Self {
-        Self {
-            keepalive: Some(Keepalive { interval, timeout }),
-            ..self
-        }
+    pub const fn keepalive(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.keepalive = Some(Keepalive { interval, timeout });
+        self
     }
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// A [`Config`] that any number of connections refer to.
+///
+/// Functions that create connections accept anything that converts into it: a reference to a
+/// `static`, an [`Arc`], or a `Config` by value, which is allocated.
+#[derive(Clone, Debug)]
+pub struct SharedConfig(Shared);
+
+#[derive(Clone, Debug)]
+enum Shared {
+    Static(&'static Config),
+    Counted(Arc<Config>),
+}
+
+impl From<&'static Config> for SharedConfig {
+    fn from(config: &'static Config) -> Self {
+        Self(Shared::Static(config))
+    }
+}
+
+impl From<Arc<Config>> for SharedConfig {
+    fn from(config: Arc<Config>) -> Self {
+        Self(Shared::Counted(config))
+    }
+}
+
+/// Allocates. For more than a few connections, use an [`Arc`] or a `static`.
+impl From<Config> for SharedConfig {
+    fn from(config: Config) -> Self {
+        Self(Shared::Counted(Arc::new(config)))
+    }
+}
+
+impl Deref for SharedConfig {
+    type Target = Config;
+
+    #[inline]
+    fn deref(&self) -> &Config {
+        match &self.0 {
+            Shared::Static(config) => config,
+            Shared::Counted(config) => config,
+        }
     }
 }
 

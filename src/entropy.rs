@@ -1,94 +1,57 @@
-//! Random bytes, derived from the caller's 32-byte seed.
+//! The entropy of a client connection.
 
-use alloc::boxed::Box;
-
-use chacha20::ChaCha12Rng;
-use chacha20::rand_core::{Rng, SeedableRng};
-
-/// A random number generator (ChaCha12) with a seed from the caller.
-pub(crate) struct Entropy {
-    seed: [u8; 32],
-    /// Allocated on first use: connections that only receive need none.
-    rng: Option<Box<ChaCha12Rng>>,
-}
+/// 32 random bytes for one client connection, from which its handshake keys and, from HyBi-7 on, its
+/// masking keys are derived (RFC 6455, section 10.3).
+///
+/// The type is neither `Clone` nor `Copy`, so that no two connections use the same bytes.
+pub struct Entropy([u8; 32]);
 
 impl Entropy {
-    pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self { seed, rng: None }
+    /// Takes bytes from a cryptographically secure random number generator.
+    ///
+    /// Constant bytes are for tests only: a peer that knows them can predict the masking keys, and a
+    /// page can then choose what the frames look like to a proxy.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
-    /// Returns the next `N` bytes.
-    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.rng().fill_bytes(&mut bytes);
-        bytes
+    /// Takes bytes from the operating system.
+    ///
+    /// # Errors
+    /// [`EntropyError`] if the operating system has none.
+    ///
+    /// ```
+    /// use hybi::{ClientRequest, Config, Connection, Entropy};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let request = ClientRequest::new("ws://example.com/")?;
+    /// let conn = Connection::client(Config::new(), &request, Entropy::from_os()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "getrandom")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "getrandom")))]
+    pub fn from_os() -> Result<Self, EntropyError> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|_| EntropyError(()))?;
+        Ok(Self(bytes))
     }
 
-    /// Returns the masking key of a frame (HY-5).
-    #[inline(never)]
-    pub(crate) fn masking_key(&mut self) -> [u8; 4] {
-        self.rng().next_u32().to_le_bytes()
-    }
-
-    #[inline]
-    fn rng(&mut self) -> &mut ChaCha12Rng {
-        let Self { seed, rng } = self;
-        rng.get_or_insert_with(|| Box::new(ChaCha12Rng::from_seed(*seed)))
-    }
-
-    /// Replaces the seed with the next 32 bytes, and releases the generator until its next use.
-    pub(crate) fn reseed(&mut self) {
-        self.seed = self.bytes();
-        self.rng = None;
-    }
-
-    /// Returns a number from 0 to `max`, uniformly distributed.
-    pub(crate) fn uniform(&mut self, max: u32) -> u32 {
-        let bitmask = u32::MAX.checked_shr(max.leading_zeros()).unwrap_or(0);
-        loop {
-            // Rejection sampling: more than half of the values are in range.
-            let value = u32::from_be_bytes(self.bytes()) & bitmask;
-            if value <= max {
-                return value;
-            }
-        }
+    pub(crate) fn into_bytes(self) -> [u8; 32] {
+        self.0
     }
 }
 
-/// Omits the seed.
+/// Omits the bytes.
 impl core::fmt::Debug for Entropy {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Entropy")
+        f.write_str("Entropy(..)")
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_seeds_give_equal_bytes_and_different_seeds_different_bytes() {
-        let bytes = |seed: u8| Entropy::new([seed; 32]).bytes::<64>();
-        assert_eq!(bytes(1), bytes(1));
-        assert_ne!(bytes(1), bytes(2));
-    }
-
-    #[test]
-    fn uniform_returns_every_number_in_range_and_none_outside() {
-        let (draws, maxima) = if cfg!(miri) { (60, 3) } else { (10_000, 5) };
-        for max in [0_u32, 1, 2, 11, 77].into_iter().take(maxima) {
-            let mut entropy = Entropy::new([7; 32]);
-            let mut counts = alloc::vec![0_u32; max as usize + 1];
-            for _ in 0..draws {
-                counts[entropy.uniform(max) as usize] += 1;
-            }
-            let expected = draws / (max + 1);
-            assert!(
-                counts
-                    .iter()
-                    .all(|n| *n > expected / 2 && *n < expected * 2)
-            );
-        }
-        assert!((0..100).any(|n| Entropy::new([n; 32]).uniform(u32::MAX) > u32::MAX / 2));
-    }
-}
+/// The error of [`Entropy::from_os`]: the operating system has no random bytes.
+#[cfg(feature = "getrandom")]
+#[cfg_attr(docsrs, doc(cfg(feature = "getrandom")))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system has no random bytes")]
+pub struct EntropyError(());

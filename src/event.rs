@@ -3,10 +3,10 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+use crate::close_code;
 use crate::dialect::Dialect;
 use crate::error::ProtocolError;
-use crate::frame::opcode::NO_STATUS_RECEIVED;
-use crate::handshake::{Reply, Request};
+use crate::handshake::{Rejection, Reply, Request};
 
 /// An event returned by [`Connection::receive`](crate::Connection::receive).
 ///
@@ -53,6 +53,17 @@ pub struct Handshake {
 }
 
 impl Handshake {
+    /// Creates the result of a handshake that was performed elsewhere, for
+    /// [`established_server`](crate::Connection::established_server) and
+    /// [`established_client`](crate::Connection::established_client).
+    #[must_use]
+    pub const fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            reply: None,
+        }
+    }
+
     /// Returns the dialect of the connection.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
@@ -222,49 +233,46 @@ impl SkippedFrame {
 
 /// The code and reason of a closing handshake.
 ///
-/// From HyBi-7 on, both are optional (RFC 6455, section 5.5.1). Hixie-75 and Hixie-76 have neither:
-/// a code or reason passed to [`close`](crate::Connection::close) is not sent (CL-8).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Close {
-    code: Option<u16>,
-    reason: Option<Box<str>>,
-}
+/// From HyBi-7 on, both are optional, and there is no reason without a code (RFC 6455, section
+/// 5.5.1). Hixie-75 and Hixie-76 have neither: a code or reason passed to
+/// [`close`](crate::Connection::close) is not sent (CL-8).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Close(Option<Box<(u16, Box<str>)>>);
 
 impl Close {
     /// A close without a code and reason.
-    pub const EMPTY: Self = Self {
-        code: None,
-        reason: None,
-    };
+    pub const EMPTY: Self = Self(None);
 
-    /// Creates a close with a code and a reason.
+    /// Creates a close with a code, such as one of [`close_code`](crate::close_code), and a reason.
     ///
-    /// 1000 is a normal close. `reason` may be empty. From HyBi-7 on,
-    /// [`Connection::close`](crate::Connection::close) checks both: the reason must be at most 123
-    /// bytes long, and the code must be one that an endpoint may send (RFC 6455, section 7.4; HY-8).
+    /// `reason` may be empty. From HyBi-7 on, [`Connection::close`](crate::Connection::close)
+    /// checks both: the reason must be at most 123 bytes long, and the code must be one that an
+    /// endpoint may send (RFC 6455, section 7.4; HY-8).
     #[must_use]
     pub fn new(code: u16, reason: &str) -> Self {
-        Self {
-            code: Some(code),
-            reason: (!reason.is_empty()).then(|| reason.into()),
-        }
+        Self(Some(Box::new((code, reason.into()))))
     }
 
-    /// Creates the close that is reported for a close frame without a code (HY-8).
-    pub(crate) fn without_code() -> Self {
-        Self::new(NO_STATUS_RECEIVED, "")
-    }
-
-    /// Returns the close code; 1005 if the peer's close frame had none (HY-8).
+    /// Returns the close code, or `None` if the close frame has none. See also
+    /// [`Closed::close_code`].
     #[must_use]
     pub fn code(&self) -> Option<u16> {
-        self.code
+        self.0.as_ref().map(|close| close.0)
     }
 
     /// Returns the reason, which is empty if there is none.
     #[must_use]
     pub fn reason(&self) -> &str {
-        self.reason.as_deref().unwrap_or_default()
+        self.0.as_ref().map_or("", |close| &close.1)
+    }
+}
+
+impl fmt::Debug for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Close")
+            .field("code", &self.code())
+            .field("reason", &self.reason())
+            .finish()
     }
 }
 
@@ -335,11 +343,12 @@ pub enum Closed {
     LocallyClosed,
     /// [`abort`](crate::Connection::abort) was called.
     Aborted,
-    /// The request was answered with this HTTP status, so no WebSocket connection was established.
-    ///
-    /// On a server this is the status passed to [`respond`](crate::Connection::respond). On a
-    /// client it is that of the server's response, whose header fields and body are not available.
-    Rejected(u16),
+    /// On a server: [`respond`](crate::Connection::respond) answered the request with this HTTP
+    /// status.
+    Responded(u16),
+    /// On a client, or with a [`ProxyTunnel`](crate::ProxyTunnel): the server or proxy did not accept
+    /// the request.
+    Rejected(Rejection),
     /// The peer closed the connection without a close frame, in this phase (CL-8).
     Eof(Phase),
     /// The peer violated the protocol.
@@ -349,6 +358,28 @@ pub enum Closed {
     /// A Flash policy request was answered with [`flash_policy`](crate::Config::flash_policy)
     /// (PX-1).
     FlashPolicy,
+}
+
+impl Closed {
+    /// Returns the close code as browsers report it (RFC 6455, section 7.1.5): that of the peer's
+    /// close frame, 1005 if it has none, and 1006 if the closing handshake was not complete.
+    #[must_use]
+    pub fn close_code(&self) -> u16 {
+        match self {
+            Self::Clean(close) => close.code().unwrap_or(close_code::NO_STATUS_RECEIVED),
+            _ => close_code::ABNORMAL_CLOSURE,
+        }
+    }
+
+    /// Returns the close that a gateway sends on the other connection: the peer's own after a
+    /// complete closing handshake, and 1014 otherwise.
+    #[must_use]
+    pub fn to_relay(&self) -> Close {
+        match self {
+            Self::Clean(close) => close.clone(),
+            _ => Close::new(close_code::BAD_GATEWAY, ""),
+        }
+    }
 }
 
 impl fmt::Display for Closed {
@@ -366,14 +397,21 @@ impl fmt::Display for Closed {
             }
             Self::LocallyClosed => f.write_str("closed by this side without a closing handshake"),
             Self::Aborted => f.write_str("aborted by this side"),
-            Self::Rejected(status) => {
+            Self::Responded(status) => {
                 write!(f, "the request was answered with HTTP status {status}")
+            }
+            Self::Rejected(rejection) => {
+                write!(
+                    f,
+                    "the request was rejected with HTTP status {}",
+                    rejection.status()
+                )
             }
             Self::Eof(phase) => write!(
                 f,
                 "the peer closed the connection without a close frame {phase}"
             ),
-            Self::Protocol(error) => write!(f, "protocol error: {error}"),
+            Self::Protocol(_) => f.write_str("the peer violated the protocol"),
             Self::TimedOut(timeout) => write!(f, "timed out: {timeout}"),
             Self::FlashPolicy => f.write_str("answered a Flash policy request"),
         }

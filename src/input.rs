@@ -16,9 +16,9 @@ const STORAGE_LEN: usize = crate::frame::opcode::MAX_CONTROL_LEN;
 /// UTF-8 (FR-10), which is allocated.
 ///
 /// ```
-/// # use hybi::{Config, Connection, Dialect, Event, Input, Role};
+/// # use hybi::{Config, Connection, Dialect, Event, Handshake, Input};
 /// # use std::time::{Duration, Instant};
-/// # let mut conn = Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32]);
+/// # let mut conn = Connection::established_server(Config::new(), &Handshake::new(Dialect::Hixie76));
 /// let start = Instant::now();
 /// let mut buf = *b"\x00Hello\xff";
 /// let n = buf.len(); // the number of bytes read

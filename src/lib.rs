@@ -13,7 +13,7 @@
 //! use std::time::Duration;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut conn = Connection::server(&Config::new());
+//! let mut conn = Connection::server(Config::new());
 //! let mut message = MessageAssembler::new(64 * 1024);
 //! let mut bytes = *b"GET /chat HTTP/1.1\r\n\
 //!     Host: server.example.com\r\n\
@@ -47,7 +47,7 @@
 //! input can be consumed. Pending output is limited, and the application decides what happens when
 //! the peer reads more slowly than the application sends. There are two kinds of sender:
 //!
-//! | the application | while [`is_congested`](Connection::is_congested) | on [`Refused::BufferFull`] | who slows down |
+//! | the application | while [`is_congested`](Connection::is_congested) | on [`SendError::BufferFull`] | who slows down |
 //! | --- | --- | --- | --- |
 //! | answers messages (echo, RPC) | pauses: receives no more events and does not read | cannot happen, if one answer fits between `high_water` and `max_send_buffer` | the peer: its own sends block until it reads |
 //! | forwards to another connection (proxy) | of the other connection: pauses | cannot happen, likewise | the peer whose messages are forwarded |
@@ -70,7 +70,7 @@
 //! loop writes the pending output instead:
 //!
 //! ```
-//! # use hybi::{Connection, Event, Input, Refused};
+//! # use hybi::{Connection, Event, Input};
 //! # use std::io::Write;
 //! # fn turn(conn: &mut Connection, socket: &mut impl Write, input: &mut Input<'_>) -> Result<(), Box<dyn std::error::Error>> {
 //! while let Some(event) = conn.receive(input) {
@@ -273,6 +273,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod call_errors;
+pub mod close_code;
 mod config;
 mod connection;
 mod dialect;
@@ -285,22 +287,28 @@ mod header_name;
 mod http;
 mod input;
 mod message;
+mod prepared;
 mod proxy;
+mod random;
 mod send_buffer;
 mod sniff;
 mod work;
 
-pub use config::{Config, Role};
+pub use call_errors::{ClientRequestError, CloseError, InvalidHeader, SendError};
+pub use config::{Config, SharedConfig};
 pub use connection::{Connection, VectoredMessage};
 pub use dialect::{Dialect, Dialects};
+pub use entropy::Entropy;
+#[cfg(feature = "getrandom")]
+pub use entropy::EntropyError;
 pub use error::{HeaderErrorKind, KeyErrorKind, LineErrorKind, ProtocolError, Refused};
 pub use event::{
     BinaryChunk, Close, Closed, Event, Handshake, Payload, Phase, SkippedFrame, TextChunk, Timeout,
 };
-pub use frame::encode::PreparedMessage;
-pub use handshake::{AcceptOptions, ClientRequest, Request, Response, UpgradeResponse};
+pub use handshake::{AcceptOptions, ClientRequest, Rejection, Request, Response, UpgradeResponse};
 pub use input::Input;
 pub use message::{MessageAssembler, MessageTooLong};
+pub use prepared::PreparedMessage;
 pub use proxy::ProxyTunnel;
 
 /// Reference pages: the rules of the protocol, and the responses to invalid input.

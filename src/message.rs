@@ -2,7 +2,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 
+use crate::close_code;
 use crate::event::{BinaryChunk, TextChunk};
 
 /// Capacity above this is released when a message does not need it, but not after each message:
@@ -12,17 +14,18 @@ const RETAINED_CAPACITY: usize = 64 * 1024;
 /// Assembles messages from their chunks, up to a limit in bytes.
 ///
 /// A message that arrives in one chunk is returned without a copy. The chunks of other messages are
-/// copied to a buffer, one for text and one for binary messages.
+/// copied to a buffer, which text and binary messages share.
 ///
-/// A buffer keeps its capacity for the next message. Capacity above 64 KiB is released when a
-/// message of its type needs at most 64 KiB of the buffer. To release all of it, drop the assembler
+/// The buffer grows with the bytes received, to at most the limit; while it grows, at most twice the
+/// limit is allocated. It keeps its capacity for the next message. Capacity above 64 KiB is released
+/// when a message needs at most 64 KiB of the buffer. To release all of it, drop the assembler
 /// between two messages; a new one does not allocate.
 ///
 /// ```
-/// # use hybi::{Config, Connection, Dialect, Event, Input, MessageAssembler, Role};
+/// # use hybi::{Config, Connection, Dialect, Event, Handshake, Input, MessageAssembler};
 /// # use std::time::Duration;
 /// # let now = Duration::ZERO;
-/// # let mut conn = Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32]);
+/// # let mut conn = Connection::established_server(Config::new(), &Handshake::new(Dialect::Hixie76));
 /// let mut assembler = MessageAssembler::new(64 * 1024);
 /// let mut texts = Vec::new();
 /// for mut read in [b"\x00Hel".to_vec(), b"lo\xff\x00you\xff".to_vec()] {
@@ -40,6 +43,7 @@ const RETAINED_CAPACITY: usize = 64 * 1024;
 pub struct MessageAssembler {
     limit: usize,
     state: AssemblerState,
+    /// At most one of the two buffers is allocated.
     text: String,
     binary: Vec<u8>,
 }
@@ -56,20 +60,29 @@ enum AssemblerState {
 
 /// The error for a message that is longer than the limit of the [`MessageAssembler`].
 ///
-/// The connection remains open. Close it with code 1009 (RFC 6455, section 7.4.1), or continue: the
+/// The connection remains open. Close it with [`close_code`](Self::close_code), or continue: the
 /// assembler discards the remaining chunks of the message.
 ///
 /// ```
-/// # use hybi::{Close, Connection, MessageTooLong, Refused};
-/// # fn reject(conn: &mut Connection, error: MessageTooLong) -> Result<(), Refused> {
-/// conn.close(&Close::new(1009, &error.to_string()))
+/// # use hybi::{Close, CloseError, Connection, MessageTooLong};
+/// # fn reject(conn: &mut Connection, error: MessageTooLong) -> Result<(), CloseError> {
+/// conn.close(&Close::new(error.close_code(), &error.to_string()))
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message is longer than {limit} bytes")]
+#[non_exhaustive]
 pub struct MessageTooLong {
     /// The limit in bytes.
     pub limit: usize,
+}
+
+impl MessageTooLong {
+    /// Returns the close code for this error, 1009 (RFC 6455, section 7.4.1).
+    #[must_use]
+    pub const fn close_code(&self) -> u16 {
+        close_code::MESSAGE_TOO_BIG
+    }
 }
 
 impl MessageAssembler {
@@ -96,51 +109,16 @@ impl MessageAssembler {
         chunk: TextChunk<'a>,
     ) -> Result<Option<&'a str>, MessageTooLong> {
         let (text, is_final) = (chunk.as_str(), chunk.is_final());
-        if is_borrowable(
-            self.state,
-            self.limit,
-            self.text.len(),
-            text.len(),
-            is_final,
-        ) {
+        if self.is_borrowable(text.len(), is_final) {
             return Ok(Some(text));
         }
-        self.append_text(text, is_final)
-    }
-
-    fn append_text<'a>(
-        &'a mut self,
-        text: &'a str,
-        is_final: bool,
-    ) -> Result<Option<&'a str>, MessageTooLong> {
-        let buffer = &mut self.text;
-        if self.state == AssemblerState::AtBoundary {
-            buffer.clear();
-        }
-        let action = next_action(
-            &mut self.state,
-            self.limit,
-            buffer.len(),
-            text.len(),
-            is_final,
-        );
-        Ok(match action {
-            Action::Borrow => {
-                buffer.shrink_to(RETAINED_CAPACITY);
-                Some(text)
-            }
-            Action::Reject => {
-                *buffer = String::new();
-                return Err(MessageTooLong { limit: self.limit });
-            }
-            Action::Discard => None,
-            Action::Append { is_final } => {
-                buffer.push_str(text);
-                if is_final && buffer.len() <= RETAINED_CAPACITY {
-                    buffer.shrink_to(RETAINED_CAPACITY);
-                }
+        Ok(match self.start_push(text.len(), is_final)? {
+            Action::Borrow => Some(text),
+            Action::Append => {
+                let buffer = self.append_text(text, is_final);
                 is_final.then_some(buffer.as_str())
             }
+            Action::Discard => None,
         })
     }
 
@@ -154,105 +132,151 @@ impl MessageAssembler {
         chunk: BinaryChunk<'a>,
     ) -> Result<Option<&'a [u8]>, MessageTooLong> {
         let (bytes, is_final) = (chunk.as_bytes(), chunk.is_final());
-        if is_borrowable(
-            self.state,
-            self.limit,
-            self.binary.len(),
-            bytes.len(),
-            is_final,
-        ) {
+        if self.is_borrowable(bytes.len(), is_final) {
             return Ok(Some(bytes));
         }
-        self.append_binary(bytes, is_final)
-    }
-
-    fn append_binary<'a>(
-        &'a mut self,
-        bytes: &'a [u8],
-        is_final: bool,
-    ) -> Result<Option<&'a [u8]>, MessageTooLong> {
-        let buffer = &mut self.binary;
-        if self.state == AssemblerState::AtBoundary {
-            buffer.clear();
-        }
-        let action = next_action(
-            &mut self.state,
-            self.limit,
-            buffer.len(),
-            bytes.len(),
-            is_final,
-        );
-        Ok(match action {
-            Action::Borrow => {
-                buffer.shrink_to(RETAINED_CAPACITY);
-                Some(bytes)
-            }
-            Action::Reject => {
-                *buffer = Vec::new();
-                return Err(MessageTooLong { limit: self.limit });
-            }
-            Action::Discard => None,
-            Action::Append { is_final } => {
-                buffer.extend_from_slice(bytes);
-                if is_final && buffer.len() <= RETAINED_CAPACITY {
-                    buffer.shrink_to(RETAINED_CAPACITY);
-                }
+        Ok(match self.start_push(bytes.len(), is_final)? {
+            Action::Borrow => Some(bytes),
+            Action::Append => {
+                let buffer = self.append_binary(bytes, is_final);
                 is_final.then_some(buffer.as_slice())
             }
+            Action::Discard => None,
         })
+    }
+
+    /// As [`push_text`](Self::push_text), but returns a message that the caller owns, for another
+    /// thread or task. Each chunk is copied once, also if the message arrives in one chunk; the
+    /// assembler keeps no capacity.
+    ///
+    /// # Errors
+    /// As [`push_text`](Self::push_text).
+    pub fn push_text_owned(
+        &mut self,
+        chunk: TextChunk<'_>,
+    ) -> Result<Option<String>, MessageTooLong> {
+        let (text, is_final) = (chunk.as_str(), chunk.is_final());
+        Ok(match self.start_push(text.len(), is_final)? {
+            Action::Borrow => Some(text.into()),
+            Action::Append => {
+                let buffer = self.append_text(text, is_final);
+                is_final.then(|| mem::take(buffer))
+            }
+            Action::Discard => None,
+        })
+    }
+
+    /// As [`push_text_owned`](Self::push_text_owned), for a binary message.
+    ///
+    /// # Errors
+    /// As [`push_text`](Self::push_text).
+    pub fn push_binary_owned(
+        &mut self,
+        chunk: BinaryChunk<'_>,
+    ) -> Result<Option<Vec<u8>>, MessageTooLong> {
+        let (bytes, is_final) = (chunk.as_bytes(), chunk.is_final());
+        Ok(match self.start_push(bytes.len(), is_final)? {
+            Action::Borrow => Some(bytes.into()),
+            Action::Append => {
+                let buffer = self.append_binary(bytes, is_final);
+                is_final.then(|| mem::take(buffer))
+            }
+            Action::Discard => None,
+        })
+    }
+
+    /// Returns whether a chunk is a complete message, and there is no content to clear.
+    #[inline]
+    fn is_borrowable(&self, chunk_len: usize, is_final: bool) -> bool {
+        is_final
+            && self.state == AssemblerState::AtBoundary
+            && self.buffered() == 0
+            && chunk_len <= self.limit
+    }
+
+    #[inline]
+    fn buffered(&self) -> usize {
+        self.text.len() + self.binary.len()
+    }
+
+    /// Updates the state for a chunk of `chunk_len` bytes; returns what to do with it.
+    fn start_push(&mut self, chunk_len: usize, is_final: bool) -> Result<Action, MessageTooLong> {
+        let previous = self.state;
+        self.state = match (previous, is_final) {
+            (_, true) => AssemblerState::AtBoundary,
+            (AssemblerState::Discarding, false) => AssemblerState::Discarding,
+            (_, false) => AssemblerState::Assembling,
+        };
+        match previous {
+            AssemblerState::Discarding => return Ok(Action::Discard),
+            AssemblerState::AtBoundary => {
+                self.text.clear();
+                self.binary.clear();
+            }
+            AssemblerState::Assembling => {}
+        }
+        if chunk_len > self.limit - self.buffered() {
+            if !is_final {
+                self.state = AssemblerState::Discarding;
+            }
+            self.text = String::new();
+            self.binary = Vec::new();
+            return Err(MessageTooLong { limit: self.limit });
+        }
+        if previous == AssemblerState::AtBoundary && is_final {
+            self.text.shrink_to(RETAINED_CAPACITY);
+            self.binary.shrink_to(RETAINED_CAPACITY);
+            return Ok(Action::Borrow);
+        }
+        Ok(Action::Append)
+    }
+
+    fn append_text(&mut self, text: &str, is_final: bool) -> &mut String {
+        if self.binary.capacity() > 0 {
+            // Empty: the message before was cleared.
+            self.text = String::from_utf8(mem::take(&mut self.binary)).unwrap_or_default();
+        }
+        let buffer = &mut self.text;
+        let needed = buffer.len() + text.len();
+        let capacity = next_capacity(buffer.capacity(), needed, self.limit);
+        buffer.reserve_exact(capacity - buffer.len());
+        buffer.push_str(text);
+        if is_final && needed <= RETAINED_CAPACITY {
+            buffer.shrink_to(RETAINED_CAPACITY);
+        }
+        buffer
+    }
+
+    fn append_binary(&mut self, bytes: &[u8], is_final: bool) -> &mut Vec<u8> {
+        if self.text.capacity() > 0 {
+            self.binary = mem::take(&mut self.text).into_bytes();
+        }
+        let buffer = &mut self.binary;
+        let needed = buffer.len() + bytes.len();
+        let capacity = next_capacity(buffer.capacity(), needed, self.limit);
+        buffer.reserve_exact(capacity - buffer.len());
+        buffer.extend_from_slice(bytes);
+        if is_final && needed <= RETAINED_CAPACITY {
+            buffer.shrink_to(RETAINED_CAPACITY);
+        }
+        buffer
     }
 }
 
-/// Returns `true` if a chunk is a complete message and the buffer has no content to clear.
-fn is_borrowable(
-    state: AssemblerState,
-    limit: usize,
-    buffered: usize,
-    chunk_len: usize,
-    is_final: bool,
-) -> bool {
-    is_final && state == AssemblerState::AtBoundary && buffered == 0 && chunk_len <= limit
+/// Returns the capacity for `needed` bytes: doubled, but not above `limit`, so that at most twice
+/// the limit is allocated while the content moves.
+fn next_capacity(capacity: usize, needed: usize, limit: usize) -> usize {
+    if needed <= capacity {
+        return needed;
+    }
+    capacity.saturating_mul(2).min(limit).max(needed)
 }
 
 /// What to do with a chunk.
 enum Action {
     Borrow,
-    Append { is_final: bool },
-    Reject,
+    Append,
     Discard,
-}
-
-/// Returns what to do with a chunk of `chunk_len` bytes, and updates the state.
-fn next_action(
-    state: &mut AssemblerState,
-    limit: usize,
-    buffered: usize,
-    chunk_len: usize,
-    is_final: bool,
-) -> Action {
-    let previous = *state;
-    *state = match (previous, is_final) {
-        (_, true) => AssemblerState::AtBoundary,
-        (AssemblerState::Discarding, false) => AssemblerState::Discarding,
-        (_, false) => AssemblerState::Assembling,
-    };
-    match previous {
-        AssemblerState::Discarding => return Action::Discard,
-        AssemblerState::AtBoundary | AssemblerState::Assembling => {}
-    }
-    if buffered
-        .checked_add(chunk_len)
-        .is_none_or(|len| len > limit)
-    {
-        if !is_final {
-            *state = AssemblerState::Discarding;
-        }
-        return Action::Reject;
-    }
-    match (previous, is_final) {
-        (AssemblerState::AtBoundary, true) => Action::Borrow,
-        _ => Action::Append { is_final },
-    }
 }
 
 /// Omits the content of the buffers.
@@ -261,7 +285,7 @@ impl core::fmt::Debug for MessageAssembler {
         f.debug_struct("MessageAssembler")
             .field("limit", &self.limit)
             .field("state", &self.state)
-            .field("buffered", &(self.text.len() + self.binary.len()))
+            .field("buffered", &self.buffered())
             .finish()
     }
 }

@@ -1,13 +1,15 @@
 //! Tunnels through HTTP proxies with `CONNECT` (PX-2).
 
-use alloc::string::String;
-use core::fmt::Write;
+use core::mem;
 
+use crate::call_errors::InvalidHeader;
 use crate::config::Config;
-use crate::error::Refused;
+
 use crate::event::{Closed, Phase};
-use crate::handshake::ClientRequest;
-use crate::http::{Head, Limits, Progress, is_forbidden_control};
+use crate::handshake::{
+    ClientRequest, Rejection, is_connection_or_framing, is_valid_header, push_header,
+};
+use crate::http::{Head, Limits, Progress};
 use crate::send_buffer::SendBuffer;
 
 /// A client's tunnel through an HTTP proxy, established with `CONNECT` (PX-2).
@@ -18,12 +20,12 @@ use crate::send_buffer::SendBuffer;
 /// ```
 /// use hybi::{Config, ClientRequest, ProxyTunnel};
 /// let request = ClientRequest::new("ws://example.com/demo")?;
-/// let mut tunnel = ProxyTunnel::new(&Config::new(), &request, None)?;
+/// let mut tunnel = ProxyTunnel::new(&Config::new(), &request, &[])?;
 /// assert!(tunnel.transmit().starts_with(b"CONNECT example.com:80 HTTP/1.1\r\n"));
 /// tunnel.advance(tunnel.transmit().len());
 /// let mut input = &b"HTTP/1.1 200 Connection established\r\n\r\n"[..];
 /// assert_eq!(tunnel.receive(&mut input), Some(Ok(())));
-/// # Ok::<(), hybi::Refused>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct ProxyTunnel {
@@ -35,32 +37,31 @@ pub struct ProxyTunnel {
 impl ProxyTunnel {
     /// Creates a tunnel to the host and port of `request` and queues the `CONNECT` request.
     ///
-    /// `authorization` is the value of `Proxy-Authorization`, which is omitted if `None`. The limits
-    /// of `config` for heads apply to the response of the proxy.
+    /// `headers` are added to the request, for example `Proxy-Authorization`. The limits of `config`
+    /// for heads apply to the response of the proxy.
     ///
     /// # Errors
-    /// [`Refused::InvalidHeader`] if `authorization` contains a control character other than a tab.
+    /// [`InvalidHeader`] if a name is not a token (RFC 9110, section 5.6.2), if a value contains a
+    /// control character other than a tab, or if the name is `Host`, `Upgrade`, `Connection`,
+    /// `Content-Length` or `Transfer-Encoding`.
     pub fn new(
         config: &Config,
         request: &ClientRequest,
-        authorization: Option<&str>,
-    ) -> Result<Self, Refused> {
+        headers: &[(&str, &[u8])],
+    ) -> Result<Self, InvalidHeader> {
         let authority = request.authority_with_port();
-        let mut head = String::new();
-        // Writing to a String cannot fail.
-        let _ = write!(
-            head,
-            "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n"
-        );
-        if let Some(value) = authorization {
-            if value.bytes().any(is_forbidden_control) {
-                return Err(Refused::InvalidHeader);
+        let head = alloc::format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
+        let mut head = head.into_bytes();
+        for (name, value) in headers {
+            let is_reserved = name.eq_ignore_ascii_case("Host") || is_connection_or_framing(name);
+            if is_reserved || !is_valid_header(name, value) {
+                return Err(InvalidHeader::new(name));
             }
-            let _ = write!(head, "Proxy-Authorization: {value}\r\n");
+            push_header(&mut head, name, &[value]);
         }
-        head.push_str("\r\n");
+        head.extend_from_slice(b"\r\n");
         let mut send_buffer = SendBuffer::default();
-        send_buffer.push(head.as_bytes());
+        send_buffer.push_vec(head);
         Ok(Self {
             head: Head::response(Limits::from_config(config)),
             send_buffer,
@@ -88,15 +89,18 @@ impl ProxyTunnel {
     /// are from the server and are left in `input`. Further calls return the same result and consume
     /// nothing. Interim responses are skipped, at most 8 of them (HY-11).
     ///
-    /// The error is [`Closed::Rejected`] with the proxy's status if it is not one of 200 to 299 (407
-    /// requests authorization, on a new connection), [`Closed::Protocol`] if the response is
+    /// The error is [`Closed::Rejected`] if the status is not one of 200 to 299 (407 requests
+    /// authorization, on a new connection), [`Closed::Protocol`] if the response is
     /// malformed, or that of [`receive_eof`](Self::receive_eof).
     pub fn receive(&mut self, input: &mut &[u8]) -> Option<Result<(), Closed>> {
         while self.outcome.is_none() {
             match self.head.read(input) {
-                Ok(Progress::Complete) => self.outcome = Some(Ok(())),
-                Ok(Progress::StartLine) if !matches!(self.head.status(), 200..=299) => {
-                    self.outcome = Some(Err(Closed::Rejected(self.head.status())));
+                Ok(Progress::Complete) => {
+                    let head = mem::replace(&mut self.head, Head::response(Limits::NONE));
+                    self.outcome = Some(match head.status() {
+                        200..=299 => Ok(()),
+                        _ => Err(Closed::Rejected(Rejection::new(head))),
+                    });
                 }
                 Ok(Progress::StartLine) => {}
                 Ok(Progress::NeedMore) => return None,

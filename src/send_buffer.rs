@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::error::Refused;
+use crate::call_errors::SendError;
 use crate::frame::encode::Framing;
 use crate::frame::header::HeaderBytes;
 use crate::frame::mask;
@@ -58,20 +58,24 @@ impl SendBuffer {
         self.len() == 0
     }
 
-    /// Checks that `len` more bytes can be pending.
+    /// Checks that a message of `len` bytes can be pending, and `pong_len` bytes before it.
     #[inline]
-    pub(crate) fn check_capacity(&self, len: usize, limit: usize) -> Result<(), Refused> {
-        if self.fits(len, limit) {
+    pub(crate) fn check_capacity(
+        &self,
+        len: usize,
+        pong_len: usize,
+        limit: usize,
+    ) -> Result<(), SendError> {
+        let Some(capacity) = limit.checked_sub(len) else {
+            return Err(SendError::MessageTooLong { limit });
+        };
+        // 0 rather than never: a message that fits alone is sent once nothing is pending.
+        let retry_at = capacity.saturating_sub(pong_len);
+        if self.len() <= retry_at {
             Ok(())
         } else {
-            Err(Refused::BufferFull { limit })
+            Err(SendError::BufferFull { retry_at })
         }
-    }
-
-    /// Returns whether `len` more bytes fit within `limit`.
-    #[inline]
-    fn fits(&self, len: usize, limit: usize) -> bool {
-        len <= limit.saturating_sub(self.len())
     }
 
     /// Appends a message. Inlined, which avoids a store-forwarding stall on the header.
@@ -201,6 +205,16 @@ impl SendBuffer {
             self.compacted = self.compacted.saturating_add(self.sent);
             self.sent = 0;
         }
+    }
+
+    /// Returns all pending bytes, and makes `spare`, whose content is dropped, the buffer.
+    pub(crate) fn take(&mut self, mut spare: Vec<u8>) -> Vec<u8> {
+        spare.clear();
+        let mut bytes = core::mem::replace(&mut self.bytes, spare);
+        bytes.drain(..self.sent);
+        self.sent = 0;
+        self.compacted = 0;
+        bytes
     }
 
     /// Drops all pending bytes.

@@ -77,7 +77,9 @@ pub(crate) use counter::{record, record_slow_path};
 #[cfg(all(feature = "std", test))]
 mod tests {
     use super::take;
-    use crate::{AcceptOptions, ClientRequest, Config, Connection, Dialect, Event, Role};
+    use crate::{
+        AcceptOptions, ClientRequest, Config, Connection, Dialect, Entropy, Event, Handshake,
+    };
     use alloc::vec::Vec;
 
     /// Returns the work done to receive `bytes` in chunks of `size`.
@@ -96,7 +98,7 @@ mod tests {
     }
 
     fn established(config: &Config) -> Connection {
-        Connection::established(config, Role::Server, Dialect::Hixie76, [0; 32])
+        Connection::established_server(config.clone(), &Handshake::new(Dialect::Hixie76))
     }
 
     fn assert_linear(bytes: &[u8], config: &Config) {
@@ -140,7 +142,7 @@ mod tests {
             let config = Config::new();
             let bytes = message(mib, fragments);
             let mut conn =
-                Connection::established(&config, Role::Server, Dialect::Rfc6455, [0; 32]);
+                Connection::established_server(config, &Handshake::new(Dialect::Rfc6455));
             let work = work(&mut conn, &bytes, size) as f64;
             assert!(conn.closed().is_none());
             work / bytes.len() as f64
@@ -186,7 +188,7 @@ mod tests {
         for size in [1, 2, 1024, 1 << 20] {
             for fields in [20, 200, 2_000] {
                 let bytes = head(fields);
-                let work = work(&mut Connection::server(&config), &bytes, size);
+                let work = work(&mut Connection::server(config.clone()), &bytes, size);
                 assert!(
                     work <= 4 * bytes.len() as u64 + 64,
                     "work of {work} for {} bytes",
@@ -205,7 +207,7 @@ mod tests {
             [b"GET / HTTP/1.1\r\n", &text(b'_')[..], b"\r\n"].concat(),
         ] {
             for size in [1, 2, 1024, 1 << 20] {
-                let work = work(&mut Connection::server(&config), &long, size);
+                let work = work(&mut Connection::server(config.clone()), &long, size);
                 assert!(work <= 4 * long.len() as u64 + 64, "{work}, {size}");
             }
         }
@@ -222,7 +224,8 @@ mod tests {
         for size in [1, 2, 7, 1024, 1 << 20] {
             for fields in [0, 1, 20, 200] {
                 let bytes = interim(fields).repeat(8);
-                let mut conn = Connection::client(&config, &request, [0; 32]);
+                let mut conn =
+                    Connection::client(config.clone(), &request, Entropy::from_bytes([0; 32]));
                 let work = work(&mut conn, &bytes, size);
                 assert!(
                     work <= 4 * bytes.len() as u64 + 64,

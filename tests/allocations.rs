@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, Close, Config, Connection, Dialect, Dialects, Event, Input, MessageAssembler,
-    PreparedMessage, Response, Role,
+    AcceptOptions, Close, Config, Connection, Dialect, Dialects, Entropy, Event, Input,
+    MessageAssembler, PreparedMessage, Response,
 };
 use testkit::allocator::{CountingAllocator, Usage, measure};
 use testkit::pair::response_to;
@@ -22,7 +22,7 @@ const NONE: Usage = Usage {
 };
 
 fn open(dialect: Dialect) -> Connection {
-    Connection::established(&Config::new(), Role::Server, dialect, [0; 32])
+    established(&Config::new(), Role::Server, dialect)
 }
 
 /// Receives `bytes` in reads of `read_len`; returns the number of events.
@@ -82,7 +82,7 @@ fn receiving_a_complete_message_does_not_allocate() {
 #[test]
 fn hybi_messages_are_received_and_sent_without_allocating() {
     for (role, dialect) in every_role_and_dialect() {
-        let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
+        let mut conn = established(&Config::new(), role, dialect);
         let mut assembler = MessageAssembler::new(64 * KIB);
         for text in texts().iter().rev() {
             let received = [0x81, 0x82, 0x89].map(|first| {
@@ -152,7 +152,7 @@ fn chunks_do_not_allocate_and_are_assembled_in_one_buffer() {
 fn sending_does_not_allocate_after_the_first_message() {
     for dialect in HIXIE {
         let mut conn = open(dialect);
-        let encoded = texts().map(|text| PreparedMessage::text(dialect, &text));
+        let encoded = texts().map(|text| PreparedMessage::text(&text));
         let flush = |conn: &mut Connection| conn.advance(conn.transmit().len());
         // The first and longest message allocates the buffer.
         for (text, encoded) in texts().iter().zip(&encoded).rev() {
@@ -182,7 +182,7 @@ fn the_first_send_allocates_at_most_1_kib_more_than_the_message() {
     for (role, dialect) in every_role_and_dialect() {
         for length in [0, 1, 512, 513, 5_000, 100_000] {
             let text = "a".repeat(length);
-            let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
+            let mut conn = established(&Config::new(), role, dialect);
             let (sent, usage) = measure(|| conn.send_text(&text));
             assert_eq!(sent, Ok(()));
             assert!(usage.peak <= (length + KIB) as isize, "{length}: {usage:?}");
@@ -194,7 +194,7 @@ fn the_first_send_allocates_at_most_1_kib_more_than_the_message() {
 #[test]
 fn a_large_response_body_is_copied_once() {
     let body = vec![b'a'; 100 * KIB];
-    let mut conn = Connection::server(&Config::new());
+    let mut conn = Connection::server(Config::new());
     let mut head = DRAFT_76_REQUEST.as_bytes().to_vec();
     assert!(matches!(
         conn.receive(&mut input(&mut head)),
@@ -264,7 +264,7 @@ fn a_declared_frame_length_of_hybi_does_not_allocate() {
         let key = (role == Role::Server).then_some(MASKING_KEY);
         for length in [0x1_0000, u64::from(u32::MAX), 1 << 62, i64::MAX as u64] {
             for first in [TEXT, BINARY, TEXT_FRAGMENT] {
-                let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
+                let mut conn = established(&Config::new(), role, dialect);
                 let mut header = header(first, key, LengthEncoding::Bits64, length);
                 let mut payload = masked(&[b'a'; 100], key.unwrap_or_default());
                 let (_, usage) = measure(|| {
@@ -283,7 +283,7 @@ fn a_declared_frame_length_of_hybi_does_not_allocate() {
 fn a_million_fragments_use_no_more_memory_than_the_message_limit() {
     let config = Config::new().max_fragments(u32::MAX);
     for role in ROLES {
-        let mut conn = Connection::established(&config, role, Dialect::Rfc6455, [0; 32]);
+        let mut conn = established(&config, role, Dialect::Rfc6455);
         let sender = other(role);
         let mut first = frame(sender, BINARY_FRAGMENT, "");
         let pair = [
@@ -317,7 +317,7 @@ fn a_million_fragments_use_no_more_memory_than_the_message_limit() {
 fn a_million_pings_use_no_more_memory_than_the_send_buffer() {
     for role in ROLES {
         let config = Config::new();
-        let mut conn = Connection::established(&config, role, Dialect::Rfc6455, [0; 32]);
+        let mut conn = established(&config, role, Dialect::Rfc6455);
         let pings = frame(other(role), PING, [b'p'; 125]).repeat(1000);
         let mut bytes = pings.clone();
         let (events, usage) = measure(|| {
@@ -352,14 +352,14 @@ fn a_declared_content_length_does_not_allocate_rq_18() {
             let field = format!("Content-Length: {length}\r\nHost: ");
             let mut bytes = replace_once(head, "Host: ", field);
             let (_, usage) = measure(|| {
-                let mut conn = Connection::server(&config);
+                let mut conn = Connection::server(config.clone());
                 receive(&mut conn, &mut bytes, 1 << 20)
             });
             assert!(usage.peak <= 4 * KIB as isize, "{length}: {usage:?}");
         }
     }
     let request = client_request(Dialect::Hixie76);
-    let client = || Connection::client(&Config::new(), &request, [3; 32]);
+    let client = || Connection::client(Config::new(), &request, Entropy::from_bytes([3; 32]));
     let reply = response_to(&mut client());
     for length in lengths {
         for status in ["101 WebSocket Protocol Handshake", "404 Not Found"] {
@@ -384,7 +384,7 @@ fn an_endless_head_uses_no_more_memory_than_its_limit_rq_19() {
         for read in [1, 1 << 20] {
             let mut bytes = [&b"GET / HTTP/1.1\r\n"[..], &line.repeat(10_000)].concat();
             let (events, usage) = measure(|| {
-                let mut conn = Connection::server(&config);
+                let mut conn = Connection::server(config.clone());
                 receive(&mut conn, &mut bytes, read)
             });
             assert_eq!(events, 1);
@@ -401,7 +401,11 @@ fn interim_responses_reuse_the_memory_of_the_head_hy_11() {
     for read_len in [1, 7, 1 << 20] {
         let usage = |count: usize| {
             let config = Config::new().max_headers(usize::MAX);
-            let mut conn = Connection::client(&config, &client_request(Dialect::Rfc6455), [0; 32]);
+            let mut conn = Connection::client(
+                config.clone(),
+                &client_request(Dialect::Rfc6455),
+                Entropy::from_bytes([0; 32]),
+            );
             let mut bytes = interim.repeat(count).into_bytes();
             let (events, usage) = measure(|| receive(&mut conn, &mut bytes, read_len));
             assert_eq!(events, 0);
@@ -434,13 +438,13 @@ fn a_connection_in_the_handshake_uses_at_most_40_kib_rq_19() {
         heads.push(line(DRAFT_76_REQUEST, from, to));
     }
     let accept = AcceptOptions::new().headers(&[("Set-Cookie", "session=0123456789")]);
-    let config = Config::new().dialects(Dialects::ALL);
+    let config = hybi::SharedConfig::from(Config::new().dialects(Dialects::ALL));
     for head in &heads {
         for read in [1, 1000, 4097, 8193, 16 * KIB - 1, 1 << 20] {
             let mut bytes = head.clone();
             bytes.extend_from_slice(DRAFT_76_KEY3);
             let (conn, usage) = measure(|| {
-                let mut conn = Connection::server(&config);
+                let mut conn = Connection::server(config.clone());
                 for chunk in bytes.chunks_mut(read) {
                     let mut input = input(chunk);
                     while let Some(event) = conn.receive(&mut input) {
@@ -458,7 +462,7 @@ fn a_connection_in_the_handshake_uses_at_most_40_kib_rq_19() {
         }
     }
     let request = client_request(Dialect::Hixie76);
-    let mut client = Connection::client(&Config::new(), &request, [3; 32]);
+    let mut client = Connection::client(Config::new(), &request, Entropy::from_bytes([3; 32]));
     let mut reply = response_to(&mut client);
     let challenge_response = reply.split_off(reply.len() - 16);
     let head = String::from_utf8(reply).unwrap();
@@ -522,7 +526,7 @@ fn the_assembler_releases_the_capacity_of_a_large_message() {
 fn the_assembler_reuses_capacity_between_messages_in_chunks() {
     for first in [TEXT, BINARY] {
         let config = Config::new();
-        let mut conn = Connection::established(&config, Role::Client, Dialect::Rfc6455, [0; 32]);
+        let mut conn = established(&config, Role::Client, Dialect::Rfc6455);
         let mut assembler = MessageAssembler::new(usize::MAX);
         let mut allocations_of = |length: usize, read: usize| {
             let mut bytes = frame(Role::Server, first, "a".repeat(length));
@@ -582,7 +586,7 @@ fn large_messages_sent_in_series_allocate_only_for_the_first() {
         for length in [64 * KIB - 1, 64 * KIB, 200_000, 1 << 20] {
             let text = "a".repeat(length);
             for write_len in [usize::MAX, 10_000] {
-                let mut conn = Connection::established(&config, role, dialect, [0; 32]);
+                let mut conn = established(&config, role, dialect);
                 let mut send = || {
                     measure(|| {
                         conn.send_text(&text).unwrap();
@@ -607,7 +611,7 @@ fn large_messages_sent_in_series_allocate_only_for_the_first() {
 fn small_messages_that_fill_the_retained_capacity_allocate_only_once() {
     for (role, dialect) in every_role_and_dialect() {
         for length in [20, 125, 600, 5_000, 33_000] {
-            let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
+            let mut conn = established(&Config::new(), role, dialect);
             let text = "a".repeat(length);
             let mut fill_and_flush = || {
                 measure(|| {
@@ -671,7 +675,7 @@ fn a_slow_reader_uses_memory_in_proportion_to_max_send_buffer() {
     let text = "a".repeat(998);
     let limit = 100 * KIB;
     let config = Config::new().max_send_buffer(limit);
-    let mut conn = Connection::established(&config, Role::Server, Dialect::Hixie75, [0; 32]);
+    let mut conn = established(&config, Role::Server, Dialect::Hixie75);
     let (_, usage) = measure(|| {
         for _ in 0..10_000 {
             while conn.send_text(&text).is_ok() {}
@@ -685,7 +689,7 @@ fn a_slow_reader_uses_memory_in_proportion_to_max_send_buffer() {
 /// Written bytes are not removed from the front of the buffer at each write.
 #[test]
 fn pending_output_is_moved_at_most_once() {
-    let mut conn = Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32]);
+    let mut conn = established(&Config::new(), Role::Server, Dialect::Hixie76);
     conn.send_text(&"a".repeat(10_000)).unwrap();
     let all = conn.transmit().len();
     let mut moved = 0;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hybi::{Closed, Config, Connection, Dialect, Dialects, Input, Phase, Timeout};
+use hybi::{Closed, Config, Connection, Dialect, Dialects, Entropy, Input, Phase, Timeout};
 use proptest::prelude::*;
 use proptest::sample::select;
 use testkit::pair::Side;
@@ -38,10 +38,14 @@ fn small() -> Config {
 
 /// Returns a client and a server before the handshake.
 fn link(config: &Config, dialect: Dialect, capacity: usize, policies: [Policy; 2]) -> Link {
-    let client = Connection::client(config, &client_request(dialect), [1; 32]);
+    let client = Connection::client(
+        config.clone(),
+        &client_request(dialect),
+        Entropy::from_bytes([1; 32]),
+    );
     let [client_policy, server_policy] = policies;
     let client = Endpoint::new(client, client_policy);
-    let server = Endpoint::new(Connection::server(config), server_policy);
+    let server = Endpoint::new(Connection::server(config.clone()), server_policy);
     Link::new(client, server, capacity)
 }
 
@@ -225,7 +229,7 @@ fn keep_alive_pings_are_bounded_although_the_connection_reads_on_hy_7() {
         .keepalive(second, second)
         .write_timeout(Duration::MAX);
     for (role, dialect) in every_role_and_dialect() {
-        let mut conn = Connection::established(&config, role, dialect, [0; 32]);
+        let mut conn = established(&config, role, dialect);
         for time in 0..5000 {
             let mut bytes = frame(other(role), TEXT, "");
             let len = if time % 2 == 0 { bytes.len() } else { 0 };

@@ -10,7 +10,7 @@ mod rows;
 use std::collections::BTreeSet;
 use std::{env, fs};
 
-use hybi::{Connection, Role};
+use hybi::Connection;
 use testkit::*;
 
 use row::{CallCase, Case, InputCase, Output};

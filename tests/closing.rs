@@ -1,8 +1,8 @@
 //! Closing handshakes, EOF at every byte, and timeouts, in the Hixie dialects.
 
 use hybi::{
-    AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, Event, Phase,
-    ProtocolError, Refused, Response, Timeout,
+    AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, Entropy, Event, Phase,
+    ProtocolError, Response, SendError, Timeout,
 };
 use testkit::pair::response_to;
 use testkit::*;
@@ -80,10 +80,10 @@ fn messages_are_still_received_after_our_close_cl_1_cl_3() {
         assert_eq!(driver.sent(), b"\x00last\xff\xff\x00");
         assert_eq!(driver.conn.closed(), None);
 
-        assert_eq!(driver.conn.send_text("more"), Err(Refused::Closing));
+        assert_eq!(driver.conn.send_text("more"), Err(SendError::Closing));
         assert_eq!(
             driver.conn.send_text_vectored("more").err(),
-            Some(Refused::Closing)
+            Some(SendError::Closing)
         );
         assert!(driver.conn.send_binary(b"more").is_err());
         assert_eq!(driver.conn.close(&Close::EMPTY), Ok(()));
@@ -241,7 +241,7 @@ fn output_queued_before_eof_is_still_flushed_cl_12() {
             Some(Event::Closed(Closed::Eof(Phase::Open)))
         ));
         assert!(driver.conn.wants_write() && !driver.conn.is_done());
-        assert_eq!(driver.conn.send_text("more"), Err(Refused::Closing));
+        assert_eq!(driver.conn.send_text("more"), Err(SendError::Closing));
         assert_eq!(driver.conn.transmit(), b"\x00queued\xff");
         driver.drain();
         assert!(driver.conn.is_done());
@@ -294,7 +294,7 @@ fn nothing_is_reported_after_a_fatal_error_fr_16() {
         for role in ROLES {
             for dialect in HIXIE {
                 for closing in [false, dialect == Dialect::Hixie76] {
-                    let conn = Connection::established(&config, role, dialect, [0; 32]);
+                    let conn = established(&config, role, dialect);
                     let mut driver = Driver::new(conn);
                     if closing {
                         driver.conn.close(&Close::EMPTY).unwrap();
@@ -343,10 +343,13 @@ fn conversations() -> Vec<(Connection, Vec<InputWithPhase>)> {
             _ => [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat(),
         };
         let target = client_request(dialect);
-        let mut client = Connection::client(&Config::new(), &target, [3; 32]);
+        let mut client = Connection::client(Config::new(), &target, Entropy::from_bytes([3; 32]));
         let response = response_to(&mut client);
         let config = Config::new().dialects(Dialects::ALL);
-        for (conn, handshake) in [(client, response), (Connection::server(&config), server)] {
+        for (conn, handshake) in [
+            (client, response),
+            (Connection::server(config.clone()), server),
+        ] {
             let mut inputs = vec![(handshake, Phase::Handshaking)];
             inputs.extend(frames.map(|frame| (frame.to_vec(), Phase::InMessage)));
             if dialect == Dialect::Hixie76 {
@@ -370,7 +373,6 @@ fn eof_at_every_byte_reports_the_phase_cl_11_h76_19() {
         let bytes: Vec<u8> = inputs.into_iter().flat_map(|(bytes, _)| bytes).collect();
         for (end, phase) in phases.into_iter().enumerate() {
             let mut driver = Driver::new(conversations().remove(index).0);
-            let role = driver.conn.role();
             assert_eq!(driver.feed(&bytes[..end]), 0);
             driver.sent();
             // CL-11: further calls have no effect.
@@ -384,12 +386,12 @@ fn eof_at_every_byte_reports_the_phase_cl_11_h76_19() {
                 unexpected_eof(phase)
             };
             let events = driver.events();
-            assert_eq!(events.last(), Some(&expected), "{role:?}, {end} bytes");
+            assert_eq!(events.last(), Some(&expected), "{index}, {end} bytes");
             let closed = events
                 .iter()
                 .filter(|event| matches!(event, Observed::Closed(_)));
             assert_eq!(closed.count(), 1);
-            assert_eq!(driver.sent(), b"", "{role:?}, {end} bytes");
+            assert_eq!(driver.sent(), b"", "{index}, {end} bytes");
             assert_closed(&mut driver);
         }
     }
@@ -426,7 +428,7 @@ fn eof_at_every_byte_while_closing_reports_the_phase_cl_11() {
 
 fn with_request(head: &str) -> Driver<'static> {
     let config = Config::new().dialects(Dialects::ALL);
-    let mut driver = Driver::with_request_handler(Connection::server(&config), |_, _| ());
+    let mut driver = Driver::with_request_handler(Connection::server(config.clone()), |_, _| ());
     driver.feed(head.as_bytes());
     assert!(matches!(driver.events()[..], [Observed::Request(..)]));
     driver
@@ -462,7 +464,7 @@ fn eof_is_reported_once_the_pending_request_is_answered_cl_11() {
     driver.eof();
     driver.conn.respond(&Response::new(403)).unwrap();
     driver.eof();
-    assert_eq!(driver.events(), [Observed::Closed(Closed::Rejected(403))]);
+    assert_eq!(driver.events(), [Observed::Closed(Closed::Responded(403))]);
     assert!(driver.sent().starts_with(b"HTTP/1.1 403 Forbidden\r\n"));
     assert_closed(&mut driver);
 }
@@ -488,16 +490,16 @@ fn assert_error_response(sent: &[u8], status: u16) {
 
 #[test]
 fn closing_before_the_response_sends_an_http_error_cl_13() {
-    let mut new = Driver::new(Connection::server(&Config::new()));
+    let mut new = Driver::new(Connection::server(Config::new()));
     new.feed(b"");
-    let mut policy = Driver::new(Connection::server(&Config::new()));
+    let mut policy = Driver::new(Connection::server(Config::new()));
     policy.feed(b"<policy-fi");
-    let mut head = Driver::new(Connection::server(&Config::new()));
+    let mut head = Driver::new(Connection::server(Config::new()));
     head.feed(&DRAFT_76_REQUEST.as_bytes()[..DRAFT_76_REQUEST.len() - 1]);
     let [with_request_75, with_request_76] = [DRAFT_75_REQUEST, DRAFT_76_REQUEST].map(with_request);
     let mut ended = with_request(DRAFT_76_REQUEST);
     ended.eof();
-    let plain = Connection::server(&Config::new().plain_http(true));
+    let plain = Connection::server(Config::new().plain_http(true));
     let mut plain = Driver::with_request_handler(plain, |_, _| ());
     plain.feed(b"GET /demo HTTP/1.1\r\nHost: example.com\r\n\r\n");
     assert_eq!(plain.events(), [Observed::Request(None, "/demo".into())]);
@@ -553,7 +555,7 @@ fn closing_after_the_response_head_sends_no_http_error_cl_13_px_4() {
 fn a_client_closing_during_the_handshake_writes_nothing_more_cl_13() {
     for dialect in HIXIE {
         let target = client_request(dialect);
-        let client = || Connection::client(&Config::new(), &target, [3; 32]);
+        let client = || Connection::client(Config::new(), &target, Entropy::from_bytes([3; 32]));
         let response = response_to(&mut client());
         // Some of the request was sent, and the response is incomplete.
         for sent in [0, 1, 40, client().transmit().len()] {
@@ -580,7 +582,7 @@ fn a_client_closing_during_the_handshake_writes_nothing_more_cl_13() {
 #[test]
 fn is_open_is_true_from_open_until_close() {
     let opened = || {
-        let mut server = Connection::server(&Config::new());
+        let mut server = Connection::server(Config::new());
         assert!(!server.is_open());
         let mut head = DRAFT_76_REQUEST.as_bytes().to_vec();
         assert!(matches!(

@@ -2,8 +2,8 @@
 //! each kind. Each kind has negative cases, which stay rejected.
 
 use hybi::{
-    ClientRequest, Closed, Config, Connection, Dialect, Event, HeaderErrorKind, LineErrorKind,
-    ProtocolError, ProxyTunnel, Role,
+    ClientRequest, Closed, Config, Connection, Dialect, Entropy, Event, HeaderErrorKind,
+    LineErrorKind, ProtocolError, ProxyTunnel,
 };
 use testkit::pair::response_to;
 use testkit::*;
@@ -17,7 +17,7 @@ const STRICT: Config = CONFIG.strict_reply(true);
 
 /// Returns a client, the head of a reply that it accepts, and the challenge response.
 fn client(config: &Config, request: &ClientRequest) -> (Connection, String, Vec<u8>) {
-    let mut conn = Connection::client(config, request, [9; 32]);
+    let mut conn = Connection::client(config.clone(), request, Entropy::from_bytes([9; 32]));
     let mut head = response_to(&mut conn);
     let end = head.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let proof = head.split_off(end.unwrap() + 4);
@@ -78,7 +78,7 @@ fn status_line(line: impl AsRef<[u8]>) -> impl Fn(&str) -> Vec<u8> {
 /// the rest of the input.
 fn tunnel(config: &Config, response: &[u8]) -> (Option<Result<(), Closed>>, Vec<u8>) {
     let receive = |reads: [&[u8]; 2]| {
-        let mut tunnel = ProxyTunnel::new(config, &client_request(Rfc6455), None).unwrap();
+        let mut tunnel = ProxyTunnel::new(config, &client_request(Rfc6455), &[]).unwrap();
         let mut result = None;
         let mut rest = Vec::new();
         for read in reads {
@@ -100,10 +100,6 @@ fn tunnel(config: &Config, response: &[u8]) -> (Option<Result<(), Closed>>, Vec<
         );
     }
     expected
-}
-
-fn rejected_with(status: u16) -> Closed {
-    Closed::Rejected(status)
 }
 
 fn start_line_error(at: u32) -> Closed {
@@ -146,14 +142,17 @@ fn status_line_that_ends_after_the_digits_h76_34_hy_11_px_2() {
         for line in lines(status) {
             for config in [CONFIG, STRICT] {
                 for dialect in [Hixie75, Rfc6455] {
-                    let events = events(config, &client_request(dialect), status_line(&line));
-                    assert_eq!(events, [Observed::Closed(rejected_with(status))], "{line}");
+                    let request = client_request(dialect);
+                    let events = events(config.clone(), &request, status_line(&line));
+                    let head = status_line(&line)(&client(&config, &request).1);
+                    let rejected = Observed::Closed(rejection(status, head));
+                    assert_eq!(events, [rejected], "{line}");
                 }
+                let response = format!("{line}\r\n\r\n");
                 let result = match status {
                     200..=299 => Ok(()),
-                    _ => Err(rejected_with(status)),
+                    _ => Err(rejection(status, &response)),
                 };
-                let response = format!("{line}\r\n\r\n");
                 assert_eq!(
                     tunnel(&config, response.as_bytes()).0,
                     Some(result),
@@ -243,9 +242,9 @@ fn interim_responses_hy_11_px_2() {
                 let reply = events(config, &request, |head| [&interim, head].concat().into());
                 assert_eq!(reply, [Observed::Open(dialect)], "{interim}");
             }
-            for last in ["HTTP/1.1 404 Not Found\r\n", "HTTP/1.0 404\r\n"] {
+            for last in ["HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.0 404\r\n\r\n"] {
                 let reply = events(CONFIG, &request, |_| [&interim, last].concat().into());
-                assert_eq!(reply, [Observed::Closed(rejected_with(404))], "{interim}");
+                assert_eq!(reply, [Observed::Closed(rejection(404, last))], "{interim}");
             }
             let reply = events(CONFIG, &request, |_| {
                 [&interim, "xyz 101 \r\n\r\n"].concat().into()
@@ -254,7 +253,10 @@ fn interim_responses_hy_11_px_2() {
         }
         for (last, result) in [
             ("HTTP/1.1 200 OK\r\n\r\n", Ok(())),
-            ("HTTP/1.0 407 x\r\n\r\n", Err(rejected_with(407))),
+            (
+                "HTTP/1.0 407 x\r\n\r\n",
+                Err(rejection(407, "HTTP/1.0 407 x\r\n\r\n")),
+            ),
         ] {
             let response = [&interim, last].concat();
             assert_eq!(
@@ -271,7 +273,9 @@ fn interim_responses_are_at_most_8_and_within_the_limits_of_one_head_hy_11_px_2(
     use ProtocolError::{HeadTooLong, LineTooLong, TooManyHeaders, TooManyInterimResponses};
     let fails = |config: Config, edit: &dyn Fn(&str) -> String, error: ProtocolError| {
         for dialect in DIALECTS {
-            let reply = events(config, &client_request(dialect), |head| edit(head).into());
+            let reply = events(config.clone(), &client_request(dialect), |head| {
+                edit(head).into()
+            });
             assert_eq!(reply, [protocol_error(error)]);
         }
         let response = edit("HTTP/1.1 200 OK\r\nA: a\r\nB: b\r\nC: c\r\n\r\n");
@@ -296,9 +300,13 @@ fn interim_responses_are_at_most_8_and_within_the_limits_of_one_head_hy_11_px_2(
                 .max_head_len(len as usize)
                 .max_headers(headers as usize);
             let open = [Observed::Open(dialect)];
-            assert_eq!(events(exact, &request, with_prefix), open);
+            assert_eq!(events(exact.clone(), &request, with_prefix), open);
             let limit = len - 1;
-            let reply = events(exact.max_head_len(limit as usize), &request, with_prefix);
+            let reply = events(
+                exact.clone().max_head_len(limit as usize),
+                &request,
+                with_prefix,
+            );
             assert_eq!(reply, [protocol_error(HeadTooLong { limit })]);
             let limit = headers - 1;
             let reply = events(exact.max_headers(limit as usize), &request, with_prefix);
@@ -313,13 +321,13 @@ fn interim_responses_are_at_most_8_and_within_the_limits_of_one_head_hy_11_px_2(
         .max_headers(6);
     let line = early_hints(&format!("Link: {}\r\n", "x".repeat(100)));
     fails(
-        small,
+        small.clone(),
         &|head| [&line, head].concat(),
         LineTooLong { at: 26, limit: 100 },
     );
     let many = early_hints(&"A: a\r\n".repeat(7));
     fails(
-        small,
+        small.clone(),
         &|head| [&many, head].concat(),
         TooManyHeaders { limit: 6 },
     );
@@ -562,7 +570,7 @@ fn origin_location_challenge_and_accept_value_are_checked_in_any_case_h75_6_h76_
                             name: invalid,
                             ..
                         })),
-                    ] = events(config, &request, edit)[..]
+                    ] = events(config.clone(), &request, edit)[..]
                     else {
                         panic!("{other} is accepted");
                     };
@@ -594,13 +602,13 @@ fn connect_answered_by_another_2xx_px_2() {
                 let head = format!("{version} {status} x\r\n{fields}\r\n");
                 let response = [&head, "server"].concat();
                 let mut input = response.as_bytes();
-                let mut tunnel = ProxyTunnel::new(&CONFIG, &client_request(Rfc6455), None).unwrap();
+                let mut tunnel = ProxyTunnel::new(&CONFIG, &client_request(Rfc6455), &[]).unwrap();
                 let result = tunnel.receive(&mut input);
                 let expected = match status {
                     200..=299 => Some(Ok(())),
                     101 if version == "HTTP/1.0" => Some(Err(start_line_error(7))),
                     100 | 102..=199 => None,
-                    _ => Some(Err(rejected_with(status))),
+                    _ => Some(Err(rejection(status, &head))),
                 };
                 assert_eq!(result, expected, "{head}");
                 if expected == Some(Ok(())) {
@@ -699,7 +707,7 @@ fn default_limits_of_a_head_rq_19_px_2() {
 
 /// Returns the result of a tunnel for a response of the proxy.
 fn tunnel_at_once(mut response: &[u8]) -> Option<Result<(), Closed>> {
-    let mut tunnel = ProxyTunnel::new(&CONFIG, &client_request(Rfc6455), None).unwrap();
+    let mut tunnel = ProxyTunnel::new(&CONFIG, &client_request(Rfc6455), &[]).unwrap();
     tunnel.receive(&mut response)
 }
 
@@ -710,7 +718,7 @@ fn receive_fragments(
     role: Role,
     lengths: impl Iterator<Item = usize>,
 ) -> Result<(u64, usize), (u64, Closed)> {
-    let mut conn = Connection::established(&Config::new(), role, Dialect::Rfc6455, [0; 32]);
+    let mut conn = established(&Config::new(), role, Dialect::Rfc6455);
     let (mut frames, mut received) = (0, 0);
     let mut lengths = lengths.peekable();
     while let Some(length) = lengths.next() {

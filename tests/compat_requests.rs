@@ -29,7 +29,7 @@ fn text(head: impl AsRef<[u8]>) -> String {
 #[track_caller]
 fn read(head: &[u8]) -> Result<Request, ProtocolError> {
     let mut bytes = head.to_vec();
-    let mut conn = Connection::server(&CONFIG);
+    let mut conn = Connection::server(CONFIG);
     let mut input = input(&mut bytes);
     let event = conn.receive(&mut input);
     let read = match event {
@@ -75,10 +75,10 @@ fn check_parts(request: &Request, head: &[u8]) {
 fn accept(head: &[u8]) -> String {
     let request = read(head).unwrap_or_else(|error| panic!("{error} in {}", escaped(head)));
     let dialect = request.dialect().unwrap();
-    let transcript = at_every_split(|| Connection::server(&CONFIG), head);
+    let transcript = at_every_split(|| Connection::server(CONFIG), head);
     let requested = Observed::Request(Some(dialect), request.resource().to_owned());
     assert_eq!(transcript.events[0], requested, "{}", escaped(head));
-    let upgrade = Connection::upgrade(&CONFIG, &request, &AcceptOptions::new());
+    let upgrade = Connection::upgrade(CONFIG, &request, &AcceptOptions::new());
     assert_eq!(upgrade.unwrap().1.as_bytes(), transcript.sent);
     let sent = text(transcript.sent);
     assert!(sent.starts_with("HTTP/1.1 101 "), "{sent}");
@@ -90,7 +90,7 @@ fn accept(head: &[u8]) -> String {
 #[track_caller]
 fn respond(head: &[u8], response: &Response<'_>) -> String {
     assert!(read(head).unwrap().dialect().is_none());
-    let conn = Connection::server(&CONFIG);
+    let conn = Connection::server(CONFIG);
     let mut driver = Driver::with_request_handler(conn, |conn, _| conn.respond(response).unwrap());
     driver.feed(head);
     text(driver.sent())
@@ -101,7 +101,7 @@ fn respond(head: &[u8], response: &Response<'_>) -> String {
 fn reject(head: &[u8]) -> ProtocolError {
     let error = read(head).map(|request| format!("{request:?} {}", escaped(head)));
     let error = error.unwrap_err();
-    let transcript = at_every_split(|| Connection::server(&CONFIG), head);
+    let transcript = at_every_split(|| Connection::server(CONFIG), head);
     assert_eq!(transcript.events, [protocol_error(error)]);
     assert!(!text(transcript.sent).starts_with("HTTP/1.1 1"));
     error
@@ -189,7 +189,7 @@ fn cookies_of_4096_bytes_and_heads_of_16_kib_rq_19() {
                 let head = replace_once(head, "Host:", line + "Host:");
                 let bytewise = (1..head.len()).collect::<Vec<_>>();
                 for splits in [&[][..], &bytewise] {
-                    let conn = Connection::server(&CONFIG);
+                    let conn = Connection::server(CONFIG);
                     let transcript = run(conn, &head, splits, false);
                     let Observed::Request(requested, _) = transcript.events[0] else {
                         panic!("{:?}", transcript.events);
@@ -399,7 +399,7 @@ fn upgrade_to_something_else_on_a_plain_request_rq_14() {
             assert!(response.starts_with("HTTP/1.1 200 OK\r\nConnection: close\r\n"));
             assert!(response.ends_with("\r\n\r\npage"));
 
-            let conn = Connection::server(&Config::new());
+            let conn = Connection::server(Config::new());
             let transcript = run(conn, &head, &[], false);
             assert_eq!(text(transcript.sent), error_response(426, VERSIONS));
         }
@@ -430,7 +430,7 @@ fn head_and_http_1_0_for_plain_requests_rq_1_rq_3() {
                     assert!(sent.ends_with(&[&length, body].concat()), "{sent}");
                 }
                 let status = if method == "HEAD" { 405 } else { 505 };
-                let conn = Connection::server(&Config::new());
+                let conn = Connection::server(Config::new());
                 let sent = run(conn, head.as_bytes(), &[], false).sent;
                 let (expected, _) = error_response(status, "")
                     .split_once("\r\n\r\n")
@@ -450,9 +450,9 @@ fn head_and_http_1_0_for_plain_requests_rq_1_rq_3() {
     }
     // Any other answer to `HEAD` has no body either.
     let bad = b"HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n";
-    let sent = run(Connection::server(&CONFIG), bad, &[], false).sent;
+    let sent = run(Connection::server(CONFIG), bad, &[], false).sent;
     assert!(sent.starts_with(b"HTTP/1.1 400") && sent.ends_with(b"\r\n\r\n"));
-    let conn = Connection::server(&CONFIG);
+    let conn = Connection::server(CONFIG);
     let mut driver = Driver::with_request_handler(conn, |conn, _| {
         conn.close(&hybi::Close::EMPTY).unwrap();
     });
@@ -474,14 +474,14 @@ fn one_empty_line_before_the_request_line_rq_6() {
         accept(head.as_bytes());
         // It counts towards the limit.
         let config = CONFIG.max_head_len(head.len() - 1);
-        let transcript = at_every_split(|| Connection::server(&config), head.as_bytes());
+        let transcript = at_every_split(|| Connection::server(config.clone()), head.as_bytes());
         let limit = head.len() as u32 - 1;
         let error = protocol_error(ProtocolError::HeadTooLong { limit });
         assert_eq!(transcript.events, [error]);
     }
     for (head, at) in [("\r\n\r\n", 2), ("\r\n \r\n", 2), ("\r\nGET\r\n\r\n", 5)] {
         let error = ProtocolError::InvalidStartLine { at };
-        let transcript = at_every_split(|| Connection::server(&CONFIG), head.as_bytes());
+        let transcript = at_every_split(|| Connection::server(CONFIG), head.as_bytes());
         assert_eq!(transcript.events, [protocol_error(error)]);
     }
 }
@@ -499,7 +499,7 @@ fn a_426_names_upgrade_in_connection_hy_12() {
         )),
     ] {
         let transcript = run(
-            Connection::server(&Config::new()),
+            Connection::server(Config::new()),
             head.as_bytes(),
             &[],
             false,
@@ -539,7 +539,7 @@ fn content_length_0_with_key1_and_key2_rq_18() {
         let head = replace_once(DRAFT_76_REQUEST, "\r\n\r\n", field);
         assert_eq!(accept(&head), DRAFT_76_RESPONSE);
         let bytes = [&head, &DRAFT_76_KEY3[..]].concat();
-        let sent = run(Connection::server(&CONFIG), &bytes, &[], false).sent;
+        let sent = run(Connection::server(CONFIG), &bytes, &[], false).sent;
         assert!(sent.ends_with(DRAFT_76_CHALLENGE_RESPONSE));
     }
 }
@@ -603,7 +603,7 @@ fn requests_that_smuggle_or_inject_are_rejected() {
     }
     // The first of two requests is answered, and then the connection is closed.
     let two = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2);
-    let conn = Connection::server(&CONFIG);
+    let conn = Connection::server(CONFIG);
     let mut driver = Driver::with_request_handler(conn, |conn, _| {
         conn.respond(&Response::new(404)).unwrap();
     });

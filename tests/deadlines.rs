@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hybi::{Closed, Config, Connection, Dialect, Event, Input, ProtocolError, Role};
-use testkit::{input, open};
+use hybi::{Closed, Config, Dialect, Event, Input, ProtocolError};
+use testkit::{Role, established, input, open};
 
 #[test]
 fn an_error_after_valid_text_is_due_at_once_although_no_input_remains_hy_7() {
@@ -13,7 +13,7 @@ fn an_error_after_valid_text_is_due_at_once_although_no_input_remains_hy_7() {
     ];
     for (dialect, bytes) in cases {
         let config = Config::new().strict_utf8(true);
-        let mut conn = Connection::established(&config, Role::Client, dialect, [9; 32]);
+        let mut conn = established(&config, Role::Client, dialect);
         let mut bytes = bytes.to_vec();
         let mut read = input(&mut bytes);
         let text = conn.receive(&mut read);

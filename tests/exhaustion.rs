@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use hybi::{
     Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind, KeyErrorKind,
-    ProtocolError, Role,
+    ProtocolError,
 };
 use testkit::*;
 
@@ -281,7 +281,7 @@ fn hixie(dialect: Dialect) {
                 max_frame,
             };
             let config = decoder.config();
-            let conn = || Connection::established(&config, role, dialect, [0; 32]);
+            let conn = || established(&config, role, dialect);
             let reference = |bytes: &[u8]| {
                 let events = decoder.decode(bytes);
                 let is_closed = !matches!(events.last(), Some(Observed::Closed(Closed::Eof(_))));
@@ -426,7 +426,7 @@ fn every_short_key_of_digits_spaces_and_letters_is_checked_key_1_to_key_8() {
                 .map(|i| b"6 x"[(n / 3_u32.pow(i)) as usize % 3])
                 .collect();
             let bytes = [before.as_bytes(), &key, after.as_bytes(), DRAFT_76_KEY3].concat();
-            let transcript = run(Connection::server(&config), &bytes, &[], false);
+            let transcript = run(Connection::server(config.clone()), &bytes, &[], false);
             match key_part(&key) {
                 Ok(part) => {
                     counts[0] += 1;
@@ -605,7 +605,7 @@ fn head(chosen: [Option<&str>; 7]) -> String {
 
 fn outcome_of(head: &str, dialects: Dialects) -> Outcome {
     let config = Config::new().dialects(dialects);
-    let mut driver = Driver::with_request_handler(Connection::server(&config), |_, _| {});
+    let mut driver = Driver::with_request_handler(Connection::server(config.clone()), |_, _| {});
     driver.feed(head.as_bytes());
     match &driver.transcript.events[..] {
         [Observed::Request(Some(dialect), _)] => Outcome::Accepted(*dialect),

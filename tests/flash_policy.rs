@@ -19,7 +19,7 @@ fn policy_sent() -> Observed {
 /// Checks that the request is answered with the policy and a NUL.
 #[track_caller]
 fn assert_policy_is_sent(config: &Config, request: &[u8], splits: &[usize]) {
-    let transcript = run(Connection::server(config), request, splits, false);
+    let transcript = run(Connection::server(config.clone()), request, splits, false);
     assert_eq!(transcript.events, [policy_sent()]);
     let policy = [POLICY.as_bytes(), b"\0"].concat();
     assert_eq!(escaped(transcript.sent), escaped(policy));
@@ -51,7 +51,7 @@ fn spaces_are_allowed_around_the_slash_px_1() {
 
 #[test]
 fn the_connection_is_done_once_the_policy_is_flushed_px_1() {
-    let mut server = Driver::new(Connection::server(&WITH_POLICY));
+    let mut server = Driver::new(Connection::server(WITH_POLICY));
     let remaining = server.feed(&[REQUEST, DRAFT_76_REQUEST.as_bytes()].concat());
     assert_eq!(
         remaining,
@@ -68,7 +68,7 @@ fn the_connection_is_done_once_the_policy_is_flushed_px_1() {
 #[test]
 fn the_policy_is_sent_up_to_its_first_nul_px_1() {
     let config = Config::new().flash_policy("<cross-domain-policy/>\0\0more");
-    let transcript = run(Connection::server(&config), REQUEST, &[], false);
+    let transcript = run(Connection::server(config.clone()), REQUEST, &[], false);
     assert_eq!(transcript.events, [policy_sent()]);
     assert_eq!(
         escaped(transcript.sent),
@@ -79,7 +79,7 @@ fn the_policy_is_sent_up_to_its_first_nul_px_1() {
 #[test]
 fn without_a_policy_the_request_is_rejected_without_response_px_1() {
     for split in 0..=REQUEST.len() {
-        let server = Connection::server(&Config::new());
+        let server = Connection::server(Config::new());
         let transcript = run(server, REQUEST, &[split], true);
         assert_eq!(
             transcript.events,
@@ -93,7 +93,7 @@ fn without_a_policy_the_request_is_rejected_without_response_px_1() {
 fn nothing_is_reported_before_the_nul_px_1() {
     for config in [WITH_POLICY, Config::new()] {
         for end in 0..REQUEST.len() {
-            let mut server = Driver::new(Connection::server(&config));
+            let mut server = Driver::new(Connection::server(config.clone()));
             server.feed(&REQUEST[..end]);
             assert_eq!(server.transcript, Transcript::default());
             server.eof();
@@ -119,7 +119,7 @@ fn similar_requests_are_invalid_start_lines_px_1() {
         let request = "<policy-file-request/>";
         let (bytes, at) = replace_marked([request.as_bytes(), b"\0"].concat(), request, malformed);
         for config in [WITH_POLICY, Config::new()] {
-            let transcript = run(Connection::server(&config), &bytes, &[], false);
+            let transcript = run(Connection::server(config.clone()), &bytes, &[], false);
             assert_eq!(
                 transcript.events,
                 [protocol_error(ProtocolError::InvalidStartLine { at })]
@@ -133,7 +133,7 @@ fn similar_requests_are_invalid_start_lines_px_1() {
 #[test]
 fn websocket_requests_still_open_with_a_policy_px_1() {
     let bytes = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat();
-    let transcript = run(Connection::server(&WITH_POLICY), &bytes, &[], false);
+    let transcript = run(Connection::server(WITH_POLICY), &bytes, &[], false);
     let sent = [DRAFT_76_RESPONSE.as_bytes(), DRAFT_76_CHALLENGE_RESPONSE].concat();
     assert_eq!(escaped(transcript.sent), escaped(sent));
 }

@@ -1,8 +1,8 @@
 //! Hixie-75 handshakes and frames, byte for byte, for both roles.
 
 use hybi::{
-    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
-    HeaderErrorKind, Phase, ProtocolError, Refused,
+    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Entropy,
+    Event, HeaderErrorKind, Phase, ProtocolError, SendError,
 };
 use testkit::*;
 
@@ -11,7 +11,7 @@ use Dialect::Hixie75;
 const CONFIG: Config = Config::new().dialects(Dialects::NONE.with(Hixie75));
 
 fn server() -> Connection {
-    Connection::server(&CONFIG)
+    Connection::server(CONFIG)
 }
 
 fn request(resource: &str) -> Observed {
@@ -23,7 +23,7 @@ fn request(resource: &str) -> Observed {
 /// Checks that `head` is answered with exactly `response` and that the connection opens.
 #[track_caller]
 fn assert_opens(config: &Config, accept: AcceptOptions<'_>, head: &[u8], response: &[u8]) {
-    let server = Connection::server(config);
+    let server = Connection::server(config.clone());
     let mut server = Driver::with_request_handler(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
     assert_eq!(server.events(), [request("/demo"), Observed::Open(Hixie75)]);
@@ -116,7 +116,7 @@ fn open_is_returned_after_the_response_is_queued_h75_5() {
     let mut bytes = DRAFT_75_REQUEST.as_bytes().to_vec();
     let mut input = input(&mut bytes);
     assert!(matches!(conn.receive(&mut input), Some(Event::Request(_))));
-    assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
+    assert_eq!(conn.send_text("early"), Err(SendError::NotOpen));
     conn.accept(&AcceptOptions::new()).unwrap();
     assert_eq!(escaped(conn.transmit()), escaped(DRAFT_75_RESPONSE));
     assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
@@ -208,7 +208,11 @@ fn plain_target() -> ClientRequest {
 }
 
 fn client_to(target: &ClientRequest) -> Driver<'static> {
-    Driver::new(Connection::client(&Config::new(), target, [0; 32]))
+    Driver::new(Connection::client(
+        Config::new(),
+        target,
+        Entropy::from_bytes([0; 32]),
+    ))
 }
 
 #[test]
@@ -268,7 +272,11 @@ fn fails(head: &[u8], error: ProtocolError) {
 fn strict_fails(head: &[u8], error: ProtocolError) {
     opens(&target(), head);
     let config = CONFIG.strict_reply(true);
-    let strict = Driver::new(Connection::client(&config, &target(), [9; 32]));
+    let strict = Driver::new(Connection::client(
+        config.clone(),
+        &target(),
+        Entropy::from_bytes([9; 32]),
+    ));
     assert_eq!(events(strict, head), [protocol_error(error)]);
 }
 
@@ -313,7 +321,7 @@ fn sending_before_open_is_rejected_h75_6() {
     client.drain();
     client.sent();
     for byte in DRAFT_75_RESPONSE.as_bytes() {
-        assert_eq!(client.conn.send_text("early"), Err(Refused::NotOpen));
+        assert_eq!(client.conn.send_text("early"), Err(SendError::NotOpen));
         client.feed(&[*byte]);
         assert_eq!(escaped(client.sent()), "");
     }
@@ -468,7 +476,7 @@ fn the_location_must_match_exactly_including_the_port_h75_6() {
 fn any_other_status_is_final_h75_7() {
     for status in [200, 301, 401, 403, 407, 503] {
         let head = response_with(" 101 ", &format!(" {status} "));
-        let rejected = Observed::Closed(Closed::Rejected(status));
+        let rejected = Observed::Closed(rejection(status, &head));
         assert_eq!(client_events(&target(), &head), [rejected]);
     }
 }

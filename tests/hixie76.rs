@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Event,
-    HeaderErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, Role, Timeout,
+    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Entropy, Event,
+    HeaderErrorKind, LineErrorKind, Phase, ProtocolError, Response, SendError, Timeout,
 };
 use testkit::*;
 
 use Dialect::{Hixie75, Hixie76};
 
 fn server() -> Connection {
-    Connection::server(&Config::new())
+    Connection::server(Config::new())
 }
 
 fn request(resource: &str) -> Observed {
@@ -24,7 +24,7 @@ fn request(resource: &str) -> Observed {
 /// (H76-3).
 #[track_caller]
 fn assert_opens(config: &Config, accept: AcceptOptions<'_>, head: &[u8], response: &[u8]) {
-    let server = Connection::server(config);
+    let server = Connection::server(config.clone());
     let mut server = Driver::with_request_handler(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
     assert_eq!(server.events(), [request(resource(head))]);
@@ -265,7 +265,7 @@ fn an_origin_can_be_rejected_before_anything_is_written_h76_12() {
     server.feed(DRAFT_76_REQUEST.as_bytes());
     assert_eq!(
         server.events(),
-        [request("/demo"), Observed::Closed(Closed::Rejected(403))]
+        [request("/demo"), Observed::Closed(Closed::Responded(403))]
     );
     let rejection = "HTTP/1.1 403 Forbidden\r\n\
         Connection: close\r\n\
@@ -283,11 +283,11 @@ fn sending_is_rejected_until_the_challenge_response_is_queued_h76_4() {
     let mut sent = Vec::new();
     let mut bytes = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3].concat();
     let mut input = input(&mut bytes);
-    assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
+    assert_eq!(conn.send_text("early"), Err(SendError::NotOpen));
     assert!(matches!(conn.receive(&mut input), Some(Event::Request(_))));
-    assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
+    assert_eq!(conn.send_text("early"), Err(SendError::NotOpen));
     conn.accept(&AcceptOptions::new()).unwrap();
-    assert_eq!(conn.send_text("early"), Err(Refused::NotOpen));
+    assert_eq!(conn.send_text("early"), Err(SendError::NotOpen));
     sent.extend_from_slice(conn.transmit());
     assert_eq!(escaped(&sent), escaped(DRAFT_76_RESPONSE));
     conn.advance(sent.len());
@@ -527,7 +527,7 @@ fn plain_target() -> ClientRequest {
 const ENTROPY: [u8; 32] = *b"32 bytes nobody else can know...";
 
 fn request_to(target: &ClientRequest, entropy: [u8; 32]) -> Request {
-    let conn = Connection::client(&Config::new(), target, entropy);
+    let conn = Connection::client(Config::new(), target, Entropy::from_bytes(entropy));
     let (head, key3) = conn.transmit().split_last_chunk().unwrap();
     Request {
         head: String::from_utf8(head.to_vec()).unwrap(),
@@ -663,7 +663,7 @@ fn generated_keys_have_the_form_of_the_draft_key_9_key_10() {
 /// Returns a client that has sent its request, and the challenge response it expects.
 fn client_to(target: &ClientRequest, entropy: [u8; 32]) -> (Driver<'static>, [u8; 16]) {
     let challenge_response = request_to(target, entropy).challenge_response();
-    let conn = Connection::client(&Config::new(), target, entropy);
+    let conn = Connection::client(Config::new(), target, Entropy::from_bytes(entropy));
     let mut client = Driver::new(conn);
     client.drain();
     client.sent();
@@ -729,7 +729,7 @@ fn sending_before_open_is_rejected_h76_33() {
     let (mut client, challenge_response) = client_to(&target(), ENTROPY);
     let response = [DRAFT_76_RESPONSE.as_bytes(), &challenge_response].concat();
     for byte in response {
-        assert_eq!(client.conn.send_text("early"), Err(Refused::NotOpen));
+        assert_eq!(client.conn.send_text("early"), Err(SendError::NotOpen));
         client.feed(&[byte]);
         assert_eq!(escaped(client.sent()), "");
     }
@@ -821,7 +821,7 @@ fn field_lines_may_exceed_1024_bytes_in_any_split_h76_34() {
 fn any_other_status_is_final_h76_34() {
     for status in [200, 301, 400, 401, 403, 407, 426, 503, 999] {
         let head = response_with(" 101 ", &format!(" {status} "));
-        let rejected = Observed::Closed(Closed::Rejected(status));
+        let rejected = Observed::Closed(rejection(status, &head));
         assert_eq!(client_events(&target(), &head), [rejected]);
     }
 }
@@ -1343,7 +1343,7 @@ fn a_length_has_at_most_9_bytes_fr_7() {
 #[test]
 fn skipped_frames_report_their_payload_len_fr_4_fr_6() {
     for (frame, length) in [(&b"\x01\xff"[..], 0), (b"\x01a\xff", 1), (b"\x80\x00", 0)] {
-        let mut conn = Connection::established(&Config::new(), Role::Server, Hixie76, [0; 32]);
+        let mut conn = established(&Config::new(), Role::Server, Hixie76);
         let mut frame = frame.to_vec();
         let Some(Event::Skipped(skipped)) = conn.receive(&mut input(&mut frame)) else {
             panic!("{}", escaped(&frame));
@@ -1380,7 +1380,7 @@ fn chunks_contain_whole_characters_fr_2_fr_3_fr_10() {
         b"\xff",
     ];
     for dialect in [Hixie75, Hixie76] {
-        let mut conn = Connection::established(&Config::new(), Role::Server, dialect, [0; 32]);
+        let mut conn = established(&Config::new(), Role::Server, dialect);
         let mut chunks = Vec::new();
         for read in reads {
             let mut read = read.to_vec();
@@ -1456,7 +1456,7 @@ fn strict_utf8_rejects_invalid_utf8_fr_10() {
 #[test]
 fn text_is_sent_between_00_and_ff_fr_11() {
     for role in ROLES {
-        let mut conn = Connection::established(&Config::new(), role, Hixie76, [0; 32]);
+        let mut conn = established(&Config::new(), role, Hixie76);
         for text in ["", "Hello", "\0\n\u{ff}\u{10ffff}"] {
             conn.send_text(text).unwrap();
             let frame = [b"\x00", text.as_bytes(), b"\xff"].concat();
@@ -1470,9 +1470,9 @@ fn text_is_sent_between_00_and_ff_fr_11() {
 fn binary_messages_are_rejected_fr_12() {
     for dialect in [Hixie75, Hixie76] {
         for role in ROLES {
-            let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
+            let mut conn = established(&Config::new(), role, dialect);
             let result = conn.send_binary(b"bytes");
-            assert_eq!(result, Err(Refused::Unsupported(dialect)));
+            assert_eq!(result, Err(SendError::Unsupported { dialect }));
             assert_eq!(escaped(conn.transmit()), "");
         }
     }
@@ -1481,7 +1481,7 @@ fn binary_messages_are_rejected_fr_12() {
 #[test]
 fn empty_messages_do_not_end_the_connection_fr_3() {
     for role in ROLES {
-        let conn = Connection::established(&Config::new(), role, Hixie76, [0; 32]);
+        let conn = established(&Config::new(), role, Hixie76);
         let mut driver = Driver::new(conn);
         driver.feed(b"\x00\xff\x00\xff");
         assert_eq!(driver.events(), [text(""), text("")]);
@@ -1496,7 +1496,7 @@ fn input_after_a_fatal_error_is_ignored_fr_16() {
     let config = Config::new().max_frame_len(5).strict_frames(true);
     for fatal in [&b"\x00Hello!"[..], b"\x80\x06", b"\x01x\xff"] {
         for role in ROLES {
-            let conn = Connection::established(&config, role, Hixie76, [0; 32]);
+            let conn = established(&config, role, Hixie76);
             let mut driver = Driver::new(conn);
             driver.feed(fatal);
             let events = driver.events();
@@ -1508,7 +1508,7 @@ fn input_after_a_fatal_error_is_ignored_fr_16() {
             driver.feed(b"\xff\x00Hello\xff\xff\x00");
             driver.eof();
             assert_eq!(driver.transcript, Transcript::default());
-            assert_eq!(driver.conn.send_text("late"), Err(Refused::Closing));
+            assert_eq!(driver.conn.send_text("late"), Err(SendError::Closing));
             assert!(driver.conn.is_done());
         }
     }

@@ -69,7 +69,7 @@ fn assert_rejected_with(
     status: Option<u16>,
     response: &str,
 ) {
-    let transcript = run(Connection::server(&config), bytes, &[], false);
+    let transcript = run(Connection::server(config.clone()), bytes, &[], false);
     let closed = Observed::Closed(Closed::Protocol(error));
     assert_eq!(transcript.events, [closed], "{name}: {}", escaped(bytes));
     assert_eq!(escaped(&transcript.sent), escaped(response), "{name}");
@@ -78,7 +78,7 @@ fn assert_rejected_with(
 
     // RQ-20
     let bytewise = run(
-        Connection::server(&config),
+        Connection::server(config.clone()),
         bytes,
         &every_split(bytes),
         false,
@@ -86,7 +86,7 @@ fn assert_rejected_with(
     assert_eq!(bytewise, transcript, "{name}, byte by byte");
 
     // FR-16
-    let mut server = Driver::new(Connection::server(&config));
+    let mut server = Driver::new(Connection::server(config.clone()));
     server.feed(bytes);
     server.transcript = Transcript::default();
     let valid = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3, b"\x00Hello\xff"].concat();
@@ -553,8 +553,16 @@ fn a_disabled_dialect_is_answered_426() {
     let no_version = error_response(426, "");
     let all_but = |dialect| CONFIG.dialects(Dialects::ALL.without(dialect));
     for (head, dialect, configs) in [
-        (HEAD_75, Hixie75, [Config::new(), all_but(Hixie75), none]),
-        (HEAD_76, Hixie76, [all_but(Hixie76), none, none]),
+        (
+            HEAD_75,
+            Hixie75,
+            [Config::new(), all_but(Hixie75), none.clone()],
+        ),
+        (
+            HEAD_76,
+            Hixie76,
+            [all_but(Hixie76), none.clone(), none.clone()],
+        ),
     ] {
         for config in configs {
             let error = DialectNotEnabled(dialect);
@@ -699,11 +707,11 @@ fn a_line_that_is_too_long_is_rejected_rq_19() {
             replace_marked(head, "Cookie: zqxj=zqxj", format!("^Cookie: {value}"))
         };
         let config = CONFIG.max_header_line_len(4096);
-        assert_accepted(config, &fill(4096).0);
+        assert_accepted(config.clone(), &fill(4096).0);
         for length in [4097, 4100] {
             let ((bytes, at), limit) = (fill(length), 4096);
             let error = LineTooLong { at, limit };
-            assert_rejected("line", config, &bytes, error, Some(431));
+            assert_rejected("line", config.clone(), &bytes, error, Some(431));
         }
     }
 }
@@ -731,7 +739,7 @@ fn a_request_line_that_is_too_long_is_rejected_rq_19_px_3() {
         replace_once(HEAD_76, "?zqxj", format!("?{query}"))
     };
     let config = CONFIG.max_header_line_len(4096);
-    assert_accepted(config, &fill(4096));
+    assert_accepted(config.clone(), &fill(4096));
     let (at, limit) = (0, 4096);
     let error = LineTooLong { at, limit };
     assert_rejected("line", config, &fill(4097), error, Some(431));
@@ -743,7 +751,7 @@ fn a_request_line_that_is_too_long_is_rejected_rq_19_px_3() {
 fn eof_in_the_head_is_not_answered_rq_20() {
     for head in BOTH {
         for end in 0..head.len() {
-            let conn = Connection::server(&CONFIG);
+            let conn = Connection::server(CONFIG);
             let transcript = run(conn, &head.as_bytes()[..end], &[], true);
             let eof = Observed::Closed(Closed::Eof(Phase::Handshaking));
             assert_eq!(transcript.events, [eof], "at {end}");
@@ -758,7 +766,7 @@ fn eof_in_the_head_is_not_answered_rq_20() {
 fn input_after_the_head_is_not_consumed_before_the_answer_h76_4() {
     for head in BOTH {
         let frames = b"^n:ds[4U\x00Hello\xff";
-        let mut server = Driver::with_request_handler(Connection::server(&CONFIG), |_, _| {});
+        let mut server = Driver::with_request_handler(Connection::server(CONFIG), |_, _| {});
         let remaining = server.feed(&[head.as_bytes(), frames].concat());
         assert_eq!(remaining, frames.len());
         assert_eq!(server.feed(frames), frames.len());
@@ -786,7 +794,7 @@ fn assert_accepted(config: Config, head: &[u8]) {
         (Hixie75, &b""[..], &b"\r\n\r\n"[..])
     };
     let bytes = [head, key3].concat();
-    let transcript = run(Connection::server(&config), &bytes, &[], false);
+    let transcript = run(Connection::server(config.clone()), &bytes, &[], false);
     assert!(
         matches!(&transcript.events[..], [Observed::Request(Some(requested), _), Observed::Open(opened)]
             if *requested == dialect && *opened == dialect),
@@ -801,7 +809,7 @@ fn assert_accepted(config: Config, head: &[u8]) {
         escaped(&transcript.sent)
     );
     let bytewise = run(
-        Connection::server(&config),
+        Connection::server(config.clone()),
         &bytes,
         &every_split(&bytes),
         false,
@@ -904,7 +912,7 @@ fn unusual_but_valid_fields_are_accepted_rq_7_rq_8_rq_9_rq_11_rq_12_rq_15_rq_17(
     for (name, from, to) in rows {
         let head = replace_once(DRAFT_76_REQUEST, from, to);
         assert_accepted(CONFIG, &head);
-        let transcript = run(Connection::server(&CONFIG), &head, &[], false);
+        let transcript = run(Connection::server(CONFIG), &head, &[], false);
         assert_eq!(
             escaped(transcript.sent),
             escaped(DRAFT_76_RESPONSE),
@@ -918,7 +926,7 @@ fn header_values_are_returned_as_raw_bytes_rq_11() {
     let raw: Vec<u8> = (0x80..=0xFF).collect();
     let cookie = [b"\r\nCookie: ", &raw[..], b"\r\nX: :a: b\r\n\r\n"].concat();
     let head = replace_once(DRAFT_76_REQUEST, "\r\n\r\n", cookie);
-    let mut server = Driver::with_request_handler(Connection::server(&CONFIG), |_, request| {
+    let mut server = Driver::with_request_handler(Connection::server(CONFIG), |_, request| {
         assert_eq!(request.header("cookie"), Some(&raw[..]));
         assert_eq!(request.header("X"), Some(&b":a: b"[..])); // RQ-7
     });
@@ -944,7 +952,8 @@ fn a_control_character_anywhere_in_a_value_is_rejected_rq_11() {
                 };
                 let expected =
                     expected.map(|expected| line_error((prefix.len() + at) as u32, expected));
-                let error = match Connection::server(&config).receive(&mut input(&mut head)) {
+                let error = match Connection::server(config.clone()).receive(&mut input(&mut head))
+                {
                     Some(Event::Request(_)) => None,
                     Some(Event::Closed(Closed::Protocol(error))) => Some(error),
                     other => panic!("{other:?}"),
@@ -995,7 +1004,7 @@ const RESPONSE_TO_ZERO: &[u8; 16] =
 fn challenge_response(key: &str, key3: &[u8]) -> Vec<u8> {
     let head = replace_once(DRAFT_76_REQUEST, " 4 @1  46546xW%0l 1 5", key);
     let head = replace_once(head, " 12998 5 Y3 1  .P00", key);
-    let mut server = Driver::new(Connection::server(&CONFIG));
+    let mut server = Driver::new(Connection::server(CONFIG));
     server.feed(&head);
     assert_eq!(
         escaped(server.sent()),
@@ -1041,16 +1050,17 @@ fn a_key_part_may_be_zero_key_7() {
 fn plain_http_requests_are_returned_if_enabled() {
     let config = CONFIG.plain_http(true);
     let get = "GET /zqxj HTTP/1.1\r\nHost: zqxj.example\r\n\r\n";
-    let mut server = Driver::with_request_handler(Connection::server(&config), |conn, request| {
-        assert_eq!(request.origin(), None);
-        let page = hybi::Response::new(200).body(b"page");
-        conn.respond(&page).unwrap();
-    });
+    let mut server =
+        Driver::with_request_handler(Connection::server(config.clone()), |conn, request| {
+            assert_eq!(request.origin(), None);
+            let page = hybi::Response::new(200).body(b"page");
+            conn.respond(&page).unwrap();
+        });
     server.feed(get.as_bytes());
     let request = Observed::Request(None, "/zqxj".to_owned());
     assert_eq!(
         server.events(),
-        [request, Observed::Closed(Closed::Rejected(200))]
+        [request, Observed::Closed(Closed::Responded(200))]
     );
     let response = "HTTP/1.1 200 OK\r\n\
         Connection: close\r\n\
@@ -1061,10 +1071,10 @@ fn plain_http_requests_are_returned_if_enabled() {
 
     // Invalid requests are still rejected.
     let post = replace_once(get, "GET", "POST");
-    assert_rejected("POST", config, &post, UnsupportedMethod, Some(405));
+    assert_rejected("POST", config.clone(), &post, UnsupportedMethod, Some(405));
     let (body, at) = replace_marked(get, "\r\n\r\n", "\r\n^Content-Length: 4\r\n\r\n");
     let error = header_error("Content-Length", at, Invalid);
-    assert_rejected("body", config, &body, error, Some(400));
+    assert_rejected("body", config.clone(), &body, error, Some(400));
 
     // So are WebSocket requests whose `Upgrade` field was removed by a proxy.
     for field in ["Key", "Key1", "Key2", "Version", "Draft"] {
@@ -1073,7 +1083,13 @@ fn plain_http_requests_are_returned_if_enabled() {
             "\r\n\r\n",
             format!("\r\nSec-WebSocket-{field}: 0\r\n\r\n"),
         );
-        assert_rejected(field, config, &without_upgrade, NotWebSocket, Some(426));
+        assert_rejected(
+            field,
+            config.clone(),
+            &without_upgrade,
+            NotWebSocket,
+            Some(426),
+        );
     }
 }
 
@@ -1085,7 +1101,7 @@ fn responses_without_content_have_no_body() {
             hybi::Response::new(status),
             hybi::Response::new(status).body(b"text"),
         ] {
-            let server = Connection::server(&CONFIG.plain_http(true));
+            let server = Connection::server(CONFIG.plain_http(true));
             let mut server =
                 Driver::with_request_handler(server, |conn, _| conn.respond(&response).unwrap());
             server.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -1136,7 +1152,7 @@ fn each_status_has_a_reason_phrase() {
         (599, "Server Error"),
     ];
     for (status, phrase) in phrases {
-        let server = Connection::server(&CONFIG.plain_http(true));
+        let server = Connection::server(CONFIG.plain_http(true));
         let mut server = Driver::with_request_handler(server, |conn, _| {
             conn.respond(&hybi::Response::new(status)).unwrap();
         });

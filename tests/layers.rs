@@ -5,34 +5,33 @@ use std::path::Path;
 use std::{fs, io};
 
 /// A module (a folder, less files with a row of their own) and what it uses: modules above it.
+#[rustfmt::skip]
 const LAYERS: &[(&str, &str)] = &[
     ("work", ""),
     ("header_name", ""),
+    ("close_code", ""),
+    ("entropy", ""),
+    ("prepared", ""),
+    ("sniff", ""),
     ("dialect", "header_name"),
     ("config", "dialect"),
-    ("sniff", ""),
-    ("entropy", ""),
     ("error", "dialect"),
+    ("call_errors", "dialect"),
+    ("random", "entropy"),
     ("frame/opcode", ""),
     ("frame/utf8", ""),
     ("frame/mask", ""),
     ("frame/header", "error frame/opcode"),
-    ("frame/encode", "dialect frame/header frame/opcode"),
+    ("frame/encode", "frame/header frame/opcode"),
     ("http", "config error work"),
-    ("handshake", "config dialect entropy error header_name http"),
-    ("event", "dialect error frame/opcode handshake"),
+    ("handshake", "call_errors config dialect error header_name http random"),
+    ("event", "close_code dialect error handshake"),
     ("input", "frame/opcode"),
-    (
-        "frame",
-        "config dialect error event frame/header frame/mask frame/opcode frame/utf8 input work",
-    ),
-    ("message", "event"),
-    ("send_buffer", "error frame/encode frame/header frame/mask"),
-    ("proxy", "config error event handshake http send_buffer"),
-    (
-        "connection",
-        "config dialect entropy error event frame frame/encode frame/header frame/opcode handshake http input send_buffer sniff",
-    ),
+    ("frame", "config dialect error event frame/encode frame/header frame/mask frame/opcode frame/utf8 input work"),
+    ("message", "close_code event"),
+    ("send_buffer", "call_errors frame/encode frame/header frame/mask"),
+    ("proxy", "call_errors config event handshake http send_buffer"),
+    ("connection", "call_errors config dialect entropy error event frame frame/encode frame/header frame/opcode handshake http input prepared random send_buffer sniff"),
 ];
 
 #[test]

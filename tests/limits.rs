@@ -1,15 +1,15 @@
 //! Each limit, tested at, below and above its value.
 
 use hybi::{
-    AcceptOptions, Close, Closed, Config, Connection, Dialect, Event, MessageAssembler,
-    MessageTooLong, Phase, ProtocolError, Refused, Response, Role,
+    AcceptOptions, Close, Closed, Config, Connection, Dialect, Entropy, Event, MessageAssembler,
+    MessageTooLong, Phase, ProtocolError, Refused, Response, SendError,
 };
 use testkit::pair::response_to;
 use testkit::*;
 
 /// Returns the last event of a server for the request of the draft, and the status of its response.
 fn server(config: Config) -> (Observed, Option<u16>) {
-    let mut driver = Driver::new(Connection::server(&config));
+    let mut driver = Driver::new(Connection::server(config.clone()));
     driver.feed(DRAFT_76_REQUEST.as_bytes());
     let status = driver.sent().get(9..12).map(|status| {
         let status = std::str::from_utf8(status).unwrap();
@@ -26,7 +26,7 @@ fn accepted() -> (Observed, Option<u16>) {
 /// Returns the last event of a client for its response, edited by `edit`.
 fn client(config: Config, edit: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Option<Observed> {
     let target = client_request(Dialect::Hixie76);
-    let mut conn = Connection::client(&config, &target, [9; 32]);
+    let mut conn = Connection::client(config.clone(), &target, Entropy::from_bytes([9; 32]));
     let response = edit(response_to(&mut conn));
     let mut driver = Driver::new(conn);
     driver.feed(&response);
@@ -60,7 +60,7 @@ fn heads_and_lines_are_limited_to_16_kib_by_default_rq_19() {
         replace_once(DRAFT_76_REQUEST, "Host:", filler(padding) + "Host:")
     };
     let events = |bytes: usize| {
-        let mut driver = Driver::new(Connection::server(&Config::new()));
+        let mut driver = Driver::new(Connection::server(Config::new()));
         driver.feed(&head(bytes));
         driver.events().pop().unwrap()
     };
@@ -75,7 +75,7 @@ fn heads_and_lines_are_limited_to_16_kib_by_default_rq_19() {
 
 #[test]
 fn max_head_len_is_enforced_at_the_first_excess_byte_rq_19() {
-    let mut driver = Driver::new(Connection::server(&Config::new().max_head_len(20)));
+    let mut driver = Driver::new(Connection::server(Config::new().max_head_len(20)));
     driver.feed(&DRAFT_76_REQUEST.as_bytes()[..20]);
     assert_eq!(driver.events(), []);
     driver.feed(b"o");
@@ -98,14 +98,14 @@ fn a_split_line_is_too_long_at_its_first_excess_byte_rq_19() {
     );
     let endless = "/".repeat(100);
     for (config, before, line, limit, error) in [
-        (max_line, "", "GET ", 40, line(0)),
-        (max_head, "", "GET ", 40, head),
-        (max_line, first, "Name: ", 40, line(start)),
-        (max_head, first, "Name: ", 40 - first.len(), head),
+        (&max_line, "", "GET ", 40, line(0)),
+        (&max_head, "", "GET ", 40, head),
+        (&max_line, first, "Name: ", 40, line(start)),
+        (&max_head, first, "Name: ", 40 - first.len(), head),
     ] {
         let line = [line, &endless].concat();
         for size in 1..=20 {
-            let mut driver = Driver::new(Connection::server(&config));
+            let mut driver = Driver::new(Connection::server(config.clone()));
             driver.feed(before.as_bytes());
             let mut len = 0;
             for chunk in line.as_bytes().chunks(size) {
@@ -160,9 +160,7 @@ fn a_request_line_that_is_too_long_is_answered_431_rq_19() {
     let head = replace_once(DRAFT_76_REQUEST, "/demo", &long);
     let first = "GET  HTTP/1.1\r\n".len() + long.len();
     for (limit, is_accepted) in [(first, true), (first + 1, true), (first - 1, false)] {
-        let mut driver = Driver::new(Connection::server(
-            &Config::new().max_header_line_len(limit),
-        ));
+        let mut driver = Driver::new(Connection::server(Config::new().max_header_line_len(limit)));
         driver.feed(&head);
         let status: &[u8] = if is_accepted {
             b"HTTP/1.1 101 "
@@ -197,7 +195,7 @@ fn requests_are_limited_to_100_headers_by_default_rq_19() {
         ),
     ] {
         let head = replace_once(DRAFT_76_REQUEST, "Host:", "X: y\r\n".repeat(more) + "Host:");
-        let mut driver = Driver::new(Connection::server(&Config::new()));
+        let mut driver = Driver::new(Connection::server(Config::new()));
         driver.feed(&head);
         assert_eq!(driver.events(), [events]);
     }
@@ -218,7 +216,11 @@ fn limits_of_u32_max_are_no_limit_rq_19() {
 #[test]
 fn limits_apply_to_a_response_head_h76_35() {
     let target = client_request(Dialect::Hixie76);
-    let response = response_to(&mut Connection::client(&Config::new(), &target, [9; 32]));
+    let response = response_to(&mut Connection::client(
+        Config::new(),
+        &target,
+        Entropy::from_bytes([9; 32]),
+    ));
     let head = response.len() - 16;
     let opened = Some(Observed::Open(Dialect::Hixie76));
     assert_eq!(
@@ -356,7 +358,7 @@ fn max_frame_len_limits_skipped_low_types_fr_14() {
 fn max_frame_len_limits_frames_with_a_length_fr_7() {
     for dialect in HIXIE {
         let config = Config::new().max_frame_len(300);
-        let mut driver = open(config, dialect);
+        let mut driver = open(config.clone(), dialect);
         for (length, bytes) in [(299_usize, [0x82, 0x2b]), (300, [0x82, 0x2c])] {
             driver.feed(&[&[0x80][..], &bytes, &vec![0xff; length]].concat());
             assert_eq!(driver.events(), [Observed::Skipped(0x80, length as u64)]);
@@ -418,7 +420,7 @@ fn the_largest_length_is_63_bits_fr_7() {
     let largest = b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\x7f";
     for dialect in HIXIE {
         for config in [Config::new(), Config::new().max_frame_len(u64::MAX)] {
-            let mut driver = open(config, dialect);
+            let mut driver = open(config.clone(), dialect);
             driver.feed(&largest[..]);
             driver.feed(&[0xff; 1000]);
             assert_eq!(driver.events(), []);
@@ -429,12 +431,12 @@ fn the_largest_length_is_63_bits_fr_7() {
             );
 
             let limit = i64::MAX as u64;
-            let mut driver = open(config, dialect);
+            let mut driver = open(config.clone(), dialect);
             driver.feed(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00"); // F14
             let error = ProtocolError::FrameTooLong { at: 10, limit };
             assert_eq!(driver.events(), [protocol_error(error)]);
 
-            let mut driver = open(config, dialect);
+            let mut driver = open(config.clone(), dialect);
             driver.feed(b"\x80\x81\x80\x80\x80\x80\x80\x80\x80\x80\x00"); // 2^63
             let error = ProtocolError::FrameTooLong { at: 10, limit };
             assert_eq!(driver.events(), [protocol_error(error)]);
@@ -492,7 +494,7 @@ fn message_assembler_enforces_its_limit_fr_14() {
                         match message.push_text(chunk) {
                             Ok(None) => {}
                             Ok(Some(text)) => results.push(Ok(text.to_owned())),
-                            Err(error) => results.push(Err(error)),
+                            Err(MessageTooLong { limit, .. }) => results.push(Err(limit)),
                         }
                     }
                 }
@@ -500,7 +502,7 @@ fn message_assembler_enforces_its_limit_fr_14() {
                 let expected = if length <= limit {
                     Ok(text)
                 } else {
-                    Err(MessageTooLong { limit })
+                    Err(limit)
                 };
                 assert_eq!(results, [expected], "{length} of {limit}");
             }
@@ -515,10 +517,11 @@ fn message_too_long_is_returned_with_the_chunk_over_the_limit() {
     let mut read = |bytes: &mut [u8]| {
         let mut input = input(bytes);
         let chunk = next_chunk(&mut conn, &mut input);
-        message.push_text(chunk).map(|text| text.map(str::to_owned))
+        let text = message.push_text(chunk).map_err(|error| error.limit);
+        text.map(|text| text.map(str::to_owned))
     };
     assert_eq!(read(&mut b"\x00ab".to_vec()), Ok(None));
-    assert_eq!(read(&mut b"cd".to_vec()), Err(MessageTooLong { limit: 3 }));
+    assert_eq!(read(&mut b"cd".to_vec()), Err(3));
     assert_eq!(read(&mut b"ef".to_vec()), Ok(None));
     assert_eq!(read(&mut b"g\xff".to_vec()), Ok(None));
     assert_eq!(read(&mut b"\x00abc\xff".to_vec()), Ok(Some("abc".into())));
@@ -563,27 +566,30 @@ fn max_send_buffer_limits_messages() {
     for dialect in HIXIE {
         for limit in [2, 10, 1000] {
             let config = Config::new().max_send_buffer(limit);
-            let full = Err(Refused::BufferFull { limit });
+            let retry_at = limit - 2;
+            let full = Err(SendError::BufferFull { retry_at });
+            let too_long = SendError::MessageTooLong { limit };
             for length in [limit - 2, (limit - 2).saturating_sub(1)] {
-                let mut conn = open(config, dialect).conn;
+                let mut conn = open(config.clone(), dialect).conn;
                 assert_eq!(conn.send_text(&"a".repeat(length)), Ok(()));
                 assert_eq!(conn.send_text(""), full);
                 // Written bytes are no longer pending.
                 conn.advance(2.min(length + 2));
                 assert_eq!(conn.send_text(""), Ok(()));
             }
-            let mut conn = open(config, dialect).conn;
-            assert_eq!(conn.send_text(&"a".repeat(limit - 1)), full);
-            assert_eq!(
-                conn.send_text_vectored(&"a".repeat(limit - 1)).err(),
-                full.err()
-            );
+            let mut conn = open(config.clone(), dialect).conn;
+            let long = "a".repeat(limit - 1);
+            assert_eq!(conn.send_text(&long), Err(too_long));
+            assert_eq!(conn.send_text_vectored(&long).err(), Some(too_long));
             assert!(conn.transmit().is_empty());
             drop(conn.send_text_vectored(&"a".repeat(limit - 2)).unwrap());
             assert_eq!(conn.transmit().len(), limit);
         }
         let mut conn = open(Config::new().max_send_buffer(1), dialect).conn;
-        assert_eq!(conn.send_text(""), Err(Refused::BufferFull { limit: 1 }));
+        assert_eq!(
+            conn.send_text(""),
+            Err(SendError::MessageTooLong { limit: 1 })
+        );
     }
 }
 
@@ -592,27 +598,29 @@ fn max_send_buffer_is_1_mib_by_default() {
     let limit = 1 << 20;
     let mut conn = open(Config::new(), Dialect::Hixie75).conn;
     let text = "a".repeat(limit - 1);
-    assert_eq!(conn.send_text(&text), Err(Refused::BufferFull { limit }));
+    assert_eq!(
+        conn.send_text(&text),
+        Err(SendError::MessageTooLong { limit })
+    );
     assert_eq!(conn.send_text(&text[1..]), Ok(()));
 }
 
-/// Docs of `accept` and `respond`: the limit applies to responses as to messages.
+/// Docs of `respond`: the limit applies to a response as to messages. It does not to that of `accept`.
 #[test]
 fn max_send_buffer_limits_responses() {
     let with_request = |limit: usize| {
         let config = Config::new().max_send_buffer(limit);
-        let mut driver = Driver::with_request_handler(Connection::server(&config), |_, _| ());
+        let mut driver =
+            Driver::with_request_handler(Connection::server(config.clone()), |_, _| ());
         driver.feed(DRAFT_76_REQUEST.as_bytes());
         assert_eq!(driver.events().len(), 1);
         driver.conn
     };
-    let head = DRAFT_76_RESPONSE.len();
-    assert_eq!(with_request(head).accept(&AcceptOptions::new()), Ok(()));
-    assert_eq!(with_request(head + 1).accept(&AcceptOptions::new()), Ok(()));
-    let limit = head - 1;
-    let full = Err(Refused::BufferFull { limit });
-    assert_eq!(with_request(limit).accept(&AcceptOptions::new()), full);
-
+    for limit in [0, 1, DRAFT_76_RESPONSE.len()] {
+        let mut conn = with_request(limit);
+        assert_eq!(conn.accept(&AcceptOptions::new()), Ok(()));
+        assert_eq!(conn.transmit(), DRAFT_76_RESPONSE.as_bytes());
+    }
     let response = Response::new(404).body(b"There is no such page.");
     let mut conn = with_request(1000);
     conn.respond(&response).unwrap();
@@ -629,7 +637,7 @@ fn max_send_buffer_limits_responses() {
 #[test]
 fn a_full_send_buffer_still_answers_a_close_cl_2() {
     let config = Config::new().max_send_buffer(2);
-    let mut conn = open(config, Dialect::Hixie76).conn;
+    let mut conn = open(config.clone(), Dialect::Hixie76).conn;
     conn.send_text("").unwrap();
     let mut bytes = b"\xff\x00".to_vec();
     let mut input = input(&mut bytes);

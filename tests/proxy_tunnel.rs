@@ -1,17 +1,18 @@
 //! HTTP CONNECT through a proxy (PX-2).
 
 use hybi::{
-    ClientRequest, Closed, Config, LineErrorKind, Phase, ProtocolError, ProxyTunnel, Refused,
+    ClientRequest, Closed, Config, InvalidHeader, LineErrorKind, Phase, ProtocolError, ProxyTunnel,
 };
 use testkit::*;
 
-fn tunnel_to(url: &str, authorization: Option<&str>) -> Result<ProxyTunnel, Refused> {
-    ProxyTunnel::new(&Config::new(), &ClientRequest::new(url)?, authorization)
+fn tunnel_to(url: &str, headers: &[(&str, &[u8])]) -> Result<ProxyTunnel, InvalidHeader> {
+    let request = ClientRequest::new(url).unwrap();
+    ProxyTunnel::new(&Config::new(), &request, headers)
 }
 
 /// Returns a tunnel that has sent its request.
 fn tunnel() -> ProxyTunnel {
-    let mut tunnel = tunnel_to("ws://example.com/demo", None).unwrap();
+    let mut tunnel = tunnel_to("ws://example.com/demo", &[]).unwrap();
     tunnel.advance(tunnel.transmit().len());
     tunnel
 }
@@ -32,8 +33,8 @@ fn receive(reads: &[&[u8]]) -> (Outcome, Vec<u8>) {
     (outcome, remaining)
 }
 
-fn rejected(status: u16) -> Outcome {
-    Some(Err(Closed::Rejected(status)))
+fn rejected(status: u16, head: &str) -> Outcome {
+    Some(Err(rejection(status, head)))
 }
 
 fn protocol_error(error: ProtocolError) -> Outcome {
@@ -49,7 +50,7 @@ fn the_connect_request_byte_for_byte_px_2() {
         ("wss://[::1]/", "[::1]:443"),
     ] {
         let request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
-        let mut tunnel = tunnel_to(url, None).unwrap();
+        let mut tunnel = tunnel_to(url, &[]).unwrap();
         assert_eq!(escaped(tunnel.transmit()), escaped(&request));
         tunnel.advance(10);
         assert_eq!(escaped(tunnel.transmit()), escaped(&request[10..]));
@@ -59,30 +60,58 @@ fn the_connect_request_byte_for_byte_px_2() {
 }
 
 #[test]
-fn the_authorization_is_sent_unchanged_px_2() {
-    let tunnel = tunnel_to("ws://example.com/", Some("Basic dXNlcjpwYXNz")).unwrap();
-    let request = "CONNECT example.com:80 HTTP/1.1\r\n\
+fn header_fields_are_sent_unchanged_and_in_order_px_2() {
+    let fields: [(&str, &[u8]); 3] = [
+        ("Proxy-Authorization", b"Basic dXNlcjpwYXNz"),
+        ("User-Agent", b"caf\xe9\t1"),
+        ("x", b""),
+    ];
+    let tunnel = tunnel_to("ws://example.com/", &fields).unwrap();
+    let request = b"CONNECT example.com:80 HTTP/1.1\r\n\
         Host: example.com:80\r\n\
-        Proxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n";
+        Proxy-Authorization: Basic dXNlcjpwYXNz\r\n\
+        User-Agent: caf\xe9\t1\r\n\
+        x: \r\n\r\n";
     assert_eq!(escaped(tunnel.transmit()), escaped(request));
 }
 
+/// They are for the server, not for the proxy.
 #[test]
-fn an_authorization_with_control_characters_is_rejected_px_2() {
-    for authorization in [
-        "Basic x\r\nHost: other",
-        "Basic x\r\n\r\n",
-        "Basic x\n",
-        "\rBasic x",
-        "Basic\0x",
-        "Basic x\u{7f}",
+fn the_user_and_fields_of_the_request_are_not_sent_to_the_proxy_px_2() {
+    let request = ClientRequest::new("ws://user:secret@example.com/").unwrap();
+    let request = request.with_header("Host", "other").unwrap();
+    let request = request.with_header("Cookie", "secret").unwrap();
+    let tunnel = ProxyTunnel::new(&Config::new(), &request, &[]).unwrap();
+    let expected = "CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\r\n";
+    assert_eq!(escaped(tunnel.transmit()), escaped(expected));
+}
+
+#[test]
+fn an_invalid_or_reserved_header_field_is_rejected_px_2() {
+    let name = "Proxy-Authorization";
+    for (name, value) in [
+        (name, "Basic x\r\nHost: other"),
+        (name, "Basic x\r\n\r\n"),
+        (name, "Basic x\n"),
+        (name, "\rBasic x"),
+        (name, "Basic\0x"),
+        (name, "Basic x\u{7f}"),
+        ("", "x"),
+        ("X:", "x"),
+        ("X\r\nY", "x"),
+        ("host", "x"),
+        ("Upgrade", "x"),
+        ("CONNECTION", "x"),
+        ("Content-Length", "1"),
+        ("transfer-Encoding", "chunked"),
     ] {
-        let result = tunnel_to("ws://example.com/", Some(authorization));
-        assert_eq!(
-            result.err(),
-            Some(Refused::InvalidHeader),
-            "{authorization:?}"
-        );
+        for fields in [
+            &[(name, value.as_bytes())][..],
+            &[("X", b"y"), (name, value.as_bytes())],
+        ] {
+            let error = tunnel_to("ws://example.com/", fields).unwrap_err();
+            assert_eq!(error.name(), name, "{value:?}");
+        }
     }
 }
 
@@ -132,21 +161,21 @@ fn a_status_other_than_1xx_and_2xx_fails_px_2() {
              Proxy-Authenticate: Basic realm=\"proxy\"\r\n\r\n"
         );
         let line = head.find('\n').unwrap() + 1;
-        assert_eq!(receive(&[head.as_bytes()]).0, rejected(status));
+        assert_eq!(receive(&[head.as_bytes()]).0, rejected(status, &head));
         for split in 0..line {
             let (first, second) = head.as_bytes().split_at(split);
             assert_eq!(receive(&[first]), (None, vec![]));
             assert_eq!(
                 receive(&[first, second]).0,
-                rejected(status),
+                rejected(status, &head),
                 "split at {split}"
             );
         }
         let mut tunnel = tunnel();
         tunnel.receive(&mut head.as_bytes());
         let established = &mut &b"HTTP/1.1 200 OK\r\n\r\n"[..];
-        assert_eq!(tunnel.receive(established), rejected(status));
-        assert_eq!(Some(tunnel.receive_eof()), rejected(status));
+        assert_eq!(tunnel.receive(established), rejected(status, &head));
+        assert_eq!(Some(tunnel.receive_eof()), rejected(status, &head));
     }
 }
 
@@ -181,7 +210,7 @@ fn the_limits_of_heads_apply_px_2() {
         .max_headers(2);
     let target = ClientRequest::new("ws://example.com/").unwrap();
     let receive = |head: String| {
-        let mut tunnel = ProxyTunnel::new(&config, &target, None).unwrap();
+        let mut tunnel = ProxyTunnel::new(&config, &target, &[]).unwrap();
         tunnel.receive(&mut head.as_bytes())
     };
     let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n");

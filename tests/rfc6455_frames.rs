@@ -1,8 +1,6 @@
 //! Decoding of HyBi-7, HyBi-8 and RFC 6455 frames, with the input split at every byte.
 
-use hybi::{
-    Closed, Config, Connection, Dialect, Event, MessageAssembler, Phase, ProtocolError, Role,
-};
+use hybi::{Closed, Config, Connection, Dialect, Event, MessageAssembler, Phase, ProtocolError};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use testkit::hybi_reference::ReferenceDecoder;
@@ -16,11 +14,16 @@ use ProtocolError::{
 };
 
 fn connection(role: Role, dialect: Dialect) -> impl Fn() -> Connection {
-    connection_with(Config::new(), role, dialect)
+    connection_with(&Config::new(), role, dialect)
 }
 
-fn connection_with(config: Config, role: Role, dialect: Dialect) -> impl Fn() -> Connection {
-    move || Connection::established(&config, role, dialect, [9; 32])
+fn connection_with(
+    config: &Config,
+    role: Role,
+    dialect: Dialect,
+) -> impl Fn() -> Connection + use<> {
+    let config = config.clone();
+    move || established(&config, role, dialect)
 }
 
 /// Expects these events, and no output, for each role and dialect, at every split.
@@ -80,13 +83,14 @@ fn expect_failure(
     assert_eq!(close_code(&transcript.sent), code, "{}", escaped(bytes));
     assert_eq!(error.close_code(), code);
 
-    let peer = other(conn().role());
     let mut driver = Driver::new(conn());
     driver.feed(bytes);
     driver.transcript = Transcript::default();
-    driver.feed(&frame(peer, TEXT, "more"));
-    driver.feed(&frame(peer, PING, "more"));
-    driver.feed(&frame(peer, CLOSE, close_payload(1000, "")));
+    for peer in ROLES {
+        driver.feed(&frame(peer, TEXT, "more"));
+        driver.feed(&frame(peer, PING, "more"));
+        driver.feed(&frame(peer, CLOSE, close_payload(1000, "")));
+    }
     driver.eof();
     assert_eq!(driver.transcript, Transcript::default());
     assert!(driver.conn.is_done());
@@ -563,7 +567,7 @@ fn max_fragments_counts_every_frame_of_a_message_hy_7() {
                 from_peer(role, &frames)
             };
             for payload in [&b""[..], b"x"] {
-                let conn = || connection_with(config, role, dialect);
+                let conn = || connection_with(&config, role, dialect);
                 // Each message may have `limit` frames; control frames do not count.
                 let first_frames = fragments(limit - 1, payload);
                 let first_frames = if limit == 1 { Vec::new() } else { first_frames };
@@ -605,7 +609,7 @@ fn max_fragments_counts_every_frame_of_a_message_hy_7() {
 #[test]
 fn max_fragments_0_rejects_every_message_but_no_control_frame_hy_7() {
     for (role, dialect) in every_role_and_dialect() {
-        let conn = || connection_with(Config::new().max_fragments(0), role, dialect);
+        let conn = || connection_with(&Config::new().max_fragments(0), role, dialect);
         for message in [TEXT, BINARY, TEXT_FRAGMENT, BINARY_FRAGMENT] {
             let bytes = from_peer(role, &[(PONG, b"p"), (message, b"m")]);
             let error = TooManyFragments { limit: 0 };
@@ -621,7 +625,7 @@ fn a_header_over_max_frame_len_is_rejected_before_the_payload_hy_7() {
         let key = (role == Role::Server).then_some(MASKING_KEY);
         for limit in [0_u64, 1, 125, 126, 65535, 65536, 1 << 40] {
             let config = Config::new().max_frame_len(limit);
-            let conn = || connection_with(config, role, dialect);
+            let conn = || connection_with(&config, role, dialect);
             for length in [limit + 1, limit + 1000, i64::MAX as u64] {
                 for first in [TEXT, BINARY, TEXT_FRAGMENT, BINARY_FRAGMENT] {
                     let bytes = header(first, key, LengthEncoding::shortest(length), length);
@@ -656,7 +660,7 @@ fn a_header_over_max_frame_len_is_rejected_before_the_payload_hy_7() {
         );
         let before = [pong("abc"), Observed::IncompleteText("abc".into())];
         expect_failure(
-            connection_with(config, role, dialect),
+            connection_with(&config, role, dialect),
             &bytes,
             &before,
             error,
@@ -668,7 +672,7 @@ fn a_header_over_max_frame_len_is_rejected_before_the_payload_hy_7() {
         );
         let before = [Observed::IncompleteBinary(b"abc".to_vec())];
         expect_failure(
-            connection_with(config, role, dialect),
+            connection_with(&config, role, dialect),
             &bytes,
             &before,
             error,
@@ -1158,12 +1162,12 @@ proptest! {
         splits in splits(),
     ) {
         let config = Config::new();
-        let mut sender = Connection::established(&config, role, dialect, seed);
+        let mut sender = established(&config, role, dialect);
         for message in &messages {
             send(&mut sender, message);
         }
         let bytes = sender.transmit().to_vec();
-        let receiver = Connection::established(&config, other(role), dialect, [1; 32]);
+        let receiver = established(&config, other(role), dialect);
         let transcript = run_checked(receiver, &bytes, &split_points(&splits, bytes.len()), false);
         let expected: Vec<Observed> = messages
             .iter()

@@ -6,26 +6,26 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use hybi::{
-    ClientRequest, Close, Config, Connection, Dialect, Event, Input, PreparedMessage, Refused, Role,
+    ClientRequest, Close, Config, Connection, Dialect, Entropy, Event, Handshake, Input,
+    PreparedMessage, SendError,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
 use testkit::strategies::cases;
 use testkit::*;
 
-use Dialect::{Hixie75, Hixie76, Rfc6455};
+use Dialect::Rfc6455;
 
 fn server(dialect: Dialect) -> Connection {
-    Connection::established(&Config::new(), Role::Server, dialect, [0; 32])
+    established(&Config::new(), Role::Server, dialect)
 }
 
 fn client(dialect: Dialect) -> Connection {
-    Connection::established(&Config::new(), Role::Client, dialect, [5; 32])
+    established(&Config::new(), Role::Client, dialect)
 }
 
 fn every_conn() -> impl Iterator<Item = Connection> {
-    every_role_and_dialect()
-        .map(|(role, dialect)| Connection::established(&Config::new(), role, dialect, [5; 32]))
+    every_role_and_dialect().map(|(role, dialect)| established(&Config::new(), role, dialect))
 }
 
 // Bytes.
@@ -103,37 +103,34 @@ fn lengths_are_sent_in_the_shortest_encoding_hy_6() {
     for length in [0, 1, 124, 125, 126, 127, 128, 65534, 65535, 65536, 65537] {
         let payload = "a".repeat(length);
         let bytes = payload.as_bytes();
-        for mut conn in every_conn() {
-            let is_client = conn.role() == Role::Client;
-            let dialect = conn.dialect().unwrap();
+        for (role, dialect) in every_role_and_dialect() {
+            let mut conn = established(&Config::new(), role, dialect);
             conn.send_text(&payload).unwrap();
             conn.send_binary(bytes).unwrap();
             conn.send_text_fragment(&payload, false).unwrap();
             conn.send_text_fragment(&payload, true).unwrap();
-            let mut expected = vec![TEXT, BINARY, TEXT_FRAGMENT, FINAL_CONTINUATION];
-            if !is_client {
-                conn.send_prepared(&PreparedMessage::text(dialect, &payload))
-                    .unwrap();
-                conn.send_prepared(&PreparedMessage::binary(dialect, bytes).unwrap())
-                    .unwrap();
-                expected.extend([TEXT, BINARY]);
-            }
-            let mut sent = drain(&mut conn);
-            if !is_client {
-                drop(conn.send_text_vectored(&payload).unwrap());
-                sent.extend(drain(&mut conn));
-                drop(conn.send_binary_vectored(bytes).unwrap());
-                sent.extend(drain(&mut conn));
-                expected.extend([TEXT, BINARY]);
-            }
-            let frames_sent = parse_frames(&sent);
+            conn.send_prepared(&PreparedMessage::text(&payload))
+                .unwrap();
+            conn.send_prepared(&PreparedMessage::binary(bytes)).unwrap();
+            drop(conn.send_text_vectored(&payload).unwrap());
+            drop(conn.send_binary_vectored(bytes).unwrap());
+            let frames_sent = parse_frames(conn.transmit());
             assert_eq!(
                 frames_sent.iter().map(|f| f.first).collect::<Vec<_>>(),
-                expected
+                [
+                    TEXT,
+                    BINARY,
+                    TEXT_FRAGMENT,
+                    FINAL_CONTINUATION,
+                    TEXT,
+                    BINARY,
+                    TEXT,
+                    BINARY
+                ]
             );
             for frame in frames_sent {
                 assert_eq!(frame.encoding, LengthEncoding::shortest(length as u64));
-                assert_eq!(frame.key.is_some(), is_client);
+                assert_eq!(frame.key.is_some(), role == Role::Client);
                 assert_eq!(frame.payload, bytes);
             }
         }
@@ -176,7 +173,8 @@ fn keys(sent: &[u8]) -> Vec<[u8; 4]> {
 
 /// Returns the masking keys of 1000 frames.
 fn keys_of_1000_frames(seed: u8, payload: &str) -> Vec<[u8; 4]> {
-    let mut conn = Connection::established(&Config::new(), Role::Client, Rfc6455, [seed; 32]);
+    let entropy = Entropy::from_bytes([seed; 32]);
+    let mut conn = Connection::established_client(Config::new(), &Handshake::new(Rfc6455), entropy);
     for _ in 0..1000 {
         conn.send_text(payload).unwrap();
     }
@@ -287,12 +285,12 @@ fn masking_keys_do_not_repeat_after_idle_periods_hy_5() {
 fn masking_keys_do_not_occur_in_the_handshake_key_hy_5() {
     for seed in 0..20 {
         let target = ClientRequest::new("ws://example.com/").unwrap();
-        let mut conn = Connection::client(&Config::new(), &target, [seed; 32]);
+        let mut conn = Connection::client(Config::new(), &target, Entropy::from_bytes([seed; 32]));
         let request = String::from_utf8(drain(&mut conn)).unwrap();
         let (_, key) = request.split_once("Sec-WebSocket-Key: ").unwrap();
         let (key, _) = key.split_once("\r\n").unwrap();
         let nonce = BASE64.decode(key.as_bytes()).unwrap();
-        let mut server = Connection::server(&Config::new());
+        let mut server = Connection::server(Config::new());
         let mut bytes = request.clone().into_bytes();
         assert!(server.receive(&mut input(&mut bytes)).is_some());
         server.accept(&hybi::AcceptOptions::new()).unwrap();
@@ -328,62 +326,55 @@ fn a_payload_is_copied_within_the_call_hy_5() {
 // Prepared and vectored messages.
 
 #[test]
-fn a_prepared_message_is_sent_to_several_peers_hy_6() {
+fn a_prepared_message_is_sent_to_peers_of_every_dialect_fr_11_fr_12_hy_6() {
+    let text = PreparedMessage::text("to all");
+    let binary = PreparedMessage::binary(b"\0\x01");
+    assert_eq!((text.payload_len(), binary.payload_len()), (6, 2));
+    assert!(!format!("{text:?}{binary:?}").contains("to all"));
     for dialect in HYBI {
-        let text = PreparedMessage::text(dialect, "to all");
-        let binary = PreparedMessage::binary(dialect, b"\0\x01").unwrap();
-        assert_eq!((text.dialect(), binary.dialect()), (dialect, dialect));
-        let mut peers = [server(dialect), server(dialect)];
-        for conn in &mut peers {
-            conn.send_prepared(&text).unwrap();
-            conn.send_prepared(&binary).unwrap();
-            assert_eq!(conn.transmit(), b"\x81\x06to all\x82\x02\0\x01");
-        }
-        assert!(!format!("{text:?}{binary:?}").contains("to all"));
+        let mut conn = server(dialect);
+        conn.send_prepared(&text.clone()).unwrap();
+        conn.send_prepared(&binary.clone()).unwrap();
+        assert_eq!(conn.transmit(), b"\x81\x06to all\x82\x02\0\x01");
     }
-    assert!(PreparedMessage::binary(Hixie75, b"").is_none());
-    assert!(PreparedMessage::binary(Hixie76, b"").is_none());
+    for dialect in HIXIE {
+        let mut conn = server(dialect);
+        conn.send_prepared(&text).unwrap();
+        let error = rejected(&mut conn, |c| c.send_prepared(&binary));
+        assert_eq!(error, SendError::Unsupported { dialect });
+        assert_eq!(conn.transmit(), b"\x00to all\xff");
+    }
 }
 
-/// RFC-5.1-1, RFC-5.3-2: a client needs a new mask for each frame.
+/// RFC-5.1-1, RFC-5.3-2
 #[test]
-fn a_client_rejects_prepared_and_vectored_messages_hy_5() {
+fn a_client_masks_prepared_and_vectored_messages_with_a_new_key_each_hy_5() {
     for dialect in HYBI {
         let mut conn = client(dialect);
-        let unsupported = Refused::Unsupported(dialect);
-        for message in [
-            PreparedMessage::text(dialect, "a"),
-            PreparedMessage::binary(dialect, b"a").unwrap(),
-        ] {
-            assert_eq!(
-                rejected(&mut conn, |c| c.send_prepared(&message)),
-                unsupported
-            );
+        let payload = "a".repeat(70_000);
+        let text = PreparedMessage::text(&payload);
+        let binary = PreparedMessage::binary(payload.as_bytes());
+        for message in [&text, &text, &binary] {
+            conn.send_prepared(message).unwrap();
         }
-        assert_eq!(
-            rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
-            unsupported
-        );
-        assert_eq!(
-            rejected(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
-            unsupported
-        );
-    }
-}
-
-#[test]
-fn a_message_prepared_for_another_dialect_is_rejected() {
-    for dialect in HYBI {
-        for spoken in [Hixie75, Hixie76].into_iter().chain(HYBI) {
-            let message = PreparedMessage::text(dialect, "a");
-            let mut conn = server(spoken);
-            if spoken == dialect {
-                assert_eq!(conn.send_prepared(&message), Ok(()));
-                continue;
-            }
-            let error = rejected(&mut conn, |c| c.send_prepared(&message));
-            assert_eq!(error, Refused::Unsupported(dialect));
+        for _ in 0..2 {
+            let message = conn.send_text_vectored(&payload).unwrap();
+            // A copy is queued at once.
+            let [pending, rest @ ..] = message.slices();
+            assert!(pending.len() > 70_000 && rest.concat().is_empty());
+            drop(message);
+            drop(conn.send_binary_vectored(payload.as_bytes()).unwrap());
         }
+        let frames = parse_frames(conn.transmit());
+        let first: Vec<u8> = frames.iter().map(|frame| frame.first).collect();
+        assert_eq!(first, [TEXT, TEXT, BINARY, TEXT, BINARY, TEXT, BINARY]);
+        assert!(
+            frames
+                .iter()
+                .all(|frame| frame.payload == payload.as_bytes())
+        );
+        let keys: BTreeSet<_> = frames.iter().map(|frame| frame.key).collect();
+        assert_eq!(keys.len(), 7);
     }
 }
 
@@ -408,32 +399,26 @@ fn the_unwritten_rest_of_a_vectored_message_is_buffered_hy_6() {
                 encoded.len(),
             ] {
                 let mut conn = server(dialect);
-                let message = conn.send_text_vectored(payload).unwrap();
-                assert_eq!(message.slices().concat(), encoded);
-                assert_eq!(message.slices()[1], payload.as_bytes());
+                let mut message = conn.send_text_vectored(payload).unwrap();
+                assert_eq!(message.slices(), [b"", header, payload.as_bytes(), b""]);
                 message.advance(n.min(encoded.len()));
-                assert_eq!(conn.transmit(), &encoded[n.min(encoded.len())..]);
-                drain(&mut conn);
+                drop(message);
+                let rest = &encoded[n.min(encoded.len())..];
+                assert_eq!(conn.transmit(), rest);
 
+                // While output is pending, which is the first slice.
                 let message = conn.send_binary_vectored(payload.as_bytes()).unwrap();
+                let [pending, header, bytes, _] = message.slices();
+                assert_eq!((pending, bytes), (rest, payload.as_bytes()));
+                assert_eq!(
+                    (header[0], &header[1..]),
+                    (BINARY, &encoded[1..header.len()])
+                );
                 let sent = message.slices().concat();
                 drop(message);
-                assert_eq!((sent[0], &sent[1..]), (BINARY, &encoded[1..]));
                 assert_eq!(conn.transmit(), sent);
             }
         }
-        // Rejected while other output is pending.
-        let mut conn = server(dialect);
-        conn.send_text("").unwrap();
-        let full = Refused::BufferFull { limit: 1 << 20 };
-        assert_eq!(
-            rejected(&mut conn, |c| c.send_text_vectored("a").map(drop)),
-            full
-        );
-        assert_eq!(
-            rejected(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
-            full
-        );
     }
 }
 
@@ -443,7 +428,6 @@ fn the_unwritten_rest_of_a_vectored_message_is_buffered_hy_6() {
 #[test]
 fn another_message_within_a_fragmented_one_is_rejected_hy_7() {
     for mut conn in every_conn() {
-        let dialect = conn.dialect().unwrap();
         for is_text in [true, false] {
             let send_fragment = |conn: &mut Connection, fin: bool| match is_text {
                 true => conn.send_text_fragment("a", fin),
@@ -453,26 +437,24 @@ fn another_message_within_a_fragmented_one_is_rejected_hy_7() {
             for _ in 0..2 {
                 assert_eq!(
                     rejected(&mut conn, |c| c.send_text("b")),
-                    Refused::FragmentInProgress
+                    SendError::FragmentInProgress
                 );
                 assert_eq!(
                     rejected(&mut conn, |c| c.send_binary(b"b")),
-                    Refused::FragmentInProgress
+                    SendError::FragmentInProgress
                 );
                 let errors = [
                     rejected(&mut conn, |c| c.send_text_vectored("b").map(drop)),
                     rejected(&mut conn, |c| c.send_binary_vectored(b"b").map(drop)),
-                    rejected(&mut conn, |c| {
-                        c.send_prepared(&PreparedMessage::text(dialect, "b"))
-                    }),
+                    rejected(&mut conn, |c| c.send_prepared(&PreparedMessage::text("b"))),
                 ];
-                assert_eq!(errors, [Refused::FragmentInProgress; 3]);
+                assert_eq!(errors, [SendError::FragmentInProgress; 3]);
                 for fin in [false, true] {
                     let error = match is_text {
                         true => rejected(&mut conn, |c| c.send_binary_fragment(b"b", fin)),
                         false => rejected(&mut conn, |c| c.send_text_fragment("b", fin)),
                     };
-                    assert_eq!(error, Refused::FragmentInProgress);
+                    assert_eq!(error, SendError::FragmentInProgress);
                 }
                 // RFC-5.4-4: control frames are allowed.
                 conn.send_ping(b"").unwrap();
@@ -515,11 +497,11 @@ fn a_ping_or_pong_of_more_than_125_bytes_is_rejected_hy_6() {
             let payload = vec![0; length];
             assert_eq!(
                 rejected(&mut conn, |c| c.send_ping(&payload)),
-                Refused::ControlTooLong
+                SendError::ControlTooLong
             );
             assert_eq!(
                 rejected(&mut conn, |c| c.send_pong(&payload)),
-                Refused::ControlTooLong
+                SendError::ControlTooLong
             );
         }
         conn.send_ping(&[1; 125]).unwrap();
@@ -531,14 +513,12 @@ fn a_ping_or_pong_of_more_than_125_bytes_is_rejected_hy_6() {
 }
 
 #[test]
-fn hixie_rejects_fragments_control_frames_and_binary_messages_fr_12() {
-    for dialect in [Hixie75, Hixie76] {
+fn hixie_rejects_control_frames_and_binary_messages_fr_12() {
+    for dialect in HIXIE {
         for role in ROLES {
-            let mut conn = Connection::established(&Config::new(), role, dialect, [0; 32]);
-            let unsupported = Refused::Unsupported(dialect);
+            let mut conn = established(&Config::new(), role, dialect);
+            let unsupported = SendError::Unsupported { dialect };
             for fin in [false, true] {
-                let error = rejected(&mut conn, |c| c.send_text_fragment("a", fin));
-                assert_eq!(error, unsupported);
                 let error = rejected(&mut conn, |c| c.send_binary_fragment(b"a", fin));
                 assert_eq!(error, unsupported);
             }
@@ -570,25 +550,23 @@ fn sends_before_open_and_after_close_are_rejected() {
             rejected(conn, |c| c.send_pong(b"a")),
             rejected(conn, |c| c.send_text_vectored("a").map(drop)),
             rejected(conn, |c| c.send_binary_vectored(b"a").map(drop)),
-            rejected(conn, |c| {
-                c.send_prepared(&PreparedMessage::text(Rfc6455, "a"))
-            }),
+            rejected(conn, |c| c.send_prepared(&PreparedMessage::text("a"))),
         ]
     };
     let target = ClientRequest::new("ws://example.com/").unwrap();
-    let mut conn = Connection::client(&Config::new(), &target, [0; 32]);
-    assert_eq!(all(&mut conn), [Refused::NotOpen; 9]);
-    let mut conn = Connection::server(&Config::new());
-    assert_eq!(all(&mut conn), [Refused::NotOpen; 9]);
-    for mut conn in every_conn() {
+    let mut conn = Connection::client(Config::new(), &target, Entropy::from_bytes([0; 32]));
+    assert_eq!(all(&mut conn), [SendError::NotOpen; 9]);
+    let mut conn = Connection::server(Config::new());
+    assert_eq!(all(&mut conn), [SendError::NotOpen; 9]);
+    for (role, dialect) in every_role_and_dialect() {
+        let mut conn = established(&Config::new(), role, dialect);
         conn.send_text_fragment("a", false).unwrap();
         conn.close(&Close::EMPTY).unwrap();
-        assert_eq!(all(&mut conn), [Refused::Closing; 9]);
+        assert_eq!(all(&mut conn), [SendError::Closing; 9]);
         drain(&mut conn);
-        assert_eq!(all(&mut conn), [Refused::Closing; 9]);
-        let peer = other(conn.role());
-        feed(&mut conn, frame(peer, CLOSE, ""));
-        assert_eq!(all(&mut conn), [Refused::Closing; 9]);
+        assert_eq!(all(&mut conn), [SendError::Closing; 9]);
+        feed(&mut conn, frame(other(role), CLOSE, ""));
+        assert_eq!(all(&mut conn), [SendError::Closing; 9]);
     }
 }
 
@@ -596,9 +574,9 @@ fn sends_before_open_and_after_close_are_rejected() {
 fn sends_over_max_send_buffer_are_rejected() {
     let limit = 100;
     let config = Config::new().max_send_buffer(limit);
-    let full = Refused::BufferFull { limit };
+    let full = SendError::MessageTooLong { limit };
     for (role, dialect) in every_role_and_dialect() {
-        let mut conn = Connection::established(&config, role, dialect, [0; 32]);
+        let mut conn = established(&config, role, dialect);
         let (long, bytes) = ("a".repeat(100), [0; 100]);
         assert_eq!(rejected(&mut conn, |c| c.send_text(&long)), full);
         assert_eq!(rejected(&mut conn, |c| c.send_binary(&bytes)), full);
@@ -619,10 +597,15 @@ fn sends_over_max_send_buffer_are_rejected() {
             full
         );
         conn.send_text_fragment("b", true).unwrap();
-        while conn.send_ping(&[0; 10]).is_ok() {
-            assert!(conn.transmit().len() <= limit);
+        let retry_at = limit - frame(role, PING, [0; 10]).len();
+        while conn.pending() <= retry_at {
+            conn.send_ping(&[0; 10]).unwrap();
+            assert!(conn.pending() <= limit);
         }
-        assert!(conn.transmit().len() > limit - 30);
+        assert_eq!(
+            rejected(&mut conn, |c| c.send_ping(&[0; 10])),
+            SendError::BufferFull { retry_at }
+        );
         // A close frame is sent even if it exceeds the limit.
         conn.close(&Close::new(1000, &"x".repeat(123))).unwrap();
         let sent = frame_contents(&drain(&mut conn));
@@ -632,12 +615,12 @@ fn sends_over_max_send_buffer_are_rejected() {
         );
     }
     // The limit is exact to the byte.
-    let mut conn = Connection::established(&config, Role::Server, Rfc6455, [0; 32]);
+    let mut conn = established(&config, Role::Server, Rfc6455);
     assert_eq!(rejected(&mut conn, |c| c.send_text(&"a".repeat(99))), full);
     conn.send_text(&"a".repeat(98)).unwrap();
     assert_eq!(conn.transmit().len(), limit);
     drain(&mut conn);
-    conn.send_prepared(&PreparedMessage::text(Rfc6455, &"a".repeat(98)))
+    conn.send_prepared(&PreparedMessage::text(&"a".repeat(98)))
         .unwrap();
     assert_eq!(conn.transmit().len(), limit);
     drain(&mut conn);
@@ -687,7 +670,7 @@ fn without_auto_pong_the_application_answers_pings_hy_7() {
 fn above_high_water_only_the_latest_ping_is_answered_hy_7() {
     for (role, dialect) in every_role_and_dialect() {
         let config = Config::new().high_water(10);
-        let mut conn = Connection::established(&config, role, dialect, [0; 32]);
+        let mut conn = established(&config, role, dialect);
         let pings = |conn: &mut Connection, payloads: &[&str]| {
             for payload in payloads {
                 feed(conn, frame(other(role), PING, payload));
@@ -774,7 +757,7 @@ fn a_deferred_pong_is_dropped_by_the_peers_close_frame_but_not_by_ours_hy_7() {
 fn pongs_to_a_million_pings_are_limited_to_high_water_hy_7() {
     for role in ROLES {
         let config = Config::new();
-        let mut conn = Connection::established(&config, role, Rfc6455, [0; 32]);
+        let mut conn = established(&config, role, Rfc6455);
         let key = (role == Role::Server).then_some([0; 4]);
         // A masking key of zeros leaves the input unchanged, so it can be reused.
         let mut payload = [b'x'; 125];
@@ -817,7 +800,7 @@ fn pongs_to_a_million_pings_are_limited_to_high_water_hy_7() {
 fn floods_of_control_frames_do_not_exceed_high_water_hy_7() {
     for (role, dialect) in every_role_and_dialect() {
         let config = Config::new().high_water(1000).max_send_buffer(3000);
-        let mut conn = Connection::established(&config, role, dialect, [0; 32]);
+        let mut conn = established(&config, role, dialect);
         let peer = other(role);
         feed(&mut conn, frame(peer, TEXT_FRAGMENT, "a"));
         let flood = [
@@ -869,7 +852,9 @@ enum Call {
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Prepared(String),
-    Vectored(String, Index),
+    /// The numbers of bytes written, one after the other.
+    Vectored(String, Vec<Index>),
+    TakeOutput,
     ReceivePing(Vec<u8>),
     Drain(Index),
     Close,
@@ -891,7 +876,9 @@ fn call() -> impl Strategy<Value = Call> {
         1 => bytes().prop_map(Call::Ping),
         1 => bytes().prop_map(Call::Pong),
         1 => string().prop_map(Call::Prepared),
-        2 => (string(), any::<Index>()).prop_map(|(text, n)| Call::Vectored(text, n)),
+        2 => (string(), prop::collection::vec(any::<Index>(), 0..3))
+            .prop_map(|(text, writes)| Call::Vectored(text, writes)),
+        1 => Just(Call::TakeOutput),
         1 => prop::collection::vec(any::<u8>(), 0..=125).prop_map(Call::ReceivePing),
         2 => any::<Index>().prop_map(Call::Drain),
         1 => Just(Call::Close),
@@ -900,32 +887,30 @@ fn call() -> impl Strategy<Value = Call> {
 
 /// Predicts the frames sent and the result of each call.
 struct Model {
-    role: Role,
-    dialect: Dialect,
     frames: Vec<(u8, Vec<u8>)>,
     fragmented: Option<u8>,
     closing: bool,
 }
 
 impl Model {
-    fn push(&mut self, first: u8, payload: &[u8]) -> Result<(), Refused> {
+    fn push(&mut self, first: u8, payload: &[u8]) -> Result<(), SendError> {
         self.frames.push((first, payload.to_vec()));
         Ok(())
     }
 
     /// Returns the error of a send in the current state; messages cannot be sent between fragments.
-    fn check(&self, is_message: bool) -> Result<(), Refused> {
+    fn check(&self, is_message: bool) -> Result<(), SendError> {
         match (self.closing, self.fragmented) {
-            (true, _) => Err(Refused::Closing),
-            (false, Some(_)) if is_message => Err(Refused::FragmentInProgress),
+            (true, _) => Err(SendError::Closing),
+            (false, Some(_)) if is_message => Err(SendError::FragmentInProgress),
             _ => Ok(()),
         }
     }
 
-    fn fragment(&mut self, opcode: u8, payload: &[u8], is_final: bool) -> Result<(), Refused> {
+    fn fragment(&mut self, opcode: u8, payload: &[u8], is_final: bool) -> Result<(), SendError> {
         self.check(false)?;
         if self.fragmented.is_some_and(|current| current != opcode) {
-            return Err(Refused::FragmentInProgress);
+            return Err(SendError::FragmentInProgress);
         }
         let fin = if is_final { 0x80 } else { 0 };
         let first = if self.fragmented.is_some() {
@@ -937,19 +922,16 @@ impl Model {
         self.push(first, payload)
     }
 
-    fn control(&mut self, first: u8, payload: &[u8]) -> Result<(), Refused> {
+    fn control(&mut self, first: u8, payload: &[u8]) -> Result<(), SendError> {
         self.check(false)?;
         if payload.len() > 125 {
-            return Err(Refused::ControlTooLong);
+            return Err(SendError::ControlTooLong);
         }
         self.push(first, payload)
     }
 
-    fn server_text(&mut self, text: &str) -> Result<(), Refused> {
+    fn text(&mut self, text: &str) -> Result<(), SendError> {
         self.check(true)?;
-        if self.role == Role::Client {
-            return Err(Refused::Unsupported(self.dialect));
-        }
         self.push(TEXT, text.as_bytes())
     }
 }
@@ -964,10 +946,8 @@ proptest! {
         dialect in prop::sample::select(&HYBI[..]),
         calls in prop::collection::vec(call(), 0..24),
     ) {
-        let mut conn = Connection::established(&Config::new(), role, dialect, [5; 32]);
+        let mut conn = established(&Config::new(), role, dialect);
         let mut model = Model {
-            role,
-            dialect,
             frames: Vec::new(),
             fragmented: None,
             closing: false,
@@ -977,8 +957,7 @@ proptest! {
             let before = format!("{conn:?}");
             let (result, expected) = match &call {
                 Call::Text(text) => {
-                    let expected = model.check(true).and_then(|()| model.push(TEXT, text.as_bytes()));
-                    (conn.send_text(text), expected)
+                    (conn.send_text(text), model.text(text))
                 }
                 Call::Binary(bytes) => {
                     let expected = model.check(true).and_then(|()| model.push(BINARY, bytes));
@@ -994,20 +973,27 @@ proptest! {
                 Call::Ping(bytes) => (conn.send_ping(bytes), model.control(PING, bytes)),
                 Call::Pong(bytes) => (conn.send_pong(bytes), model.control(PONG, bytes)),
                 Call::Prepared(text) => {
-                    let message = PreparedMessage::text(dialect, text);
-                    (conn.send_prepared(&message), model.server_text(text))
+                    (conn.send_prepared(&PreparedMessage::text(text)), model.text(text))
                 }
-                Call::Vectored(text, n) => {
-                    sent.extend(drain(&mut conn));
-                    let before = sent.len();
-                    let result = conn.send_text_vectored(text).map(|frame| {
-                        let encoded = frame.slices().concat();
-                        let n = n.index(encoded.len() + 1);
-                        sent.extend_from_slice(&encoded[..n]);
-                        frame.advance(n);
+                Call::Vectored(text, writes) => {
+                    let result = conn.send_text_vectored(text).map(|mut frame| {
+                        let mut unwritten = frame.slices().concat();
+                        for n in writes {
+                            let n = n.index(unwritten.len() + 1);
+                            sent.extend(unwritten.drain(..n));
+                            frame.advance(n);
+                            assert_eq!(frame.slices().concat(), unwritten);
+                        }
+                        unwritten
                     });
-                    prop_assert!(result.is_ok() || sent.len() == before);
-                    prop_assert_eq!(&result, &model.server_text(text));
+                    if let Ok(unwritten) = &result {
+                        prop_assert_eq!(conn.transmit(), &unwritten[..]);
+                    }
+                    (result.map(drop), model.text(text))
+                }
+                Call::TakeOutput => {
+                    sent.extend(conn.take_output(b"spare".to_vec()));
+                    prop_assert_eq!(conn.transmit(), b"");
                     continue;
                 }
                 Call::ReceivePing(payload) => {
@@ -1029,7 +1015,8 @@ proptest! {
                         model.closing = true;
                         model.frames.push((CLOSE, close_payload(1000, "bye")));
                     }
-                    (conn.close(&Close::new(1000, "bye")), Ok(()))
+                    prop_assert_eq!(conn.close(&Close::new(1000, "bye")), Ok(()));
+                    continue;
                 }
             };
             prop_assert_eq!(&result, &expected, "{:?}", call);
@@ -1066,7 +1053,7 @@ fn our_client_and_server_exchange_every_kind_of_message_hy_5_hy_6_hy_7() {
     }
 }
 
-/// `Refused::BufferFull` is returned exactly if the output would exceed the limit.
+/// `SendError::MessageTooLong` is returned exactly if the frame is longer than the limit.
 #[test]
 fn max_send_buffer_counts_the_exact_frame_length() {
     for (role, dialect) in every_role_and_dialect() {
@@ -1075,9 +1062,9 @@ fn max_send_buffer_counts_the_exact_frame_length() {
             let frame_len = frame(role, BINARY, &payload).len();
             for (limit, is_within) in [(frame_len, true), (frame_len - 1, false)] {
                 let config = Config::new().max_send_buffer(limit);
-                let full = Err(Refused::BufferFull { limit });
+                let full = Err(SendError::MessageTooLong { limit });
                 let expected = if is_within { Ok(()) } else { full };
-                let new = || Connection::established(&config, role, dialect, [0; 32]);
+                let new = || established(&config, role, dialect);
                 let mut conn = new();
                 assert_eq!(conn.send_binary_fragment(&payload, true), expected);
                 assert_eq!(conn.transmit().len(), if is_within { frame_len } else { 0 });
@@ -1094,7 +1081,7 @@ fn max_send_buffer_counts_the_exact_frame_length() {
 fn a_deferred_pong_never_exceeds_max_send_buffer() {
     let limit = 1_000;
     let config = Config::new().high_water(10).max_send_buffer(limit);
-    let mut conn = Connection::established(&config, Role::Server, Rfc6455, [0; 32]);
+    let mut conn = established(&config, Role::Server, Rfc6455);
     conn.send_binary(&[0; 700]).unwrap();
     for _ in 0..10 {
         let mut ping = frame(Role::Client, 0x89, [7; 125]);

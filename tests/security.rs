@@ -1,6 +1,6 @@
 //! Vulnerabilities of other implementations that no other test covers.
 
-use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler, ProtocolError, Role};
+use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler, ProtocolError};
 use testkit::*;
 
 /// CVE-2020-27813, CVE-2026-1528: the sum of received and declared length must not overflow.
@@ -16,7 +16,7 @@ fn lengths_of_63_and_64_bits_after_a_fragment_do_not_overflow_hy_6() {
             ]
             .concat()
         };
-        let conn = || Connection::established(&Config::new(), role, Dialect::Rfc6455, [9; 32]);
+        let conn = || established(&Config::new(), role, Dialect::Rfc6455);
         for length in [1 << 63, u64::MAX] {
             let incomplete = Observed::IncompleteBinary(vec![7; 500]);
             let error = protocol_error(ProtocolError::InvalidLength { at: 2 });
@@ -74,7 +74,7 @@ fn lists_of_64_kib_are_answered_like_short_ones() {
                 let headers = format!("\r\n{name}: {}\r\nConnection: Upgrade\r\n\r\n", list(n));
                 let head = replace_once(RFC6455_REQUEST, "\r\n\r\n", headers);
                 let head = replace_once(head, "Connection: Upgrade\r\nSec", "Sec");
-                run(Connection::server(&config), &head, &[], false)
+                run(Connection::server(config.clone()), &head, &[], false)
             });
             let status = |transcript: &Transcript| escaped(&transcript.sent[..12]);
             assert_eq!(status(&long), status(&short), "{name}: {}", list(3));

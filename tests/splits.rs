@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use hybi::{
-    ClientRequest, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind, LineErrorKind,
-    Phase, ProtocolError, Role,
+    ClientRequest, Closed, Config, Connection, Dialect, Dialects, Entropy, HeaderErrorKind,
+    LineErrorKind, Phase, ProtocolError,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -30,9 +30,10 @@ fn transcript(conn: Connection, bytes: &[u8], splits: &[usize]) -> Transcript {
     transcript
 }
 
-fn server(config: Config, bytes: impl AsRef<[u8]>, closed: Closed) -> Conversation {
+fn server(config: &Config, bytes: impl AsRef<[u8]>, closed: Closed) -> Conversation {
+    let config = config.clone();
     Conversation {
-        conn: Box::new(move || Connection::server(&config)),
+        conn: Box::new(move || Connection::server(config.clone())),
         bytes: bytes.as_ref().to_vec(),
         closed,
     }
@@ -40,7 +41,9 @@ fn server(config: Config, bytes: impl AsRef<[u8]>, closed: Closed) -> Conversati
 
 fn client(target: ClientRequest, bytes: impl AsRef<[u8]>, closed: Closed) -> Conversation {
     Conversation {
-        conn: Box::new(move || Connection::client(&Config::new(), &target, [7; 32])),
+        conn: Box::new(move || {
+            Connection::client(Config::new(), &target, Entropy::from_bytes([7; 32]))
+        }),
         bytes: bytes.as_ref().to_vec(),
         closed,
     }
@@ -48,7 +51,7 @@ fn client(target: ClientRequest, bytes: impl AsRef<[u8]>, closed: Closed) -> Con
 
 fn open(config: Config, dialect: Dialect, bytes: impl AsRef<[u8]>, closed: Closed) -> Conversation {
     Conversation {
-        conn: Box::new(move || Connection::established(&config, Role::Server, dialect, [0; 32])),
+        conn: Box::new(move || established(&config, Role::Server, dialect)),
         bytes: bytes.as_ref().to_vec(),
         closed,
     }
@@ -77,38 +80,47 @@ fn handshakes() -> Vec<Conversation> {
             .unwrap()
     };
     let response = |dialect: Dialect| {
-        let mut client = Connection::client(&Config::new(), &target(dialect), [7; 32]);
+        let mut client = Connection::client(
+            Config::new(),
+            &target(dialect),
+            Entropy::from_bytes([7; 32]),
+        );
         response_to(&mut client)
     };
     let [head75, head76] = [DRAFT_75_REQUEST, DRAFT_76_REQUEST].map(str::as_bytes);
     let request76 = [head76, DRAFT_76_KEY3].concat();
     let (response75, response76) = (response(Dialect::Hixie75), response(Dialect::Hixie76));
+    let not_found = "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\n";
     let wrong_challenge_response = [&response76[..response76.len() - 1], b"?"].concat();
     vec![
         server(
-            all,
+            &all,
             [&request76, FRAMES, b"\xff\x00"].concat(),
             closed_cleanly(),
         ),
-        server(all, [&request76, FRAMES].concat(), Closed::Eof(Phase::Open)),
         server(
-            all,
+            &all,
+            [&request76, FRAMES].concat(),
+            Closed::Eof(Phase::Open),
+        ),
+        server(
+            &all,
             [&request76, FRAMES, b"\x00ab\xc3"].concat(),
             Closed::Eof(Phase::InMessage),
         ),
         server(
-            all,
+            &all,
             &request76[..request76.len() - 1],
             Closed::Eof(Phase::Handshaking),
         ),
         server(
-            all,
+            &all,
             &head76[..head76.len() - 1],
             Closed::Eof(Phase::Handshaking),
         ),
-        server(all, [head75, FRAMES].concat(), Closed::Eof(Phase::Open)),
+        server(&all, [head75, FRAMES].concat(), Closed::Eof(Phase::Open)),
         server(
-            all,
+            &all,
             [head75, b"\x80"].concat(),
             Closed::Eof(Phase::InMessage),
         ),
@@ -143,8 +155,8 @@ fn handshakes() -> Vec<Conversation> {
         ),
         client(
             target(Dialect::Hixie75),
-            "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nGone",
-            Closed::Rejected(404),
+            [not_found, "Gone"].concat(),
+            rejection(404, not_found),
         ),
         client(
             target(Dialect::Hixie75),
@@ -258,7 +270,7 @@ fn rejected_requests() -> Vec<Conversation> {
     for (bytes, error) in invalid {
         // Input after the error is ignored (FR-16).
         let bytes = [&bytes, &DRAFT_76_KEY3[..], FRAMES].concat();
-        all.push(server(Config::new(), bytes, protocol_error(error)));
+        all.push(server(&Config::new(), bytes, protocol_error(error)));
     }
     let (length, longest) = (head.len(), "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n");
     let few = [
@@ -281,7 +293,7 @@ fn rejected_requests() -> Vec<Conversation> {
         ),
     ];
     for (config, error) in few {
-        all.push(server(config, head, protocol_error(error)));
+        all.push(server(&config, head, protocol_error(error)));
     }
     all
 }
@@ -293,7 +305,7 @@ fn flash_policy_requests() -> Vec<Conversation> {
         "<policy-file-request   />\0",
         "<policy-file-request/>\0GET /",
     ]
-    .map(|bytes| server(config, bytes, Closed::FlashPolicy))
+    .map(|bytes| server(&config, bytes, Closed::FlashPolicy))
     .into()
 }
 
@@ -306,46 +318,46 @@ fn rejected_frames() -> Vec<Conversation> {
     let limit = |bytes: u64| Config::new().max_frame_len(bytes);
     let mut all = Vec::new();
     for dialect in HIXIE {
-        let mut add = |config: Config, bytes: &[u8], closed: Closed| {
-            all.push(open(config, dialect, bytes, closed));
+        let mut add = |config: &Config, bytes: &[u8], closed: Closed| {
+            all.push(open(config.clone(), dialect, bytes, closed));
         };
         // FR-10
-        add(strict_utf8, b"\x00ab\xc3(\xff", utf8(2));
-        add(strict_utf8, b"\x00\xe2\x82\xff", utf8(0));
-        add(strict_utf8, b"\x00a\xc3\xa9\xf0\x9f\x98a\xff", utf8(3));
-        add(strict_utf8, b"\x00\x80\xff", utf8(0));
-        add(strict_utf8, b"\x00\xed\xa0\x80\xff", utf8(0));
+        add(&strict_utf8, b"\x00ab\xc3(\xff", utf8(2));
+        add(&strict_utf8, b"\x00\xe2\x82\xff", utf8(0));
+        add(&strict_utf8, b"\x00a\xc3\xa9\xf0\x9f\x98a\xff", utf8(3));
+        add(&strict_utf8, b"\x00\x80\xff", utf8(0));
+        add(&strict_utf8, b"\x00\xed\xa0\x80\xff", utf8(0));
         add(
-            strict_utf8,
+            &strict_utf8,
             b"\x00\xc3\xa9\xff\x00\xc3",
             Closed::Eof(Phase::InMessage),
         );
         // FR-4
-        add(strict_frames, b"\x00a\xff\x66He\xff", unknown(0x66));
-        add(strict_frames, b"\x00a\xff\x80\x02He", unknown(0x80));
+        add(&strict_frames, b"\x00a\xff\x66He\xff", unknown(0x66));
+        add(&strict_frames, b"\x00a\xff\x80\x02He", unknown(0x80));
         // FR-14, in the middle of a character of two, three and four bytes
-        add(limit(1), b"\x00\xc3\xa9\xff", too_long(2, 1));
-        add(limit(1), b"\x00\xe2\x98\x83\xff", too_long(2, 1));
-        add(limit(2), b"\x00\xe2\x98\x83\xff", too_long(3, 2));
-        add(limit(3), b"\x00\xf0\x9f\x98\x80\xff", too_long(4, 3));
-        add(limit(2), b"\x00a\xc3\xa9\xff", too_long(3, 2));
-        add(limit(4), b"\x00a\xf0\x9f\x98\x80\xff", too_long(5, 4));
+        add(&limit(1), b"\x00\xc3\xa9\xff", too_long(2, 1));
+        add(&limit(1), b"\x00\xe2\x98\x83\xff", too_long(2, 1));
+        add(&limit(2), b"\x00\xe2\x98\x83\xff", too_long(3, 2));
+        add(&limit(3), b"\x00\xf0\x9f\x98\x80\xff", too_long(4, 3));
+        add(&limit(2), b"\x00a\xc3\xa9\xff", too_long(3, 2));
+        add(&limit(4), b"\x00a\xf0\x9f\x98\x80\xff", too_long(5, 4));
         add(
-            limit(2),
+            &limit(2),
             b"\x00\xe2\x98\xff\x00\xe2\x98\xe2\xff",
             too_long(3, 2),
         );
         add(
-            limit(3),
+            &limit(3),
             b"\x00\xe2\x98\x83\xff\x00ab\xe2\x98\x83\xff",
             too_long(4, 3),
         );
-        add(limit(2), b"\x01ab\xff\x01abc\xff", too_long(3, 2));
-        add(limit(300), b"\x80\x82\x2d", too_long(2, 300));
+        add(&limit(2), b"\x01ab\xff\x01abc\xff", too_long(3, 2));
+        add(&limit(300), b"\x80\x82\x2d", too_long(2, 300));
         // FR-7
         let endless = [0x80; 40];
         add(
-            Config::new(),
+            &Config::new(),
             &endless,
             protocol_error(ProtocolError::InvalidLength { at: 10 }),
         );
@@ -401,7 +413,7 @@ fn the_conversation_of_the_draft_at_every_split_rq_20_cl_7() {
         b"\x00Hello\xff\x01x\xff\x80\x03\x00\xff\x00\x00h\xc3\xa9\xe2\x98\x83\xff\xff\x00",
     ]
     .concat();
-    let server = || Connection::server(&Config::new());
+    let server = || Connection::server(Config::new());
     let expected = transcript(server(), &bytes, &[]);
     assert_eq!(
         expected.events,
@@ -545,7 +557,7 @@ proptest! {
         bytes in frames(),
         splits in splits(),
     ) {
-        let conn = || Connection::established(&decoder.config(), role, decoder.dialect, [0; 32]);
+        let conn = || established(&decoder.config(), role, decoder.dialect);
         let expected = transcript(conn(), &bytes, &[]);
         prop_assert_eq!(&expected.events, &decoder.decode(&bytes));
         prop_assert_eq!(transcript(conn(), &bytes, &split_points(&splits, bytes.len())), expected.clone());

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, Event, Input, Response,
-    Role, Timeout,
+    AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, Entropy, Event, Input,
+    Response, Timeout,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -29,14 +29,21 @@ fn every_with_close() -> impl Iterator<Item = (Role, Dialect)> {
 }
 
 fn established(config: &Config, (role, dialect): (Role, Dialect)) -> Connection {
-    Connection::established(config, role, dialect, [7; 32])
+    testkit::established(config, role, dialect)
 }
 
 /// Returns a connection before the handshake, and what the peer sends in it.
 fn handshake(config: &Config, (role, dialect): (Role, Dialect)) -> (Connection, Vec<u8>) {
-    let mut client = Connection::client(config, &client_request(dialect), [7; 32]);
+    let mut client = Connection::client(
+        config.clone(),
+        &client_request(dialect),
+        Entropy::from_bytes([7; 32]),
+    );
     match role {
-        Role::Server => (Connection::server(config), client.transmit().to_vec()),
+        Role::Server => (
+            Connection::server(config.clone()),
+            client.transmit().to_vec(),
+        ),
         Role::Client => {
             let response = response_to(&mut client);
             (client, response)
@@ -83,7 +90,7 @@ fn timed_out(timeout: Timeout) -> Option<Closed> {
 
 /// Returns a connection in each state, at time zero and with no event that is ready.
 fn states(config: &Config) -> Vec<Connection> {
-    let config = config.auto_close(false);
+    let config = config.clone().auto_close(false);
     let mut states = Vec::new();
     for kind in every() {
         let (_, bytes) = handshake(&config, kind);
@@ -367,12 +374,18 @@ fn write_timeout_applies_during_the_handshake_and_to_a_response_px_4() {
         .write_timeout(3 * SECOND);
     let request = DRAFT_76_REQUEST.as_bytes();
     let server = |answer: fn(&mut Connection)| {
-        let mut conn = Connection::server(&config);
+        let mut conn = Connection::server(config.clone());
         feed(&mut conn, request);
         answer(&mut conn);
         conn
     };
-    let client = |(_, dialect)| Connection::client(&config, &client_request(dialect), [7; 32]);
+    let client = |(_, dialect)| {
+        Connection::client(
+            config.clone(),
+            &client_request(dialect),
+            Entropy::from_bytes([7; 32]),
+        )
+    };
     let mut all: Vec<_> = every().map(client).collect();
     all.push(server(|conn| conn.accept(&AcceptOptions::new()).unwrap()));
     all.push(server(|conn| conn.respond(&Response::new(404)).unwrap()));
@@ -739,8 +752,8 @@ proptest! {
             .write_timeout(write)
             .keepalive(interval, keepalive);
         let mut conn = match handshake {
-            Some(Role::Client) => Connection::client(&config, &client_request(kind.1), [3; 32]),
-            Some(Role::Server) => Connection::server(&config),
+            Some(Role::Client) => Connection::client(config.clone(), &client_request(kind.1), Entropy::from_bytes([3; 32])),
+            Some(Role::Server) => Connection::server(config.clone()),
             None => established(&config, kind),
         };
         let mut now = Duration::ZERO;

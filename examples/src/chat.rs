@@ -1,7 +1,8 @@
 //! The behavior of the chat servers, independent of how they do I/O.
 
 use hybi::{
-    AcceptOptions, Close, Config, Connection, Dialects, MessageTooLong, Refused, Request, Response,
+    AcceptOptions, Close, Closed, Config, Connection, Dialects, MessageTooLong, Refused, Request,
+    Response,
 };
 
 pub const MAX_MESSAGE_LEN: usize = 16 << 20;
@@ -23,13 +24,12 @@ pub fn reply(message: &str) -> Reply<'_> {
     }
 }
 
-/// Enables every dialect, and buffers up to two of the largest messages per client.
-pub fn config() -> Config {
-    Config::new()
-        .dialects(Dialects::ALL)
-        .plain_http(true)
-        .max_send_buffer(2 * MAX_MESSAGE_LEN + 1024)
-}
+/// Enables every dialect, rejects a frame that is longer than a message may be, and buffers up to two of the largest messages per client.
+pub static CONFIG: Config = Config::new()
+    .dialects(Dialects::ALL)
+    .plain_http(true)
+    .max_frame_len(MAX_MESSAGE_LEN as u64)
+    .max_send_buffer(2 * MAX_MESSAGE_LEN + 1024);
 
 /// Accepts a WebSocket request for any resource from any origin; serves the page at `/`.
 pub fn handle_request(conn: &mut Connection, request: &Request) -> Result<(), Refused> {
@@ -47,4 +47,14 @@ pub fn handle_request(conn: &mut Connection, request: &Request) -> Result<(), Re
 pub fn reject_message(conn: &mut Connection, error: MessageTooLong) {
     // Cannot fail: the code is valid, and the reason is short.
     let _ = conn.close(&Close::new(1009, &error.to_string()));
+}
+
+/// Describes for the log how a connection ended. `is_used` is whether the client sent anything: a
+/// browser may connect in advance and then not need the connection, which is no error.
+pub fn end_reason(closed: &Closed, is_used: bool) -> String {
+    match closed {
+        Closed::Eof(_) | Closed::TimedOut(_) if !is_used => "ended without a request".to_owned(),
+        Closed::Protocol(error) => format!("protocol error: {error}"),
+        closed => closed.to_string(),
+    }
 }

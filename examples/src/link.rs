@@ -37,6 +37,8 @@ struct Shared {
     conn: Connection,
     /// Why the connection ended.
     closed: Option<Closed>,
+    /// A byte was read.
+    is_used: bool,
     /// The reading thread has finished.
     read_done: bool,
     /// Why the socket was closed before the connection.
@@ -66,6 +68,7 @@ impl BlockingConnection {
             shared: Mutex::new(Shared {
                 conn,
                 closed: None,
+                is_used: false,
                 read_done: false,
                 error: None,
             }),
@@ -136,6 +139,11 @@ impl BlockingConnection {
         }
     }
 
+    /// Returns whether the peer has sent anything.
+    pub fn is_used(&self) -> bool {
+        self.lock().is_used
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -175,6 +183,8 @@ impl BlockingConnection {
             };
             if n == 0 {
                 self.with(Connection::receive_eof);
+            } else {
+                self.lock().is_used = true;
             }
             let mut input = Input::new(&mut buf[..n], self.start.elapsed());
             while let Some(event) = self.receive(&mut input, &mut on_request) {

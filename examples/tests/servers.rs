@@ -2,7 +2,7 @@
 //! they handle misbehaving clients.
 #![cfg(target_os = "linux")]
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
+use hybi::{AcceptOptions, Config, Connection, Event, Input};
 use testkit_net::eof_states::EOF_STATES;
 use testkit_net::peer::*;
 use testkit_net::server::{Resources, Server, wait_for};
@@ -35,6 +36,8 @@ test_servers! {
     std_echo:
     sends_every_line_back_to_std_client
     rejects_messages_over_the_limit
+    accepts_a_request_with_the_longest_cookie
+    logs_no_error_for_a_connection_without_a_request
     disconnects_an_echo_client_that_never_reads
     accepts_again_after_running_out_of_threads
 }
@@ -46,6 +49,7 @@ fn poke_accepts_again_after_running_out_of_threads() {
 
 test_chat_servers! {
     serves_the_page
+    serves_the_page_to_every_kind_of_http_client
     answers_and_broadcasts_messages
     logs_how_connections_open_and_end
     serves_300_idle_connections_without_cpu_time
@@ -54,6 +58,8 @@ test_chat_servers! {
     answers_every_message_of_a_flood
     sends_every_line_back_to_std_client
     rejects_messages_over_the_limit
+    accepts_a_request_with_the_longest_cookie
+    logs_no_error_for_a_connection_without_a_request
     broadcasts_only_to_open_connections
     broadcasts_to_every_client_that_has_the_handshake_response
     a_blocked_client_does_not_delay_the_others
@@ -160,6 +166,7 @@ fn wait_until_idle(server: &Server) {
 
 fn serves_the_page(name: &str) {
     let server = start(name);
+    server.wait_for_line(&format!("the chat page is http://{}/", server.address()));
     let page = include_str!("../src/page.html");
     let mut peer = Peer::connect(server.address()).after_sending(GET_PAGE);
     let response = String::from_utf8(peer.read_to_eof()).unwrap();
@@ -180,6 +187,37 @@ fn serves_the_page(name: &str) {
         let mut peer = Peer::connect(server.address()).after_sending(request);
         let response = String::from_utf8(peer.read_to_eof()).unwrap();
         assert!(response.starts_with("HTTP/1.1 404 "), "{response}");
+    }
+}
+
+/// Also to those of HTTP/1.0 and those that offer HTTP/2.
+fn serves_the_page_to_every_kind_of_http_client(name: &str) {
+    let server = start(name);
+    let page = include_str!("../src/page.html");
+    let h2c = "HTTP/1.1\r\nHost: localhost:1234\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\
+        Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+        HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n";
+    let java = "HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 0\r\n\
+        Host: localhost:1234\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n\
+        Upgrade: h2c\r\nUser-Agent: Java-http-client/17.0.9\r\n\r\n";
+    let rest_of_requests = [
+        "HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "HTTP/1.0\r\n\r\n",
+        "HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n",
+        h2c,
+        java,
+    ];
+    for rest in rest_of_requests {
+        for (method, expected) in [("GET", page), ("HEAD", "")] {
+            let request = format!("{method} / {rest}");
+            let mut peer = Peer::connect(server.address()).after_sending(&request);
+            let response = String::from_utf8(peer.read_to_eof()).unwrap();
+            let (head, body) = response.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{request}{head}");
+            let length = format!("Content-Length: {}", page.len());
+            assert!(head.lines().any(|line| line == length), "{request}{head}");
+            assert_eq!(body, expected, "{request}{head}");
+        }
     }
 }
 
@@ -263,8 +301,7 @@ fn logs_how_connections_open_and_end(name: &str) {
     drop(third);
     server.wait_for_line("3: the request was answered with HTTP status 200; 0 messages in, 0 out");
     drop(Peer::connect(server.address()));
-    server
-        .wait_for_line("4: the peer closed the connection without a close frame during the opening handshake; 0 messages in, 0 out");
+    server.wait_for_line("4: ended without a request; 0 messages in, 0 out");
     let mut fifth = Peer::connect(server.address()).after_sending("BREW / HTTP/1.1\r\n\r\n");
     let response = String::from_utf8(fifth.read_to_eof()).unwrap();
     assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
@@ -403,6 +440,92 @@ fn sends_every_line_back_to_std_client(name: &str) {
     sending.join().unwrap();
 }
 
+#[test]
+fn std_client_rejects_a_frame_over_the_limit_at_its_header() {
+    const LIMIT: u64 = 64 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = Command::new(example("std_client"));
+    client.arg(format!("ws://{}/", listener.local_addr().unwrap()));
+    client.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let client = client.spawn().unwrap();
+    let mut socket = listener.accept().unwrap().0;
+    let mut conn = Connection::server(Config::new());
+    let mut buf = [0; 4096];
+    while !conn.is_open() {
+        let n = socket.read(&mut buf).unwrap();
+        let mut input = Input::new(&mut buf[..n], Duration::ZERO);
+        while let Some(event) = conn.receive(&mut input) {
+            if let Event::Request(_) = event {
+                conn.accept(&AcceptOptions::new()).unwrap();
+            }
+        }
+        socket.write_all(conn.transmit()).unwrap();
+        conn.advance(conn.pending());
+    }
+    let header = [&[0x81, 127][..], &(LIMIT + 1).to_be_bytes()].concat();
+    let close = Peer::from(socket).after_sending(header).read_to_eof();
+    let [0x88, 0x82, a, b, _, _, x, y] = close[..] else {
+        panic!("{}", close.escape_ascii());
+    };
+    assert_eq!(u16::from_be_bytes([x ^ a, y ^ b]), 1009);
+    let output = client.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let limit = format!("longer than the limit of {LIMIT} bytes");
+    assert!(
+        !output.status.success() && stderr.contains(&limit),
+        "{stderr}"
+    );
+}
+
+/// Control characters from the server do not reach a terminal; a pipe gets them unchanged.
+#[test]
+fn std_client_escapes_control_characters_on_a_terminal() {
+    const TEXT: &str = "\u{1b}]52;c;eA==\u{7}\u{9b}2J\ttab h\u{e9} \u{2603}";
+    const ESCAPED: &str = r"\u{1b}]52;c;eA==\u{7}\u{9b}2J\ttab hé ☃";
+    let server = start("std_echo");
+    let client = format!(
+        "{} ws://{}/",
+        example("std_client").display(),
+        server.address()
+    );
+    // `script` runs a command with a terminal as its output.
+    let on_terminal = [
+        "script",
+        "-qec",
+        &format!("{client} < \"$INPUT\""),
+        "/dev/null",
+    ];
+    let in_pipe = ["sh", "-c", &format!("{client} < \"$INPUT\"")];
+    let input = env::temp_dir().join(format!("hybi_control_characters_{}", std::process::id()));
+    fs::write(&input, format!("{TEXT}\n")).unwrap();
+    for (command, expected) in [(&on_terminal[..], ESCAPED), (&in_pipe, TEXT)] {
+        let output = Command::new(command[0])
+            .args(&command[1..])
+            .env("INPUT", &input)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(stdout.lines().next(), Some(expected), "{command:?}");
+    }
+    fs::remove_file(input).unwrap();
+}
+
+#[test]
+fn poke_accepts_only_the_given_origins() {
+    let server = Server::start_with_arguments(&example("poke"), &["--origin", ORIGIN]);
+    Peer::open_76(server.address()).poke();
+    for other in ["http://example.com.evil.example", "null", ""] {
+        let request = REQUEST.replace(ORIGIN, other);
+        let mut peer = Peer::connect(server.address()).after_sending([&request, KEY3].concat());
+        let response = String::from_utf8(peer.read_to_eof()).unwrap();
+        assert!(response.starts_with("HTTP/1.1 403 "), "{other}: {response}");
+    }
+    let mut peer = Peer::connect(server.address()).after_sending(GET_PAGE);
+    let response = String::from_utf8(peer.read_to_eof()).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+}
+
 /// The server sends more than the buffers hold before it reads anything.
 #[test]
 fn std_client_reads_while_its_own_output_is_blocked() {
@@ -448,22 +571,38 @@ fn std_client_reads_while_its_own_output_is_blocked() {
     sending.join().unwrap();
 }
 
-/// With code 1009, if the dialect has codes.
+/// With code 1009, if the dialect has codes: a frame as soon as its header is received, and a
+/// fragmented message as soon as it is too long.
 fn rejects_messages_over_the_limit(name: &str) {
-    let limit = if name == "std_echo" {
-        64 << 10
-    } else {
-        MAX_MESSAGE
+    let (limit, declared) = match name {
+        "std_echo" => (64 << 10, 65_537),
+        _ => (MAX_MESSAGE, 17 << 20),
     };
     let server = start(name);
-    let message = vec![b'x'; limit + 1];
+    let code = 1009_u16.to_be_bytes();
+    let message = vec![b'x'; declared];
     for start in [0x81, 0x82] {
+        let frame = client_frame(start, &message);
+        let header_len = frame.len() - declared;
+        // The client gets the close frame also if it sends on, and the server closes the connection.
+        for sent in [header_len, frame.len().min(100_000)] {
+            let mut peer = Peer::open_rfc(server.address()).after_sending(&frame[..sent]);
+            peer.expect(server_frame(0x88, &code));
+            peer.expect_eof();
+        }
+        server.wait_for_line_matching("the limit", |line| {
+            line.contains(&format!(
+                "the frame payload is longer than the limit of {limit} bytes"
+            ))
+        });
+
         let mut peer = Peer::open_rfc(server.address());
-        peer.send(client_frame(start, &message));
+        peer.send(client_frame(start & 0x0f, &message[..limit]));
+        peer.send(client_frame(0x80, b"x"));
         // Not answered.
         peer.send(client_frame(start, b"x"));
         let reason = format!("the message is longer than {limit} bytes");
-        let close = [&1009_u16.to_be_bytes(), reason.as_bytes()].concat();
+        let close = [&code, reason.as_bytes()].concat();
         peer.expect(server_frame(0x88, &close));
         peer.send(client_frame(0x88, &close));
         peer.expect_eof();
@@ -472,13 +611,50 @@ fn rejects_messages_over_the_limit(name: &str) {
         });
         // A message of exactly the limit is answered.
         let mut peer = Peer::open_rfc(server.address());
-        peer.send(client_frame(start, &message[1..]));
-        peer.expect(server_frame(start, &message[1..]));
+        peer.send(client_frame(start, &message[..limit]));
+        peer.expect(server_frame(start, &message[..limit]));
     }
     if name != "std_echo" {
         let mut peer = Peer::open_76(server.address());
         peer.send(frame(&"x".repeat(limit + 1)));
         drop(peer.after_closing_handshake());
+    }
+}
+
+/// Browsers accept cookies of 4,096 bytes, and send them to every port of a host.
+fn accepts_a_request_with_the_longest_cookie(name: &str) {
+    let server = start(name);
+    let cookie = format!("Cookie: name={}", "x".repeat(4096 - "name=".len()));
+    let request = REQUEST_RFC.replace("Upgrade: ", &format!("{cookie}\r\nUpgrade: "));
+    let mut peer = Peer::connect(server.address()).after_sending(request);
+    peer.expect(RESPONSE_RFC);
+    peer.send(client_frame(0x81, b"Hello"));
+    peer.expect(server_frame(0x81, b"Hello"));
+}
+
+/// Browsers connect in advance.
+fn logs_no_error_for_a_connection_without_a_request(name: &str) {
+    let server = start(name);
+    let unused = Peer::connect(server.address());
+    let address = unused.address().to_string();
+    drop(unused);
+    let incomplete = Peer::connect(server.address()).after_sending("GET / HT");
+    let error = "the peer closed the connection without a close frame during the opening handshake";
+    if name == "std_echo" {
+        // The server has printed what it prints for `unused` once only the other thread is left.
+        wait_for("end of a thread", TIMEOUT, || {
+            server.resources().threads == 2
+        });
+        let prefix = incomplete.address();
+        drop(incomplete);
+        server.wait_for_line(&format!("{prefix}: {error}"));
+        assert!(!server.has_printed(&address), "{address}");
+    } else {
+        drop(incomplete);
+        let unused = server.wait_for_summary(1);
+        assert_eq!(unused, "ended without a request; 0 messages in, 0 out");
+        let incomplete = server.wait_for_summary(2);
+        assert_eq!(incomplete, format!("{error}; 0 messages in, 0 out"));
     }
 }
 
@@ -660,10 +836,15 @@ fn disconnects_clients_with_a_slow_handshake(name: &str) {
         "{slowest_answer:?}"
     );
     drop((silent, slow, without_key3));
-    for number in 2..5 {
+    let timed_out = "timed out: the opening handshake was not complete in time";
+    for (number, end) in [
+        (2, "ended without a request"),
+        (3, timed_out),
+        (4, timed_out),
+    ] {
         assert_eq!(
             server.wait_for_summary(number),
-            "timed out: the opening handshake was not complete in time; 0 messages in, 0 out"
+            format!("{end}; 0 messages in, 0 out")
         );
     }
     probe.wait_until_alone(&server);
@@ -684,7 +865,7 @@ fn disconnects_clients_whose_output_exceeds_the_limit(name: &str) {
         other.expect_text(&large);
     }
     let end = server.wait_for_summary(2);
-    assert!(end.starts_with("the output does not fit into"), "{end}");
+    assert!(end.starts_with("the send buffer is full: "), "{end}");
     assert!(end.ends_with("; 0 messages in, 2 out"), "{end}");
     server.wait_for_summary(3);
     drop((blocked, flooder, other.after_closing_handshake()));

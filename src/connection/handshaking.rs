@@ -4,11 +4,11 @@ use alloc::boxed::Box;
 use core::{fmt, mem};
 
 use crate::dialect::Dialect;
-use crate::entropy::Entropy;
 use crate::error::ProtocolError;
 use crate::handshake::challenge::{self, Proof};
-use crate::handshake::{self, ClientRequest, Reply, Request};
+use crate::handshake::{self, ClientRequest, Rejection, Reply, Request};
 use crate::http::{Head, Limits, Progress};
+use crate::random::Random;
 
 /// The result of reading on in the handshake.
 pub(super) enum Outcome {
@@ -22,9 +22,9 @@ pub(super) enum Outcome {
     /// A client's reply is complete and valid, and these bytes have to follow.
     Challenge(Reply, [u8; 16]),
     /// A client's reply is complete and valid; with the generator of masks.
-    Open(Reply, Option<Box<Entropy>>),
-    FlashPolicy(&'static str),
-    Rejected(u16),
+    Open(Reply, Option<Box<Random>>),
+    FlashPolicy,
+    Rejected(Rejection),
     Failed(ProtocolError),
 }
 
@@ -77,17 +77,17 @@ pub(super) struct PendingReply {
     /// Whether to make the exact checks of browsers.
     pub(super) strict: bool,
     /// Generates the masks of the open connection.
-    pub(super) masks: Option<Box<Entropy>>,
+    pub(super) masks: Option<Box<Random>>,
 }
 
 impl PendingReply {
     pub(super) fn read(&mut self, input: &mut &[u8]) -> Outcome {
         match self.head.read(input) {
-            Ok(Progress::StartLine) if self.head.status() != 101 => {
-                Outcome::Rejected(self.head.status())
-            }
             Ok(Progress::Complete) => {
                 let head = mem::replace(&mut self.head, Head::response(Limits::NONE));
+                if head.status() != 101 {
+                    return Outcome::Rejected(Rejection::new(head));
+                }
                 match (
                     handshake::check_response(head, &self.request, &self.proof, self.strict),
                     self.proof,

@@ -8,15 +8,18 @@ mod state;
 mod timers;
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
-use crate::config::{Config, Role};
+use crate::call_errors::CloseError;
+use crate::config::{Role, SharedConfig};
 use crate::dialect::{Dialect, FrameFormat};
 use crate::entropy::Entropy;
 use crate::error::Refused;
-use crate::event::{Close, Closed};
-use crate::frame::opcode::{self, MAX_CONTROL_LEN, NO_STATUS_RECEIVED};
+use crate::event::{Close, Closed, Handshake};
+use crate::frame::opcode::{self, MAX_CONTROL_LEN};
 use crate::handshake::{self, AcceptOptions, ClientRequest, Request, Response, UpgradeResponse};
 use crate::http::{Head, Limits};
+use crate::random::Random;
 use crate::send_buffer::SendBuffer;
 
 use handshaking::PendingReply;
@@ -40,7 +43,7 @@ use timers::Timers;
 /// use hybi::{AcceptOptions, Config, Connection, Event, Input};
 /// use std::time::Duration;
 ///
-/// let mut conn = Connection::server(&Config::new());
+/// let mut conn = Connection::server(Config::new());
 /// let mut bytes = *b"GET /demo HTTP/1.1\r\n\
 ///     Host: example.com\r\n\
 ///     Connection: Upgrade\r\n\
@@ -60,12 +63,11 @@ use timers::Timers;
 ///     }
 /// }
 /// assert!(conn.transmit().ends_with(b"\x00Hello\xff"));
-/// # Ok::<(), hybi::Refused>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Connection {
-    config: Config,
-    role: Role,
+    config: SharedConfig,
     state: State,
     /// `receive_eof` was called.
     eof: bool,
@@ -76,36 +78,40 @@ pub struct Connection {
 impl Connection {
     /// Creates the server side of a connection on a newly accepted socket.
     #[must_use]
-    pub fn server(config: &Config) -> Self {
-        Self::new(config, Role::Server, State::server(config))
+    pub fn server(config: impl Into<SharedConfig>) -> Self {
+        let config = config.into();
+        let state = State::server(&config);
+        Self::new(config, state)
     }
 
     /// Creates the client side of a connection on a newly connected socket, and queues the request.
     ///
-    /// `entropy` is the seed of the handshake keys and, from HyBi-7 on, of the frame masks. It has
-    /// to come from a cryptographically secure random number generator, and be used for this
-    /// connection alone.
+    /// The handshake keys and, from HyBi-7 on, the masking keys are derived from `entropy`.
     #[must_use]
-    pub fn client(config: &Config, request: &ClientRequest, entropy: [u8; 32]) -> Self {
-        let mut entropy = Entropy::new(entropy);
-        let (bytes, proof) = request.request(&mut entropy);
-        entropy.reseed();
+    pub fn client(
+        config: impl Into<SharedConfig>,
+        request: &ClientRequest,
+        entropy: Entropy,
+    ) -> Self {
+        let config = config.into();
+        let mut random = Random::new(entropy);
+        let (bytes, proof) = request.request(&mut random);
+        random.reseed();
         let state = State::client(PendingReply {
-            head: Head::response(Limits::from_config(config)),
+            head: Head::response(Limits::from_config(&config)),
             request: request.clone(),
             proof,
+            masks: masks(request.dialect(), random),
             strict: config.strict_reply,
-            masks: masks(Role::Client, request.dialect(), entropy),
         });
-        let mut conn = Self::new(config, Role::Client, state);
+        let mut conn = Self::new(config, state);
         conn.send_buffer.push_vec(bytes);
         conn
     }
 
-    fn new(config: &Config, role: Role, state: State) -> Self {
+    fn new(config: SharedConfig, state: State) -> Self {
         Self {
-            config: *config,
-            role,
+            config,
             state,
             eof: false,
             send_buffer: SendBuffer::default(),
@@ -132,7 +138,7 @@ impl Connection {
     /// # use std::time::Duration;
     /// # fn upgrade(request: Request) -> Result<(), Refused> {
     /// let options = AcceptOptions::new();
-    /// let (mut conn, response) = Connection::upgrade(&Config::new(), &request, &options)?;
+    /// let (mut conn, response) = Connection::upgrade(Config::new(), &request, &options)?;
     /// for (name, value) in response.headers() {
     ///     println!("{name}: {value}");
     /// }
@@ -143,30 +149,52 @@ impl Connection {
     /// # }
     /// ```
     pub fn upgrade(
-        config: &Config,
+        config: impl Into<SharedConfig>,
         request: &Request,
         options: &AcceptOptions<'_>,
     ) -> Result<(Self, UpgradeResponse), Refused> {
+        let config = config.into();
         let dialect = request.dialect().ok_or(Refused::NoRequest)?;
         if !config.dialects.contains(dialect) {
             return Err(Refused::Unsupported(dialect));
         }
-        let head = handshake::accept(config, request, options)?;
+        let head = handshake::accept(&config, request, options)?;
         let state = State::accepted(dialect, request.key_parts());
-        let conn = Self::new(config, Role::Server, state);
+        let conn = Self::new(config, state);
         Ok((conn, UpgradeResponse::new(head)))
     }
 
-    /// Creates either side of a connection whose opening handshake was performed elsewhere.
+    /// Creates the server side of a connection whose opening handshake was performed elsewhere.
     ///
-    /// The connection is open at once: no [`Event::Open`](crate::Event::Open) is returned. `dialect`
-    /// need not be enabled in [`Config::dialects`]. `entropy` is the seed of the masking keys of a
-    /// client from HyBi-7 on, and has to come from a cryptographically secure random number
-    /// generator. It is ignored for other connections.
+    /// The connection is open at once: no [`Event::Open`](crate::Event::Open) is returned. The
+    /// dialect need not be enabled in [`Config::dialects`].
+    ///
+    /// ```
+    /// # use hybi::{Config, Connection, Dialect, Handshake};
+    /// let handshake = Handshake::new(Dialect::Rfc6455);
+    /// let mut conn = Connection::established_server(Config::new(), &handshake);
+    /// conn.send_text("Hello")?;
+    /// # Ok::<(), hybi::SendError>(())
+    /// ```
     #[must_use]
-    pub fn established(config: &Config, role: Role, dialect: Dialect, entropy: [u8; 32]) -> Self {
-        let masks = masks(role, dialect, Entropy::new(entropy));
-        Self::new(config, role, State::established(dialect, role, masks))
+    pub fn established_server(config: impl Into<SharedConfig>, handshake: &Handshake) -> Self {
+        let state = State::established(handshake.dialect(), Role::Server, None);
+        Self::new(config.into(), state)
+    }
+
+    /// Creates the client side of a connection whose opening handshake was performed elsewhere; see
+    /// [`established_server`](Self::established_server). From HyBi-7 on, the masking keys are
+    /// derived from `entropy`.
+    #[must_use]
+    pub fn established_client(
+        config: impl Into<SharedConfig>,
+        handshake: &Handshake,
+        entropy: Entropy,
+    ) -> Self {
+        let dialect = handshake.dialect();
+        let masks = masks(dialect, Random::new(entropy));
+        let state = State::established(dialect, Role::Client, masks);
+        Self::new(config.into(), state)
     }
 
     /// Accepts the last [`Event::Request`](crate::Event::Request) and queues the head of the response.
@@ -180,21 +208,18 @@ impl Connection {
     /// - [`Refused::ProtocolNotOffered`] if the client did not offer the subprotocol.
     /// - [`Refused::InvalidHeader`] if the authority or a header field is invalid, or if a field is
     ///   one that the crate writes itself.
-    /// - [`Refused::BufferFull`] if the head would bring the pending output above
-    ///   [`max_send_buffer`](Config::max_send_buffer) bytes.
     pub fn accept(&mut self, options: &AcceptOptions<'_>) -> Result<(), Refused> {
         let request = self.pending_request()?;
         let dialect = request.dialect().ok_or(Refused::NoRequest)?;
         let head = handshake::accept(&self.config, request, options)?;
         let key_parts = request.key_parts();
-        self.check_capacity(head.len())?;
         self.send_buffer.push_vec(head);
         self.state.accept(dialect, key_parts);
         Ok(())
     }
 
     /// Answers the last [`Event::Request`](crate::Event::Request) with an HTTP response instead of accepting it, and ends
-    /// the connection with [`Closed::Rejected`].
+    /// the connection with [`Closed::Responded`].
     ///
     /// # Errors
     /// - [`Refused::NoRequest`] if no request awaits an answer.
@@ -202,13 +227,16 @@ impl Connection {
     /// - [`Refused::InvalidHeader`] if a header field is invalid, or one that the crate writes
     ///   itself.
     /// - [`Refused::BufferFull`] if the response would bring the pending output above
-    ///   [`max_send_buffer`](Config::max_send_buffer) bytes.
+    ///   [`max_send_buffer`](crate::Config::max_send_buffer) bytes.
     pub fn respond(&mut self, response: &Response<'_>) -> Result<(), Refused> {
         let is_head = self.pending_request()?.is_head();
         let bytes = handshake::respond(response, is_head)?;
-        self.check_capacity(bytes.len())?;
+        let limit = self.config.max_send_buffer;
+        if self.send_buffer.len() + bytes.len() > limit {
+            return Err(Refused::BufferFull { limit });
+        }
         self.send_buffer.push_vec(bytes);
-        self.state.finish(Closed::Rejected(response.status()));
+        self.state.finish(Closed::Responded(response.status()));
         Ok(())
     }
 
@@ -219,11 +247,6 @@ impl Connection {
         }
     }
 
-    fn check_capacity(&self, len: usize) -> Result<(), Refused> {
-        self.send_buffer
-            .check_capacity(len, self.config.max_send_buffer)
-    }
-
     /// Starts the closing handshake by queueing a close frame, or answers that of the peer. Has no
     /// effect if either was done before, or if the connection has ended.
     ///
@@ -231,7 +254,7 @@ impl Connection {
     /// be sent: check [`is_open`](Self::is_open) before answering them. Then
     /// [`Event::Closed`](crate::Event::Closed) with [`Closed::Clean`] follows. All output that is
     /// queued before the close frame is sent, as long as the peer accepts it within
-    /// [`write_timeout`](Config::write_timeout).
+    /// [`write_timeout`](crate::Config::write_timeout).
     ///
     /// In two cases the connection ends at once, with [`Closed::LocallyClosed`]:
     ///
@@ -239,20 +262,26 @@ impl Connection {
     /// - Before the opening handshake is complete. A server that has not started its response
     ///   queues one with status 503 (CL-13).
     ///
-    /// Hixie-76 has no codes and reasons: those of `close` are not sent (CL-8). From HyBi-7 on,
-    /// code 1005 is sent as a close frame without a code.
+    /// Hixie-76 has no codes and reasons: those of `close` are not sent (CL-8).
+    ///
+    /// A message of which the last fragment was not sent remains incomplete from HyBi-7 on; in
+    /// Hixie-76 its frame is ended first.
     ///
     /// # Errors
-    /// [`Refused::InvalidClose`], from HyBi-7 on, if the code is not in 1000 to 1003, 1005, 1007 to
-    /// 1014 or 3000 to 4999, if there is a reason without a code, or if the reason is longer than
-    /// 123 bytes.
-    pub fn close(&mut self, close: &Close) -> Result<(), Refused> {
-        let session = match &mut self.state {
+    /// From HyBi-7 on:
+    ///
+    /// - [`CloseError::InvalidCode`] if the code is not in 1000 to 1003, 1007 to 1014 or 3000 to
+    ///   4999.
+    /// - [`CloseError::ReasonTooLong`] if the reason is longer than 123 bytes.
+    pub fn close(&mut self, close: &Close) -> Result<(), CloseError> {
+        let (session, fragmented) = match &mut self.state {
             State::Handshaking(Handshaking::Accepted {
                 session,
                 is_closing: false,
-            }) => session,
-            State::Open(open) | State::PeerClosed(PeerClosed { open, .. }) => &mut open.session,
+            }) => (session, None),
+            State::Open(open) | State::PeerClosed(PeerClosed { open, .. }) => {
+                (&mut open.session, open.fragmented)
+            }
             State::Handshaking(Handshaking::Accepted {
                 is_closing: true, ..
             })
@@ -271,10 +300,12 @@ impl Connection {
         };
         match session.dialect.row().frames {
             FrameFormat::Hixie { has_close: false } => self.state.finish(Closed::LocallyClosed),
-            FrameFormat::Hybi { .. } if !is_sendable(close) => return Err(Refused::InvalidClose),
-            // CL-8: Hixie-76 sends neither code nor reason.
-            FrameFormat::Hixie { has_close: true } | FrameFormat::Hybi { .. } => {
-                session.queue_close(&mut self.send_buffer, close.code(), close.reason());
+            frames => {
+                // CL-8: Hixie-76 sends neither code nor reason.
+                if let FrameFormat::Hybi { .. } = frames {
+                    check_close(close)?;
+                }
+                session.queue_close(&mut self.send_buffer, fragmented, close);
                 self.timers.queued_close(self.send_buffer.len());
                 self.state.close();
             }
@@ -330,6 +361,11 @@ impl Connection {
             _ => n,
         };
         self.send_buffer.advance(n);
+        self.after_write(n);
+    }
+
+    /// Updates the timers and queues a deferred pong after `n` bytes were removed.
+    fn after_write(&mut self, n: usize) {
         self.timers.advance(n);
         if self.send_buffer.is_empty() {
             self.timers.stop_write();
@@ -337,6 +373,33 @@ impl Connection {
         if let Some(session) = self.state.session() {
             session.flush_pong(&mut self.send_buffer, self.config.high_water);
         }
+    }
+
+    /// Removes all pending output and returns it, for I/O that owns its buffers: the bytes count as
+    /// written.
+    ///
+    /// The content of `spare` is dropped, and its memory becomes the send buffer: pass the buffer
+    /// of an earlier call whose bytes were written, or an empty `Vec`.
+    ///
+    /// ```
+    /// # use hybi::{Config, Connection, Dialect, Handshake};
+    /// # let mut conn = Connection::established_server(Config::new(), &Handshake::new(Dialect::Hixie76));
+    /// conn.send_text("Hello")?;
+    /// let output = conn.take_output(Vec::new());
+    /// assert_eq!(output, b"\x00Hello\xff");
+    /// // After it was written:
+    /// let output = conn.take_output(output);
+    /// assert!(output.is_empty());
+    /// # Ok::<(), hybi::SendError>(())
+    /// ```
+    #[must_use = "the bytes have to be written"]
+    pub fn take_output(&mut self, spare: Vec<u8>) -> Vec<u8> {
+        if self.is_congested() {
+            self.timers.restart_keepalive();
+        }
+        let output = self.send_buffer.take(spare);
+        self.after_write(output.len());
+        output
     }
 
     /// Returns whether [`receive`](Self::receive) can consume input: whether to read from the
@@ -367,7 +430,7 @@ impl Connection {
     /// Returns how many bytes of output are pending: queued, and not removed by
     /// [`advance`](Self::advance).
     ///
-    /// At most [`max_send_buffer`](Config::max_send_buffer), and in addition what the connection
+    /// At most [`max_send_buffer`](crate::Config::max_send_buffer), and in addition what the connection
     /// queues by itself: a pong, a ping of keep-alive, a close frame, or an HTTP response. A pong
     /// that is deferred does not count.
     #[must_use]
@@ -376,7 +439,7 @@ impl Connection {
         self.send_buffer.len()
     }
 
-    /// Returns whether more than [`high_water`](Config::high_water) bytes of output are pending.
+    /// Returns whether more than [`high_water`](crate::Config::high_water) bytes of output are pending.
     ///
     /// If the application answers messages, it pauses while this is true: it does not call
     /// `receive` with more input, and does not read from the socket. See
@@ -419,12 +482,6 @@ impl Connection {
         matches!(self.state, State::Open(_) | State::PeerClosed(_))
     }
 
-    /// Returns which endpoint this is.
-    #[must_use]
-    pub fn role(&self) -> Role {
-        self.role
-    }
-
     /// Returns the dialect of the connection, or `None` if it is not known yet: on a server until
     /// [`accept`](Self::accept), on a client until [`Event::Open`](crate::Event::Open).
     #[must_use]
@@ -433,15 +490,17 @@ impl Connection {
     }
 }
 
-/// Returns the generator of masks, for a client whose dialect has them (HY-5).
-fn masks(role: Role, dialect: Dialect, entropy: Entropy) -> Option<Box<Entropy>> {
-    (role == Role::Client && dialect.row().has_opcodes()).then(|| Box::new(entropy))
+/// Returns the generator of the masking keys of a client, if its dialect has them (HY-5).
+fn masks(dialect: Dialect, random: Random) -> Option<Box<Random>> {
+    dialect.row().has_opcodes().then(|| Box::new(random))
 }
 
-/// Returns whether HyBi-7 and later can send this code and reason (HY-8).
-fn is_sendable(close: &Close) -> bool {
+/// HY-8: checks that a close frame may contain the code and reason.
+fn check_close(close: &Close) -> Result<(), CloseError> {
+    let len = close.reason().len();
     match close.code() {
-        None | Some(NO_STATUS_RECEIVED) => close.reason().is_empty(),
-        Some(code) => opcode::is_close_code(code) && close.reason().len() + 2 <= MAX_CONTROL_LEN,
+        Some(code) if !opcode::is_close_code(code) => Err(CloseError::InvalidCode { code }),
+        Some(_) if len + 2 > MAX_CONTROL_LEN => Err(CloseError::ReasonTooLong { len }),
+        _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use super::Connection;
 use super::handshaking::Outcome;
 use super::state::{Handshaking, PeerClosed, State};
 use crate::error::ProtocolError;
-use crate::event::{BinaryChunk, Closed, Event, Handshake, Payload, TextChunk};
+use crate::event::{BinaryChunk, Close, Closed, Event, Handshake, Payload, TextChunk};
 use crate::frame::{FastPath, FrameEvent, Stored};
 use crate::handshake;
 use crate::input::{Input, Storage};
@@ -127,12 +127,15 @@ impl Connection {
                 let reply = Some(reply);
                 return Step::Event(Event::Open(Handshake { dialect, reply }));
             }
-            Outcome::FlashPolicy(policy) => {
+            Outcome::FlashPolicy => {
+                let policy = self.config.flash_policy.as_deref().unwrap_or_default();
+                // The client reads up to the first NUL.
+                let policy = policy.split('\0').next().unwrap_or_default();
                 self.send_buffer.push(policy.as_bytes());
                 self.send_buffer.push(&[0]);
                 self.state.finish(Closed::FlashPolicy);
             }
-            Outcome::Rejected(status) => self.state.finish(Closed::Rejected(status)),
+            Outcome::Rejected(rejection) => self.state.finish(Closed::Rejected(rejection)),
             Outcome::Failed(error) => self.fail(error),
         }
         Step::Continue
@@ -193,9 +196,9 @@ impl Connection {
         if !self.config.auto_close {
             return Step::NeedMore;
         }
-        let (code, reason) = (close.code(), close.reason());
-        let session = &mut open.session;
-        session.queue_close(&mut self.send_buffer, code, reason);
+        let fragmented = open.fragmented;
+        open.session
+            .queue_close(&mut self.send_buffer, fragmented, close);
         self.state.close();
         Step::Continue
     }
@@ -216,8 +219,10 @@ impl Connection {
                 }
             }
             State::Open(open) => {
-                let code = Some(error.close_code());
-                open.session.queue_close(&mut self.send_buffer, code, "");
+                let close = Close::new(error.close_code(), "");
+                let fragmented = open.fragmented;
+                open.session
+                    .queue_close(&mut self.send_buffer, fragmented, &close);
             }
             // PX-4: a response or a close frame was sent before.
             State::Handshaking(_) | State::PeerClosed(_) | State::Closing(_) | State::Closed(_) => {

@@ -1,10 +1,11 @@
 //! Sending messages and control frames.
 
+use crate::call_errors::SendError;
 use crate::dialect::FrameFormat;
-use crate::error::Refused;
-use crate::frame::encode::{self, Framing, PreparedMessage};
+use crate::frame::encode::{self, Framing};
 use crate::frame::header::HeaderBytes;
 use crate::frame::opcode::{MAX_CONTROL_LEN, Opcode};
+use crate::prepared::{Payload, PreparedMessage};
 use crate::send_buffer::SendBuffer;
 
 use super::Connection;
@@ -15,100 +16,92 @@ impl Connection {
     /// Queues a complete text message.
     ///
     /// # Errors
-    /// - [`Refused::NotOpen`] before [`Event::Open`](crate::Event::Open).
-    /// - [`Refused::Closing`] after [`close`](Self::close), and after the connection has ended.
-    /// - [`Refused::FragmentInProgress`] until the last fragment of a fragmented message was sent.
-    /// - [`Refused::BufferFull`] if the message would bring the pending output above
+    /// - [`SendError::NotOpen`] before [`Event::Open`](crate::Event::Open).
+    /// - [`SendError::Closing`] after [`close`](Self::close), and after the connection has ended.
+    /// - [`SendError::FragmentInProgress`] until the last fragment of a fragmented message was sent.
+    /// - [`SendError::BufferFull`] if the message would bring the pending output above
     ///   [`max_send_buffer`](crate::Config::max_send_buffer) bytes.
+    /// - [`SendError::MessageTooLong`] if it would do so although no output is pending.
     #[inline]
-    pub fn send_text(&mut self, text: &str) -> Result<(), Refused> {
+    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
         let mut sender = self.message_sender()?;
         let payload = text.as_bytes();
-        // Separate branches, so that the opcode is a constant in each.
         match sender.session.dialect.row().frames {
             FrameFormat::Hixie { .. } => sender.send_framed(encode::HIXIE_TEXT_FRAMING, payload),
-            FrameFormat::Hybi { .. } if sender.session.is_masking() => {
-                sender.send_frame(Opcode::Text, true, payload)
-            }
-            FrameFormat::Hybi { .. } => {
-                sender.send_framed(encode::hybi_framing(Opcode::Text, payload.len()), payload)
-            }
+            FrameFormat::Hybi { .. } => sender.send_message(Opcode::Text, payload),
         }
     }
 
     /// Queues a complete binary message. Hixie-75 and Hixie-76 have no binary messages.
     ///
     /// # Errors
-    /// - [`Refused::Unsupported`] in Hixie-75 and Hixie-76.
+    /// - [`SendError::Unsupported`] in Hixie-75 and Hixie-76.
     /// - Otherwise as [`send_text`](Self::send_text).
-    pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Refused> {
-        let mut sender = self.message_sender()?;
+    pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
+        let mut sender = self.sender()?;
         sender.check_has_opcodes()?;
-        if sender.session.is_masking() {
-            return sender.send_frame(Opcode::Binary, true, bytes);
-        }
-        sender.send_framed(encode::hybi_framing(Opcode::Binary, bytes.len()), bytes)
+        sender.check_no_fragment()?;
+        sender.send_message(Opcode::Binary, bytes)
     }
 
-    /// Queues one fragment of a text message as a frame of its own, so that a long message need not
-    /// be in memory as a whole. `fin` marks the last fragment. Until it is sent, no other message
-    /// can be.
+    /// Queues one fragment of a text message, so that a long message need not be in memory as a
+    /// whole. `fin` marks the last fragment. Until it is sent, no other message can be.
+    ///
+    /// From HyBi-7 on, a fragment is a frame of its own. In Hixie-75 and Hixie-76, all fragments are
+    /// parts of one frame, which the last one ends.
     ///
     /// # Errors
-    /// - [`Refused::Unsupported`] in Hixie-75 and Hixie-76, which have no fragments.
-    /// - [`Refused::FragmentInProgress`] if a binary message is being sent in fragments.
-    /// - [`Refused::NotOpen`], [`Refused::Closing`] and [`Refused::BufferFull`] as
-    ///   [`send_text`](Self::send_text).
+    /// - [`SendError::FragmentInProgress`] if a binary message is being sent in fragments.
+    /// - [`SendError::NotOpen`], [`SendError::Closing`], [`SendError::BufferFull`] and
+    ///   [`SendError::MessageTooLong`] as [`send_text`](Self::send_text), for this fragment.
     ///
     /// ```
-    /// # use hybi::{Config, Connection, Dialect, Role};
-    /// # let config = Config::new();
-    /// # let mut conn = Connection::established(&config, Role::Server, Dialect::Rfc6455, [0; 32]);
+    /// # use hybi::{Config, Connection, Dialect, Handshake, SendError};
+    /// # let mut conn = Connection::established_server(Config::new(), &Handshake::new(Dialect::Rfc6455));
     /// conn.send_text_fragment("Hel", false)?;
     /// conn.send_text_fragment("lo", true)?;
     /// assert_eq!(conn.transmit(), b"\x01\x03Hel\x80\x02lo");
-    /// # Ok::<(), hybi::Refused>(())
+    /// # Ok::<(), SendError>(())
     /// ```
-    pub fn send_text_fragment(&mut self, text: &str, fin: bool) -> Result<(), Refused> {
-        self.send_fragment(Opcode::Text, text.as_bytes(), fin)
+    pub fn send_text_fragment(&mut self, text: &str, fin: bool) -> Result<(), SendError> {
+        let mut sender = self.sender()?;
+        let opcode = sender.fragment_opcode(Opcode::Text)?;
+        let payload = text.as_bytes();
+        match sender.session.dialect.row().frames {
+            FrameFormat::Hixie { .. } => {
+                let framing = encode::hixie_fragment_framing(opcode == Opcode::Text, fin);
+                sender.send_framed(framing, payload)?;
+            }
+            FrameFormat::Hybi { .. } => sender.send_frame(opcode, fin, payload)?,
+        }
+        *sender.fragmented = (!fin).then_some(Opcode::Text);
+        Ok(())
     }
 
     /// Queues one fragment of a binary message; see
     /// [`send_text_fragment`](Self::send_text_fragment).
     ///
     /// # Errors
-    /// As [`send_text_fragment`](Self::send_text_fragment); [`Refused::FragmentInProgress`] if a
-    /// text message is being sent in fragments.
-    pub fn send_binary_fragment(&mut self, bytes: &[u8], fin: bool) -> Result<(), Refused> {
-        self.send_fragment(Opcode::Binary, bytes, fin)
-    }
-
-    fn send_fragment(
-        &mut self,
-        message_type: Opcode,
-        payload: &[u8],
-        fin: bool,
-    ) -> Result<(), Refused> {
+    /// - [`SendError::Unsupported`] in Hixie-75 and Hixie-76, which have no binary messages.
+    /// - Otherwise as [`send_text_fragment`](Self::send_text_fragment);
+    ///   [`SendError::FragmentInProgress`] if a text message is being sent in fragments.
+    pub fn send_binary_fragment(&mut self, bytes: &[u8], fin: bool) -> Result<(), SendError> {
         let mut sender = self.sender()?;
         sender.check_has_opcodes()?;
-        let opcode = match *sender.fragmented {
-            None => message_type,
-            Some(current) if current == message_type => Opcode::Continuation,
-            Some(_) => return Err(Refused::FragmentInProgress),
-        };
-        sender.send_frame(opcode, fin, payload)?;
-        *sender.fragmented = (!fin).then_some(message_type);
+        let opcode = sender.fragment_opcode(Opcode::Binary)?;
+        sender.send_frame(opcode, fin, bytes)?;
+        *sender.fragmented = (!fin).then_some(Opcode::Binary);
         Ok(())
     }
 
     /// Queues a ping. It may be sent between the fragments of a message.
     ///
     /// # Errors
-    /// - [`Refused::Unsupported`] in Hixie-75 and Hixie-76, which have no pings.
-    /// - [`Refused::ControlTooLong`] if the payload is longer than 125 bytes.
-    /// - [`Refused::NotOpen`], [`Refused::Closing`] and [`Refused::BufferFull`] as
+    /// - [`SendError::Unsupported`] in Hixie-75 and Hixie-76, which have no pings.
+    /// - [`SendError::ControlTooLong`] if the payload is longer than 125 bytes.
+    /// - [`SendError::NotOpen`], [`SendError::Closing`] and [`SendError::BufferFull`] as
     ///   [`send_text`](Self::send_text).
-    pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), Refused> {
+    pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.send_control(Opcode::Ping, payload)
     }
 
@@ -117,104 +110,124 @@ impl Connection {
     ///
     /// # Errors
     /// As [`send_ping`](Self::send_ping).
-    pub fn send_pong(&mut self, payload: &[u8]) -> Result<(), Refused> {
+    pub fn send_pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.send_control(Opcode::Pong, payload)
     }
 
-    fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), Refused> {
+    fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
         let mut sender = self.sender()?;
         sender.check_has_opcodes()?;
         if payload.len() > MAX_CONTROL_LEN {
-            return Err(Refused::ControlTooLong);
+            return Err(SendError::ControlTooLong);
         }
         sender.send_frame(opcode, true, payload)
     }
 
-    /// Queues a message that was encoded before, so that a message to many connections is encoded
-    /// once.
+    /// Queues a message that is sent to many connections, of any dialect and role.
     ///
     /// # Errors
-    /// - [`Refused::Unsupported`] if the message was encoded for another dialect, or if this is a
-    ///   client from HyBi-7 on, which has to mask each frame with a new key.
-    /// - Otherwise as [`send_text`](Self::send_text).
+    /// As [`send_text`](Self::send_text) or [`send_binary`](Self::send_binary).
     ///
     /// ```
-    /// # use hybi::{Config, Connection, Dialect, PreparedMessage, Role};
-    /// # let peer = || {
-    /// #     Connection::established(&Config::new(), Role::Server, Dialect::Hixie76, [0; 32])
+    /// # use hybi::{Config, Connection, Dialect, Handshake, PreparedMessage};
+    /// # let peer = |dialect| {
+    /// #     Connection::established_server(Config::new(), &Handshake::new(dialect))
     /// # };
-    /// # let mut peers = [peer(), peer()];
-    /// let news = PreparedMessage::text(Dialect::Hixie76, "to all of you");
+    /// # let mut peers = [peer(Dialect::Rfc6455), peer(Dialect::Hixie76)];
+    /// let news = PreparedMessage::text("to all of you");
     /// for conn in &mut peers {
     ///     conn.send_prepared(&news)?;
     /// }
     /// # assert_eq!(peers[1].transmit(), b"\x00to all of you\xff");
-    /// # Ok::<(), hybi::Refused>(())
+    /// # Ok::<(), hybi::SendError>(())
     /// ```
-    pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), Refused> {
-        let sender = self.message_sender()?;
-        if sender.session.dialect != message.dialect() || sender.session.is_masking() {
-            return Err(Refused::Unsupported(message.dialect()));
+    pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
+        match &message.0 {
+            Payload::Text(text) => self.send_text(text),
+            Payload::Binary(bytes) => self.send_binary(bytes),
         }
-        let (bytes, limit) = (message.bytes(), sender.limit);
-        sender.session.reserve(sender.buffer, bytes.len(), limit)?;
-        sender.buffer.push_all([bytes, &[], &[]]);
-        Ok(())
     }
 
-    /// Returns a text message to write without copying it to the send buffer first.
+    /// Returns a text message, together with the output that is pending, to write without copying
+    /// the message to the send buffer first.
     ///
     /// Pass [`VectoredMessage::slices`] to a vectored write, and the number of bytes written to
-    /// [`VectoredMessage::advance`]. The bytes that were not written are queued.
+    /// [`VectoredMessage::advance`]. The bytes of the message that were not written are queued when
+    /// the `VectoredMessage` is dropped. A client from HyBi-7 on has to mask the payload, and
+    /// therefore queues a copy.
     ///
     /// # Errors
-    /// - [`Refused::BufferFull`] if output is pending, or if the message is larger than
-    ///   [`max_send_buffer`](crate::Config::max_send_buffer) bytes.
-    /// - [`Refused::Unsupported`] on a client from HyBi-7 on, which has to mask the payload and
-    ///   therefore to copy it.
-    /// - [`Refused::NotOpen`], [`Refused::Closing`] and [`Refused::FragmentInProgress`] as
-    ///   [`send_text`](Self::send_text).
+    /// As [`send_text`](Self::send_text).
     ///
     /// ```
-    /// # use hybi::{Config, Connection, Dialect, Role};
+    /// # use hybi::{Config, Connection, Dialect, Handshake};
     /// # use std::io::{IoSlice, Write};
     /// # let mut socket = Vec::new();
-    /// # let config = Config::new();
-    /// # let mut conn = Connection::established(&config, Role::Server, Dialect::Hixie76, [0; 32]);
-    /// let message = conn.send_text_vectored("a large message")?;
+    /// # let mut conn = Connection::established_server(Config::new(), &Handshake::new(Dialect::Hixie76));
+    /// let mut message = conn.send_text_vectored("a large message")?;
     /// let n = socket.write_vectored(&message.slices().map(IoSlice::new))?;
     /// message.advance(n);
+    /// drop(message);
     /// # assert_eq!(socket, b"\x00a large message\xff");
     /// # assert!(!conn.wants_write());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn send_text_vectored<'c, 'p>(
-        &'c mut self,
-        text: &'p str,
-    ) -> Result<VectoredMessage<'c, 'p>, Refused> {
+    pub fn send_text_vectored<'a>(
+        &'a mut self,
+        text: &'a str,
+    ) -> Result<VectoredMessage<'a>, SendError> {
         let sender = self.message_sender()?;
-        let framing = encode::text_framing(sender.session.dialect, text.len());
-        sender.vectored(framing, text.as_bytes())
+        let opcode = Opcode::Text;
+        match sender.session.dialect.row().frames {
+            FrameFormat::Hixie { .. } => {
+                self.vectored(encode::HIXIE_TEXT_FRAMING, opcode, text.as_bytes())
+            }
+            FrameFormat::Hybi { .. } => self.vectored(
+                encode::hybi_framing(opcode, text.len()),
+                opcode,
+                text.as_bytes(),
+            ),
+        }
     }
 
     /// Returns a binary message to write without copying it to the send buffer first; see
     /// [`send_text_vectored`](Self::send_text_vectored).
     ///
     /// # Errors
-    /// - [`Refused::Unsupported`] in Hixie-75 and Hixie-76, which have no binary messages.
-    /// - Otherwise as [`send_text_vectored`](Self::send_text_vectored).
-    pub fn send_binary_vectored<'c, 'p>(
-        &'c mut self,
-        bytes: &'p [u8],
-    ) -> Result<VectoredMessage<'c, 'p>, Refused> {
-        let sender = self.message_sender()?;
-        sender.check_has_opcodes()?;
-        sender.vectored(encode::hybi_framing(Opcode::Binary, bytes.len()), bytes)
+    /// As [`send_binary`](Self::send_binary).
+    pub fn send_binary_vectored<'a>(
+        &'a mut self,
+        bytes: &'a [u8],
+    ) -> Result<VectoredMessage<'a>, SendError> {
+        self.sender()?.check_has_opcodes()?;
+        let opcode = Opcode::Binary;
+        self.vectored(encode::hybi_framing(opcode, bytes.len()), opcode, bytes)
+    }
+
+    fn vectored<'a>(
+        &'a mut self,
+        framing: Framing,
+        opcode: Opcode,
+        payload: &'a [u8],
+    ) -> Result<VectoredMessage<'a>, SendError> {
+        let mut sender = self.message_sender()?;
+        let frame = if sender.session.is_masking() {
+            sender.send_frame(opcode, true, payload)?;
+            FrameSlices::EMPTY
+        } else {
+            sender.reserve(framing.encoded_len(payload))?;
+            FrameSlices::new(framing, payload)
+        };
+        Ok(VectoredMessage {
+            conn: self,
+            frame,
+            written: 0,
+        })
     }
 
     /// Returns what a send needs if the connection is open.
     #[inline]
-    fn sender(&mut self) -> Result<Sender<'_>, Refused> {
+    fn sender(&mut self) -> Result<Sender<'_>, SendError> {
         match &mut self.state {
             State::Open(Open {
                 session,
@@ -237,18 +250,16 @@ impl Connection {
                 is_closing: true, ..
             })
             | State::Closing(_)
-            | State::Closed(_) => Err(Refused::Closing),
-            State::Handshaking(_) => Err(Refused::NotOpen),
+            | State::Closed(_) => Err(SendError::Closing),
+            State::Handshaking(_) => Err(SendError::NotOpen),
         }
     }
 
     /// As [`sender`](Self::sender), for a complete message.
     #[inline]
-    fn message_sender(&mut self) -> Result<Sender<'_>, Refused> {
+    fn message_sender(&mut self) -> Result<Sender<'_>, SendError> {
         let sender = self.sender()?;
-        if sender.fragmented.is_some() {
-            return Err(Refused::FragmentInProgress);
-        }
+        sender.check_no_fragment()?;
         Ok(sender)
     }
 }
@@ -262,56 +273,64 @@ struct Sender<'c> {
     limit: usize,
 }
 
-impl<'c> Sender<'c> {
+impl Sender<'_> {
     /// FR-12
-    fn check_has_opcodes(&self) -> Result<(), Refused> {
+    fn check_has_opcodes(&self) -> Result<(), SendError> {
         let dialect = self.session.dialect;
         if dialect.row().has_opcodes() {
             Ok(())
         } else {
-            Err(Refused::Unsupported(dialect))
+            Err(SendError::Unsupported { dialect })
         }
     }
 
+    /// Checks that no message is being sent in fragments.
+    #[inline]
+    fn check_no_fragment(&self) -> Result<(), SendError> {
+        match self.fragmented {
+            None => Ok(()),
+            Some(_) => Err(SendError::FragmentInProgress),
+        }
+    }
+
+    /// Returns the opcode of the next fragment of a message.
+    fn fragment_opcode(&self, message_type: Opcode) -> Result<Opcode, SendError> {
+        match *self.fragmented {
+            None => Ok(message_type),
+            Some(current) if current == message_type => Ok(Opcode::Continuation),
+            Some(_) => Err(SendError::FragmentInProgress),
+        }
+    }
+
+    /// Checks that a frame of `len` bytes can be queued.
+    #[inline]
+    fn reserve(&mut self, len: usize) -> Result<(), SendError> {
+        self.session.reserve(self.buffer, len, self.limit)
+    }
+
+    /// Queues a complete message of HyBi-7 and later.
+    // Inlined, so that the opcode is a constant.
     #[inline(always)]
-    fn send_framed(&mut self, framing: Framing, payload: &[u8]) -> Result<(), Refused> {
-        let len = framing.encoded_len(payload);
-        self.session.reserve(self.buffer, len, self.limit)?;
+    fn send_message(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
+        if self.session.is_masking() {
+            return self.send_frame(opcode, true, payload);
+        }
+        self.send_framed(encode::hybi_framing(opcode, payload.len()), payload)
+    }
+
+    #[inline(always)]
+    fn send_framed(&mut self, framing: Framing, payload: &[u8]) -> Result<(), SendError> {
+        self.reserve(framing.encoded_len(payload))?;
         self.buffer.push_framed(framing, payload);
         Ok(())
     }
 
     /// Queues a frame of HyBi-7 and later.
     #[inline]
-    fn send_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) -> Result<(), Refused> {
-        let len = self.session.frame_len(payload.len());
-        self.session.reserve(self.buffer, len, self.limit)?;
+    fn send_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) -> Result<(), SendError> {
+        self.reserve(self.session.frame_len(payload.len()))?;
         self.session.queue_frame(self.buffer, opcode, fin, payload);
         Ok(())
-    }
-
-    fn vectored<'p>(
-        self,
-        framing: Framing,
-        payload: &'p [u8],
-    ) -> Result<VectoredMessage<'c, 'p>, Refused> {
-        if self.session.is_masking() {
-            return Err(Refused::Unsupported(self.session.dialect));
-        }
-        if !self.buffer.is_empty() {
-            return Err(Refused::BufferFull { limit: self.limit });
-        }
-        self.buffer
-            .check_capacity(framing.encoded_len(payload), self.limit)?;
-        Ok(VectoredMessage {
-            send_buffer: self.buffer,
-            frame: FrameSlices {
-                header: framing.header.padded(),
-                payload,
-                terminator: framing.terminator,
-            },
-            written: 0,
-        })
     }
 }
 
@@ -320,64 +339,96 @@ impl<'c> Sender<'c> {
 ///
 /// When dropped, it queues the bytes that were not written.
 #[must_use = "if dropped, the whole message is queued"]
-pub struct VectoredMessage<'c, 'p> {
-    send_buffer: &'c mut SendBuffer,
-    frame: FrameSlices<'p>,
+pub struct VectoredMessage<'a> {
+    conn: &'a mut Connection,
+    frame: FrameSlices<'a>,
+    /// Bytes of the frame that were written. Greater than 0 only if no output is pending.
     written: usize,
 }
 
-struct FrameSlices<'p> {
+struct FrameSlices<'a> {
     /// The bytes of the header, and their number.
     header: ([u8; HeaderBytes::PADDED_LEN], usize),
-    payload: &'p [u8],
+    payload: &'a [u8],
     terminator: Option<u8>,
 }
 
-impl FrameSlices<'_> {
-    fn slices(&self) -> [&[u8]; 3] {
+impl<'a> FrameSlices<'a> {
+    /// A frame that is queued already.
+    const EMPTY: Self = Self {
+        header: ([0; HeaderBytes::PADDED_LEN], 0),
+        payload: &[],
+        terminator: None,
+    };
+
+    fn new(framing: Framing, payload: &'a [u8]) -> Self {
+        Self {
+            header: framing.header.padded(),
+            payload,
+            terminator: framing.terminator,
+        }
+    }
+
+    /// Returns the slices after the first `written` bytes.
+    fn after(&self, written: usize) -> [&[u8]; 3] {
         let (header, len) = &self.header;
         let header = header.get(..*len).unwrap_or_default();
-        [header, self.payload, self.terminator.as_slice()]
-    }
-}
-
-impl VectoredMessage<'_, '_> {
-    /// Returns the slices to write, in order. Some may be empty.
-    #[must_use]
-    pub fn slices(&self) -> [&[u8]; 3] {
-        self.frame.slices()
-    }
-
-    /// Records that the first `n` bytes of the slices were written, and queues the others.
-    ///
-    /// # Panics
-    /// Panics if `n` is greater than the total length of the slices.
-    pub fn advance(mut self, n: usize) {
-        let len: usize = self.slices().map(<[u8]>::len).iter().sum();
-        assert!(n <= len, "advance({n}) on a message of {len} bytes");
-        self.written = n;
-    }
-}
-
-impl Drop for VectoredMessage<'_, '_> {
-    fn drop(&mut self) {
-        let mut skip = self.written;
-        let remaining = self.frame.slices().map(|slice| {
+        let mut skip = written;
+        [header, self.payload, self.terminator.as_slice()].map(|slice| {
             let n = skip.min(slice.len());
             skip -= n;
             slice.get(n..).unwrap_or_default()
-        });
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.after(0).map(<[u8]>::len).iter().sum()
+    }
+}
+
+impl VectoredMessage<'_> {
+    /// Returns the slices to write, in order: the output that was pending before, the header of the
+    /// message, its payload and its terminator. Some may be empty.
+    #[must_use]
+    pub fn slices(&self) -> [&[u8]; 4] {
+        let [header, payload, terminator] = self.frame.after(self.written);
+        [self.conn.transmit(), header, payload, terminator]
+    }
+
+    /// Removes the first `n` bytes of the slices, which were written to the socket. Can be called
+    /// repeatedly.
+    ///
+    /// # Panics
+    /// Panics if `n` is greater than the total length of the slices. The message counts as written
+    /// then, and is not queued.
+    pub fn advance(&mut self, n: usize) {
+        let pending = self.conn.pending().min(n);
+        let frame_len = self.frame.len();
+        let written = self.written + (n - pending);
+        self.written = written.min(frame_len);
+        assert!(
+            written <= frame_len,
+            "advance({n}) is greater than the length of the slices"
+        );
+        self.conn.advance(pending);
+    }
+}
+
+impl Drop for VectoredMessage<'_> {
+    fn drop(&mut self) {
+        let remaining = self.frame.after(self.written);
         if remaining.iter().any(|slice| !slice.is_empty()) {
-            self.send_buffer.push_all(remaining);
+            self.conn.send_buffer.push_all(remaining);
         }
     }
 }
 
 /// Omits the payload.
-impl core::fmt::Debug for VectoredMessage<'_, '_> {
+impl core::fmt::Debug for VectoredMessage<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("VectoredMessage")
             .field("payload_len", &self.frame.payload.len())
+            .field("written", &self.written)
             .finish_non_exhaustive()
     }
 }

@@ -2,14 +2,15 @@
 
 use alloc::boxed::Box;
 
+use crate::call_errors::SendError;
 use crate::config::Role;
 use crate::dialect::{Dialect, FrameFormat};
-use crate::entropy::Entropy;
-use crate::error::Refused;
+use crate::event::Close;
 use crate::frame::Decoder;
-use crate::frame::encode::{Framing, HIXIE_CLOSE};
+use crate::frame::encode::{Framing, HIXIE_CLOSE, HIXIE_TERMINATOR};
 use crate::frame::header::{self, HeaderBytes};
-use crate::frame::opcode::{NO_STATUS_RECEIVED, Opcode};
+use crate::frame::opcode::Opcode;
+use crate::random::Random;
 use crate::send_buffer::SendBuffer;
 
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(super) struct Session {
     pub(super) dialect: Dialect,
     pub(super) decoder: Decoder,
     /// Generates the masking keys: `Some` on a client from HyBi-7 on (HY-5).
-    masks: Option<Box<Entropy>>,
+    masks: Option<Box<Random>>,
     /// The payload of the latest ping that arrived while more than `high_water` bytes were pending.
     deferred_pong: Option<DeferredPong>,
 }
@@ -33,7 +34,7 @@ impl core::fmt::Debug for DeferredPong {
 }
 
 impl Session {
-    pub(super) fn new(dialect: Dialect, role: Role, masks: Option<Box<Entropy>>) -> Self {
+    pub(super) fn new(dialect: Dialect, role: Role, masks: Option<Box<Random>>) -> Self {
         Self {
             dialect,
             decoder: Decoder::new(dialect, role),
@@ -77,13 +78,26 @@ impl Session {
     }
 
     /// Queues a close frame if the dialect has one (CL-1, CL-20).
-    pub(super) fn queue_close(&mut self, buffer: &mut SendBuffer, code: Option<u16>, reason: &str) {
+    ///
+    /// `fragmented`: the type of a message of which the last fragment was not sent.
+    pub(super) fn queue_close(
+        &mut self,
+        buffer: &mut SendBuffer,
+        fragmented: Option<Opcode>,
+        close: &Close,
+    ) {
         match self.dialect.row().frames {
             FrameFormat::Hixie { has_close: false } => {}
-            FrameFormat::Hixie { has_close: true } => buffer.push(HIXIE_CLOSE),
+            FrameFormat::Hixie { has_close: true } => {
+                if fragmented.is_some() {
+                    buffer.push(&[HIXIE_TERMINATOR]);
+                }
+                buffer.push(HIXIE_CLOSE);
+            }
             FrameFormat::Hybi { .. } => {
-                let code = code.filter(|code| *code != NO_STATUS_RECEIVED);
-                let payload = code.map(|code| [&code.to_be_bytes(), reason.as_bytes()].concat());
+                let reason = close.reason().as_bytes();
+                let code = close.code();
+                let payload = code.map(|code| [&code.to_be_bytes(), reason].concat());
                 self.queue_frame(buffer, Opcode::Close, true, &payload.unwrap_or_default());
             }
         }
@@ -105,12 +119,12 @@ impl Session {
         buffer: &mut SendBuffer,
         len: usize,
         limit: usize,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), SendError> {
         match &self.deferred_pong {
-            None => buffer.check_capacity(len, limit),
+            None => buffer.check_capacity(len, 0, limit),
             Some(pong) => {
                 let pong_len = self.frame_len(pong.0.len());
-                buffer.check_capacity(len.saturating_add(pong_len), limit)?;
+                buffer.check_capacity(len, pong_len, limit)?;
                 self.queue_pong(buffer);
                 Ok(())
             }

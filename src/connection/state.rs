@@ -7,13 +7,13 @@ use super::handshaking::{Challenge, KeyBytes, Outcome, PendingReply};
 use super::session::Session;
 use crate::config::{Config, Role};
 use crate::dialect::{Dialect, Selector};
-use crate::entropy::Entropy;
 use crate::error::ProtocolError;
 use crate::event::{Close, Closed, Phase};
 use crate::frame::opcode::Opcode;
 use crate::frame::take;
 use crate::handshake::Request;
 use crate::http::{Head, Limits, Progress};
+use crate::random::Random;
 use crate::sniff::{Sniffed, Sniffer};
 
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl State {
         Self::Handshaking(Handshaking::ReplyHead(Box::new(pending)))
     }
 
-    pub(super) fn established(dialect: Dialect, role: Role, masks: Option<Box<Entropy>>) -> Self {
+    pub(super) fn established(dialect: Dialect, role: Role, masks: Option<Box<Random>>) -> Self {
         Self::Open(Open::new(Session::new(dialect, role, masks)))
     }
 
@@ -106,7 +106,7 @@ impl State {
     }
 
     /// Leaves the handshake of a client.
-    pub(super) fn open(&mut self, dialect: Dialect, masks: Option<Box<Entropy>>) {
+    pub(super) fn open(&mut self, dialect: Dialect, masks: Option<Box<Random>>) {
         *self = Self::established(dialect, Role::Client, masks);
     }
 
@@ -285,12 +285,10 @@ impl Handshaking {
                 Sniffed::Malformed { at } => {
                     Outcome::Failed(ProtocolError::InvalidStartLine { at })
                 }
-                Sniffed::FlashPolicyRequest => match config.flash_policy {
-                    Some(policy) => {
-                        Outcome::FlashPolicy(policy.split('\0').next().unwrap_or_default())
-                    }
-                    None => Outcome::Failed(ProtocolError::FlashPolicyRequest),
-                },
+                Sniffed::FlashPolicyRequest if config.flash_policy.is_some() => {
+                    Outcome::FlashPolicy
+                }
+                Sniffed::FlashPolicyRequest => Outcome::Failed(ProtocolError::FlashPolicyRequest),
             },
             Self::RequestHead(head) => match head.read(rest) {
                 Ok(Progress::Complete) => {

@@ -144,7 +144,7 @@ impl Connection {
     /// ```
     /// # use hybi::{Config, Connection, Event, Input};
     /// # use std::time::Duration;
-    /// let mut conn = Connection::server(&Config::new().handshake_timeout(Duration::from_secs(3)));
+    /// let mut conn = Connection::server(Config::new().handshake_timeout(Duration::from_secs(3)));
     /// assert_eq!(conn.deadline(), Some(Duration::ZERO)); // to start the timeout
     ///
     /// let now = Duration::from_secs(100);

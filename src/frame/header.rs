@@ -203,6 +203,9 @@ impl HeaderBytes {
     /// A header is copied with the bytes after it, as one number.
     pub(crate) const PADDED_LEN: usize = 16;
 
+    /// No header.
+    pub(crate) const NONE: Self = Self { number: 0, len: 0 };
+
     /// The first byte of a Hixie text frame.
     pub(crate) const HIXIE_TEXT: Self = Self { number: 0, len: 1 };
 

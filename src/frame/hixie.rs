@@ -14,7 +14,7 @@ use crate::input::Storage;
 use crate::work;
 
 /// The last byte of a text frame, and of a skipped frame of type 0x01 to 0x7F.
-const TERMINATOR: u8 = 0xFF;
+const TERMINATOR: u8 = super::encode::HIXIE_TERMINATOR;
 
 /// FR-7: nine length bytes hold 63 bits. A tenth that does not exceed them follows leading 0x80s
 /// only, and is an error.

@@ -531,7 +531,7 @@ impl Decoder {
 /// HY-8: parses the payload of a close frame.
 fn parse_close(payload: &[u8]) -> Result<Close, ProtocolError> {
     let (code, reason) = match payload {
-        [] => return Ok(Close::without_code()),
+        [] => return Ok(Close::EMPTY),
         [_] => return Err(ProtocolError::InvalidCloseLength),
         [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
     };

@@ -194,15 +194,17 @@ pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
 #[cfg(all(feature = "std", not(hybi_slow_path)))]
 #[cfg(test)]
 mod tests {
+    use crate::config::Role;
     use crate::dialect::FrameFormat;
     use crate::work::take_slow_path_calls;
-    use crate::{Config, Connection, Dialect, Event, Input, Role};
+    use crate::{Config, Connection, Dialect, Entropy, Event, Handshake, Input};
     use alloc::string::String;
     use alloc::vec::Vec;
     use core::time::Duration;
 
     /// A connection and its peer.
     struct Pair {
+        role: Role,
         conn: Connection,
         peer: Connection,
         is_hixie: bool,
@@ -210,13 +212,21 @@ mod tests {
     }
 
     fn established(role: Role, dialect: Dialect) -> Connection {
-        Connection::established(&Config::new(), role, dialect, [7; 32])
+        let (config, handshake) = (Config::new(), Handshake::new(dialect));
+        match role {
+            Role::Client => {
+                let entropy = Entropy::from_bytes([7; 32]);
+                Connection::established_client(config, &handshake, entropy)
+            }
+            Role::Server => Connection::established_server(config, &handshake),
+        }
     }
 
     fn every_pair() -> impl Iterator<Item = Pair> {
         let roles = [(Role::Server, Role::Client), (Role::Client, Role::Server)];
         Dialect::ALL.iter().flat_map(move |dialect| {
             roles.map(|(role, other)| Pair {
+                role,
                 conn: established(role, *dialect),
                 peer: established(other, *dialect),
                 is_hixie: matches!(dialect.row().frames, FrameFormat::Hixie { .. }),
@@ -364,14 +374,13 @@ mod tests {
         ];
         let from_server = [&b""[..], b"\x81", b"\x82\x05a", b"\x01\x00", b"\x89\x05a"];
         for mut pair in every_pair() {
-            let role = pair.conn.role();
-            let incomplete = match (pair.is_hixie, role) {
+            let incomplete = match (pair.is_hixie, pair.role) {
                 (true, _) => &hixie[..],
                 (false, Role::Server) => &from_client,
                 (false, Role::Client) => &from_server,
             };
             for bytes in incomplete {
-                pair.conn = established(role, pair.conn.dialect().unwrap());
+                pair.conn = established(pair.role, pair.conn.dialect().unwrap());
                 pair.receive(bytes);
                 pair.receive_fast(b"");
             }

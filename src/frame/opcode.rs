@@ -28,9 +28,6 @@ impl Opcode {
     }
 }
 
-/// The code reported for a close frame without a code. It is never sent (RFC 6455, 7.1.5).
-pub(crate) const NO_STATUS_RECEIVED: u16 = 1005;
-
 /// The length of the longest payload of a control frame in bytes.
 pub(crate) const MAX_CONTROL_LEN: usize = 125;
 

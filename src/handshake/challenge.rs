@@ -8,8 +8,8 @@ use data_encoding::BASE64;
 use md5::{Digest, Md5};
 use sha1::Sha1;
 
-use crate::entropy::Entropy;
 use crate::error::KeyErrorKind;
+use crate::random::Random;
 
 /// Returns the quotient of a Hixie-76 key number: the number that its digits form, divided by the
 /// number of its spaces.
@@ -57,25 +57,25 @@ pub(crate) fn challenge_response(key_parts: [u32; 2], key3: [u8; 8]) -> [u8; 16]
 
 /// Returns a random key number, the value of `Sec-WebSocket-Key1` or `Sec-WebSocket-Key2`, and its
 /// [`key_part`] (KEY-9).
-pub(crate) fn make_key_number(entropy: &mut Entropy) -> (String, u32) {
-    let spaces = 1 + entropy.uniform(11);
-    let part = entropy.uniform(u32::MAX / spaces);
+pub(crate) fn make_key_number(random: &mut Random) -> (String, u32) {
+    let spaces = 1 + random.uniform(11);
+    let part = random.uniform(u32::MAX / spaces);
     let mut key: Vec<u8> = alloc::format!("{}", u64::from(part) * u64::from(spaces)).into_bytes();
-    for _ in 0..1 + entropy.uniform(11) {
-        let at = entropy.uniform(key.len() as u32);
-        key.insert(at as usize, filler_byte(entropy));
+    for _ in 0..1 + random.uniform(11) {
+        let at = random.uniform(key.len() as u32);
+        key.insert(at as usize, filler_byte(random));
     }
     for _ in 0..spaces {
         // KEY-10: never first or last. The key has at least two bytes, a digit and a filler byte.
-        let at = 1 + entropy.uniform(key.len() as u32 - 2);
+        let at = 1 + random.uniform(key.len() as u32 - 2);
         key.insert(at as usize, b' ');
     }
     (key.into_iter().map(char::from).collect(), part)
 }
 
 /// Returns a byte from 0x21 to 0x2F or 0x3A to 0x7E: neither a space nor a digit.
-fn filler_byte(entropy: &mut Entropy) -> u8 {
-    match entropy.uniform(83) as u8 {
+fn filler_byte(random: &mut Random) -> u8 {
+    match random.uniform(83) as u8 {
         low @ 0..=14 => 0x21 + low,
         high => 0x3A + high - 15,
     }
@@ -139,13 +139,14 @@ pub(crate) fn accept_value(key: &[u8]) -> AcceptValue {
 }
 
 /// Returns a random `Sec-WebSocket-Key`.
-pub(crate) fn make_websocket_key(entropy: &mut Entropy) -> WebSocketKey {
-    Base64::encode(&entropy.bytes::<16>())
+pub(crate) fn make_websocket_key(random: &mut Random) -> WebSocketKey {
+    Base64::encode(&random.bytes::<16>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entropy::Entropy;
     use alloc::collections::BTreeSet;
 
     /// KEY-1, KEY-2, KEY-7
@@ -213,7 +214,7 @@ mod tests {
         let (mut space_at_second, mut space_at_second_to_last) = (false, false);
         let max_seed = if cfg!(miri) { 5 } else { 255 };
         for seed in 0..=max_seed {
-            let (key, part) = make_key_number(&mut Entropy::new([seed; 32]));
+            let (key, part) = make_key_number(&mut Random::new(Entropy::from_bytes([seed; 32])));
             assert_eq!(key_part(key.as_bytes()), Ok(part), "{key:?}");
             assert!(!key.starts_with(' ') && !key.ends_with(' '), "{key:?}");
             let count = |matches: fn(&u8) -> bool| key.bytes().filter(matches).count();
@@ -261,7 +262,7 @@ mod tests {
     /// HY-2
     #[test]
     fn a_key_is_16_bytes_in_base64() {
-        let key = make_websocket_key(&mut Entropy::new([3; 32]));
+        let key = make_websocket_key(&mut Random::new(Entropy::from_bytes([3; 32])));
         assert!(is_websocket_key(key.as_str().as_bytes()));
         assert!(is_websocket_key(b"dGhlIHNhbXBsZSBub25jZR=="));
         for invalid in [

@@ -3,16 +3,18 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
+use core::str::FromStr;
 
-use super::response::{check_headers, is_connection_or_framing};
-use super::{invalid_authority_at, is_visible, parse_port};
+use data_encoding::BASE64;
+
+use super::response::{is_connection_or_framing, is_valid_header, push_header};
+use super::{invalid_authority_at, is_authority, is_visible, parse_port};
+use crate::call_errors::{ClientRequestError, InvalidHeader};
 use crate::dialect::{Dialect, Selector};
-use crate::entropy::Entropy;
-use crate::error::Refused;
 use crate::handshake::challenge::{self, Proof};
 use crate::header_name::HeaderName;
 use crate::http::is_token;
+use crate::random::Random;
 
 /// The request of a client: the URL, dialect, origin, subprotocols and header fields.
 ///
@@ -26,50 +28,66 @@ use crate::http::is_token;
 ///     .with_protocol("sample")?;
 /// assert_eq!(request.host(), "example.com");
 /// assert_eq!(request.port(), 80);
-/// # Ok::<(), hybi::Refused>(())
+/// # Ok::<(), hybi::ClientRequestError>(())
 /// ```
 #[derive(Clone)]
 pub struct ClientRequest {
     dialect: Dialect,
     tls: bool,
+    /// An IPv6 address is in brackets.
     host: String,
     port: u16,
     resource: String,
     origin: Option<String>,
     protocols: Vec<String>,
-    headers: Vec<(String, String)>,
+    headers: Vec<(String, Vec<u8>)>,
 }
 
 impl ClientRequest {
     /// Creates a request for a `ws://` or `wss://` URL (RFC 6455, section 3).
     ///
-    /// The host is converted to lower case. The dialect is RFC 6455 until
+    /// The host is converted to lower case. A user name and password, which may be percent-encoded,
+    /// are sent as `Authorization: Basic` (RFC 7617). The dialect is RFC 6455 until
     /// [`with_dialect`](Self::with_dialect) changes it.
     ///
     /// # Errors
-    /// [`Refused::InvalidUrl`] with the offset of the first invalid byte: if the scheme is not `ws`
+    /// [`ClientRequestError::InvalidUrl`] with the offset of the first invalid byte: if the scheme is not `ws`
     /// or `wss`, the host is missing or not a host name or IPv6 address, the port is not in 1 to
-    /// 65535, or the URL contains a user name, a fragment, white space, a control character or a
-    /// non-ASCII byte.
-    pub fn new(url: &str) -> Result<Self, Refused> {
-        let scheme_end = url.find("://").ok_or(Refused::InvalidUrl { at: 0 })?;
+    /// 65535, or the URL contains a fragment, white space, a control character or a non-ASCII byte.
+    pub fn new(url: &str) -> Result<Self, ClientRequestError> {
+        let scheme_end = url
+            .find("://")
+            .ok_or(ClientRequestError::InvalidUrl { at: 0 })?;
         let (scheme, rest) = url.split_at(scheme_end);
         let tls = scheme.eq_ignore_ascii_case("wss");
         if !tls && !scheme.eq_ignore_ascii_case("ws") {
-            return Err(Refused::InvalidUrl { at: 0 });
+            return Err(ClientRequestError::InvalidUrl { at: 0 });
         }
         let rest = rest.get(3..).unwrap_or_default();
-        let authority_at = scheme_end + 3;
-        let authority_len = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, resource) = rest.split_at(authority_len);
+        let rest_at = scheme_end + 3;
+        let resource_start = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, resource) = rest.split_at(resource_start);
+        let (user_info, authority) = match authority.rsplit_once('@') {
+            Some((user_info, authority)) => (Some(user_info), authority),
+            None => (None, authority),
+        };
+        let user_info = user_info.filter(|user_info| !user_info.is_empty());
+        let credentials = user_info.map(|user_info| {
+            decode_user_info(user_info).map_err(|offset| {
+                let at = rest_at + offset;
+                ClientRequestError::InvalidUrl { at }
+            })
+        });
+        let credentials = credentials.transpose()?;
+        let authority_at = rest_at + resource_start - authority.len();
         if let Some(offset) = invalid_authority_at(authority.as_bytes()) {
             let at = authority_at + offset;
-            return Err(Refused::InvalidUrl { at });
+            return Err(ClientRequestError::InvalidUrl { at });
         }
         let is_resource_byte = |byte: u8| matches!(byte, 0x21..=0x7E) && byte != b'#';
         if let Some(offset) = resource.bytes().position(|byte| !is_resource_byte(byte)) {
-            let at = authority_at + authority_len + offset;
-            return Err(Refused::InvalidUrl { at });
+            let at = rest_at + resource_start + offset;
+            return Err(ClientRequestError::InvalidUrl { at });
         }
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, parse_port(port.as_bytes())),
@@ -87,7 +105,7 @@ impl ClientRequest {
             },
             origin: None,
             protocols: Vec::new(),
-            headers: Vec::new(),
+            headers: credentials.map(authorization).into_iter().collect(),
         })
     }
 
@@ -103,10 +121,11 @@ impl ClientRequest {
     /// from HyBi-7 on none, since the client is not a browser (RFC 6455, section 4.1).
     ///
     /// # Errors
-    /// [`Refused::InvalidHeader`] if `origin` is empty or contains a byte outside 0x21 to 0x7E.
-    pub fn with_origin(self, origin: &str) -> Result<Self, Refused> {
+    /// [`ClientRequestError::InvalidOrigin`] if `origin` is empty or contains a byte outside 0x21 to
+    /// 0x7E.
+    pub fn with_origin(self, origin: &str) -> Result<Self, ClientRequestError> {
         if !is_visible(origin.as_bytes()) {
-            return Err(Refused::InvalidHeader);
+            return Err(ClientRequestError::InvalidOrigin);
         }
         Ok(Self {
             origin: Some(origin.to_ascii_lowercase()),
@@ -120,42 +139,64 @@ impl ClientRequest {
     /// to select it (H75-6, H76-38).
     ///
     /// # Errors
-    /// [`Refused::InvalidHeader`] if `name` is not a token (RFC 9110, section 5.6.2) or was
-    /// added before.
-    pub fn with_protocol(mut self, name: &str) -> Result<Self, Refused> {
+    /// [`ClientRequestError::InvalidProtocol`] if `name` is not a token (RFC 9110, section 5.6.2) or
+    /// was added before.
+    pub fn with_protocol(mut self, name: &str) -> Result<Self, ClientRequestError> {
         let is_valid = !name.is_empty() && name.bytes().all(is_token);
         if !is_valid || self.protocols.iter().any(|protocol| protocol == name) {
-            return Err(Refused::InvalidHeader);
+            return Err(ClientRequestError::InvalidProtocol);
         }
         self.protocols.push(name.to_owned());
         Ok(self)
     }
 
-    /// Adds a header field, such as `Cookie`.
+    /// Adds a header field, such as `Cookie`, after those added before. `Host` and `Authorization`
+    /// replace the values that the URL gives. The default origin and the location that a server of
+    /// Hixie-75 or Hixie-76 repeats contain the given `Host`.
     ///
     /// # Errors
-    /// [`Refused::InvalidHeader`] if `name` is not a token (RFC 9110, section 5.6.2), `value`
-    /// contains a control character other than a tab, or the name is reserved: `Host`, `Origin`,
-    /// `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` and all names that start with
-    /// `Sec-WebSocket-` or `WebSocket-`.
-    pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, Refused> {
-        let is_reserved = |name: &str| {
-            let lowercase = name.to_ascii_lowercase();
-            let known = HeaderName::from_bytes(name.as_bytes());
-            matches!(known, Some(HeaderName::Host | HeaderName::Origin))
-                || is_connection_or_framing(name)
-                || lowercase.starts_with("sec-websocket-")
-                || lowercase.starts_with("websocket-")
-        };
-        check_headers(&[(name, value)], is_reserved)?;
+    /// [`ClientRequestError::InvalidHeader`] if `name` is not a token (RFC 9110, section 5.6.2), if
+    /// `value` contains a control character other than a tab, if the value of `Host` is not a valid
+    /// authority, or if the name is reserved: `Origin`, `Upgrade`, `Connection`, `Content-Length`,
+    /// `Transfer-Encoding` and all names that start with `Sec-WebSocket-` or `WebSocket-`.
+    pub fn with_header(
+        mut self,
+        name: &str,
+        value: impl AsRef<[u8]>,
+    ) -> Result<Self, ClientRequestError> {
+        let value = value.as_ref();
+        let known = HeaderName::from_bytes(name.as_bytes());
+        let is_host = known == Some(HeaderName::Host);
+        let lowercase = name.to_ascii_lowercase();
+        let is_reserved = known == Some(HeaderName::Origin)
+            || is_connection_or_framing(name)
+            || lowercase.starts_with("sec-websocket-")
+            || lowercase.starts_with("websocket-")
+            || is_host && !is_authority(value);
+        if is_reserved || !is_valid_header(name, value) {
+            return Err(ClientRequestError::InvalidHeader(InvalidHeader::new(name)));
+        }
+        if is_host || lowercase == "authorization" {
+            self.headers
+                .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        }
         self.headers.push((name.to_owned(), value.to_owned()));
         Ok(self)
     }
 
-    /// Returns the host to connect to, in lower case; an IPv6 address is in brackets.
+    /// Returns the dialect of the connection.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Returns the host to connect to, in lower case: a name or an address, for example to pass to
+    /// `TcpStream::connect` with the [`port`](Self::port). An IPv6 address has no brackets.
     #[must_use]
     pub fn host(&self) -> &str {
-        &self.host
+        let address = self.host.strip_prefix('[');
+        let address = address.and_then(|address| address.strip_suffix(']'));
+        address.unwrap_or(&self.host)
     }
 
     /// Returns the port to connect to: that of the URL, or 80 for `ws` and 443 for `wss`.
@@ -170,12 +211,13 @@ impl ClientRequest {
         self.tls
     }
 
-    pub(crate) fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
-    /// Returns `host`, or `host:port` if the port is not the default of the scheme (H76-32).
+    /// Returns the value of `Host`: that of the application, or else `host`, or `host:port` if the
+    /// port is not the default of the scheme (H76-32).
     fn authority(&self) -> String {
+        let host = self.headers.iter().find(|(name, _)| is_host(name));
+        if let Some((_, value)) = host {
+            return String::from_utf8_lossy(value).into_owned();
+        }
         if self.port == self.default_port() {
             return self.host.clone();
         }
@@ -193,7 +235,7 @@ impl ClientRequest {
     /// Returns the origin of the request, which a Hixie-75 or Hixie-76 server repeats.
     pub(super) fn expected_origin(&self) -> String {
         let scheme = if self.tls { "https://" } else { "http://" };
-        let same_origin = || [scheme, &self.authority()].concat();
+        let same_origin = || [scheme, &self.authority()].concat().to_ascii_lowercase();
         self.origin.clone().unwrap_or_else(same_origin)
     }
 
@@ -220,51 +262,104 @@ impl ClientRequest {
     }
 
     /// Returns the bytes of the request and what the server must send to prove that it read them.
-    pub(crate) fn request(&self, entropy: &mut Entropy) -> (Vec<u8>, Proof) {
-        let mut head = String::new();
-        // Writing to a String cannot fail. H75-1: Hixie-75 prescribes this order.
-        let _ = write!(head, "GET {} HTTP/1.1\r\n", self.resource);
-        let mut push_header = |name: &str, value: &str| {
-            let _ = write!(head, "{name}: {value}\r\n");
-        };
+    pub(crate) fn request(&self, random: &mut Random) -> (Vec<u8>, Proof) {
+        let mut head = Vec::new();
+        // H75-1: Hixie-75 prescribes this order.
+        head.extend_from_slice(b"GET ");
+        head.extend_from_slice(self.resource.as_bytes());
+        head.extend_from_slice(b" HTTP/1.1\r\n");
+        let mut push_header = |name: &str, value: &[u8]| push_header(&mut head, name, &[value]);
         let row = self.dialect.row();
-        push_header(HeaderName::Upgrade.as_str(), row.request.upgrade);
-        push_header(HeaderName::Connection.as_str(), "Upgrade");
-        push_header(HeaderName::Host.as_str(), &self.authority());
+        push_header(HeaderName::Upgrade.as_str(), row.request.upgrade.as_bytes());
+        push_header(HeaderName::Connection.as_str(), b"Upgrade");
+        push_header(HeaderName::Host.as_str(), self.authority().as_bytes());
         if row.request.sends_origin || self.origin.is_some() {
-            push_header(row.request.origin.as_str(), &self.expected_origin());
+            push_header(
+                row.request.origin.as_str(),
+                self.expected_origin().as_bytes(),
+            );
         }
         let protocols: Vec<&str> = self.requested_protocols().collect();
         if !protocols.is_empty() {
-            push_header(row.protocol.header.as_str(), &protocols.join(", "));
+            push_header(
+                row.protocol.header.as_str(),
+                protocols.join(", ").as_bytes(),
+            );
         }
-        for (name, value) in &self.headers {
+        for (name, value) in self.headers.iter().filter(|(name, _)| !is_host(name)) {
             push_header(name, value);
         }
         let mut key3: Option<[u8; 8]> = None;
         let proof = match row.request.selector {
             Selector::None => Proof::None,
             Selector::KeyNumbers => {
-                let (key1, part1) = challenge::make_key_number(entropy);
-                let (key2, part2) = challenge::make_key_number(entropy);
-                push_header(HeaderName::Key1.as_str(), &key1);
-                push_header(HeaderName::Key2.as_str(), &key2);
-                let key3 = *key3.insert(entropy.bytes());
+                let (key1, part1) = challenge::make_key_number(random);
+                let (key2, part2) = challenge::make_key_number(random);
+                push_header(HeaderName::Key1.as_str(), key1.as_bytes());
+                push_header(HeaderName::Key2.as_str(), key2.as_bytes());
+                let key3 = *key3.insert(random.bytes());
                 Proof::ChallengeResponse(challenge::challenge_response([part1, part2], key3))
             }
             Selector::Version(version) => {
-                let key = challenge::make_websocket_key(entropy);
-                push_header(HeaderName::Version.as_str(), version);
-                push_header(HeaderName::Key.as_str(), key.as_str());
+                let key = challenge::make_websocket_key(random);
+                push_header(HeaderName::Version.as_str(), version.as_bytes());
+                push_header(HeaderName::Key.as_str(), key.as_str().as_bytes());
                 Proof::Accept(challenge::accept_value(key.as_str().as_bytes()))
             }
         };
-        head.push_str("\r\n");
+        head.extend_from_slice(b"\r\n");
         // H76-31: one buffer, so that the head and key3 go out in one write.
-        let mut request = head.into_bytes();
-        request.extend_from_slice(key3.as_ref().map_or(&[], |key3| &key3[..]));
-        (request, proof)
+        head.extend_from_slice(key3.as_ref().map_or(&[], |key3| &key3[..]));
+        (head, proof)
     }
+}
+
+fn is_host(name: &str) -> bool {
+    name.eq_ignore_ascii_case(HeaderName::Host.as_str())
+}
+
+impl FromStr for ClientRequest {
+    type Err = ClientRequestError;
+
+    /// As [`ClientRequest::new`].
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        Self::new(url)
+    }
+}
+
+/// Decodes the percent-encoding of a user name and password (RFC 3986, section 3.2.1). The error is
+/// the offset of the first invalid byte.
+fn decode_user_info(user_info: &str) -> Result<Vec<u8>, usize> {
+    let mut decoded = Vec::new();
+    let mut rest = user_info.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        let offset = user_info.len() - rest.len();
+        let hex = |digit: u8| char::from(digit).to_digit(16).map(|digit| digit as u8);
+        rest = match (byte, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                let high = hex(*high).ok_or(offset)?;
+                let low = hex(*low).ok_or(offset)?;
+                decoded.push(high << 4 | low);
+                tail
+            }
+            (0x21..=0x7E, tail) if *byte != b'%' => {
+                decoded.push(*byte);
+                tail
+            }
+            _ => return Err(offset),
+        };
+    }
+    Ok(decoded)
+}
+
+/// Returns the header field for a user name and password (RFC 7617). A colon follows the name, also
+/// if the URL has no password.
+fn authorization(mut credentials: Vec<u8>) -> (String, Vec<u8>) {
+    if !credentials.contains(&b':') {
+        credentials.push(b':');
+    }
+    let value = alloc::format!("Basic {}", BASE64.encode(&credentials));
+    ("Authorization".to_owned(), value.into_bytes())
 }
 
 /// Omits the added header fields, which may contain cookies.

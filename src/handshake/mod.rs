@@ -3,15 +3,19 @@
 pub(crate) mod challenge;
 mod client;
 mod headers;
+mod rejection;
 mod reply;
 mod request;
 mod response;
 
 pub use client::ClientRequest;
+pub use rejection::Rejection;
 pub(crate) use reply::{Reply, check_response};
 pub use request::Request;
 pub use response::{AcceptOptions, Response, UpgradeResponse};
-pub(crate) use response::{accept, error_response, respond};
+pub(crate) use response::{
+    accept, error_response, is_connection_or_framing, is_valid_header, push_header, respond,
+};
 
 use core::net::Ipv6Addr;
 

@@ -376,7 +376,7 @@ fn render_response(response: &Response<'_>, connection: &str, is_head: bool) -> 
 }
 
 /// Appends a header field; its value is the concatenation of `value`.
-fn push_header(head: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
+pub(crate) fn push_header(head: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
     head.extend_from_slice(name.as_bytes());
     head.extend_from_slice(b": ");
     for bytes in value {
@@ -386,7 +386,7 @@ fn push_header(head: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
 }
 
 /// Returns `true` for header fields that control the connection or the length of the body.
-pub(super) fn is_connection_or_framing(name: &str) -> bool {
+pub(crate) fn is_connection_or_framing(name: &str) -> bool {
     use HeaderName::{Connection, ContentLength, TransferEncoding, Upgrade};
     matches!(
         HeaderName::from_bytes(name.as_bytes()),
@@ -395,20 +395,22 @@ pub(super) fn is_connection_or_framing(name: &str) -> bool {
 }
 
 /// Checks the header fields that a caller adds: valid, and not among those that the crate writes.
-pub(super) fn check_headers(
+fn check_headers(
     headers: &[HeaderPair<'_>],
     is_reserved: impl Fn(&str) -> bool,
 ) -> Result<(), Refused> {
     for (name, value) in headers {
-        if !is_valid_header(name, value) || is_reserved(name) {
+        if !is_valid_header(name, value.as_bytes()) || is_reserved(name) {
             return Err(Refused::InvalidHeader);
         }
     }
     Ok(())
 }
 
-fn is_valid_header(name: &str, value: &str) -> bool {
-    !name.is_empty() && name.bytes().all(is_token) && !value.bytes().any(is_forbidden_control)
+/// Returns whether a header field has a valid name and value.
+pub(crate) fn is_valid_header(name: &str, value: &[u8]) -> bool {
+    let is_forbidden = |byte: &u8| is_forbidden_control(*byte);
+    !name.is_empty() && name.bytes().all(is_token) && !value.iter().any(is_forbidden)
 }
 
 fn reason(status: u16) -> &'static str {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, Close, Closed, Config, Connection, Dialect, Event, Input, Phase, ProtocolError,
-    Refused, Request, Role,
+    AcceptOptions, Close, Closed, Config, Connection, Dialect, Entropy, Event, Handshake, Input,
+    Phase, ProtocolError, ProxyTunnel, Refused, Request, SendError,
 };
 
-use crate::escaped;
+use crate::{client_request, escaped};
 
 /// An event, with the chunks of a message joined.
 #[derive(Clone, Debug, PartialEq)]
@@ -210,6 +210,28 @@ pub fn run(conn: Connection, bytes: &[u8], splits: &[usize], eof: bool) -> Trans
     driver.transcript
 }
 
+/// Returns how a client or tunnel ends that receives `response`, which rejects its request with
+/// `status`. Its header fields are compared, too.
+#[track_caller]
+pub fn rejection(status: u16, response: impl AsRef<[u8]>) -> Closed {
+    let (config, request) = (Config::new(), client_request(Dialect::Rfc6455));
+    let closed = if matches!(status, 200..=299) {
+        let mut conn = Connection::client(config, &request, Entropy::from_bytes([9; 32]));
+        feed(&mut conn, response);
+        conn.closed().cloned()
+    } else {
+        let mut tunnel = ProxyTunnel::new(&config, &request, &[]).unwrap();
+        let result = tunnel.receive(&mut response.as_ref());
+        result.and_then(Result::err)
+    };
+    match closed {
+        Some(Closed::Rejected(rejection)) if rejection.status() == status => {
+            Closed::Rejected(rejection)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Passes input to `conn` and ignores the events.
 pub fn feed(conn: &mut Connection, bytes: impl AsRef<[u8]>) {
     let mut bytes = bytes.as_ref().to_vec();
@@ -226,10 +248,10 @@ pub fn drain(conn: &mut Connection) -> Vec<u8> {
 
 /// Returns the error of `call`, which must not change the connection or its output.
 #[track_caller]
-pub fn rejected<T>(
+pub fn rejected<T, E>(
     conn: &mut Connection,
-    call: impl FnOnce(&mut Connection) -> Result<T, Refused>,
-) -> Refused {
+    call: impl FnOnce(&mut Connection) -> Result<T, E>,
+) -> E {
     let before = (format!("{conn:?}"), conn.transmit().to_vec());
     let Err(error) = call(conn).map(drop) else {
         panic!("not rejected by {}", before.0);
@@ -250,7 +272,7 @@ pub fn assert_closed(driver: &mut Driver<'_>, inputs: &[&[u8]], rejects: impl Fn
         driver.feed(bytes);
         driver.eof();
         let conn = &mut driver.conn;
-        let closing = Err(Refused::Closing);
+        let closing = Err(SendError::Closing);
         assert_eq!(conn.send_text("a"), closing);
         assert_eq!(conn.send_text_vectored("a").map(drop), closing);
         assert_eq!(conn.close(&Close::EMPTY), Ok(()));
@@ -266,9 +288,27 @@ pub fn assert_closed(driver: &mut Driver<'_>, inputs: &[&[u8]], rejects: impl Fn
     assert!(!driver.conn.wants_read() && !driver.conn.wants_write());
 }
 
+/// The side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    Client,
+    Server,
+}
+
+/// Returns an open connection.
+pub fn established(config: &Config, role: Role, dialect: Dialect) -> Connection {
+    let (config, handshake) = (config.clone(), Handshake::new(dialect));
+    match role {
+        Role::Client => {
+            Connection::established_client(config, &handshake, Entropy::from_bytes([9; 32]))
+        }
+        Role::Server => Connection::established_server(config, &handshake),
+    }
+}
+
 /// Returns a driver for an open connection.
 pub fn open(config: &Config, role: Role, dialect: Dialect) -> Driver<'static> {
-    Driver::new(Connection::established(config, role, dialect, [9; 32]))
+    Driver::new(established(config, role, dialect))
 }
 
 /// Returns the transcript of `bytes`, which must be the same at every split and byte by byte.

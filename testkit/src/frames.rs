@@ -1,6 +1,7 @@
 //! Builds frames of every dialect, and parses those of HyBi-7, HyBi-8 and RFC 6455.
 
-use hybi::{Dialect, Role};
+use crate::Role;
+use hybi::Dialect;
 
 pub const HIXIE: [Dialect; 2] = [Dialect::Hixie75, Dialect::Hixie76];
 pub const HYBI: [Dialect; 3] = [Dialect::HyBi7, Dialect::HyBi8, Dialect::Rfc6455];

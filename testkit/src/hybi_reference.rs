@@ -1,6 +1,7 @@
 //! A reference decoder for the frames of HyBi-7, HyBi-8 and RFC 6455.
 
-use hybi::{Close, Closed, Config, Connection, Dialect, Phase, ProtocolError, Role};
+use crate::{Role, established};
+use hybi::{Close, Closed, Config, Connection, Dialect, Phase, ProtocolError};
 
 use crate::{CLOSE, Observed, PING, PONG, close_payload, is_valid_close_code, masked, ping, pong};
 
@@ -47,7 +48,7 @@ impl ReferenceDecoder {
     }
 
     pub fn connection(self) -> Connection {
-        Connection::established(&self.config(), self.role, self.dialect, [9; 32])
+        established(&self.config(), self.role, self.dialect)
     }
 
     /// Returns the events of an open connection for `bytes` and an EOF, and the frames it sends.
@@ -231,7 +232,7 @@ impl Partial {
 /// Parses the payload of a close frame.
 fn parse_close(payload: &[u8]) -> Result<Close, ProtocolError> {
     let (high, low, reason) = match payload {
-        [] => return Ok(Close::new(1005, "")),
+        [] => return Ok(Close::EMPTY),
         [_] => return Err(ProtocolError::InvalidCloseLength),
         [high, low, reason @ ..] => (*high, *low, reason),
     };

@@ -30,7 +30,7 @@ pub fn challenge_response(key_parts: [u32; 2], key3: [u8; 8]) -> [u8; 16] {
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// RFC 4648, bit by bit.
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     let bit = |at: usize| {
         bytes
             .get(at / 8)

@@ -5,8 +5,8 @@ use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, ClientRequest, Closed, Config, Connection, Dialect, Dialects, Event, Input,
-    MessageAssembler,
+    AcceptOptions, ClientRequest, Closed, Config, Connection, Dialect, Dialects, Entropy, Event,
+    Input, MessageAssembler,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,8 +132,12 @@ impl Pair {
     ) -> Self {
         assert!(sizes.iter().any(|size| *size > 0));
         Self {
-            client: Endpoint::new(Connection::client(config, target, entropy)),
-            server: Endpoint::new(Connection::server(config)),
+            client: Endpoint::new(Connection::client(
+                config.clone(),
+                target,
+                Entropy::from_bytes(entropy),
+            )),
+            server: Endpoint::new(Connection::server(config.clone())),
             now: Duration::ZERO,
             sizes,
             steps: 0,
@@ -199,7 +203,7 @@ impl Pair {
 
 /// Returns the response of a server to the request of `client`.
 pub fn response_to(client: &mut Connection) -> Vec<u8> {
-    let mut server = Connection::server(&Config::new().dialects(Dialects::ALL));
+    let mut server = Connection::server(Config::new().dialects(Dialects::ALL));
     let mut request = client.transmit().to_vec();
     client.advance(request.len());
     let mut input = crate::input(&mut request);

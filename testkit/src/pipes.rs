@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
-use hybi::{AcceptOptions, Close, Closed, Connection, Event, Input, MessageAssembler, Refused};
+use hybi::{AcceptOptions, Close, Closed, Connection, Event, Input, MessageAssembler, SendError};
 
 use crate::pair::Side;
 
@@ -118,7 +118,7 @@ impl Endpoint {
             let Some(message) = message else { break };
             match self.conn.send_text(message) {
                 Ok(()) => sent = true,
-                Err(Refused::BufferFull { .. }) => break,
+                Err(SendError::BufferFull { .. }) => break,
                 Err(error) => panic!("{error}"),
             }
             self.outbox.pop_front();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hybi::{Closed, Role};
+use hybi::Closed;
 
 use super::row::{Base, CallCase, Case, InputCase, Output, Pattern, Row, Setup};
 use testkit::*;
@@ -126,9 +126,9 @@ fn call_cells(case: &CallCase) -> [String; 3] {
     } else {
         case.text.to_owned()
     });
-    let events = match case.result {
+    let events = match &case.result {
         Ok(()) => "`Ok`".to_owned(),
-        Err(error) => format!("`{error:?}`: {error}"),
+        Err(error) => error.clone(),
     };
     let sent = case.sent.bytes();
     let output = if sent.is_empty() {

@@ -1,6 +1,8 @@
 //! Types of the rows: input for a connection, or a call, and the expected result.
 
-use hybi::{Closed, Config, Connection, Dialect, ProtocolError, Refused, Role};
+use std::error::Error;
+
+use hybi::{Closed, Config, Connection, Dialect, Entropy, ProtocolError};
 
 use testkit::pair::response_to;
 use testkit::*;
@@ -36,12 +38,18 @@ pub(crate) struct CallCase {
     pub setup: Setup,
     pub config: NamedConfig,
     pub input: Pattern,
-    pub call: fn(&mut Connection) -> Result<(), Refused>,
+    pub call: fn(&mut Connection) -> Result<(), String>,
     /// The call as Rust code.
     pub text: &'static str,
-    pub result: Result<(), Refused>,
+    /// An error as [`error_text`] describes it.
+    pub result: Result<(), String>,
     /// The output after the call.
     pub sent: Pattern,
+}
+
+/// Returns an error of a call, and its message.
+pub(crate) fn error_text(error: impl Error) -> String {
+    format!("`{error:?}`: {error}")
 }
 
 /// How the connection of a case is created.
@@ -216,6 +224,12 @@ impl InputCase {
         self.gives([Observed::Closed(Closed::Protocol(error))], output)
     }
 
+    /// The only event is the rejection of a client's request by the edited head.
+    pub(crate) fn rejects(self, status: u16) -> Case {
+        let (head, _) = self.head();
+        self.gives([Observed::Closed(rejection(status, head))], Output::Nothing)
+    }
+
     /// Like `fails`, with an error that contains the offset.
     pub(crate) fn fails_at(self, error: impl FnOnce(u32) -> ProtocolError, output: Output) -> Case {
         let (_, at) = self.head();
@@ -231,15 +245,15 @@ impl InputCase {
 impl Setup {
     pub(crate) fn connection(self, config: &Config) -> Connection {
         match self {
-            Self::Server => Connection::server(config),
+            Self::Server => Connection::server(config.clone()),
             Self::Client(dialect, protocol) => {
                 let mut target = client_request(dialect);
                 if let Some(name) = protocol {
                     target = target.with_protocol(name).unwrap();
                 }
-                Connection::client(config, &target, [9; 32])
+                Connection::client(config.clone(), &target, Entropy::from_bytes([9; 32]))
             }
-            Self::Open(role, dialect) => Connection::established(config, role, dialect, [9; 32]),
+            Self::Open(role, dialect) => established(config, role, dialect),
         }
     }
 

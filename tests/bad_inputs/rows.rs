@@ -1,13 +1,16 @@
 //! The rows, according to the rules of docs/wire.md. A `^` marks the offset in the error.
 
+use std::error::Error;
+
 use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind,
-    KeyErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, Role,
+    KeyErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, SendError,
 };
 use testkit::*;
 
 use super::row::{
     Base, CallCase, Case, InputCase, NamedConfig, Output, Pattern, Row, Setup, Subprotocol,
+    error_text,
 };
 
 use Base::{Page, R13, R75, R76};
@@ -28,7 +31,7 @@ macro_rules! config {
 }
 
 macro_rules! call {
-    ($conn:ident.$($call:tt)*) => { (|$conn: &mut Connection| $conn.$($call)*, stringify!($($call)*)) };
+    ($conn:ident.$($call:tt)*) => { (|$conn: &mut Connection| $conn.$($call)*.map_err(error_text), stringify!($($call)*)) };
 }
 
 const DEFAULT: NamedConfig = config!();
@@ -95,17 +98,21 @@ fn from_server(description: &'static str, bytes: impl Into<Pattern>) -> InputCas
     input(description, Setup::Open(Role::Client, Rfc6455), None).then(bytes)
 }
 
-type Call = (fn(&mut Connection) -> Result<(), Refused>, &'static str);
+type Call = (fn(&mut Connection) -> Result<(), String>, &'static str);
 
-fn calls(setup: Setup, bytes: impl Into<Pattern> + Clone, calls: &[(Call, Refused)]) -> Vec<Case> {
-    let case = |((call, text), error): &(Call, Refused)| {
+fn calls(
+    setup: Setup,
+    bytes: impl Into<Pattern> + Clone,
+    calls: &[(Call, &dyn Error)],
+) -> Vec<Case> {
+    let case = |((call, text), error): &(Call, &dyn Error)| {
         Case::Call(CallCase {
             setup,
             config: DEFAULT,
             input: bytes.clone().into(),
             call: *call,
             text,
-            result: Err(*error),
+            result: Err(error_text(error)),
             sent: Pattern::default(),
         })
     };
@@ -943,7 +950,7 @@ fn responses() -> Vec<Row> {
     let status = |to: &'static str, status| {
         response("", Hixie76, None)
             .edit("101 WebSocket Protocol Handshake", to)
-            .gives([Observed::Closed(Closed::Rejected(status))], Nothing)
+            .rejects(status)
     };
     let (upgrade, protocol) = ("Upgrade", "Sec-WebSocket-Protocol");
     let (origin, location) = ("Sec-WebSocket-Origin", "Sec-WebSocket-Location");
@@ -968,7 +975,7 @@ fn responses() -> Vec<Row> {
                     .fails_at(|at| InvalidStartLine { at }, Nothing),
                 response("", Rfc6455, None)
                     .edit("101 Switching Protocols", "200 OK")
-                    .gives([Observed::Closed(Closed::Rejected(200))], Nothing),
+                    .rejects(200),
             ],
         ),
         row(
@@ -1080,7 +1087,7 @@ fn hixie_frames() -> Vec<Row> {
                 hixie("incomplete character", Hixie76, b"\x00\xe2\x82\xff")
                     .gives([text("\u{fffd}")], Nothing),
                 hixie("", Hixie76, b"\x00H\xc3\x28\xff")
-                    .config(strict)
+                    .config(strict.clone())
                     .gives(
                         [incomplete("H"), protocol_error(InvalidUtf8 { at: 1 })],
                         close(),
@@ -1103,7 +1110,7 @@ fn hixie_frames() -> Vec<Row> {
                 hixie("", Hixie75, b"\x7f\x00\xff\x00Hi\xff")
                     .gives([skipped(0x7f, 1), hello()], Nothing),
                 hixie("", Hixie76, b"\x42")
-                    .config(frames)
+                    .config(frames.clone())
                     .fails(UnknownFrameType { frame_type: 0x42 }, close()),
             ],
         ),
@@ -1247,7 +1254,7 @@ fn hixie_frames() -> Vec<Row> {
 fn hixie_lacks() -> Vec<Case> {
     let mut cases = Vec::new();
     for dialect in [Hixie75, Hixie76] {
-        let unsupported = Refused::Unsupported(dialect);
+        let unsupported: &dyn Error = &SendError::Unsupported { dialect };
         let setup = Setup::Open(Role::Server, dialect);
         cases.extend(calls(
             setup,
@@ -1256,7 +1263,7 @@ fn hixie_lacks() -> Vec<Case> {
                 (call!(c.send_binary(b"a")), unsupported),
                 (call!(c.send_ping(b"a")), unsupported),
                 (call!(c.send_pong(b"a")), unsupported),
-                (call!(c.send_text_fragment("a", false)), unsupported),
+                (call!(c.send_binary_fragment(b"a", false)), unsupported),
             ],
         ));
     }
@@ -1412,7 +1419,7 @@ fn rfc_frames() -> Vec<Row> {
     ]
 }
 
-fn a_million_pings(conn: &mut Connection) -> Result<(), Refused> {
+fn a_million_pings(conn: &mut Connection) -> Result<(), String> {
     for _ in 0..1_000 {
         let mut pings = b"\x89\x80\0\0\0\0".repeat(1_000);
         let mut input = testkit::input(&mut pings);
@@ -1424,7 +1431,8 @@ fn a_million_pings(conn: &mut Connection) -> Result<(), Refused> {
 fn late_calls() -> Vec<Row> {
     let late = |setup, bytes: &[u8]| {
         let pattern = Pattern(vec![(bytes.to_vec(), 1)]);
-        let (closing, none) = (Refused::Closing, Refused::NoRequest);
+        let closing: &dyn Error = &SendError::Closing;
+        let none: &dyn Error = &Refused::NoRequest;
         calls(
             setup,
             pattern,
@@ -1507,7 +1515,7 @@ fn other_protocols() -> Vec<Row> {
     ]
 }
 
-fn empty(conn: &mut Connection) -> Result<(), Refused> {
+fn empty(conn: &mut Connection) -> Result<(), String> {
     let before = format!("{conn:?}");
     assert!(conn.receive(&mut testkit::input(&mut [])).is_none());
     assert_eq!(format!("{conn:?}"), before);

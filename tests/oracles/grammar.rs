@@ -234,7 +234,7 @@ pub(crate) fn input(target: &str) -> BoxedStrategy<Bytes> {
             concat(vec(any::<u8>(), 32), key).boxed()
         }
         "pair" => {
-            let (kind, amount) = (b"tbegspqxyiodfdfjwr".to_vec(), b'0'..b'z');
+            let (kind, amount) = (b"tbegsupqxyiodfdfkjwr".to_vec(), b'0'..b'z');
             let step = (select(kind), any::<bool>(), amount)
                 .prop_map(|(kind, server, amount)| vec![b'0' + u8::from(server), kind, amount]);
             let close = (b'0'..b'2', b'0'..b'p').prop_map(|(server, how)| vec![server, b'c', how]);
@@ -244,9 +244,10 @@ pub(crate) fn input(target: &str) -> BoxedStrategy<Bytes> {
             concat(options(4), concat(concat(steps(), close), steps())).boxed()
         }
         "reply" => {
-            let url = "(ws|wss)://([a-z.]{1,8}|\\[::1\\])(:[0-9]{1,5})?([/?][!-~]{0,8})?";
+            let url = "(ws|wss)://(([a-z:@]|%[0-9a-f]{2}|%){0,6}@)?([a-z.]{1,8}|\\[::1\\])(:[0-9]{1,5})?([/?][!-~]{0,8})?";
             let string = prop_oneof![
                 4 => "[a-zA-Z-]{1,8}",
+                1 => "Host|Authorization",
                 1 => "[!-~]{0,8}",
                 1 => "[ -~\r\n\t]{0,8}",
                 1 => "\\PC{0,4}",

@@ -1,11 +1,10 @@
 //! The format of inputs: a line of options, then the wire or steps.
 
-use hybi::Role;
 use hybi_oracles::{
     ChatAction, ChatInput, ChatStep, FramesInput, LimitOptions, PairAction, PairInput, PairStep,
     SplitOptions, Steps, decode, encode,
 };
-use testkit::{TEXT, frame};
+use testkit::{Role, TEXT, frame};
 
 #[test]
 fn an_input_is_a_line_of_options_and_the_wire() {

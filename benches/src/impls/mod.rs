@@ -18,6 +18,13 @@ pub mod yawc;
 /// No message is longer than this.
 pub const MAX_MESSAGE: usize = 128 << 20;
 
+/// The side of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Client,
+    Server,
+}
+
 /// Polls once: the wire is always ready, so no entry includes the time of a runtime.
 fn ready<T>(future: impl Future<Output = T>) -> T {
     done(pin!(future).poll(&mut context()))

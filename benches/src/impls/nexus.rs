@@ -75,10 +75,10 @@ pub struct Sender {
 }
 
 impl Sender {
-    pub fn new(role: hybi::Role, text: &'static str, wire: Wire) -> Self {
+    pub fn new(role: super::Role, text: &'static str, wire: Wire) -> Self {
         let role = match role {
-            hybi::Role::Server => Role::Server,
-            hybi::Role::Client => Role::Client,
+            super::Role::Server => Role::Server,
+            super::Role::Client => Role::Client,
         };
         Self {
             output: Output::new(role),

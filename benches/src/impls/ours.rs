@@ -5,19 +5,26 @@ use std::io::{IoSlice, Read, Write};
 use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, BinaryChunk, Config, Connection, Dialect, Event, Input, MessageAssembler, Role,
-    TextChunk,
+    AcceptOptions, BinaryChunk, Config, Connection, Dialect, Dialects, Entropy, Event, Handshake,
+    Input, MessageAssembler, TextChunk,
 };
 
-use super::MAX_MESSAGE;
+use super::{MAX_MESSAGE, Role};
 use crate::entry::{Echo, Receive, Send};
 use crate::memory::Aligned;
 use crate::sink::Sink;
 use crate::wire::Wire;
 
 pub fn connection(role: Role, dialect: Dialect) -> Connection {
-    let config = Config::new().max_send_buffer(MAX_MESSAGE);
-    Connection::established(&config, role, dialect, [7; 32])
+    static CONFIG: Config = Config::new().max_send_buffer(MAX_MESSAGE);
+    let handshake = Handshake::new(dialect);
+    match role {
+        Role::Client => {
+            let entropy = Entropy::from_bytes([7; 32]);
+            Connection::established_client(&CONFIG, &handshake, entropy)
+        }
+        Role::Server => Connection::established_server(&CONFIG, &handshake),
+    }
 }
 
 /// An open connection of a server, and its wire.
@@ -224,10 +231,11 @@ impl VectoredSender {
 impl Send for VectoredSender {
     fn send(&mut self) {
         let Sender { conn, wire, text } = &mut self.0;
-        let frame = conn.send_text_vectored(black_box(text)).expect("capacity");
+        let mut frame = conn.send_text_vectored(black_box(text)).expect("capacity");
         let slices = frame.slices().map(IoSlice::new);
         let n = wire.write_vectored(&slices).expect("memory");
         frame.advance(n);
+        drop(frame);
         assert!(!conn.wants_write());
     }
 }
@@ -243,8 +251,9 @@ fn flush(conn: &mut Connection, wire: &mut Wire) {
 
 /// A whole opening handshake: creates a connection, reads the request from the wire, accepts it and
 /// writes the response.
-pub fn open(config: &Config, wire: &mut Wire, buf: &mut [u8]) {
-    let mut conn = Connection::server(config);
+pub fn open(wire: &mut Wire, buf: &mut [u8]) {
+    static CONFIG: Config = Config::new().dialects(Dialects::ALL);
+    let mut conn = Connection::server(&CONFIG);
     let mut open = false;
     while !open {
         let n = wire.read(buf).expect("memory");

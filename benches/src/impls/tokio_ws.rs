@@ -5,10 +5,9 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::{Sink as _, Stream};
-use hybi::Role;
 use tokio_websockets::{ClientBuilder, Limits, Message, Payload, ServerBuilder, WebSocketStream};
 
-use super::{MAX_MESSAGE, context, done};
+use super::{MAX_MESSAGE, Role, context, done};
 use crate::entry::{Echo, Receive, Send};
 use crate::sink::Sink;
 use crate::wire::Wire;

@@ -52,10 +52,10 @@ pub struct Sender {
 }
 
 impl Sender {
-    pub fn new(role: hybi::Role, text: &str, wire: Wire) -> Self {
+    pub fn new(role: super::Role, text: &str, wire: Wire) -> Self {
         let role = match role {
-            hybi::Role::Server => Role::Server,
-            hybi::Role::Client => Role::Client,
+            super::Role::Server => Role::Server,
+            super::Role::Client => Role::Client,
         };
         let text = Bytes::copy_from_slice(text.as_bytes());
         Self {

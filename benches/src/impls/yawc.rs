@@ -35,10 +35,10 @@ pub struct Sender {
 }
 
 impl Sender {
-    pub fn new(role: hybi::Role, text: &str, wire: Wire) -> Self {
+    pub fn new(role: super::Role, text: &str, wire: Wire) -> Self {
         let role = match role {
-            hybi::Role::Server => Role::Server,
-            hybi::Role::Client => Role::Client,
+            super::Role::Server => Role::Server,
+            super::Role::Client => Role::Client,
         };
         Self {
             socket: socket(role, wire),

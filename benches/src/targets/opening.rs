@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use hybi::{Config, Dialects};
-
 use super::{Base, Group, HTTPARSE, HYBI, SOCKUDO, SOKETTO};
 use crate::entry::Entry;
 use crate::impls::openings::{
@@ -74,9 +72,8 @@ fn hybi(name: &'static str, request: &[u8], answer: &[u8]) -> Entry {
 }
 
 fn in_reads(name: &'static str, request: &[u8], chunk: usize, answer: &[u8]) -> Entry {
-    let config = Config::new().dialects(Dialects::ALL);
     let mut buf = vec![0; chunk];
-    let open = move |wire: &mut Wire| ours::open(&config, wire, &mut buf);
+    let open = move |wire: &mut Wire| ours::open(wire, &mut buf);
     entry(name, request, chunk, answer, open)
 }
 

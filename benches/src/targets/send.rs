@@ -1,6 +1,6 @@
 //! Sending: one message, one flush, and a socket that accepts all of it.
 
-use hybi::{Dialect, Role};
+use hybi::Dialect;
 
 use super::{
     Base, Candidate, FASTWEBSOCKETS, Group, HEADER_AND_COPY, HYBI, NEXUS, SOCKUDO, TOKIO,
@@ -10,7 +10,7 @@ use crate::corpus::{Kind, Random, payload};
 use crate::entry::{Entry, Send};
 use crate::frames;
 use crate::impls::floors::send::{self as floor, Framing};
-use crate::impls::{fastwebsockets, nexus, ours, sockudo, tokio_ws, tungstenite, yawc};
+use crate::impls::{Role, fastwebsockets, nexus, ours, sockudo, tokio_ws, tungstenite, yawc};
 use crate::wire::Wire;
 
 /// The time allowed for a message of any length that is not copied, in nanoseconds.

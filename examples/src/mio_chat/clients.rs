@@ -7,11 +7,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hybi::{
-    Close, Config, Connection, Event, Handshake, Input, MessageAssembler, Refused, Request,
+    Close, Connection, Event, Handshake, Input, MessageAssembler, PreparedMessage, Request,
+    SendError, SharedConfig,
 };
 use slab::Slab;
 
-use super::broadcast::Broadcast;
 use super::link::{PolledConnection, Socket};
 use super::timers::Timers;
 use crate::chat::{self, MAX_MESSAGE_LEN, Reply};
@@ -33,7 +33,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(7);
 const SHUTDOWN: usize = usize::MAX;
 
 pub struct Clients<S> {
-    config: Config,
+    config: SharedConfig,
     timers: Timers,
     clients: Slab<Client<S>>,
     /// The clients to handle in the next turn.
@@ -55,9 +55,9 @@ struct Client<S> {
 }
 
 impl<S: Socket> Clients<S> {
-    pub fn new(config: Config, log: fn(&dyn Display)) -> Self {
+    pub fn new(config: impl Into<SharedConfig>, log: fn(&dyn Display)) -> Self {
         Self {
-            config,
+            config: config.into(),
             timers: Timers::default(),
             clients: Slab::new(),
             scheduled: Vec::new(),
@@ -80,7 +80,7 @@ impl<S: Socket> Clients<S> {
 
     pub fn insert(&mut self, socket: S, number: u64, address: SocketAddr) {
         let key = self.clients.insert(Client {
-            connection: PolledConnection::new(socket, Connection::server(&self.config)),
+            connection: PolledConnection::new(socket, Connection::server(self.config.clone())),
             number,
             address,
             origin: None,
@@ -181,7 +181,7 @@ impl<S: Socket> Clients<S> {
                     let assembler =
                         message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
                     match assembler.push_binary(chunk) {
-                        Ok(Some(bytes)) => self.broadcast(key, Broadcast::binary(bytes)),
+                        Ok(Some(bytes)) => self.broadcast(key, &PreparedMessage::binary(bytes)),
                         Ok(None) => {}
                         Err(error) => chat::reject_message(&mut client.connection.conn, error),
                     }
@@ -212,18 +212,17 @@ impl<S: Socket> Clients<S> {
                 let result = client.connection.conn.send_text(text);
                 client.handle_sent(result);
             }
-            Reply::ToAll(text) => self.broadcast(key, Broadcast::text(text)),
+            Reply::ToAll(text) => self.broadcast(key, &PreparedMessage::text(text)),
         }
     }
 
     /// Sends a client's message to all open clients whose dialect supports it.
-    fn broadcast(&mut self, sender: usize, mut message: Broadcast<'_>) {
+    fn broadcast(&mut self, sender: usize, message: &PreparedMessage) {
         self.clients[sender].received += 1;
         for (key, client) in &mut self.clients {
             let conn = &mut client.connection.conn;
-            let dialect = conn.dialect().filter(|_| conn.is_open());
-            if let Some(prepared) = dialect.and_then(|dialect| message.encode(dialect)) {
-                let result = conn.send_prepared(prepared);
+            if conn.is_open() {
+                let result = conn.send_prepared(message);
                 client.handle_sent(result);
                 client.schedule(key, &mut self.scheduled);
             }
@@ -301,10 +300,10 @@ impl<S: Socket> Client<S> {
     }
 
     /// Counts a sent message. A client with a full send buffer is disconnected.
-    fn handle_sent(&mut self, result: Result<(), Refused>) {
+    fn handle_sent(&mut self, result: Result<(), SendError>) {
         match result {
             Ok(()) => self.sent += 1,
-            Err(Refused::NotOpen | Refused::Closing) => {}
+            Err(SendError::NotOpen | SendError::Closing | SendError::Unsupported { .. }) => {}
             Err(error) => self.connection.abort(error.to_string()),
         }
     }

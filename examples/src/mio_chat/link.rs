@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use hybi::{Closed, Connection};
 
+use crate::chat;
+
 /// How long to wait for the end of input after shutting down the sending side.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -24,6 +26,8 @@ pub struct PolledConnection<S> {
     pub unconsumed: Vec<u8>,
     readable: bool,
     writable: bool,
+    /// A byte was read.
+    is_used: bool,
     /// The end of input was read.
     eof: bool,
     /// Set once the sending side is shut down.
@@ -40,6 +44,7 @@ impl<S: Socket> PolledConnection<S> {
             unconsumed: Vec::new(),
             readable: false,
             writable: true,
+            is_used: false,
             eof: false,
             linger_deadline: None,
             error: None,
@@ -70,7 +75,10 @@ impl<S: Socket> PolledConnection<S> {
                 self.eof = true;
                 self.conn.receive_eof();
             }
-            Ok(n) => return n,
+            Ok(n) => {
+                self.is_used = true;
+                return n;
+            }
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => self.readable = false,
                 ErrorKind::Interrupted => {}
@@ -130,7 +138,8 @@ impl<S: Socket> PolledConnection<S> {
 
     /// Returns why the connection ended.
     pub fn close_reason(&self) -> String {
-        let closed = self.closed.as_ref().map(ToString::to_string);
+        let closed = self.closed.as_ref();
+        let closed = closed.map(|closed| chat::end_reason(closed, self.is_used));
         closed.or(self.error.clone()).unwrap_or_default()
     }
 }

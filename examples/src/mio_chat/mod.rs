@@ -1,6 +1,5 @@
 //! The `mio_chat` server.
 
-pub mod broadcast;
 pub mod clients;
 pub mod link;
 pub mod server;

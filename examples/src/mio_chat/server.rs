@@ -55,7 +55,7 @@ impl Server {
                 error_logged: false,
             }),
             accepted: 0,
-            clients: Clients::new(chat::config(), |line| log(line)),
+            clients: Clients::new(&chat::CONFIG, |line| log(line)),
         })
     }
 

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use hybi::{ClientRequest, Close, Closed, Config, Connection, Event, Input, Refused};
+use hybi::{ClientRequest, Close, Closed, Config, Connection, Entropy, Event, Input, SendError};
 use hybi_examples::chat;
 use hybi_examples::mio_chat::clients::{Clients, READ_LEN};
 
@@ -303,7 +303,11 @@ impl Peer {
             dialect => {
                 let request = ClientRequest::new("ws://example.com/").expect("a valid URL");
                 let request = request.with_dialect(ALL[dialect]);
-                self.client = Some(Connection::client(&Config::new(), &request, ENTROPY));
+                self.client = Some(Connection::client(
+                    Config::new(),
+                    &request,
+                    Entropy::from_bytes(ENTROPY),
+                ));
                 self.flush();
             }
         }
@@ -529,8 +533,10 @@ impl Model {
         };
         match result {
             Ok(()) => self.sent.push(message.clone()),
-            Err(Refused::BufferFull { .. }) => self.overflowed = true,
-            Err(Refused::NotOpen | Refused::Closing | Refused::Unsupported(_)) => {}
+            Err(SendError::BufferFull { .. } | SendError::MessageTooLong { .. }) => {
+                self.overflowed = true
+            }
+            Err(SendError::NotOpen | SendError::Closing | SendError::Unsupported { .. }) => {}
             Err(other) => panic!("{other}"),
         }
     }
@@ -549,7 +555,7 @@ impl Model {
 
 impl Chat {
     fn new(limit: usize, is_exact: bool) -> Self {
-        let mut config = chat::config();
+        let mut config = chat::CONFIG.clone();
         let mut max_send_buffer = 2 * chat::MAX_MESSAGE_LEN + 1024;
         if is_exact {
             config = config.high_water(usize::MAX);
@@ -562,7 +568,7 @@ impl Chat {
             config = config.high_water(8 * limit);
         }
         Self {
-            config: config.write_timeout(NEVER),
+            config: config.clone().write_timeout(NEVER),
             is_exact,
             max_send_buffer,
             clients: Clients::new(config, |line| check_line(line)),
@@ -667,7 +673,7 @@ impl Chat {
             key: Some(key),
             number: self.accepted,
             model: Model {
-                conn: Connection::server(&self.config),
+                conn: Connection::server(self.config.clone()),
                 received: Received::default(),
                 sent: Vec::new(),
                 aborted: false,
@@ -708,19 +714,27 @@ impl Chat {
             Action::Binary => client.send_binary(bytes),
             Action::Fragments => client
                 .send_text_fragment(&text, false)
-                .and_then(|()| client.send_ping(ping))
+                .and_then(|()| match client.send_ping(ping) {
+                    Err(SendError::Unsupported { .. }) => Ok(()),
+                    result => result,
+                })
                 .and_then(|()| client.send_text_fragment("", true)),
             Action::Ping => client.send_ping(ping),
             _ => {
                 peer.has_closed = true;
-                client.close(&Close::new(1000 + (amount % 4) as u16, ""))
+                let close = Close::new(1000 + (amount % 4) as u16, "");
+                assert_eq!(client.close(&close), Ok(()));
+                return peer.flush();
             }
         };
         let message = match (result, action) {
             (Ok(()), Action::Text | Action::Fragments) => Some(Message::Text(text)),
             (Ok(()), Action::Binary) => Some(Message::Binary(text.into())),
             (result, _) => {
-                assert!(matches!(result, Ok(()) | Err(Refused::Unsupported(_))));
+                assert!(matches!(
+                    result,
+                    Ok(()) | Err(SendError::Unsupported { .. })
+                ));
                 None
             }
         };

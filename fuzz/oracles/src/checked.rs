@@ -3,7 +3,10 @@
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use hybi::{AcceptOptions, Close, Closed, Connection, Dialect, Event, Input, Refused, Response};
+use hybi::{
+    AcceptOptions, Close, CloseError, Closed, Connection, Dialect, Event, Input, Refused, Response,
+    VectoredMessage,
+};
 
 use crate::redaction::check_error;
 
@@ -12,6 +15,22 @@ pub(crate) const MAX_CONTROL: usize = 2 + 4 + 125;
 
 /// The most that a connection queues by itself in a handshake: the response to an error.
 const MAX_RESPONSE: usize = 1024;
+
+/// Writes the first half of a message and of the output before it, in up to three steps; returns
+/// what was written.
+pub(crate) fn write_half(message: &mut VectoredMessage<'_>, max: usize) -> Vec<u8> {
+    let mut bytes = message.slices().concat();
+    let n = max.min(bytes.len() / 2);
+    let mut written = 0;
+    while written < n {
+        let step = n.div_ceil(3).min(n - written);
+        message.advance(step);
+        written += step;
+        assert_eq!(message.slices().concat(), bytes[written..]);
+    }
+    bytes.truncate(n);
+    bytes
+}
 
 pub(crate) struct Checked {
     conn: Connection,
@@ -199,6 +218,17 @@ impl Checked {
         }
     }
 
+    /// Takes all output. `spare` becomes the send buffer.
+    pub(crate) fn take_output(&mut self, spare: Vec<u8>) -> Vec<u8> {
+        let pending = self.conn.transmit().to_vec();
+        let output = self.conn.take_output(spare);
+        assert_eq!(output, pending);
+        // At most a deferred pong is left.
+        assert!(self.conn.pending() <= MAX_CONTROL);
+        self.check();
+        output
+    }
+
     pub(crate) fn receive_eof(&mut self) {
         self.conn.receive_eof();
         self.eof = true;
@@ -225,7 +255,7 @@ impl Checked {
     }
 
     /// A second call changes nothing, whatever it passes.
-    pub(crate) fn close(&mut self, close: &Close) -> Result<(), Refused> {
+    pub(crate) fn close(&mut self, close: &Close) -> Result<(), CloseError> {
         self.conn.close(close)?;
         self.close_called = true;
         self.awaits_answer = false;

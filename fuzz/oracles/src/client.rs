@@ -3,13 +3,13 @@
 use std::sync::OnceLock;
 
 use arbitrary::Arbitrary;
-use hybi::{ClientRequest, Config, Connection, Dialect};
-use testkit::{accept_value, is_valid_key};
+use hybi::{ClientRequest, Closed, Config, Connection, Dialect, Entropy};
+use testkit::{Role, accept_value, is_valid_key};
 
 use crate::dialect::{
     ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, is_hybi,
 };
-use crate::http::{challenge_response, final_response, split_head, trim};
+use crate::http::{challenge_response, check_rejection, final_response, split_head, trim};
 use crate::options::{Digit, LimitOptions, SplitOptions};
 use crate::redaction::check_same_debug;
 use crate::session::{Behaviour, ENTROPY, Session};
@@ -61,6 +61,7 @@ pub fn client(input: ClientInput<'_>) {
     let splits = input.splits.splits();
     let wire = input.wire;
     let behaviour = Behaviour {
+        role: Role::Client,
         answer: 0,
         echo,
         close,
@@ -83,7 +84,7 @@ pub fn client(input: ClientInput<'_>) {
         request,
         expected,
     } = handshake(dialect, protocol, tls);
-    let conn = || Connection::client(&config, client_request, ENTROPY);
+    let conn = || Connection::client(config.clone(), client_request, Entropy::from_bytes(ENTROPY));
     let mut bytes = match response % 4 {
         0 => wire.to_vec(),
         3 => {
@@ -125,6 +126,12 @@ pub fn client(input: ClientInput<'_>) {
         let reply = &bytes[reply.start..];
         expected.check(reply, &unsplit.response_fields, is_strict);
     } else {
+        if let Some(Closed::Rejected(rejection)) = unsplit.closed() {
+            assert_ne!(rejection.status(), 101);
+            let head_end = check_rejection(rejection, &bytes);
+            // The body is left.
+            assert_eq!(unsplit.transcript.consumed, head_end);
+        }
         let config = config
             .strict_utf8(false)
             .strict_frames(false)
@@ -155,7 +162,7 @@ fn handshake(dialect: Dialect, protocol: bool, tls: bool) -> &'static Handshake 
     let at = at.expect("ALL has each dialect") * 4 + usize::from(protocol) * 2 + usize::from(tls);
     CACHE[at].get_or_init(|| {
         let client_request = client_request(dialect, protocol, tls);
-        let conn = Connection::client(&Config::new(), &client_request, ENTROPY);
+        let conn = Connection::client(Config::new(), &client_request, Entropy::from_bytes(ENTROPY));
         let request = conn.transmit().to_vec();
         check_redaction(conn, &client_request);
         let expected = ExpectedResponse::new(&request, &client_request, dialect);
@@ -169,7 +176,7 @@ fn handshake(dialect: Dialect, protocol: bool, tls: bool) -> &'static Handshake 
 
 /// Asserts that neither the entropy nor the keys made of it are shown.
 fn check_redaction(mut conn: Connection, client_request: &ClientRequest) {
-    let mut other = Connection::client(&Config::new(), client_request, [8; 32]);
+    let mut other = Connection::client(Config::new(), client_request, Entropy::from_bytes([8; 32]));
     for conn in [&mut conn, &mut other] {
         // The length of the output is shown, and that of Hixie-76 keys varies.
         conn.advance(conn.transmit().len());

@@ -109,7 +109,7 @@ pub fn dialects(choices: DialectsInput) {
     }
     head.push_str("\r\n");
 
-    let mut conn = Connection::server(&config);
+    let mut conn = Connection::server(config.clone());
     let mut bytes = head.into_bytes();
     let outcome = match conn.receive(&mut input(&mut bytes)) {
         Some(Event::Request(request)) => match request.dialect() {

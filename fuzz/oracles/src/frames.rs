@@ -1,12 +1,12 @@
 //! Frames of HyBi-7, HyBi-8 and RFC 6455, compared with a reference decoder.
 
 use arbitrary::Arbitrary;
-use hybi::{Closed, Connection, Dialect, Phase, Role};
-use testkit::Observed;
+use hybi::{Closed, Dialect, Phase};
 use testkit::hybi_reference::ReferenceDecoder;
+use testkit::{Observed, Role};
 
 use crate::options::{Digit, LimitOptions, SplitOptions};
-use crate::session::{Behaviour, ENTROPY, Session};
+use crate::session::{Behaviour, Session, established};
 
 /// What a connection is configured with, and the frames that it receives.
 #[derive(Arbitrary, Debug)]
@@ -39,7 +39,9 @@ pub fn frames(input: FramesInput<'_>) {
         .auto_close(!no_auto_close);
     let splits = input.splits.splits();
     let bytes = input.wire;
+    let role = if client { Role::Client } else { Role::Server };
     let behaviour = Behaviour {
+        role,
         answer: 0,
         echo,
         close,
@@ -50,13 +52,12 @@ pub fn frames(input: FramesInput<'_>) {
         high_water: limits.high_water,
         timeouts: limits.timeouts,
     };
-    let role = if client { Role::Client } else { Role::Server };
     let dialect = match (hybi7, hybi8) {
         (true, _) => Dialect::HyBi7,
         (_, true) => Dialect::HyBi8,
         _ => Dialect::Rfc6455,
     };
-    let conn = || Connection::established(&config, role, dialect, ENTROPY);
+    let conn = || established(&config, role, dialect);
     let unsplit = Session::run(conn(), behaviour, splits.unsplit(), bytes);
     let split = Session::run(conn(), behaviour, splits, bytes);
     assert_eq!(

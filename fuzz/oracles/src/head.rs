@@ -12,7 +12,7 @@ use testkit::{input, is_valid_key};
 
 use crate::client::client_request;
 use crate::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
-use crate::http::{final_response, split_head, trim};
+use crate::http::{check_rejection, final_response, split_head, trim};
 use crate::redaction::{check_error, check_same_debug};
 
 /// A head, and what follows it.
@@ -24,7 +24,7 @@ pub struct HeadInput<'a> {
 /// Checks any head: an accepted request that is rebuilt from its parts is accepted alike.
 pub fn head(HeadInput { wire: bytes }: HeadInput<'_>) {
     let config = config();
-    let mut conn = Connection::server(&config);
+    let mut conn = Connection::server(config.clone());
     let mut copy = bytes.to_vec();
     let mut read = input(&mut copy);
     if let Some(Event::Request(request)) = conn.receive(&mut read) {
@@ -33,20 +33,20 @@ pub fn head(HeadInput { wire: bytes }: HeadInput<'_>) {
         check_values(&request, is_http_1_0);
         let rebuilt = rebuild(&request, head);
         check_redaction(&conn, &request, head);
-        let upgrade = Connection::upgrade(&config, &rebuilt, &AcceptOptions::new());
+        let upgrade = Connection::upgrade(config.clone(), &rebuilt, &AcceptOptions::new());
         let accepted = conn.accept(&AcceptOptions::new());
         assert_eq!(accepted, upgrade.as_ref().map(drop).map_err(|e| *e));
         if let Some(dialect) = request.dialect() {
             let others = Dialects::ALL.without(dialect);
-            let not_enabled = config.dialects(others);
-            let upgrade = Connection::upgrade(&not_enabled, &rebuilt, &AcceptOptions::new());
+            let not_enabled = config.clone().dialects(others);
+            let upgrade = Connection::upgrade(not_enabled, &rebuilt, &AcceptOptions::new());
             assert_eq!(upgrade.err(), Some(Refused::Unsupported(dialect)));
         }
         if let Ok((_, response)) = upgrade {
             let with_cookie = |cookie| {
                 let fields = [("Set-Cookie", cookie)];
                 let accept = AcceptOptions::new().headers(&fields);
-                let upgrade = Connection::upgrade(&config, &rebuilt, &accept);
+                let upgrade = Connection::upgrade(config.clone(), &rebuilt, &accept);
                 upgrade.expect("a valid field").1
             };
             check_same_debug(&with_cookie("a=1"), &with_cookie("b=2"));
@@ -190,7 +190,7 @@ fn check_redaction(conn: &Connection, request: &Request, head: &[u8]) {
         text.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     }
     text.extend(b"Cookie: a=1\r\n\r\n");
-    let mut other = Connection::server(&config());
+    let mut other = Connection::server(config());
     let mut read = input(&mut text);
     let event = other.receive(&mut read);
     let Some(Event::Request(other_request)) = event else {
@@ -238,7 +238,7 @@ fn values(request: &Request) -> impl PartialEq + Debug {
 /// Feeds a proxy's response in reads of `size` bytes; returns the outcome, and how much is consumed.
 fn run_tunnel(bytes: &[u8], size: usize) -> (Option<Result<(), Closed>>, usize) {
     let client_request = client_request(Dialect::Hixie76, false, false);
-    let mut tunnel = ProxyTunnel::new(&Config::new(), &client_request, None).expect("no fields");
+    let mut tunnel = ProxyTunnel::new(&Config::new(), &client_request, &[]).expect("no fields");
     tunnel.advance(tunnel.transmit().len());
     assert_eq!(tunnel.transmit(), b"");
     let mut consumed = 0;
@@ -249,6 +249,10 @@ fn run_tunnel(bytes: &[u8], size: usize) -> (Option<Result<(), Closed>>, usize) 
         if let Some(outcome) = &outcome {
             if let Err(error) = outcome {
                 check_error(error);
+            }
+            if let Err(Closed::Rejected(rejection)) = outcome {
+                assert!(!matches!(rejection.status(), 200..=299));
+                assert_eq!(check_rejection(rejection, bytes), consumed);
             }
             if outcome.is_ok() {
                 let response = final_response(bytes);

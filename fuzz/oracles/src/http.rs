@@ -1,6 +1,7 @@
 //! A simple parser of HTTP heads, independent of the library's, and that of `httparse`.
 
 use httparse::{EMPTY_HEADER, Response};
+use hybi::Rejection;
 use testkit::key_part;
 
 use crate::dialect::{KEY1, KEY2};
@@ -59,6 +60,24 @@ pub(crate) fn final_response(bytes: &[u8]) -> FinalResponse<'_> {
     panic!("more than 8 interim responses");
 }
 
+/// Asserts that a rejection has the status and the fields of the response in `bytes`; returns where
+/// the head of the response ends.
+pub(crate) fn check_rejection(rejection: &Rejection, bytes: &[u8]) -> usize {
+    let response = final_response(bytes);
+    assert_eq!(rejection.status(), response.status);
+    let fields = rejection
+        .headers()
+        .map(|(name, value)| (name.to_owned(), value));
+    assert_eq!(fields.collect::<Fields<'_>>(), response.fields);
+    for (name, _) in &response.fields {
+        let mut same_name = response.fields.iter();
+        let first = same_name.find(|(one, _)| one.eq_ignore_ascii_case(name));
+        let value = rejection.header(&name.to_ascii_uppercase());
+        assert_eq!(value, first.map(|(_, value)| *value));
+    }
+    response.end
+}
+
 /// The challenge response to a request with valid keys, followed by its key3.
 pub(crate) fn challenge_response(request: &[u8]) -> [u8; 16] {
     let (fields, key3) = split_head(request);
@@ -81,14 +100,21 @@ pub(crate) fn trim(value: &[u8]) -> &[u8] {
 }
 
 /// Asserts that two lists hold the same fields, in any order.
-pub(crate) fn assert_same_fields<V: AsRef<[u8]>>(
-    found: impl IntoIterator<Item = (String, V)>,
-    expected: impl IntoIterator<Item = (impl Into<String>, String)>,
+pub(crate) fn assert_same_fields(
+    found: impl IntoIterator<Item = (String, impl AsRef<[u8]>)>,
+    expected: impl IntoIterator<Item = (impl Into<String>, impl AsRef<[u8]>)>,
 ) {
-    let text = |value: V| String::from_utf8_lossy(value.as_ref()).into_owned();
-    let mut found: Vec<_> = found.into_iter().map(|(n, v)| (n, text(v))).collect();
-    let mut expected: Vec<_> = expected.into_iter().map(|(n, v)| (n.into(), v)).collect();
-    found.sort();
-    expected.sort();
-    assert_eq!(found, expected);
+    assert_eq!(sorted(found), sorted(expected));
+}
+
+fn sorted(
+    fields: impl IntoIterator<Item = (impl Into<String>, impl AsRef<[u8]>)>,
+) -> Vec<(String, String)> {
+    let text = |value: &[u8]| value.escape_ascii().to_string();
+    let fields = fields.into_iter();
+    let mut fields: Vec<_> = fields
+        .map(|(name, value)| (name.into(), text(value.as_ref())))
+        .collect();
+    fields.sort();
+    fields
 }

@@ -1,7 +1,7 @@
 //! The keys of Hixie-76.
 
 use arbitrary::Arbitrary;
-use hybi::{AcceptOptions, Config, Connection, Dialect, Event, ProtocolError, Request};
+use hybi::{AcceptOptions, Config, Connection, Dialect, Entropy, Event, ProtocolError, Request};
 use testkit::{input, key_part};
 
 use crate::client::client_request;
@@ -47,7 +47,8 @@ fn check_key(key: &[u8]) {
 /// them.
 fn check_generated_keys(entropy: [u8; 32]) {
     let client_request = client_request(Dialect::Hixie76, false, false);
-    let mut client = Connection::client(&Config::new(), &client_request, entropy);
+    let mut client =
+        Connection::client(Config::new(), &client_request, Entropy::from_bytes(entropy));
     let mut request = client.transmit().to_vec();
     let (fields, key3) = split_head(&request);
     assert_eq!(key3.len(), 8);
@@ -55,7 +56,7 @@ fn check_generated_keys(entropy: [u8; 32]) {
         let key = fields.iter().find(|(name, _)| name == key_name);
         check_form(key.expect("both keys are sent").1);
     }
-    let mut server = Connection::server(&Config::new());
+    let mut server = Connection::server(Config::new());
     let mut read = input(&mut request);
     let event = server.receive(&mut read);
     assert!(matches!(event, Some(Event::Request(_))), "{event:?}");

@@ -1,28 +1,28 @@
 //! A connected client and server: each receives what the other sends.
 
 use std::fmt::Debug;
+use std::mem;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use hybi::{
-    AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Event,
-    MessageAssembler, MessageTooLong, Phase, PreparedMessage, Refused, Role, Timeout,
+    AcceptOptions, BinaryChunk, ClientRequest, Close, CloseError, Closed, Config, Connection,
+    Dialect, Dialects, Entropy, Event, MessageAssembler, MessageTooLong, Phase, PreparedMessage,
+    SendError, TextChunk, Timeout, VectoredMessage,
 };
+use testkit::{LengthEncoding, MASKING_KEY, PONG, Role, header};
 
-use crate::checked::{Checked, MAX_CONTROL};
+use crate::checked::{Checked, MAX_CONTROL, write_half};
 use crate::dialect::{ALL, is_hybi};
 use crate::encode::Encode;
 use crate::options::{Digit, Timeouts};
 use crate::redaction::check_error;
-use crate::session::ENTROPY;
+use crate::session::{ENTROPY, established};
 use crate::steps::{Steps, arbitrary_action, letter};
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
-
-/// The maximum framing overhead of a data frame, in any dialect.
-const MAX_FRAMING: usize = 2 + 8 + 4;
 
 /// The bytes that a peer has to accept within the timeout of writes, unless less is pending.
 const MIN_PROGRESS: usize = 16 * 1024;
@@ -59,6 +59,7 @@ enum Item {
 struct Options {
     dialect: Dialect,
     max_send_buffer: usize,
+    high_water: usize,
     auto_close: bool,
     timeouts: Timeouts,
     has_keepalive: bool,
@@ -66,11 +67,14 @@ struct Options {
     pipe: usize,
     /// The limit of the assemblers.
     max_message: usize,
+    /// A message that does not fit is sent as soon as it fits.
+    retries: bool,
 }
 
 /// One end, with its socket.
 struct End {
     conn: Checked,
+    role: Role,
     options: Options,
     /// Bytes on the way to this end.
     incoming: Vec<u8>,
@@ -80,6 +84,14 @@ struct End {
     /// The fragmented message that it is sending.
     fragmented: Option<Item>,
     assembler: MessageAssembler,
+    /// Also returns messages that the caller owns, and has to return the same.
+    owning_assembler: MessageAssembler,
+    /// The number of chunks received.
+    chunks: usize,
+    /// The length of the frame of a deferred pong, or 0.
+    deferred_pong: usize,
+    /// The output that was taken last.
+    spare: Vec<u8>,
     /// It answers each message, and pauses while it is congested.
     answers: bool,
     /// It answers the peer's close frame as soon as it is reported.
@@ -129,7 +141,7 @@ pub struct PairInput {
     /// Another library did the handshake, messages are limited to 100 bytes, the ends answer close
     /// frames themselves, the server answers messages and pauses while congested, short timeouts
     /// and keep-alive, both ends send a flood of messages at the end, nothing is transmitted or
-    /// fed at the end.
+    /// fed at the end, messages that do not fit are sent as soon as they fit.
     pub switches: Digit,
     /// Of the send buffer, 0 for the default.
     pub limit: Digit,
@@ -152,6 +164,8 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action {
     Transmit,
+    /// Takes the output as a whole.
+    TakeOutput,
     Feed,
     Close,
     Abort,
@@ -166,6 +180,7 @@ pub enum Action {
     PreparedText,
     PreparedBinary,
     VectoredText,
+    VectoredBinary,
     TextFragment,
     FinalTextFragment,
     BinaryFragment,
@@ -175,7 +190,7 @@ pub enum Action {
 }
 
 /// All actions, and their letters in an input.
-const ACTIONS: [(u8, Action); 18] = [
+const ACTIONS: [(u8, Action); 20] = [
     (b'd', Action::Transmit),
     (b'f', Action::Feed),
     (b'c', Action::Close),
@@ -194,18 +209,21 @@ const ACTIONS: [(u8, Action); 18] = [
     (b'y', Action::FinalBinaryFragment),
     (b'i', Action::Ping),
     (b'o', Action::Pong),
+    (b'k', Action::TakeOutput),
+    (b'u', Action::VectoredBinary),
 ];
 
 /// Checks what each end receives.
 pub fn pair(input: PairInput) {
     let [
-        established,
+        is_established,
         short_messages,
         no_auto_close,
         answers,
         short_timeouts,
         flood,
         starve,
+        retries,
     ] = input.switches.switches();
     let options = Options {
         dialect: ALL[input.dialect.value() % ALL.len()],
@@ -213,6 +231,10 @@ pub fn pair(input: PairInput) {
             0 => 1 << 20,
             // The handshake has to fit.
             limit => 512 + 8 * limit,
+        },
+        high_water: match input.limit.value() {
+            0 => 64 * 1024,
+            limit => 4 * limit,
         },
         auto_close: !no_auto_close,
         timeouts: if short_timeouts {
@@ -226,8 +248,9 @@ pub fn pair(input: PairInput) {
             pipe => 16 * pipe,
         },
         max_message: if short_messages { 100 } else { usize::MAX },
+        retries,
     };
-    let mut pair = Pair::new(options, established, input.limit.value());
+    let mut pair = Pair::new(options, is_established);
     pair.ends[SERVER].answers = answers;
     for step in input.steps.0 {
         pair.act(
@@ -256,15 +279,20 @@ impl Encode for Action {
 }
 
 impl End {
-    fn new(conn: Checked, options: Options) -> Self {
+    fn new(conn: Connection, role: Role, options: Options) -> Self {
         Self {
-            conn,
+            conn: Checked::new(conn, options.auto_close, options.high_water),
+            role,
             options,
             incoming: Vec::new(),
             sent: Vec::new(),
             received: Vec::new(),
             fragmented: None,
             assembler: MessageAssembler::new(options.max_message),
+            owning_assembler: MessageAssembler::new(options.max_message),
+            chunks: 0,
+            deferred_pong: 0,
+            spare: Vec::new(),
             answers: false,
             answers_close: false,
             flood: 0,
@@ -301,11 +329,15 @@ impl End {
         let mut events = 0;
         let before = self.conn.pending();
         while input.remaining().is_empty() || !self.pauses() {
+            let pending = self.conn.pending();
             let Some(event) = self.conn.receive(&mut input) else {
                 self.conn.check_idle(&input);
                 break;
             };
             events += 1;
+            if let Event::Ping(payload) = &event {
+                self.record_ping(pending, payload.as_bytes());
+            }
             self.handle_event(event);
             check_redaction(&input);
         }
@@ -318,6 +350,7 @@ impl End {
         }
         if events > 0 {
             check_redaction(&self.assembler);
+            check_redaction(&self.owning_assembler);
         }
         let remaining = input.remaining();
         assert!(original.ends_with(remaining), "it was modified");
@@ -339,12 +372,12 @@ impl End {
         check_redaction(&event);
         let limit = self.options.max_message;
         let item = match event {
-            Event::Text(chunk) => match self.assembler.push_text(chunk) {
-                Ok(text) => text.map(|text| Item::Text(text.to_owned())),
+            Event::Text(chunk) => match self.push_text(chunk) {
+                Ok(text) => text.map(Item::Text),
                 Err(error) => Some(too_long(error, limit)),
             },
-            Event::Binary(chunk) => match self.assembler.push_binary(chunk) {
-                Ok(bytes) => bytes.map(|bytes| Item::Binary(bytes.to_vec())),
+            Event::Binary(chunk) => match self.push_binary(chunk) {
+                Ok(bytes) => bytes.map(Item::Binary),
                 Err(error) => Some(too_long(error, limit)),
             },
             // Of keep-alive: other pings have a payload.
@@ -365,8 +398,10 @@ impl End {
                 None
             }
             Event::Closed(reason) => {
-                if let Closed::TimedOut(timeout) = reason {
-                    self.check_timed_out(timeout);
+                match reason {
+                    Closed::TimedOut(timeout) => self.check_timed_out(timeout),
+                    Closed::Clean(_) => self.end_fragmented(),
+                    _ => {}
                 }
                 self.closed = Some(reason);
                 None
@@ -378,6 +413,48 @@ impl End {
             self.answer(16 * len);
         }
         self.received.extend(item);
+    }
+
+    fn push_text(&mut self, chunk: TextChunk<'_>) -> Result<Option<String>, MessageTooLong> {
+        let text = self.assembler.push_text(chunk);
+        let text = text.map(|text| text.map(str::to_owned));
+        self.chunks += 1;
+        let owned = if self.chunks % 3 == 0 {
+            let text = self.owning_assembler.push_text(chunk);
+            text.map(|text| text.map(str::to_owned))
+        } else {
+            self.owning_assembler.push_text_owned(chunk)
+        };
+        assert_eq!(owned, text);
+        text
+    }
+
+    fn push_binary(&mut self, chunk: BinaryChunk<'_>) -> Result<Option<Vec<u8>>, MessageTooLong> {
+        let bytes = self.assembler.push_binary(chunk);
+        let bytes = bytes.map(|bytes| bytes.map(<[u8]>::to_vec));
+        self.chunks += 1;
+        let owned = if self.chunks % 3 == 0 {
+            let bytes = self.owning_assembler.push_binary(chunk);
+            bytes.map(|bytes| bytes.map(<[u8]>::to_vec))
+        } else {
+            self.owning_assembler.push_binary_owned(chunk)
+        };
+        assert_eq!(owned, bytes);
+        bytes
+    }
+
+    /// Records whether the pong is deferred. `pending` is the length of the output before the ping.
+    fn record_ping(&mut self, pending: usize, payload: &[u8]) {
+        if pending > self.options.high_water {
+            self.deferred_pong = self.frame_len(PONG, payload.len());
+        }
+    }
+
+    /// Returns the length of a frame from HyBi-7 on.
+    fn frame_len(&self, first: u8, payload_len: usize) -> usize {
+        let key = (self.role == Role::Client).then_some(MASKING_KEY);
+        let len = payload_len as u64;
+        header(first, key, LengthEncoding::shortest(len), len).len() + payload_len
     }
 
     /// Sends an answer of `len` bytes, if it is not 0. There is capacity for it, since the end
@@ -430,23 +507,61 @@ impl End {
         record_total(&mut self.times.queued, now, written + pending);
     }
 
-    /// Takes at most `max` bytes of output.
+    /// Writes at most `max` bytes of output.
     fn write(&mut self, max: usize) -> Vec<u8> {
         if self.conn.is_congested() {
             self.times.active = self.conn.latest();
         }
         let n = max.min(self.conn.pending());
         let bytes = self.conn.transmit()[..n].to_vec();
+        let left = self.conn.pending() - n;
         self.conn.advance(n);
         self.conn.check();
+        self.after_write(n, left);
+        bytes
+    }
+
+    /// Takes all output.
+    fn take_output(&mut self) -> Vec<u8> {
+        let spare = mem::take(&mut self.spare);
+        self.spare = self.conn.take_output(spare);
+        self.after_write(self.spare.len(), 0);
+        self.spare.clone()
+    }
+
+    /// Records that `n` bytes that were pending were written.
+    fn record_written(&mut self, n: usize) {
         let now = self.conn.latest();
         let written = total_at(&self.times.written, now);
         record_total(&mut self.times.written, now, written + n);
-        bytes
+    }
+
+    /// Records that `n` bytes were written and `left` were not.
+    fn after_write(&mut self, n: usize, left: usize) {
+        self.record_written(n);
+        // After the peer's close frame, only a message is still preceded by the pong.
+        let mut queued = 0;
+        if left <= self.options.high_water && self.conn.closing().is_none() {
+            queued = mem::take(&mut self.deferred_pong);
+        }
+        if self.conn.closed().is_none() {
+            assert_eq!(self.conn.pending(), left + queued);
+        }
+    }
+
+    /// In Hixie-76, a close frame ends the frame of a fragmented message.
+    fn end_fragmented(&mut self) {
+        if self.options.dialect == Dialect::Hixie76 {
+            let limit = self.options.max_message;
+            let message = self.fragmented.take();
+            self.sent
+                .extend(message.filter(|message| message.len() <= limit));
+        }
     }
 
     fn close(&mut self, close: Close) {
         assert_eq!(self.conn.close(&close), Ok(()));
+        self.end_fragmented();
         self.times.closing.get_or_insert(self.conn.latest());
         self.close_sent = Some(close);
     }
@@ -477,44 +592,60 @@ impl End {
     }
 
     /// The error that a send returns, unless the buffer is full.
-    fn expected_error(&self, action: Action) -> Option<Refused> {
-        let dialect = self.options.dialect;
+    fn expected_error(&self, action: Action) -> Option<fn(SendError) -> bool> {
         if self.close_sent.is_some() || self.conn.closed().is_some() {
-            return Some(Refused::Closing);
+            return Some(|error| error == SendError::Closing);
         }
         if !self.conn.is_open() {
-            return Some(Refused::NotOpen);
+            return Some(|error| error == SendError::NotOpen);
         }
-        let hybi = is_hybi(dialect);
-        let masks = hybi && self.conn.role() == Role::Client;
-        let (in_order, supported) = match action {
-            Action::Text => (self.fragmented.is_none(), true),
-            Action::Binary => (self.fragmented.is_none(), hybi),
-            Action::PreparedText | Action::VectoredText => (self.fragmented.is_none(), !masks),
-            Action::PreparedBinary => (self.fragmented.is_none(), hybi && !masks),
+        let is_supported = match action {
+            Action::Text
+            | Action::PreparedText
+            | Action::VectoredText
+            | Action::TextFragment
+            | Action::FinalTextFragment => true,
+            _ => is_hybi(self.options.dialect),
+        };
+        let is_in_order = match action {
             Action::TextFragment | Action::FinalTextFragment => {
-                (!matches!(self.fragmented, Some(Item::Binary(_))), hybi)
+                !matches!(self.fragmented, Some(Item::Binary(_)))
             }
             Action::BinaryFragment | Action::FinalBinaryFragment => {
-                (!matches!(self.fragmented, Some(Item::Text(_))), hybi)
+                !matches!(self.fragmented, Some(Item::Text(_)))
             }
-            _ => (true, hybi),
+            Action::Ping | Action::Pong => true,
+            _ => self.fragmented.is_none(),
         };
-        if !in_order {
-            return Some(Refused::FragmentInProgress);
+        if !is_supported {
+            return Some(|error| matches!(error, SendError::Unsupported { .. }));
         }
-        (!supported).then_some(Refused::Unsupported(dialect))
+        (!is_in_order).then_some(|error| error == SendError::FragmentInProgress)
+    }
+
+    /// Returns how many bytes a call queues for a payload.
+    fn encoded_len(&self, action: Action, payload_len: usize) -> usize {
+        if is_hybi(self.options.dialect) {
+            return self.frame_len(0, payload_len);
+        }
+        // All fragments of a message are in one frame.
+        let is_first = self.fragmented.is_none();
+        let is_last = action != Action::TextFragment;
+        payload_len + usize::from(is_first) + usize::from(is_last)
     }
 
     /// Records what a successful call sent.
     fn record_sent(&mut self, action: Action, text: String) {
+        self.deferred_pong = 0;
         // The receiver's limit is the same.
         let limit = self.options.max_message;
         let control = |text: String| text.into_bytes()[..].iter().copied().take(125).collect();
         let item = match action {
             Action::Ping => Item::Ping(control(text)),
             Action::Pong => Item::Pong(control(text)),
-            Action::Binary | Action::PreparedBinary => Item::Binary(text.into()),
+            Action::Binary | Action::PreparedBinary | Action::VectoredBinary => {
+                Item::Binary(text.into())
+            }
             Action::TextFragment
             | Action::FinalTextFragment
             | Action::BinaryFragment
@@ -606,9 +737,15 @@ fn total_at(totals: &[(Duration, usize)], time: Duration) -> usize {
     last.map_or(0, |(_, total)| *total)
 }
 
+fn prepared(message: PreparedMessage, payload: &[u8]) -> PreparedMessage {
+    check_redaction(&message);
+    assert_eq!(message.payload_len(), payload.len());
+    message
+}
+
 fn too_long(error: MessageTooLong, limit: usize) -> Item {
     check_error(&error);
-    assert_eq!(error, MessageTooLong { limit });
+    assert_eq!((error.limit, error.close_code()), (limit, 1009));
     Item::MessageTooLong
 }
 
@@ -630,7 +767,7 @@ fn check_redaction(value: &dyn Debug) {
 }
 
 impl Pair {
-    fn new(options: Options, established: bool, limit: usize) -> Self {
+    fn new(options: Options, is_established: bool) -> Self {
         let Timeouts {
             handshake,
             close,
@@ -639,32 +776,29 @@ impl Pair {
         let mut config = Config::new()
             .dialects(Dialects::default().with(Dialect::Hixie75))
             .max_send_buffer(options.max_send_buffer)
+            .high_water(options.high_water)
             .auto_close(options.auto_close)
             .handshake_timeout(handshake)
             .close_timeout(close)
             .write_timeout(write);
-        let mut high_water = 64 * 1024;
-        if limit > 0 {
-            high_water = 4 * limit;
-            config = config.high_water(high_water);
-        }
         if options.has_keepalive {
             let [interval, timeout] = KEEPALIVE;
             config = config.keepalive(interval, timeout);
         }
         let dialect = options.dialect;
-        let ends = if established {
-            let end = |role| Connection::established(&config, role, dialect, ENTROPY);
-            [end(Role::Client), end(Role::Server)]
+        let [client, server] = if is_established {
+            [Role::Client, Role::Server].map(|role| established(&config, role, dialect))
         } else {
             let request = ClientRequest::new("ws://example.com/demo").expect("a valid URL");
             let request = request.with_dialect(dialect);
-            let client = Connection::client(&config, &request, ENTROPY);
-            [client, Connection::server(&config)]
+            let client = Connection::client(config.clone(), &request, Entropy::from_bytes(ENTROPY));
+            [client, Connection::server(config)]
         };
-        let end = |conn| End::new(Checked::new(conn, options.auto_close, high_water), options);
         Self {
-            ends: ends.map(end),
+            ends: [
+                End::new(client, Role::Client, options),
+                End::new(server, Role::Server, options),
+            ],
             options,
             closed_early: false,
             now: Duration::ZERO,
@@ -685,6 +819,11 @@ impl Pair {
         self.ends[side].record_pending();
         match action {
             Action::Transmit => drop(self.transmit(side, len)),
+            Action::TakeOutput => {
+                let bytes = self.ends[side].take_output();
+                // The application keeps what does not fit into the pipe.
+                self.deliver(side, bytes);
+            }
             Action::Feed => {
                 self.feed(side, len);
                 // It may be within a head or a frame now.
@@ -785,9 +924,9 @@ impl Pair {
             1 => String::new(),
             n => "-".repeat(121 + n),
         };
-        // HY-8: 1005 means that there is no code.
+        // HY-8
         let is_code = matches!(code, 1000..=1003 | 1007..=1014);
-        let is_valid = (is_code || code == 1005 && reason.is_empty()) && reason.len() <= 123;
+        let is_valid = is_code && reason.len() <= 123;
         let is_hybi = is_hybi(self.options.dialect);
         let close = if is_hybi {
             Close::new(code, &reason)
@@ -803,7 +942,17 @@ impl Pair {
             assert_eq!(end.conn.pending(), before);
         } else if is_open && is_hybi && !is_valid {
             let before = end.conn.pending();
-            assert_eq!(end.conn.close(&close), Err(Refused::InvalidClose));
+            let error = end.conn.close(&close).expect_err("it is invalid");
+            check_error(&error);
+            match error {
+                CloseError::InvalidCode { code: invalid, .. } => {
+                    assert_eq!((invalid, is_code), (code, false))
+                }
+                CloseError::ReasonTooLong { len, .. } => {
+                    assert_eq!((len, is_code), (reason.len(), true))
+                }
+                other => panic!("{other}"),
+            }
             assert_eq!(end.conn.pending(), before);
         } else {
             end.close(close);
@@ -813,51 +962,60 @@ impl Pair {
 
     /// Returns whether the message was sent.
     fn send(&mut self, side: usize, action: Action, len: usize) -> bool {
-        let dialect = self.options.dialect;
-        let capacity = self.capacity(side);
         self.messages += 1;
         let character = CHARACTERS[self.messages % 4];
         let repeated = character.repeat(len / character.len());
         let text = format!("{}{repeated}", self.messages);
+        loop {
+            let Err(error) = self.try_send(side, action, &text) else {
+                return true;
+            };
+            let SendError::BufferFull { retry_at, .. } = error else {
+                return false;
+            };
+            // Tries again with one byte too many, then with none.
+            let excess = self.ends[side].conn.pending() - retry_at;
+            if !self.options.retries || self.transmit(side, (excess - 1).max(1)) == 0 {
+                return false;
+            }
+        }
+    }
+
+    /// Asserts that the call succeeds exactly if the message is possible and fits.
+    fn try_send(&mut self, side: usize, action: Action, text: &str) -> Result<(), SendError> {
         let bytes = text.as_bytes();
         let control = &bytes[..bytes.len().min(125)];
+        let is_control = matches!(action, Action::Ping | Action::Pong);
+        let payload = if is_control { control } else { bytes };
+        let capacity = self.capacity(side);
         let end = &mut self.ends[side];
         let expected = end.expected_error(action);
-        let prepared = match action {
-            Action::PreparedText => Some(PreparedMessage::text(dialect, &text)),
-            Action::PreparedBinary => {
-                let prepared = PreparedMessage::binary(dialect, bytes);
-                assert_eq!(prepared.is_some(), is_hybi(dialect));
-                prepared
-            }
-            _ => None,
-        };
-        check_redaction(&prepared);
+        let encoded_len = end.encoded_len(action, payload.len());
         let conn = &mut end.conn;
-        if matches!(action, Action::Ping | Action::Pong)
-            && expected.is_none()
-            && bytes.len() > control.len()
-        {
-            assert_eq!(conn.send_ping(bytes), Err(Refused::ControlTooLong));
-            assert_eq!(conn.send_pong(bytes), Err(Refused::ControlTooLong));
+        if is_control && expected.is_none() && bytes.len() > control.len() {
+            assert_eq!(conn.send_ping(bytes), Err(SendError::ControlTooLong));
+            assert_eq!(conn.send_pong(bytes), Err(SendError::ControlTooLong));
         }
-        let before = conn.transmit().len();
+        let before = conn.transmit().to_vec();
         let mut written = Vec::new();
+        let mut write = |mut message: VectoredMessage<'_>| {
+            check_redaction(&message);
+            assert!(message.slices()[0].starts_with(&before));
+            written = write_half(&mut message, capacity);
+        };
         let result = match action {
-            Action::Text => conn.send_text(&text),
+            Action::Text => conn.send_text(text),
             Action::Binary => conn.send_binary(bytes),
-            Action::PreparedText | Action::PreparedBinary => match &prepared {
-                Some(message) => conn.send_prepared(message),
-                None => return false,
-            },
-            Action::VectoredText => conn.send_text_vectored(&text).map(|message| {
-                check_redaction(&message);
-                written = message.slices().concat();
-                written.truncate(capacity.min(written.len() / 2));
-                message.advance(written.len());
-            }),
+            Action::PreparedText => {
+                conn.send_prepared(&prepared(PreparedMessage::text(text), bytes))
+            }
+            Action::PreparedBinary => {
+                conn.send_prepared(&prepared(PreparedMessage::binary(bytes), bytes))
+            }
+            Action::VectoredText => conn.send_text_vectored(text).map(&mut write),
+            Action::VectoredBinary => conn.send_binary_vectored(bytes).map(&mut write),
             Action::TextFragment | Action::FinalTextFragment => {
-                conn.send_text_fragment(&text, action == Action::FinalTextFragment)
+                conn.send_text_fragment(text, action == Action::FinalTextFragment)
             }
             Action::BinaryFragment | Action::FinalBinaryFragment => {
                 conn.send_binary_fragment(bytes, action == Action::FinalBinaryFragment)
@@ -865,28 +1023,46 @@ impl Pair {
             Action::Ping => conn.send_ping(control),
             _ => conn.send_pong(control),
         };
-        let pending = conn.pending();
+        conn.check();
+        let (before, pending) = (before.len(), conn.pending());
         let limit = self.options.max_send_buffer;
+        // A deferred pong has to fit as well.
+        let needed = encoded_len + end.deferred_pong;
         match result {
             Ok(()) => {
-                assert_eq!(expected, None);
-                assert!(pending <= limit);
-                end.record_sent(action, text);
+                assert!(expected.is_none() && encoded_len <= limit);
+                assert!(before <= limit.saturating_sub(needed));
+                assert_eq!(pending + written.len(), before + needed);
+                end.record_sent(action, text.to_owned());
+                // The other bytes of a vectored message were never pending.
+                end.record_written(before.min(written.len()));
                 self.deliver(side, written);
-                true
             }
             Err(error) => {
+                check_error(&error);
                 assert_eq!(pending, before, "a failed call changes nothing");
-                let full = Refused::BufferFull { limit };
-                assert_eq!(error, expected.unwrap_or(full));
-                // A deferred pong has to fit as well.
-                let is_full = before + text.len() + MAX_FRAMING + MAX_CONTROL > limit;
-                assert!(
-                    expected.is_some() || is_full || action == Action::VectoredText && before > 0
-                );
-                false
+                match (error, expected) {
+                    (_, Some(is_expected)) => assert!(is_expected(error), "{error:?}"),
+                    (SendError::BufferFull { retry_at, .. }, _) => {
+                        assert!(before > retry_at && encoded_len <= limit);
+                        assert_eq!(retry_at, limit.saturating_sub(needed));
+                    }
+                    (
+                        SendError::MessageTooLong {
+                            limit: reported, ..
+                        },
+                        _,
+                    ) => {
+                        assert!(reported == limit && encoded_len > limit);
+                    }
+                    _ => panic!("{error:?}"),
+                }
+                if let SendError::Unsupported { dialect, .. } = error {
+                    assert_eq!(dialect, self.options.dialect);
+                }
             }
         }
+        result
     }
 
     /// Transmits and feeds until no bytes move and no events occur. Meanwhile each end sends what
@@ -988,6 +1164,7 @@ impl Pair {
             }
             let expected = match self.options.dialect {
                 Dialect::Hixie75 if end.close_sent.is_some() => Closed::LocallyClosed,
+                Dialect::Hixie75 if other.fragmented.is_some() => Closed::Eof(Phase::InMessage),
                 Dialect::Hixie75 => Closed::Eof(Phase::Open),
                 Dialect::Hixie76 => Closed::Clean(Close::EMPTY),
                 // HY-8: the answer repeats the code and reason.

@@ -12,11 +12,13 @@ pub(crate) fn check_line(text: &dyn Display) {
     );
 }
 
-/// Asserts that an error's message is one line that ends with its source's message.
+/// Asserts that the messages of an error and of its source are one line each, and that the error's
+/// does not repeat its source's.
 pub(crate) fn check_error(error: &dyn Error) {
     check_line(error);
     if let Some(source) = error.source() {
-        assert!(error.to_string().ends_with(&source.to_string()), "{error}");
+        check_error(source);
+        assert!(!error.to_string().contains(&source.to_string()), "{error}");
     }
 }
 

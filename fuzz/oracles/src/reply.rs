@@ -1,14 +1,15 @@
 //! Heads built from the application's values.
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 use arbitrary::Arbitrary;
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{
-    AcceptOptions, ClientRequest, Config, Connection, Dialect, Dialects, Event, ProxyTunnel,
-    Refused, Request, Response,
+    AcceptOptions, ClientRequest, ClientRequestError, Config, Connection, Dialect, Dialects,
+    Entropy, Event, ProxyTunnel, Refused, Request, Response,
 };
-use testkit::{accept_value, input};
+use testkit::{accept_value, base64, input};
 
 use crate::dialect::{ALL, HYBI_ORIGIN, KEY, KEY1, KEY2, PROTOCOL, PROTOCOL_75, VERSION, is_hybi};
 use crate::http::{assert_same_fields, trim};
@@ -23,7 +24,7 @@ const END: u8 = 0xFF;
 const PLAIN: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 type Text<'a> = Cow<'a, str>;
-type Field = (String, String);
+type Field = (String, Vec<u8>);
 
 /// The values that an application can pass into a head.
 struct Values<'a> {
@@ -31,8 +32,8 @@ struct Values<'a> {
     origin: Option<Text<'a>>,
     protocols: Vec<Text<'a>>,
     authority: Option<Text<'a>>,
-    authorization: Option<Text<'a>>,
-    fields: Vec<(Text<'a>, Text<'a>)>,
+    authorization: Option<&'a [u8]>,
+    fields: Vec<(Text<'a>, &'a [u8])>,
     body: &'a [u8],
 }
 
@@ -59,14 +60,14 @@ pub fn reply(input: ReplyInput<'_>) {
     let status = 16 * high + low;
     let mut strings = input.values.splitn(11, |byte| *byte == END);
     let mut bytes = || strings.next().unwrap_or_default();
-    let mut string = || String::from_utf8_lossy(bytes());
+    let text = String::from_utf8_lossy;
     let mut values = Values {
-        url: string(),
-        origin: Some(string()).filter(|_| origin),
-        protocols: vec![string(), string()],
-        authority: Some(string()).filter(|_| authority),
-        authorization: Some(string()).filter(|_| authorization),
-        fields: vec![(string(), string()), (string(), string())],
+        url: text(bytes()),
+        origin: Some(text(bytes())).filter(|_| origin),
+        protocols: vec![text(bytes()), text(bytes())],
+        authority: Some(text(bytes())).filter(|_| authority),
+        authorization: Some(bytes()).filter(|_| authorization),
+        fields: vec![(text(bytes()), bytes()), (text(bytes()), bytes())],
         body: bytes(),
     };
     if !protocols {
@@ -83,25 +84,32 @@ pub fn reply(input: ReplyInput<'_>) {
     values.response(&config, status);
     if let Some((client_request, expected)) = values.client_request(dialect) {
         values.tunnel(&config, &client_request);
-        let mut client = Connection::client(&config, &client_request, ENTROPY);
+        let mut client = Connection::client(
+            config.clone(),
+            &client_request,
+            Entropy::from_bytes(ENTROPY),
+        );
         check_request(client.transmit(), values.resource(), expected, dialect);
         values.accept(&config, &mut client, dialect);
     }
 }
 
 impl Values<'_> {
-    /// Splits the URL into scheme, authority and resource.
-    fn split_url(&self) -> (&str, &str, &str) {
+    /// Splits the URL into scheme, user name and password, authority and resource.
+    fn split_url(&self) -> (&str, Option<&str>, &str, &str) {
         let (scheme, after_scheme) = self.url.split_once("://").expect("a scheme");
         let end = after_scheme.find(['/', '?']);
         let end = end.unwrap_or(after_scheme.len());
         let (authority, resource) = after_scheme.split_at(end);
-        (scheme, authority, resource)
+        match authority.rsplit_once('@') {
+            Some((user, authority)) => (scheme, Some(user), authority, resource),
+            None => (scheme, None, authority, resource),
+        }
     }
 
     /// H76-30
     fn resource(&self) -> String {
-        let (_, _, resource) = self.split_url();
+        let (.., resource) = self.split_url();
         let slash = if resource.starts_with('/') { "" } else { "/" };
         format!("{slash}{resource}")
     }
@@ -110,13 +118,21 @@ impl Values<'_> {
     /// each setter rejects exactly the invalid values.
     fn client_request(&self, dialect: Dialect) -> Option<(ClientRequest, Vec<Field>)> {
         let mut request = match ClientRequest::new(&self.url) {
-            Ok(request) => request.with_dialect(dialect),
+            Ok(request) => {
+                assert!(self.has_valid_url());
+                request.with_dialect(dialect)
+            }
             Err(error) => {
                 check_error(&error);
-                assert!(matches!(error, Refused::InvalidUrl { at } if at <= self.url.len()));
+                assert!(!self.has_valid_url());
+                assert_eq!(self.url.parse::<ClientRequest>().err(), Some(error.clone()));
+                let has_scheme = self.has_scheme();
+                assert!(matches!(error, ClientRequestError::InvalidUrl { at, .. }
+                        if at <= self.url.len() && has_scheme == (at > 0)));
                 return None;
             }
         };
+        assert_eq!(request.dialect(), dialect);
         let host = self.host(&request);
         let is_hybi = is_hybi(dialect);
         let upgrade = if is_hybi { "websocket" } else { "WebSocket" };
@@ -125,11 +141,21 @@ impl Values<'_> {
             field("Connection", "Upgrade"),
             field("Host", &host),
         ];
+        if let (scheme, Some(user), authority, resource) = self.split_url() {
+            let other = format!("{scheme}://user:password@{authority}{resource}");
+            let other = other.parse::<ClientRequest>().expect("a valid URL");
+            check_same_debug(&request, &other.with_dialect(dialect));
+            expected.push(field("Authorization", authorization(user)));
+        }
         let scheme = if request.is_tls() { "https" } else { "http" };
         let mut origin = (!is_hybi).then(|| format!("{scheme}://{host}"));
         if let Some(value) = &self.origin {
             let is_valid = !value.is_empty() && is_visible(value);
-            set(&mut request, |request| request.with_origin(value), is_valid);
+            let error = set(&mut request, |request| request.with_origin(value));
+            assert_eq!(
+                error,
+                (!is_valid).then_some(ClientRequestError::InvalidOrigin)
+            );
             if is_valid {
                 origin = Some(value.to_ascii_lowercase());
             }
@@ -142,10 +168,10 @@ impl Values<'_> {
         let mut protocols: Vec<&str> = Vec::new();
         for name in &self.protocols {
             let is_valid = is_token(name) && !protocols.contains(&&**name);
-            set(
-                &mut request,
-                |request| request.with_protocol(name),
-                is_valid,
+            let error = set(&mut request, |request| request.with_protocol(name));
+            assert_eq!(
+                error,
+                (!is_valid).then_some(ClientRequestError::InvalidProtocol)
             );
             protocols.extend(is_valid.then_some(&**name));
         }
@@ -153,58 +179,101 @@ impl Values<'_> {
             protocols.truncate(1);
         }
         if !protocols.is_empty() {
-            expected.push(field(protocol_name(dialect), &protocols.join(", ")));
+            expected.push(field(protocol_name(dialect), protocols.join(", ")));
         }
         let mut other = request.clone();
         for (name, value) in &self.fields {
-            let is_valid = is_addable(name, value) && !is_one_of(name, &["Host", "Origin"]);
-            set(
-                &mut request,
-                |request| request.with_header(name, value),
-                is_valid,
-            );
+            let is_host = is_one_of(name, &["Host"]);
+            let is_valid = is_addable(name, value)
+                && !is_one_of(name, &["Origin"])
+                && (!is_host || std::str::from_utf8(value).is_ok_and(is_authority));
+            match set(&mut request, |request| request.with_header(name, value)) {
+                None => assert!(is_valid),
+                Some(ClientRequestError::InvalidHeader(error)) => {
+                    assert_eq!((error.name(), is_valid), (&**name, false))
+                }
+                error => panic!("{error:?}"),
+            }
             if is_valid {
+                if is_host || is_one_of(name, &["Authorization"]) {
+                    expected.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+                }
+                let name = if is_host { "Host" } else { name };
                 expected.push(field(name, value));
-                set(&mut other, |other| other.with_header("X", ""), true);
+                let set = set(&mut other, |other| other.with_header(name, "a"));
+                assert_eq!(set, None);
             }
         }
         check_same_debug(&request, &other);
         Some((request, expected))
     }
 
-    /// The value of `Host` for a valid URL. H76-32
+    fn has_scheme(&self) -> bool {
+        let scheme = self.url.split_once("://").map(|(scheme, _)| scheme);
+        scheme.is_some_and(|scheme| is_one_of(scheme, &["ws", "wss"]))
+    }
+
+    /// RFC 6455, 3
+    fn has_valid_url(&self) -> bool {
+        if !self.has_scheme() {
+            return false;
+        }
+        let (_, user, authority, resource) = self.split_url();
+        let is_valid = user.is_none_or(is_user) && is_authority(authority);
+        is_valid && is_visible(resource) && !resource.contains('#')
+    }
+
+    /// The authority in a valid URL. H76-32
     fn host(&self, request: &ClientRequest) -> String {
-        let (scheme, authority, resource) = self.split_url();
+        let (scheme, _, authority, resource) = self.split_url();
         let is_tls = request.is_tls();
         assert!(scheme.eq_ignore_ascii_case(if is_tls { "wss" } else { "ws" }));
         assert!(is_visible(resource) && !resource.contains('#'));
         assert!(is_visible(authority) && !authority.contains(['@', '/', '#', '\\']));
         let authority = authority.to_ascii_lowercase();
-        let port = authority.strip_prefix(request.host()).expect("the host");
+        let host = bracketed(request.host());
+        let port = authority.strip_prefix(&host).expect("the host");
         let default_port = if is_tls { 443 } else { 80 };
         let port = port.strip_prefix(':').filter(|port| !port.is_empty());
         let port = port.map(str::parse);
         assert_eq!(port.unwrap_or(Ok(default_port)), Ok(request.port()));
         if request.port() == default_port {
-            return request.host().to_owned();
+            return host;
         }
-        format!("{}:{}", request.host(), request.port())
+        format!("{host}:{}", request.port())
     }
 
     /// PX-2
     fn tunnel(&self, config: &Config, request: &ClientRequest) {
-        let authorization = self.authorization.as_deref();
-        let tunnel = ProxyTunnel::new(config, request, authorization);
-        assert_eq!(tunnel.is_ok(), authorization.is_none_or(is_value));
-        let Ok(tunnel) = tunnel else {
-            return;
+        let authorization = self.authorization.iter();
+        let authorization = authorization.map(|value| ("Proxy-Authorization", *value));
+        let fields = self.fields.iter().map(|(name, value)| (&**name, *value));
+        let fields: Vec<_> = authorization.chain(fields).collect();
+        let is_valid = |name: &str, value: &[u8]| {
+            is_field(name, value) && !is_framing(name) && !is_one_of(name, &["Host"])
         };
-        let redacted = authorization.map(|value| "a".repeat(value.len()));
-        let other = ProxyTunnel::new(config, request, redacted.as_deref()).expect("a valid value");
+        let invalid = fields.iter().find(|(name, value)| !is_valid(name, value));
+        let tunnel = match ProxyTunnel::new(config, request, &fields) {
+            Ok(tunnel) => tunnel,
+            Err(error) => {
+                check_error(&error);
+                assert_eq!(Some(error.name()), invalid.map(|(name, _)| *name));
+                return;
+            }
+        };
+        assert_eq!(invalid, None);
+        let redacted = fields.iter();
+        let redacted = redacted.map(|(name, value)| (*name, vec![b'a'; value.len()]));
+        let redacted: Vec<_> = redacted.collect();
+        let redacted: Vec<_> = redacted
+            .iter()
+            .map(|(name, value)| (*name, &value[..]))
+            .collect();
+        let other = ProxyTunnel::new(config, request, &redacted).expect("valid values");
         check_same_debug(&tunnel, &other);
-        let authority = format!("{}:{}", request.host(), request.port());
+        let authority = format!("{}:{}", bracketed(request.host()), request.port());
         let mut expected = vec![field("Host", &authority)];
-        expected.extend(authorization.map(|value| field("Proxy-Authorization", value)));
+        expected.extend(fields.iter().map(|(name, value)| field(name, value)));
         let (line, found, trailing) = parse_request(tunnel.transmit());
         assert_eq!(line, ("CONNECT".to_owned(), authority));
         assert_same_fields(found, expected);
@@ -214,7 +283,7 @@ impl Values<'_> {
     /// Checks a server's response to that client. The client accepts it, unless the server
     /// states another location than the client's.
     fn accept(&self, config: &Config, client: &mut Connection, dialect: Dialect) {
-        let mut server = Connection::server(config);
+        let mut server = Connection::server(config.clone());
         let mut bytes = client.transmit().to_vec();
         client.advance(bytes.len());
         let mut read = input(&mut bytes);
@@ -223,7 +292,8 @@ impl Values<'_> {
         };
         assert_eq!(request.dialect(), Some(dialect));
         assert_eq!(request.resource(), self.resource());
-        let fields = self.borrowed();
+        let fields = self.text_fields();
+        let fields = borrowed(&fields);
         let others = vec![("", ""); fields.len()];
         let mut accept = AcceptOptions::new().headers(&fields);
         check_same_debug(&accept, &AcceptOptions::new().headers(&others));
@@ -237,7 +307,9 @@ impl Values<'_> {
         }
         let is_offered = |name| request.protocols().any(|one| one == name);
         let expected = if !self.authority.as_deref().is_none_or(is_authority)
-            || !fields.iter().all(|(name, value)| is_addable(name, value))
+            || !fields
+                .iter()
+                .all(|(name, value)| is_addable(name, value.as_bytes()))
         {
             Err(Refused::InvalidHeader)
         } else if !protocol.is_none_or(is_offered) {
@@ -278,7 +350,7 @@ impl Values<'_> {
         if is_hybi(dialect) {
             let key = request.header(KEY).expect("a client sends one");
             expected.push(field("Upgrade", "websocket"));
-            expected.push(field("Sec-WebSocket-Accept", &accept_value(key)));
+            expected.push(field("Sec-WebSocket-Accept", accept_value(key)));
         } else {
             let host = request.host().expect("a client sends one");
             let authority = self.authority.as_deref().unwrap_or(host);
@@ -289,25 +361,28 @@ impl Values<'_> {
             expected.push(field(&format!("{prefix}WebSocket-Location"), &location));
         }
         expected.extend(protocol.map(|name| field(protocol_name(dialect), name)));
-        expected.extend(self.fields.iter().map(|(name, value)| field(name, value)));
+        let fields = self.text_fields();
+        expected.extend(fields.iter().map(|(name, value)| field(name, &**value)));
         expected
     }
 
     /// Checks the response to a plain HTTP request.
     fn response(&self, config: &Config, status: u16) {
-        let fields = self.borrowed();
+        let fields = self.text_fields();
+        let fields = borrowed(&fields);
         let response = Response::new(status).headers(&fields).body(self.body);
         let (others, body) = (vec![("", ""); fields.len()], vec![0; self.body.len()]);
         check_same_debug(
             &response,
             &Response::new(status).headers(&others).body(&body),
         );
-        let mut server = Connection::server(config);
+        let mut server = Connection::server(config.clone());
         let mut bytes = PLAIN.to_vec();
         let mut read = input(&mut bytes);
         let event = server.receive(&mut read);
         assert!(matches!(event, Some(Event::Request(_))));
-        let is_valid = |(name, value): &(&str, &str)| is_field(name, value) && !is_framing(name);
+        let is_valid =
+            |(name, value): &(&str, &str)| is_field(name, value.as_bytes()) && !is_framing(name);
         let expected = if !(200..600).contains(&status) {
             Err(Refused::InvalidStatus(status))
         } else if !fields.iter().all(is_valid) {
@@ -322,7 +397,7 @@ impl Values<'_> {
             return;
         }
         let mut expected_fields = vec![field("Connection", "close")];
-        expected_fields.extend(self.fields.iter().map(|(name, value)| field(name, value)));
+        expected_fields.extend(fields.iter().map(|(name, value)| field(name, value)));
         let body = match status {
             204 | 205 | 304 => b"",
             _ => self.body,
@@ -334,31 +409,63 @@ impl Values<'_> {
             {
                 expected_fields.push(field("Content-Type", "text/plain"));
             }
-            expected_fields.push(field("Content-Length", &body.len().to_string()));
+            expected_fields.push(field("Content-Length", body.len().to_string()));
         }
         let (found_status, found, found_body) = parse_response(server.transmit());
         assert_eq!((found_status, found_body), (status, body));
         assert_same_fields(found, expected_fields);
     }
 
-    fn borrowed(&self) -> Vec<(&str, &str)> {
+    /// The fields, with values that are text.
+    fn text_fields(&self) -> Vec<(&str, Text<'_>)> {
         let fields = self.fields.iter();
-        fields.map(|(name, value)| (&**name, &**value)).collect()
+        let fields = fields.map(|(name, value)| (&**name, String::from_utf8_lossy(value)));
+        fields.collect()
     }
 }
 
-/// Calls a setter; asserts that it fails exactly if the value is invalid.
+fn borrowed<'a>(fields: &'a [(&'a str, Text<'a>)]) -> Vec<(&'a str, &'a str)> {
+    let fields = fields.iter();
+    fields.map(|(name, value)| (*name, &**value)).collect()
+}
+
+/// Calls a setter; returns its error.
 fn set(
     request: &mut ClientRequest,
-    call: impl FnOnce(ClientRequest) -> Result<ClientRequest, Refused>,
-    is_valid: bool,
-) {
+    call: impl FnOnce(ClientRequest) -> Result<ClientRequest, ClientRequestError>,
+) -> Option<ClientRequestError> {
     match call(request.clone()) {
-        Ok(changed) => {
-            assert!(is_valid);
-            *request = changed;
+        Ok(changed) => *request = changed,
+        Err(error) => {
+            check_error(&error);
+            return Some(error);
         }
-        Err(error) => assert_eq!((error, is_valid), (Refused::InvalidHeader, false)),
+    }
+    None
+}
+
+/// The value of `Authorization` for a valid user name and password in a URL.
+fn authorization(user: &str) -> String {
+    let mut parts = user.split('%');
+    let mut decoded = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at(2);
+        decoded.push(u8::from_str_radix(digits, 16).expect("two digits"));
+        decoded.extend_from_slice(rest.as_bytes());
+    }
+    // RFC 7617
+    if !user.contains(':') {
+        decoded.push(b':');
+    }
+    format!("Basic {}", base64(&decoded))
+}
+
+/// A host as it is in a URL.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
     }
 }
 
@@ -411,9 +518,8 @@ fn owned(fields: &[httparse::Header<'_>]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// An expected field: parsers trim its value.
-fn field(name: &str, value: &str) -> Field {
-    let value = value.trim_matches([' ', '\t']);
-    (name.to_owned(), value.to_owned())
+fn field(name: &str, value: impl AsRef<[u8]>) -> Field {
+    (name.to_owned(), trim(value.as_ref()).to_vec())
 }
 
 fn protocol_name(dialect: Dialect) -> &'static str {
@@ -434,17 +540,17 @@ fn is_token(name: &str) -> bool {
 }
 
 /// Tab is the only control character allowed.
-fn is_value(value: &str) -> bool {
-    let is_invalid = |byte: u8| byte != b'\t' && byte.is_ascii_control();
-    !value.bytes().any(is_invalid)
+fn is_value(value: &[u8]) -> bool {
+    let is_invalid = |byte: &u8| *byte != b'\t' && byte.is_ascii_control();
+    !value.iter().any(is_invalid)
 }
 
-fn is_field(name: &str, value: &str) -> bool {
+fn is_field(name: &str, value: &[u8]) -> bool {
     is_token(name) && is_value(value)
 }
 
 /// Whether a field may be added to the head of a handshake.
-fn is_addable(name: &str, value: &str) -> bool {
+fn is_addable(name: &str, value: &[u8]) -> bool {
     let lower = name.to_ascii_lowercase();
     let is_reserved = lower.starts_with("sec-websocket-") || lower.starts_with("websocket-");
     is_field(name, value) && !is_reserved && !is_framing(name)
@@ -464,7 +570,34 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
+/// RFC 3986, 3.2.1
+fn is_user(user: &str) -> bool {
+    let is_hex = |part: &str| {
+        let digits = part.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    is_visible(user) && !user.contains('#') && user.split('%').skip(1).all(is_hex)
+}
+
+/// RQ-16
 fn is_authority(authority: &str) -> bool {
-    let url = format!("ws://{authority}");
-    !authority.contains(['/', '?', '#']) && ClientRequest::new(&url).is_ok()
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let is_port = |port: &str| {
+        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    let is_host = match host.strip_prefix('[') {
+        Some(address) => {
+            let address = address.strip_suffix(']');
+            address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+        }
+        None => {
+            let is_valid = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+            !host.is_empty() && host.chars().all(is_valid)
+        }
+    };
+    is_host && port.is_none_or(is_port)
 }

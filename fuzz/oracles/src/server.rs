@@ -2,13 +2,13 @@
 
 use arbitrary::Arbitrary;
 use httparse::{EMPTY_HEADER, Status};
-use hybi::{Closed, Connection, Dialect, Dialects, HeaderErrorKind, ProtocolError, Role};
-use testkit::accept_value;
+use hybi::{Closed, Connection, Dialect, Dialects, HeaderErrorKind, ProtocolError};
+use testkit::{Role, accept_value};
 
 use crate::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, dialect_set, is_hybi};
 use crate::http::{assert_same_fields, challenge_response};
 use crate::options::{Digit, LimitOptions, SplitOptions};
-use crate::session::{AUTHORITY, Behaviour, COOKIE, ENTROPY, HTML, Session};
+use crate::session::{AUTHORITY, Behaviour, COOKIE, HTML, Session, established};
 
 const POLICY: &str = "<cross-domain-policy/>";
 
@@ -33,7 +33,7 @@ pub struct ServerInput<'a> {
 
 /// Checks a server's events and output.
 pub fn server(input: ServerInput<'_>) {
-    let [hixie75, hixie76, established, hybi7, hybi8, rfc6455] = input.dialects.switches();
+    let [hixie75, hixie76, is_established, hybi7, hybi8, rfc6455] = input.dialects.switches();
     let [
         plain_http,
         strict_utf8,
@@ -63,6 +63,7 @@ pub fn server(input: ServerInput<'_>) {
     let splits = input.splits.splits();
     let bytes = input.wire;
     let behaviour = Behaviour {
+        role: Role::Server,
         answer,
         echo,
         close,
@@ -82,10 +83,10 @@ pub fn server(input: ServerInput<'_>) {
         None => Dialect::Hixie75,
     };
     let conn = || {
-        if established {
-            Connection::established(&config, Role::Server, established_dialect, ENTROPY)
+        if is_established {
+            established(&config, Role::Server, established_dialect)
         } else {
-            Connection::server(&config)
+            Connection::server(config.clone())
         }
     };
     let unsplit = Session::run(conn(), behaviour, splits.unsplit(), bytes);
@@ -115,7 +116,7 @@ impl Session {
                 assert_eq!(error.status(), status(error));
                 status(error)
             }
-            Some(Closed::Rejected(status)) => Some(*status),
+            Some(Closed::Responded(status)) => Some(*status),
             Some(Closed::LocallyClosed) => Some(503),
             _ => None,
         };

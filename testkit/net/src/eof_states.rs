@@ -12,7 +12,7 @@ const IN_MESSAGE: &str =
 
 /// What the server logs at EOF in each state, and how to get there.
 pub const EOF_STATES: [(&str, Setup); 11] = [
-    (IN_HANDSHAKE, |peer| peer),
+    ("ended without a request", |peer| peer),
     (IN_HANDSHAKE, |peer| {
         peer.after_sending("GET /demo HTTP/1.1\r\nHost: exam")
     }),

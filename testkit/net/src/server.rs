@@ -48,6 +48,13 @@ impl Server {
         Self::run(Command::new(program))
     }
 
+    #[track_caller]
+    pub fn start_with_arguments(program: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Self::run(command)
+    }
+
     /// Starts a server after shell commands that set its limits, such as `ulimit -n 40`.
     #[track_caller]
     pub fn start_with_limits(program: &Path, commands: &str) -> Self {
@@ -135,6 +142,12 @@ impl Server {
             }
             lines = self.output.changed.wait_timeout(lines, timeout).unwrap().0;
         }
+    }
+
+    /// Returns whether a line that was printed so far contains `text`.
+    pub fn has_printed(&self, text: &str) -> bool {
+        let lines = self.output.lines.lock().unwrap();
+        lines.iter().any(|line| line.contains(text))
     }
 
     /// Waits for this line.

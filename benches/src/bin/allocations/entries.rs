@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use hybi::{Dialect, Role};
+use hybi::Dialect;
 use hybi_bench::entry::{Echo, Send};
 use hybi_bench::frames::encode_head;
-use hybi_bench::impls::{fastwebsockets, nexus, ours, sockudo, tokio_ws, tungstenite, yawc};
+use hybi_bench::impls::{Role, fastwebsockets, nexus, ours, sockudo, tokio_ws, tungstenite, yawc};
 use hybi_bench::memory::Aligned;
 use hybi_bench::wire::Wire;
 

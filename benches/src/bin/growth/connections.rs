@@ -2,12 +2,12 @@
 
 use std::io::Read;
 
-use hybi::{Connection, Dialect, MessageAssembler, Role};
+use hybi::{Connection, Dialect, MessageAssembler};
 use hybi_bench::corpus::Kind::Text;
 use hybi_bench::entry::{Entry, Receive};
 use hybi_bench::frames::Frames;
-use hybi_bench::impls::ours;
 use hybi_bench::impls::tungstenite::config;
+use hybi_bench::impls::{Role, ours};
 use hybi_bench::sink::{Sink, Tally};
 use hybi_bench::wire::Wire;
 use tungstenite::protocol::{self, WebSocketContext};

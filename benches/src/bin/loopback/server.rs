@@ -15,6 +15,8 @@ pub const READ: usize = 64 * 1024;
 /// No message is longer than this.
 const MAX_MESSAGE: usize = 16 << 20;
 
+static CONFIG: Config = Config::new().max_send_buffer(MAX_MESSAGE);
+
 const LISTENER: Token = Token(usize::MAX);
 
 struct Peer {
@@ -62,7 +64,7 @@ fn accept_ready(
         registry.register(&mut socket, Token(free.key()), both)?;
         free.insert(Peer {
             socket,
-            conn: Connection::server(&Config::new().max_send_buffer(MAX_MESSAGE)),
+            conn: Connection::server(&CONFIG),
             message: MessageAssembler::new(MAX_MESSAGE),
             start: Instant::now(),
         });

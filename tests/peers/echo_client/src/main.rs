@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use hybi::{ClientRequest, Config, Connection, Event, Input, MessageAssembler};
+use hybi::{ClientRequest, Config, Connection, Entropy, Event, Input, MessageAssembler};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -58,7 +58,7 @@ fn run_connection(
     let request = ClientRequest::new(url)?;
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy)?;
-    let mut conn = Connection::client(&CONFIG, &request, entropy);
+    let mut conn = Connection::client(CONFIG, &request, Entropy::from_bytes(entropy));
     let mut socket = TcpStream::connect((request.host(), request.port()))?;
     socket.set_write_timeout(Some(TIMEOUT))?;
     let start = Instant::now();

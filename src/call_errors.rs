@@ -1,0 +1,121 @@
+//! The errors of calls of the application. A call that returns one has no effect.
+
+use alloc::boxed::Box;
+
+use crate::dialect::Dialect;
+
+/// The reason why a message was not queued. The call had no effect.
+///
+/// Each method documents which of these errors it returns.
+// 16 bytes, so that a result is returned in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The opening handshake is not complete: [`Event::Open`](crate::Event::Open) was not returned.
+    #[error("the opening handshake is not complete")]
+    NotOpen,
+    /// [`close`](crate::Connection::close) was called, or the connection has ended.
+    #[error("the connection is closing or closed")]
+    Closing,
+    /// The message would bring the pending output above
+    /// [`max_send_buffer`](crate::Config::max_send_buffer). It can be sent later.
+    #[error("the send buffer is full: retry when at most {retry_at} bytes are pending")]
+    BufferFull {
+        /// The message fits once at most this many bytes are
+        /// [`pending`](crate::Connection::pending).
+        retry_at: usize,
+    },
+    /// The message does not fit into an empty send buffer either.
+    #[error("the message does not fit into the send buffer of {limit} bytes")]
+    MessageTooLong {
+        /// [`max_send_buffer`](crate::Config::max_send_buffer): the most bytes of an encoded message.
+        limit: usize,
+    },
+    /// The payload of a ping or pong is longer than 125 bytes (RFC 6455, section 5.5).
+    #[error("the payload of a ping or pong is longer than 125 bytes")]
+    ControlTooLong,
+    /// The last fragment of a message was not sent yet, and the call does not continue the message.
+    #[error("the last fragment of another message was not sent yet")]
+    FragmentInProgress,
+    /// The dialect of the connection has no such frame.
+    #[error("{dialect} has no such frame")]
+    Unsupported {
+        /// The dialect of the connection.
+        dialect: Dialect,
+    },
+}
+
+/// The reason why a closing handshake was not started. The call had no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// A close frame must not contain this code (RFC 6455, section 7.4; HY-8): only 1000 to 1003,
+    /// 1007 to 1014 and 3000 to 4999 can be sent.
+    #[error("close code {code} must not be sent")]
+    InvalidCode {
+        /// The code.
+        code: u16,
+    },
+    /// The reason is longer than 123 bytes (RFC 6455, section 5.5).
+    #[error("the close reason has {len} bytes, of at most 123")]
+    ReasonTooLong {
+        /// The length of the reason in bytes.
+        len: usize,
+    },
+}
+
+/// The reason why a client's request cannot be created.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientRequestError {
+    /// The URL is not a valid `ws://` or `wss://` URL: see
+    /// [`ClientRequest::new`](crate::ClientRequest::new).
+    #[error("{}", UrlMessage { at: *.at })]
+    InvalidUrl {
+        /// The offset in bytes of the first invalid byte; 0 if the scheme is not `ws` or `wss`.
+        at: usize,
+    },
+    /// The origin is not valid in a header field.
+    #[error("the origin is invalid")]
+    InvalidOrigin,
+    /// The subprotocol is not a token, or was added before.
+    #[error("the subprotocol is not a token, or was added before")]
+    InvalidProtocol,
+    /// A header field is invalid, or one that the crate writes itself.
+    #[error(transparent)]
+    InvalidHeader(InvalidHeader),
+}
+
+/// The message of `InvalidUrl`, whose offset is 0 only if the scheme is wrong.
+struct UrlMessage {
+    at: usize,
+}
+
+impl core::fmt::Display for UrlMessage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.at {
+            0 => f.write_str("not a ws:// or wss:// URL"),
+            at => write!(f, "the URL is invalid at byte {at}"),
+        }
+    }
+}
+
+/// A header field of the application that cannot be sent: its name or value is invalid, or it is one
+/// that the crate writes itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the header field {name:?} is invalid or reserved")]
+pub struct InvalidHeader {
+    name: Box<str>,
+}
+
+impl InvalidHeader {
+    pub(crate) fn new(name: &str) -> Self {
+        Self { name: name.into() }
+    }
+
+    /// Returns the name of the header field, as it was given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
