@@ -102,7 +102,10 @@ impl Values<'_> {
         let end = end.unwrap_or(after_scheme.len());
         let (authority, resource) = after_scheme.split_at(end);
         match authority.rsplit_once('@') {
-            Some((user, authority)) => (scheme, Some(user), authority, resource),
+            Some((user, authority)) => {
+                let user = Some(user).filter(|user| !user.is_empty());
+                (scheme, user, authority, resource)
+            }
             None => (scheme, None, authority, resource),
         }
     }
@@ -164,6 +167,11 @@ impl Values<'_> {
             Dialect::HyBi7 | Dialect::HyBi8 => HYBI_ORIGIN,
             _ => "Origin",
         };
+        let has_default_origin = self
+            .origin
+            .as_deref()
+            .is_none_or(|value| value.is_empty() || !is_visible(value))
+            && !is_hybi;
         expected.extend(origin.map(|origin| field(origin_name, &origin)));
         let mut protocols: Vec<&str> = Vec::new();
         for name in &self.protocols {
@@ -197,6 +205,12 @@ impl Values<'_> {
             if is_valid {
                 if is_host || is_one_of(name, &["Authorization"]) {
                     expected.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+                }
+                // The default origin is that of the host.
+                if is_host && has_default_origin {
+                    let host = String::from_utf8_lossy(value).to_ascii_lowercase();
+                    expected.retain(|(other, _)| other != origin_name);
+                    expected.push(field(origin_name, format!("{scheme}://{host}")));
                 }
                 let name = if is_host { "Host" } else { name };
                 expected.push(field(name, value));
@@ -570,13 +584,17 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
-/// RFC 3986, 3.2.1
 fn is_user(user: &str) -> bool {
+    is_visible(user) && !user.contains('#') && is_percent_encoded(user)
+}
+
+/// Whether two hexadecimal digits follow each percent sign.
+fn is_percent_encoded(text: &str) -> bool {
     let is_hex = |part: &str| {
         let digits = part.as_bytes().first_chunk::<2>();
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
-    is_visible(user) && !user.contains('#') && user.split('%').skip(1).all(is_hex)
+    text.split('%').skip(1).all(is_hex)
 }
 
 /// RQ-16
@@ -587,7 +605,7 @@ fn is_authority(authority: &str) -> bool {
     };
     let is_port = |port: &str| {
         let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-        is_number && port.parse::<u16>().is_ok_and(|port| port > 0)
+        port.is_empty() || is_number && port.parse::<u16>().is_ok_and(|port| port > 0)
     };
     let is_host = match host.strip_prefix('[') {
         Some(address) => {
@@ -595,8 +613,8 @@ fn is_authority(authority: &str) -> bool {
             address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
         }
         None => {
-            let is_valid = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
-            !host.is_empty() && host.chars().all(is_valid)
+            let is_valid = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=%".contains(c);
+            !host.is_empty() && host.chars().all(is_valid) && is_percent_encoded(host)
         }
     };
     is_host && port.is_none_or(is_port)
