@@ -234,7 +234,8 @@
 //! The diagram omits some ways to the end of a connection:
 //!
 //! - [`abort`](Connection::abort), and timeouts.
-//! - Before `Event::Open`, the end of input and [`close`](Connection::close) end the connection. `close` queues a response with status 503 if none has been started.
+//! - Before `Event::Open`, the end of input and [`close`](Connection::close) end the connection.
+//!   `close` queues a response with status 503 if none has been started.
 //! - A TLS ClientHello gets no response. A Flash policy request gets the configured policy, or no
 //!   response.
 //! - Hixie-75 has no close frame: `close` ends an open connection at once, and an invalid frame is
@@ -243,6 +244,7 @@
 //! # Features
 //!
 //! - `std` (default): byte search and UTF-8 validation with run-time SIMD detection.
+//! - `getrandom`: `Entropy::from_os`, random bytes of the operating system for clients.
 //! - `simd`: masking with run-time SIMD detection. Needs Rust 1.89.
 //!
 //! Without `std` the crate needs `alloc` only.
