@@ -129,7 +129,7 @@ impl Connection {
     /// # Errors
     /// - [`Refused::NoRequest`] if the request is plain HTTP.
     /// - [`Refused::Unsupported`] if the dialect of the request is not enabled in
-    ///   [`Config::dialects`].
+    ///   [`Config::dialects`](crate::Config::dialects).
     /// - [`Refused::ProtocolNotOffered`] and [`Refused::InvalidHeader`] as in
     ///   [`accept`](Self::accept).
     ///
@@ -167,7 +167,7 @@ impl Connection {
     /// Creates the server side of a connection whose opening handshake was performed elsewhere.
     ///
     /// The connection is open at once: no [`Event::Open`](crate::Event::Open) is returned. The
-    /// dialect need not be enabled in [`Config::dialects`].
+    /// dialect need not be enabled in [`Config::dialects`](crate::Config::dialects).
     ///
     /// ```
     /// # use hybi::{Config, Connection, Dialect, Handshake};
