@@ -76,21 +76,26 @@ impl Frames {
 
 /// A text frame of Hixie-75 and Hixie-76.
 pub fn hixie(text: &[u8], out: &mut Vec<u8>) {
-    out.push(0x00);
-    out.extend_from_slice(text);
-    out.push(0xFF);
+    let text = std::str::from_utf8(text).expect("text");
+    out.extend(testkit::hixie_frame(text));
 }
 
 /// The header of a frame that is a whole message, in RFC 6455.
 pub fn head(kind: Kind, length: usize, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    let first = if kind == Kind::Binary { 0x82 } else { 0x81 };
-    let (head, len) = encode_head(first, length, mask);
-    out.extend_from_slice(&head[..len]);
+    let first = if kind == Kind::Binary {
+        testkit::BINARY
+    } else {
+        testkit::TEXT
+    };
+    let length = length as u64;
+    let encoding = testkit::LengthEncoding::shortest(length);
+    out.extend(testkit::header(first, mask, encoding, length));
 }
 
 pub const MAX_HEAD: usize = 14;
 
-/// The header of a frame, and its length.
+/// The header of a frame, and its length: without allocation, for the floors and raw peers, which
+/// are measured.
 pub fn encode_head(first: u8, payload: usize, mask: Option<[u8; 4]>) -> ([u8; MAX_HEAD], usize) {
     let mut head = [0; MAX_HEAD];
     head[0] = first;
