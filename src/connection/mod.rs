@@ -343,15 +343,17 @@ impl Connection {
         let State::Open(open) = &mut self.state else {
             return self.advance_not_open(n);
         };
-        if self.config.keepalive.is_some() && self.send_buffer.len() > self.config.high_water {
+        if self.timers.runs_keepalive() && self.send_buffer.len() > self.config.high_water {
             self.timers.restart_keepalive();
         }
         self.send_buffer.advance(n);
         if self.send_buffer.is_empty() {
             self.timers.stop_write();
         }
-        open.session
-            .flush_pong(&mut self.send_buffer, self.config.high_water);
+        if open.session.has_deferred_pong() {
+            open.session
+                .flush_pong(&mut self.send_buffer, self.config.high_water);
+        }
     }
 
     #[cold]

@@ -147,6 +147,11 @@ impl Session {
         }
     }
 
+    #[inline]
+    pub(super) fn has_deferred_pong(&self) -> bool {
+        self.deferred_pong.is_some()
+    }
+
     /// Queues the deferred pong once the pending output is at most `high_water`.
     #[inline]
     pub(super) fn flush_pong(&mut self, buffer: &mut SendBuffer, high_water: usize) {

@@ -115,6 +115,11 @@ impl Timers {
         self.write = None;
     }
 
+    #[inline]
+    pub(super) fn runs_keepalive(&self) -> bool {
+        self.keepalive.is_some()
+    }
+
     /// Starts the interval of keep-alive again at the next `receive`.
     #[inline]
     pub(super) fn restart_keepalive(&mut self) {
