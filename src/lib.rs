@@ -6,7 +6,8 @@
 //! (HyBi-00), HyBi-7, HyBi-8 and RFC 6455; see [`Dialect`].
 //!
 //! Identifiers in parentheses, such as (FR-10), name rules that [`guide::wire_rules`] lists.
-//! [`guide::bad_inputs`] shows the response to each kind of invalid input.
+//! [`guide::bad_inputs`] shows the response to each kind of invalid input, and [`guide::proxies`]
+//! which reverse proxies forward which dialect.
 //!
 //! ```
 //! use hybi::{AcceptOptions, Config, Connection, Event, Input, MessageAssembler};
@@ -313,7 +314,7 @@ pub use message::{MessageAssembler, MessageTooLong};
 pub use prepared::PreparedMessage;
 pub use proxy::ProxyTunnel;
 
-/// Reference pages: the rules of the protocol, and the responses to invalid input.
+/// Reference pages: the rules of the protocol, the responses to invalid input, and reverse proxies.
 #[cfg(doc)]
 pub mod guide {
     #[doc = include_str!("../docs/wire.md")]
@@ -321,6 +322,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/bad-inputs.md")]
     pub mod bad_inputs {}
+
+    #[doc = include_str!("../docs/proxies.md")]
+    pub mod proxies {}
 }
 
 /// Compiles the code in the README.

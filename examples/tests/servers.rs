@@ -57,6 +57,7 @@ test_chat_servers! {
     sends_every_byte_to_a_late_reader
     answers_every_message_of_a_flood
     sends_every_line_back_to_std_client
+    answers_a_message_in_many_small_fragments
     rejects_messages_over_the_limit
     accepts_a_request_with_the_longest_cookie
     logs_no_error_for_a_connection_without_a_request
@@ -619,6 +620,31 @@ fn rejects_messages_over_the_limit(name: &str) {
         peer.send(frame(&"x".repeat(limit + 1)));
         drop(peer.after_closing_handshake());
     }
+}
+
+/// 4 MiB as Autobahn sends them, in fragments of 64 bytes and an empty last one, and in fragments of
+/// 16 bytes; but not 100,000 empty fragments.
+fn answers_a_message_in_many_small_fragments(name: &str) {
+    let server = start(name);
+    let message = vec![b'x'; 4 << 20];
+    for (len, is_last_empty) in [(64, true), (16, false)] {
+        let mut frames = Vec::new();
+        for (i, fragment) in message.chunks(len).enumerate() {
+            let is_last = !is_last_empty && (i + 1) * len == message.len();
+            let opcode = if i == 0 { 0x02 } else { 0x00 };
+            frames.extend(client_frame(opcode | u8::from(is_last) << 7, fragment));
+        }
+        if is_last_empty {
+            frames.extend(client_frame(0x80, b""));
+        }
+        let mut peer = Peer::open_rfc(server.address());
+        peer.send(frames);
+        peer.expect(server_frame(0x82, &message));
+    }
+    let mut peer = Peer::open_rfc(server.address());
+    peer.send(client_frame(0x02, b""));
+    peer.send(client_frame(0x00, b"").repeat(100_000));
+    peer.expect(server_frame(0x88, &1009_u16.to_be_bytes()));
 }
 
 /// Browsers accept cookies of 4,096 bytes, and send them to every port of a host.
