@@ -398,48 +398,26 @@ pub enum KeyErrorKind {
     },
 }
 
-/// The reason why a call of the application was rejected. The call had no effect.
+/// The reason why [`accept`](crate::Connection::accept), [`respond`](crate::Connection::respond) or
+/// [`upgrade`](crate::Connection::upgrade) was rejected. The call had no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// The pending output would exceed [`max_send_buffer`](crate::Config::max_send_buffer).
-    ///
-    /// Or output is pending and the call needs an empty send buffer, as
-    /// [`send_text_vectored`](crate::Connection::send_text_vectored) does.
-    #[error(
-        "the output does not fit into the send buffer of {limit} bytes, or the call needs an empty one"
-    )]
+    /// The response does not fit into [`max_send_buffer`](crate::Config::max_send_buffer).
+    #[error("the response does not fit into the send buffer of {limit} bytes")]
     BufferFull {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The call is possible only after [`Event::Open`](crate::Event::Open).
-    #[error("the opening handshake is not complete")]
-    NotOpen,
-    /// [`close`](crate::Connection::close) was called, or the connection has ended.
-    #[error("the connection is closing or closed")]
-    Closing,
     /// No request awaits an answer, or the request is plain HTTP and cannot be accepted.
     #[error("no request awaits an answer, or the request is plain HTTP and cannot be accepted")]
     NoRequest,
-    /// The operation is not possible with this dialect:
-    ///
-    /// - It is not in [`dialects`](crate::Config::dialects).
-    /// - It is Hixie-75 or Hixie-76, which have no binary messages, fragments, pings and pongs.
-    /// - The message was [prepared](crate::PreparedMessage) for it, but the connection has another
-    ///   dialect.
-    /// - The message is prepared or [vectored](crate::VectoredMessage), but this is a client from
-    ///   HyBi-7 on, which has to mask each frame.
-    #[error(
-        "{0} does not support this operation here, is not enabled, or is not the dialect of the connection"
-    )]
+    /// The dialect of the request is not in [`dialects`](crate::Config::dialects).
+    #[error("{0} is not enabled")]
     Unsupported(Dialect),
-    /// An argument that is written to a head is invalid:
-    ///
-    /// - A header field has an invalid name or value, or is one that the crate writes itself.
-    /// - The origin, authority or `Proxy-Authorization` is invalid.
-    /// - The subprotocol of a client is invalid, or was added before.
-    #[error("a header field, origin, authority or subprotocol is invalid, repeated or reserved")]
+    /// The authority is invalid, or a header field has an invalid name or value, or is one that the
+    /// crate writes itself.
+    #[error("a header field or the authority is invalid or reserved")]
     InvalidHeader,
     /// The status is not that of a final response: 200 to 599.
     #[error("the HTTP status {0} is not in the range 200 to 599")]
@@ -447,35 +425,4 @@ pub enum Refused {
     /// The subprotocol is not one of [`Request::protocols`](crate::Request::protocols).
     #[error("the client did not offer this subprotocol")]
     ProtocolNotOffered,
-    /// The close code must not be sent, the close reason is longer than 123 bytes, or there is a
-    /// reason without a code (HY-8).
-    #[error("the close code must not be sent, or the reason has no code or more than 123 bytes")]
-    InvalidClose,
-    /// The payload of a ping or pong is longer than 125 bytes (RFC 6455, section 5.5).
-    #[error("the payload of a ping or pong is longer than 125 bytes")]
-    ControlTooLong,
-    /// The last fragment of a message was not sent yet, and the call does not continue the message.
-    #[error("the last fragment of another message was not sent yet")]
-    FragmentInProgress,
-    /// The URL is not a valid `ws://` or `wss://` URL: see
-    /// [`ClientRequest::new`](crate::ClientRequest::new).
-    #[error("{}", UrlMessage { at: *.at })]
-    InvalidUrl {
-        /// The offset in bytes of the first invalid byte; 0 if the scheme is not `ws` or `wss`.
-        at: usize,
-    },
-}
-
-/// The message of `InvalidUrl`, whose offset is 0 only if the scheme is wrong.
-struct UrlMessage {
-    at: usize,
-}
-
-impl fmt::Display for UrlMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.at {
-            0 => f.write_str("not a ws:// or wss:// URL"),
-            at => write!(f, "the URL is invalid at byte {at}"),
-        }
-    }
 }

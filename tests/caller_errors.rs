@@ -832,7 +832,7 @@ proptest! {
         dialect in prop::sample::select(HIXIE.to_vec()),
         url in prop_oneof![
             4 => "wss?://[a-z0-9.-]{1,8}(:[1-9][0-9]{0,3})?([/?][!-\"$-~]{0,12})?",
-            1 => "wss?://[a-z\r\n\0:@/?# ]{0,12}",
+            1 => "wss?://[a-z\r\n\0:/?# ]{0,12}",
             1 => ".{0,12}",
         ],
         origin in prop_oneof![2 => Just(None), 2 => "[!-~]{1,12}".prop_map(Some), 1 => value().prop_map(Some)],

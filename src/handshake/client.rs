@@ -327,8 +327,9 @@ impl FromStr for ClientRequest {
     }
 }
 
-/// Decodes the percent-encoding of a user name and password (RFC 3986, section 3.2.1). The error is
-/// the offset of the first invalid byte.
+/// Decodes the percent-encoding of a user name and password (RFC 3986, section 3.2.1). A colon
+/// follows the name, also if there is no password (RFC 7617). The error is the offset of the first
+/// invalid byte.
 fn decode_user_info(user_info: &str) -> Result<Vec<u8>, usize> {
     let mut decoded = Vec::new();
     let mut rest = user_info.as_bytes();
@@ -349,15 +350,14 @@ fn decode_user_info(user_info: &str) -> Result<Vec<u8>, usize> {
             _ => return Err(offset),
         };
     }
+    if !user_info.contains(':') {
+        decoded.push(b':');
+    }
     Ok(decoded)
 }
 
-/// Returns the header field for a user name and password (RFC 7617). A colon follows the name, also
-/// if the URL has no password.
-fn authorization(mut credentials: Vec<u8>) -> (String, Vec<u8>) {
-    if !credentials.contains(&b':') {
-        credentials.push(b':');
-    }
+/// Returns the header field for a user name and password (RFC 7617).
+fn authorization(credentials: Vec<u8>) -> (String, Vec<u8>) {
     let value = alloc::format!("Basic {}", BASE64.encode(&credentials));
     ("Authorization".to_owned(), value.into_bytes())
 }
