@@ -558,6 +558,131 @@ fn the_assembler_reuses_capacity_between_messages_in_chunks() {
     }
 }
 
+/// As documented: text and binary messages share one buffer of at most the limit, so that at most
+/// twice the limit is allocated while it grows.
+#[test]
+fn the_assembler_never_allocates_a_block_above_its_limit_fr_14() {
+    let mut conn = established(&Config::new(), Role::Client, Dialect::Rfc6455);
+    for limit in [1, 100, 1000, 3 * KIB + 1, 100 * KIB] {
+        let mut assembler = MessageAssembler::new(limit);
+        for (first, length) in [
+            (TEXT, limit),
+            (BINARY, limit),
+            (TEXT, limit - 1),
+            (BINARY, limit + 1),
+            (BINARY, limit),
+            (TEXT, limit + 1),
+            (TEXT, limit),
+        ] {
+            let bytes = frame(Role::Server, first, "a".repeat(length));
+            for read_len in [KIB, 10, limit / 2 + 1] {
+                let (mut messages, mut bytes) = (0, bytes.clone());
+                let ((), usage) = measure(|| {
+                    for read in bytes.chunks_mut(read_len) {
+                        let mut input = input(read);
+                        while let Some(event) = conn.receive(&mut input) {
+                            messages += usize::from(match event {
+                                Event::Text(chunk) => {
+                                    assembler.push_text(chunk).is_ok_and(|text| text.is_some())
+                                }
+                                Event::Binary(chunk) => assembler
+                                    .push_binary(chunk)
+                                    .is_ok_and(|bytes| bytes.is_some()),
+                                other => panic!("{other:?}"),
+                            });
+                        }
+                    }
+                });
+                assert_eq!(messages == 1, length <= limit, "{length} of {limit} bytes");
+                assert!(
+                    usage.largest <= limit,
+                    "{length} of {limit} bytes: {usage:?}"
+                );
+                assert!(
+                    usage.peak <= limit as isize,
+                    "{length} of {limit} bytes: {usage:?}"
+                );
+            }
+        }
+        let ((), usage) = measure(|| drop(assembler));
+        assert!(usage.retained >= -(limit as isize), "{limit}: {usage:?}");
+    }
+}
+
+/// As documented: the assembler keeps no capacity, and a message in one chunk is copied once.
+#[test]
+fn an_owned_message_takes_the_memory_of_the_assembler() {
+    let mut conn = open(Dialect::Hixie76);
+    let mut assembler = MessageAssembler::new(64 * KIB);
+    let text = "a".repeat(10 * KIB);
+    for read_len in [64 * KIB, 100] {
+        let mut bytes = hixie_frame(&text);
+        let (message, usage) = measure(|| {
+            let mut message = None;
+            for read in bytes.chunks_mut(read_len) {
+                let mut input = input(read);
+                while let Some(Event::Text(chunk)) = conn.receive(&mut input) {
+                    message = assembler.push_text_owned(chunk).unwrap();
+                }
+            }
+            message.unwrap()
+        });
+        assert_eq!(message, text);
+        assert_eq!(usage.retained, message.capacity() as isize);
+        let expected = if read_len > bytes.len() { 1 } else { 8 };
+        assert!(usage.allocations <= expected, "{usage:?}");
+    }
+}
+
+/// As documented: clones share the payload.
+#[test]
+fn a_prepared_message_is_copied_only_to_send_buffers() {
+    let text = "a".repeat(10 * KIB);
+    let (message, usage) = measure(|| PreparedMessage::text(&text));
+    assert!(usage.retained <= (text.len() + 16) as isize, "{usage:?}");
+    let (_clones, usage) = measure(|| [message.clone(), message.clone()]);
+    assert_eq!(usage, NONE);
+}
+
+/// On a server, and on a client of a dialect without masks.
+#[test]
+fn a_vectored_message_refers_to_the_payload_of_the_caller_fr_11_hy_5() {
+    let text = "a".repeat(100 * KIB);
+    let dialects = HIXIE.into_iter().chain(HYBI);
+    for (role, dialect) in dialects.flat_map(|dialect| ROLES.map(|role| (role, dialect))) {
+        let mut conn = established(&Config::new(), role, dialect);
+        conn.send_text("pending").unwrap();
+        let masks = role == Role::Client && HYBI.contains(&dialect);
+        let ((), usage) = measure(|| {
+            let mut message = conn.send_text_vectored(&text).unwrap();
+            assert_eq!(message.slices()[2].as_ptr() == text.as_ptr(), !masks);
+            let len = message.slices().iter().map(|slice| slice.len()).sum();
+            message.advance(len);
+        });
+        assert_eq!(usage == NONE, !masks, "{role:?} {dialect}: {usage:?}");
+        assert!(!conn.wants_write());
+    }
+}
+
+/// Two buffers in turns, as with I/O that owns its buffers.
+#[test]
+fn take_output_with_a_spare_buffer_does_not_allocate() {
+    for (role, dialect) in every_role_and_dialect() {
+        let mut conn = established(&Config::new(), role, dialect);
+        let mut spare = Vec::new();
+        let text = "a".repeat(10 * KIB);
+        let mut turn = || {
+            conn.send_text(&text).unwrap();
+            spare = conn.take_output(std::mem::take(&mut spare));
+        };
+        turn();
+        turn();
+        for _ in 0..10 {
+            assert_eq!(measure(&mut turn).1, NONE);
+        }
+    }
+}
+
 /// As documented: a message in one chunk is borrowed from the input.
 #[test]
 fn a_complete_message_after_one_in_chunks_does_not_allocate() {

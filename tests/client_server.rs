@@ -17,6 +17,7 @@ enum Step {
     SendPrepared(Side, String),
     /// A vectored message of which the socket takes some bytes.
     SendVectored(Side, String, Index),
+    SendFragments(Side, Vec<String>),
     Close(Side),
     Exchange(u8),
     AdvanceTime(u16),
@@ -59,6 +60,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (side(), text()).prop_map(|(side, text)| Step::Send(side, text)),
         2 => (side(), text()).prop_map(|(side, text)| Step::SendPrepared(side, text)),
         3 => (side(), text(), any::<Index>()).prop_map(|(side, text, n)| Step::SendVectored(side, text, n)),
+        2 => (side(), prop::collection::vec(text(), 1..4))
+            .prop_map(|(side, fragments)| Step::SendFragments(side, fragments)),
         1 => side().prop_map(Step::Close),
         6 => (0..20_u8).prop_map(Step::Exchange),
         1 => (0..1000_u16).prop_map(Step::AdvanceTime),
@@ -112,6 +115,16 @@ impl Run {
                 self.check_sent(side, text, can_send, result);
             }
             Step::SendVectored(side, text, n) => self.send_vectored(side, text, n),
+            Step::SendFragments(side, fragments) => {
+                let can_send = self.can_send(side);
+                let conn = &mut self.pair[side].conn;
+                let (last, others) = fragments.split_last().unwrap();
+                let result = others
+                    .iter()
+                    .try_for_each(|text| conn.send_text_fragment(text, false))
+                    .and_then(|()| conn.send_text_fragment(last, true));
+                self.check_sent(side, fragments.concat(), can_send, result);
+            }
             Step::Close(side) => {
                 let can_close = self.can_send(side);
                 assert_eq!(self.pair[side].conn.close(&Close::EMPTY), Ok(()));
