@@ -286,6 +286,9 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
 fn close_codes_as_browsers_report_them_and_as_a_gateway_relays_them_hy_8() {
     let rejected = rejection(401, "HTTP/1.1 401 Unauthorized\r\n\r\n");
     let bye = Close::new(3000, "bye");
+    assert_eq!((bye.code(), bye.reason()), (Some(3000), "bye"));
+    assert_eq!((Close::EMPTY.code(), Close::EMPTY.reason()), (None, ""));
+    assert_eq!(Close::default(), Close::EMPTY);
     let mut relayed = vec![Close::EMPTY, bye.clone()];
     assert_eq!(Closed::Clean(Close::EMPTY).close_code(), 1005);
     assert_eq!(Closed::Clean(bye.clone()).close_code(), 3000);
@@ -772,8 +775,17 @@ fn fragments_of_a_hixie_text_are_parts_of_one_frame_fr_11() {
                 rejected(&mut conn, |c| c.send_prepared(&message)),
             ];
             assert_eq!(errors, [SendError::FragmentInProgress; 3]);
-            let error = rejected(&mut conn, |c| c.send_binary_fragment(b"a", true));
-            assert_eq!(error, SendError::Unsupported { dialect });
+            // Not possible later either (FR-12).
+            let binary = PreparedMessage::binary(b"a");
+            let errors = [
+                rejected(&mut conn, |c| c.send_binary(b"a")),
+                rejected(&mut conn, |c| c.send_binary_fragment(b"a", true)),
+                rejected(&mut conn, |c| c.send_binary_vectored(b"a").map(drop)),
+                rejected(&mut conn, |c| c.send_prepared(&binary)),
+                rejected(&mut conn, |c| c.send_ping(b"a")),
+                rejected(&mut conn, |c| c.send_pong(b"a")),
+            ];
+            assert_eq!(errors, [SendError::Unsupported { dialect }; 6]);
             // The limit counts the bytes of the fragment; it does not end the message.
             let retry_at = conn.pending() - 1;
             let long = "a".repeat(limit - conn.pending());

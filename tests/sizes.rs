@@ -42,6 +42,16 @@ fn the_sizes_of_values_in_bytes() {
     }
 }
 
+/// What an event refers to is never owned by it.
+#[test]
+fn chunks_and_payloads_are_copy() {
+    fn assert_copy<T: Copy>() {}
+    assert_copy::<TextChunk<'_>>();
+    assert_copy::<BinaryChunk<'_>>();
+    assert_copy::<Payload<'_>>();
+    assert_copy::<SkippedFrame>();
+}
+
 fn feed(conn: &mut Connection, bytes: &mut [u8]) {
     let mut input = input(bytes);
     while let Some(event) = conn.receive(&mut input) {
