@@ -179,7 +179,7 @@ fn spare_bits_in_the_key_hy_2() {
     }
 }
 
-/// aaugustin/websockets#743, aaugustin/websockets#1239; RFC 6265, 6.1
+/// python-websockets/websockets#743, python-websockets/websockets#1239; RFC 6265, 6.1
 #[test]
 fn cookies_of_4096_bytes_and_heads_of_16_kib_rq_19() {
     for (dialect, head, _) in REQUESTS {
