@@ -1,5 +1,5 @@
-//! The processor time that a whole echo process uses per message, user and system. Each server runs in
-//! its own process; they take turns.
+//! The processor time that a whole echo process uses per message, user and system: over one connection
+//! for large messages, over many for small ones. Each server runs in its own process; they take turns.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -25,23 +25,46 @@ const SIZES: [(usize, u64); 2] = [(200_000, 300), (1_000_000, 60)];
 
 const ROUNDS: usize = 15;
 
+/// Connections, each with one message in flight, and turns of all of them in a round.
+const CONNECTIONS: [(usize, u64); 4] = [(1, 20_000), (64, 300), (1_000, 20), (10_000, 2)];
+
+/// Those that serve ten thousand connections in one process.
+const EVENT_DRIVEN: [&str; 2] = ["hybi, mio", "fastwebsockets, tokio"];
+
 pub fn compare() -> Result<()> {
     println!("## Processor time of an echo process, microseconds per message\n");
     println!("`cargo run --release --manifest-path benches/Cargo.toml --bin loopback -- --cpu`\n");
     println!("| server | 200 KB | 1 MB |\n| --- | ---: | ---: |");
-    let mut times = vec![Vec::new(); SERVERS.len()];
-    for (size, messages) in SIZES {
-        let mut echoes = SERVERS
+    let names = SERVERS.map(|(name, _)| name);
+    table(&names, &SIZES.map(|(size, messages)| (size, 1, messages)))?;
+    println!(
+        "\nMessages of {} bytes over many connections:\n",
+        client::SIZE
+    );
+    println!("| server | 1 | 64 | 1,000 | 10,000 |\n| --- | ---: | ---: | ---: | ---: |");
+    // One server after the other, since file descriptors are limited.
+    for name in EVENT_DRIVEN {
+        let loads = CONNECTIONS.map(|(connections, turns)| (client::SIZE, connections, turns));
+        table(&[name], &loads)?;
+    }
+    Ok(())
+}
+
+/// One row per server; one column per message size, connections and turns.
+fn table(names: &[&str], loads: &[(usize, usize, u64)]) -> Result<()> {
+    let mut times = vec![Vec::new(); names.len()];
+    for &(size, connections, turns) in loads {
+        let mut echoes = names
             .iter()
-            .map(|(name, _)| Echo::start(name, size))
+            .map(|name| Echo::start(name, size, connections))
             .collect::<Result<Vec<_>>>()?;
         for echo in &mut echoes {
-            echo.turn(messages)?;
+            echo.turn(turns)?;
         }
-        let mut rounds = vec![Vec::new(); SERVERS.len()];
+        let mut rounds = vec![Vec::new(); names.len()];
         for _ in 0..ROUNDS {
             for (echo, rounds) in echoes.iter_mut().zip(&mut rounds) {
-                rounds.push(echo.turn(messages)?);
+                rounds.push(echo.turn(turns)?);
             }
         }
         for (rounds, times) in rounds.iter_mut().zip(&mut times) {
@@ -49,9 +72,9 @@ pub fn compare() -> Result<()> {
             times.push(rounds[ROUNDS / 2]);
         }
     }
-    for ((name, _), times) in SERVERS.iter().zip(times) {
+    for (name, times) in names.iter().zip(times) {
         print!("| {name} |");
-        times.iter().for_each(|time| print!(" {time:.0} |"));
+        times.iter().for_each(|time| print!(" {time:.1} |"));
         println!();
     }
     Ok(())
@@ -69,19 +92,19 @@ pub fn serve(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// A server, and the client's end of a connection to it.
+/// A server, and the client's ends of the connections to it.
 struct Echo {
     server: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    socket: TcpStream,
+    sockets: Vec<TcpStream>,
     message: Vec<u8>,
     echo: Vec<u8>,
     buf: Vec<u8>,
 }
 
 impl Echo {
-    fn start(name: &str, size: usize) -> Result<Self> {
+    fn start(name: &str, size: usize, connections: usize) -> Result<Self> {
         let mut server = Command::new(std::env::current_exe()?)
             .args(["--serve", name])
             .stdin(Stdio::piped())
@@ -93,11 +116,14 @@ impl Echo {
         output.read_line(&mut address)?;
         let speech = Speech::Rfc6455;
         let [message, echo] = speech.message(size);
+        let address = address.trim().parse()?;
         Ok(Self {
             server,
             input,
             output,
-            socket: client::connect(address.trim().parse()?, speech)?,
+            sockets: (0..connections)
+                .map(|_| client::connect(address, speech))
+                .collect::<io::Result<_>>()?,
             message,
             buf: vec![0; echo.len()],
             echo,
@@ -105,15 +131,19 @@ impl Echo {
     }
 
     /// Microseconds per message.
-    fn turn(&mut self, messages: u64) -> Result<f64> {
+    fn turn(&mut self, turns: u64) -> Result<f64> {
         let before = self.nanos()?;
-        for _ in 0..messages {
-            self.socket.write_all(&self.message)?;
-            self.socket.read_exact(&mut self.buf)?;
-            assert!(self.buf == self.echo, "the echo is not what was sent");
+        for _ in 0..turns {
+            for socket in &mut self.sockets {
+                socket.write_all(&self.message)?;
+            }
+            for socket in &mut self.sockets {
+                socket.read_exact(&mut self.buf)?;
+                assert!(self.buf == self.echo, "the echo is not what was sent");
+            }
         }
         let nanos = self.nanos()? - before;
-        Ok(nanos as f64 / messages as f64 / 1000.0)
+        Ok(nanos as f64 / (turns * self.sockets.len() as u64) as f64 / 1000.0)
     }
 
     fn nanos(&mut self) -> Result<u64> {
