@@ -114,7 +114,7 @@ fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr) {
         // Never set before: a connection has one request.
         let _ = client.origin.set(origin);
         if request.dialect().is_some() && !server.allows_origin_of(request) {
-            return conn.respond(&Response::new(403));
+            return Ok(conn.respond(&Response::new(403))?);
         }
         chat::handle_request(conn, request)
     };

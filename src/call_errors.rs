@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use crate::dialect::Dialect;
+use crate::error::ProtocolError;
 
 /// The reason why a message was not queued. The call had no effect.
 ///
@@ -61,6 +62,86 @@ pub enum CloseError {
     ReasonTooLong {
         /// The length of the reason in bytes.
         len: usize,
+    },
+}
+
+/// The reason why a request was not accepted. The call had no effect.
+///
+/// ```
+/// # use hybi::{AcceptError, AcceptOptions, Config, Connection, ProtocolError, Request};
+/// let page = Request::from_parts("GET", "/", "HTTP/1.1", [("Host", "example.com")])?;
+/// match Connection::upgrade(Config::new(), &page, &AcceptOptions::new()) {
+///     Ok((_conn, response)) => println!("{}", response.status()),
+///     // The fault of the client, which gets a response.
+///     Err(AcceptError::Protocol(error)) => assert_eq!(error.status(), Some(426)),
+///     // The fault of the application.
+///     Err(error) => panic!("{error}"),
+/// }
+/// # Ok::<(), ProtocolError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// No request awaits an answer, or it is plain HTTP. Only returned by
+    /// [`accept`](crate::Connection::accept).
+    #[error("no WebSocket request awaits an answer")]
+    NoRequest,
+    /// The request is plain HTTP, or its dialect is not enabled
+    /// ([`ProtocolError::DialectNotEnabled`]). Only returned by
+    /// [`upgrade`](crate::Connection::upgrade).
+    ///
+    /// The error is that of a connection which receives this request while
+    /// [`plain_http`](crate::Config::plain_http) is off: [`ProtocolError::NotWebSocket`] if there
+    /// is nothing else wrong with it.
+    #[error(transparent)]
+    Protocol(ProtocolError),
+    /// The subprotocol is not one of [`Request::protocols`](crate::Request::protocols).
+    #[error("the client did not offer this subprotocol")]
+    ProtocolNotOffered,
+    /// [`AcceptOptions::authority`](crate::AcceptOptions::authority) is not `host` or `host:port`.
+    #[error("the authority is invalid at byte {at}")]
+    #[non_exhaustive]
+    InvalidAuthority {
+        /// The offset in bytes of the first invalid byte.
+        at: usize,
+    },
+    /// An added header field is invalid, or one that the crate writes itself.
+    #[error(transparent)]
+    InvalidHeader(InvalidHeader),
+}
+
+/// The reason why a request was not answered. The call had no effect.
+///
+/// ```
+/// # use hybi::{Config, Connection, RespondError, Response};
+/// let mut conn = Connection::server(Config::new());
+/// assert_eq!(conn.respond(&Response::new(404)), Err(RespondError::NoRequest));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RespondError {
+    /// No request awaits an answer.
+    #[error("no request awaits an answer")]
+    NoRequest,
+    /// The status is not that of a final response: 200 to 599.
+    #[error("the HTTP status {status} is not in the range 200 to 599")]
+    #[non_exhaustive]
+    InvalidStatus {
+        /// The status.
+        status: u16,
+    },
+    /// An added header field is invalid, or one that the crate writes itself.
+    #[error(transparent)]
+    InvalidHeader(InvalidHeader),
+    /// The response is longer than [`max_send_buffer`](crate::Config::max_send_buffer). Nothing is
+    /// pending while a request awaits an answer, so the response cannot be sent later either.
+    #[error("the response has {len} bytes, which exceeds the send buffer of {limit} bytes")]
+    #[non_exhaustive]
+    ResponseTooLong {
+        /// The length of the response in bytes: the head and, unless the request is `HEAD`, the body.
+        len: usize,
+        /// The limit in bytes.
+        limit: usize,
     },
 }
 

@@ -1,4 +1,4 @@
-//! Errors of the peer ([`ProtocolError`]) and of the application ([`Refused`]).
+//! Errors of the peer.
 
 use core::fmt;
 
@@ -396,33 +396,4 @@ pub enum KeyErrorKind {
         /// The number of spaces in the key.
         spaces: u32,
     },
-}
-
-/// The reason why [`accept`](crate::Connection::accept), [`respond`](crate::Connection::respond) or
-/// [`upgrade`](crate::Connection::upgrade) was rejected. The call had no effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refused {
-    /// The response does not fit into [`max_send_buffer`](crate::Config::max_send_buffer).
-    #[error("the response does not fit into the send buffer of {limit} bytes")]
-    BufferFull {
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// No request awaits an answer, or the request is plain HTTP and cannot be accepted.
-    #[error("no request awaits an answer, or the request is plain HTTP and cannot be accepted")]
-    NoRequest,
-    /// The dialect of the request is not in [`dialects`](crate::Config::dialects).
-    #[error("{0} is not enabled")]
-    Unsupported(Dialect),
-    /// The authority is invalid, or a header field has an invalid name or value, or is one that the
-    /// crate writes itself.
-    #[error("a header field or the authority is invalid or reserved")]
-    InvalidHeader,
-    /// The status is not that of a final response: 200 to 599.
-    #[error("the HTTP status {0} is not in the range 200 to 599")]
-    InvalidStatus(u16),
-    /// The subprotocol is not one of [`Request::protocols`](crate::Request::protocols).
-    #[error("the client did not offer this subprotocol")]
-    ProtocolNotOffered,
 }

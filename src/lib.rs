@@ -297,14 +297,16 @@ mod send_buffer;
 mod sniff;
 mod work;
 
-pub use call_errors::{ClientRequestError, CloseError, InvalidHeader, SendError};
+pub use call_errors::{
+    AcceptError, ClientRequestError, CloseError, InvalidHeader, RespondError, SendError,
+};
 pub use config::{Config, SharedConfig};
 pub use connection::{Connection, VectoredMessage};
 pub use dialect::{Dialect, Dialects};
 pub use entropy::Entropy;
 #[cfg(feature = "getrandom")]
 pub use entropy::EntropyError;
-pub use error::{HeaderErrorKind, KeyErrorKind, LineErrorKind, ProtocolError, Refused};
+pub use error::{HeaderErrorKind, KeyErrorKind, LineErrorKind, ProtocolError};
 pub use event::{
     BinaryChunk, Close, Closed, Event, Handshake, Payload, Phase, SkippedFrame, TextChunk, Timeout,
 };

@@ -150,6 +150,22 @@ fn invalid_header() -> InvalidHeader {
     ProxyTunnel::new(&Config::new(), &client_request(Dialect::Rfc6455), &fields).unwrap_err()
 }
 
+/// A server that received a request, with a send buffer of 100 bytes.
+fn with_request() -> Connection {
+    let mut conn = Connection::server(Config::new().max_send_buffer(100));
+    let mut bytes = RFC6455_REQUEST.as_bytes().to_vec();
+    assert!(conn.receive(&mut input(&mut bytes)).is_some());
+    conn
+}
+
+fn accept_error(options: &AcceptOptions<'_>) -> AcceptError {
+    rejected(&mut with_request(), |c| c.accept(options))
+}
+
+fn respond_error(response: &Response<'_>) -> RespondError {
+    rejected(&mut with_request(), |c| c.respond(response))
+}
+
 fn too_long() -> MessageTooLong {
     let mut conn = established(&Config::new(), Role::Client, Dialect::Rfc6455);
     let mut bytes = *b"\x81\x06abcdef";
@@ -200,6 +216,42 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
         (
             CloseError::ReasonTooLong { len: 124 }.into(),
             "the close reason has 124 bytes, of at most 123",
+        ),
+        (
+            AcceptError::NoRequest.into(),
+            "no WebSocket request awaits an answer",
+        ),
+        (
+            AcceptError::Protocol(ProtocolError::NotWebSocket).into(),
+            "the request is not a WebSocket handshake: it has no Upgrade header field",
+        ),
+        (
+            AcceptError::ProtocolNotOffered.into(),
+            "the client did not offer this subprotocol",
+        ),
+        (
+            accept_error(&AcceptOptions::new().authority("a:x")).into(),
+            "the authority is invalid at byte 2",
+        ),
+        (
+            accept_error(&AcceptOptions::new().headers(&[("Bad\n", "x")])).into(),
+            "the header field \"Bad\\n\" is invalid or reserved",
+        ),
+        (
+            RespondError::NoRequest.into(),
+            "no request awaits an answer",
+        ),
+        (
+            respond_error(&Response::new(101)).into(),
+            "the HTTP status 101 is not in the range 200 to 599",
+        ),
+        (
+            respond_error(&Response::new(200).headers(&[("Upgrade", "x")])).into(),
+            "the header field \"Upgrade\" is invalid or reserved",
+        ),
+        (
+            respond_error(&Response::new(404)).into(),
+            "the response has 105 bytes, which exceeds the send buffer of 100 bytes",
         ),
         (
             ClientRequestError::InvalidUrl { at: 0 }.into(),

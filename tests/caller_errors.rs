@@ -1,8 +1,9 @@
 //! Rejected calls change nothing, and no argument of a caller breaks a head.
 
 use hybi::{
-    AcceptOptions, ClientRequest, ClientRequestError, Close, Closed, Config, Connection, Dialect,
-    Dialects, Entropy, Event, PreparedMessage, ProxyTunnel, Refused, Request, Response, SendError,
+    AcceptError, AcceptOptions, ClientRequest, ClientRequestError, Close, Closed, Config,
+    Connection, Dialect, Dialects, Entropy, Event, PreparedMessage, ProtocolError, ProxyTunnel,
+    Request, RespondError, Response, SendError,
 };
 use proptest::prelude::*;
 use testkit::strategies::cases;
@@ -228,13 +229,6 @@ fn buffer_full_is_returned_above_max_send_buffer() {
         conn.send_prepared(&message).unwrap();
         assert_eq!(conn.transmit().len(), limit);
     }
-    let full = Refused::BufferFull { limit };
-    let mut conn = Connection::server(config.clone());
-    feed(&mut conn, DRAFT_76_REQUEST);
-    assert_eq!(
-        rejected(&mut conn, |c| c.respond(&Response::new(404))),
-        full
-    );
 }
 
 #[test]
@@ -247,10 +241,10 @@ fn accept_and_respond_without_a_request_return_no_request() {
     for mut conn in all {
         assert_eq!(
             rejected(&mut conn, |c| c.accept(&AcceptOptions::new())),
-            Refused::NoRequest
+            AcceptError::NoRequest
         );
         let error = rejected(&mut conn, |c| c.respond(&Response::new(404)));
-        assert_eq!(error, Refused::NoRequest);
+        assert_eq!(error, RespondError::NoRequest);
         // With several errors, any of them may be returned.
         rejected(&mut conn, |c| c.respond(&Response::new(99)));
         rejected(&mut conn, |c| {
@@ -264,17 +258,43 @@ fn accepting_a_plain_http_request_returns_no_request() {
     let mut conn = server(PLAIN);
     assert_eq!(
         rejected(&mut conn, |c| c.accept(&AcceptOptions::new())),
-        Refused::NoRequest
+        AcceptError::NoRequest
     );
     conn.respond(&Response::new(200)).unwrap();
+}
 
-    let page = Request::from_parts("GET", "/page", "HTTP/1.1", [("Host", "example.com")]).unwrap();
-    let upgraded = Connection::upgrade(config(), &page, &AcceptOptions::new());
-    assert_eq!(upgraded.err(), Some(Refused::NoRequest));
+/// As `receive` rejects them while `plain_http` is off. RQ-1, RQ-3, RQ-14
+#[test]
+fn upgrading_a_plain_http_request_returns_the_error_of_receive() {
+    let requests = [
+        ("GET", "HTTP/1.1", None, 426),
+        ("HEAD", "HTTP/1.1", None, 405),
+        ("GET", "HTTP/1.0", None, 505),
+        ("GET", "HTTP/1.1", Some("h2c"), 426),
+    ];
+    for (method, version, upgrade, status) in requests {
+        let mut fields = vec![("Host", "example.com")];
+        fields.extend(upgrade.map(|name| ("Upgrade", name)));
+        let page = Request::from_parts(method, "/page", version, fields).unwrap();
+        let mut head = format!("{method} /page {version}\r\n");
+        for (name, value) in page.headers() {
+            head += &format!("{name}: {}\r\n", value.escape_ascii());
+        }
+        let mut conn = Connection::server(config().plain_http(false));
+        feed(&mut conn, &(head + "\r\n"));
+        let Some(Closed::Protocol(expected)) = conn.closed() else {
+            panic!("{conn:?}");
+        };
+        for config in [config(), config().plain_http(false)] {
+            let upgraded = Connection::upgrade(config, &page, &AcceptOptions::new());
+            assert_eq!(upgraded.err(), Some(AcceptError::Protocol(*expected)));
+        }
+        assert_eq!(expected.status(), Some(status));
+    }
 }
 
 #[test]
-fn upgrading_to_a_disabled_dialect_is_unsupported() {
+fn upgrading_to_a_dialect_that_is_not_enabled_is_rejected_hy_9() {
     let request = |head: &str| {
         let fields = head
             .lines()
@@ -287,7 +307,12 @@ fn upgrading_to_a_disabled_dialect_is_unsupported() {
         assert!(Connection::upgrade(only.clone(), &request(head), &AcceptOptions::new()).is_ok());
         let others = config().dialects(Dialects::ALL.without(dialect));
         let upgraded = Connection::upgrade(others.clone(), &request(head), &AcceptOptions::new());
-        assert_eq!(upgraded.err(), Some(Refused::Unsupported(dialect)));
+        assert_eq!(
+            upgraded.err(),
+            Some(AcceptError::Protocol(ProtocolError::DialectNotEnabled(
+                dialect
+            )))
+        );
     }
 }
 
@@ -304,7 +329,11 @@ fn accepting_a_subprotocol_that_was_not_offered_is_rejected_h76_13() {
                 let error = rejected(&mut conn, |c| {
                     c.accept(&AcceptOptions::new().protocol(name))
                 });
-                assert_eq!(error, Refused::ProtocolNotOffered, "{name:?} of {list:?}");
+                assert_eq!(
+                    error,
+                    AcceptError::ProtocolNotOffered,
+                    "{name:?} of {list:?}"
+                );
             }
             for name in ["a", "b"] {
                 let mut conn = server(head);
@@ -319,7 +348,7 @@ fn accepting_a_subprotocol_that_was_not_offered_is_rejected_h76_13() {
         let error = rejected(&mut conn, |c| {
             c.accept(&AcceptOptions::new().protocol("sample"))
         });
-        assert_eq!(error, Refused::ProtocolNotOffered);
+        assert_eq!(error, AcceptError::ProtocolNotOffered);
     }
 }
 
@@ -329,7 +358,7 @@ fn responding_with_an_informational_or_invalid_status_is_rejected() {
         for head in [DRAFT_75_REQUEST, DRAFT_76_REQUEST, PLAIN] {
             let mut conn = server(head);
             let error = rejected(&mut conn, |c| c.respond(&Response::new(status)));
-            assert_eq!(error, Refused::InvalidStatus(status));
+            assert_eq!(name_or_status(error), Err(status));
         }
     }
     for status in [200, 204, 299, 300, 404, 599] {
@@ -409,27 +438,28 @@ fn accept_rejects_invalid_headers_h76_15_h76_16() {
                 let error = rejected(&mut conn, |c| {
                     c.accept(&AcceptOptions::new().headers(fields))
                 });
-                assert_eq!(error, Refused::InvalidHeader, "{name:?}: {value:?}");
+                assert_eq!(name_in(error), *name, "{value:?}");
                 conn.accept(&AcceptOptions::new()).unwrap();
             }
         }
     }
-    for authority in [
-        "",
-        "a b",
-        "a\r\nX: y",
-        "a/b",
-        "a\0",
-        "\u{e9}",
-        "a:0",
-        "a:0x50",
-        "me@a",
+    for (authority, expected) in [
+        ("", 0),
+        ("a b", 1),
+        ("a\r\nX: y", 1),
+        ("a/b", 1),
+        ("a\0", 1),
+        ("\u{e9}", 0),
+        ("a:0", 2),
+        ("a:0x50", 3),
+        ("me@a", 2),
     ] {
         let mut conn = server(DRAFT_76_REQUEST);
         let accept = AcceptOptions::new().authority(authority);
-        assert_eq!(
-            rejected(&mut conn, |c| c.accept(&accept)),
-            Refused::InvalidHeader
+        let error = rejected(&mut conn, |c| c.accept(&accept));
+        assert!(
+            matches!(error, AcceptError::InvalidAuthority { at, .. } if at == expected),
+            "{authority:?}: {error:?}"
         );
     }
     let request = Request::from_parts(
@@ -445,11 +475,11 @@ fn accept_rejects_invalid_headers_h76_15_h76_16() {
     for fields in [&[("X", "y\r\nZ: z")][..], &[("Upgrade", "x")]] {
         let accept = AcceptOptions::new().headers(fields);
         let upgraded = Connection::upgrade(config(), &request, &accept);
-        assert_eq!(upgraded.err(), Some(Refused::InvalidHeader));
+        assert_eq!(name_in(upgraded.unwrap_err()), fields[0].0);
     }
     let accept = AcceptOptions::new().protocol("other");
     let upgraded = Connection::upgrade(config(), &request, &accept);
-    assert_eq!(upgraded.err(), Some(Refused::ProtocolNotOffered));
+    assert_eq!(upgraded.err(), Some(AcceptError::ProtocolNotOffered));
 }
 
 #[test]
@@ -465,7 +495,7 @@ fn respond_rejects_invalid_headers() {
             let fields = [("Location", "/other"), (&name[..], &value[..])];
             let response = Response::new(302).headers(&fields);
             let error = rejected(&mut conn, |c| c.respond(&response));
-            assert_eq!(error, Refused::InvalidHeader, "{name:?}: {value:?}");
+            assert_eq!(name_or_status(error), Ok(name.clone()), "{value:?}");
         }
     }
 }
@@ -536,6 +566,23 @@ fn client_requests_reject_invalid_headers() {
 fn invalid_header(result: Result<ClientRequest, ClientRequestError>) -> String {
     match result {
         Err(ClientRequestError::InvalidHeader(error)) => error.name().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The name in an `InvalidHeader`.
+fn name_in(error: AcceptError) -> String {
+    match error {
+        AcceptError::InvalidHeader(error) => error.name().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The name in an `InvalidHeader`, or the status in an `InvalidStatus`.
+fn name_or_status(error: RespondError) -> Result<String, u16> {
+    match error {
+        RespondError::InvalidHeader(error) => Ok(error.name().to_owned()),
+        RespondError::InvalidStatus { status, .. } => Err(status),
         other => panic!("{other:?}"),
     }
 }
@@ -750,9 +797,15 @@ proptest! {
         let mut conn = server(head);
         if conn.accept(&accept).is_err() {
             let error = rejected(&mut server(head), |c| c.accept(&accept));
-            prop_assert!(matches!(error, Refused::InvalidHeader | Refused::ProtocolNotOffered));
-            let offered = protocol.is_none_or(|name| name == "sample");
-            prop_assert!(authority.is_some() || !offered || !fields.iter().all(is_allowed));
+            let is_right = match error {
+                AcceptError::InvalidAuthority { at, .. } => authority.is_some_and(|a| at <= a.len()),
+                AcceptError::InvalidHeader(error) => {
+                    fields.iter().any(|field| field.0 == error.name() && !is_allowed(field))
+                }
+                AcceptError::ProtocolNotOffered => protocol.is_some_and(|name| name != "sample"),
+                _ => false,
+            };
+            prop_assert!(is_right);
             return Ok(());
         }
         let (code, reason, lines, body) = parse_response(conn.transmit());
@@ -795,10 +848,11 @@ proptest! {
         let mut conn = server(DRAFT_76_REQUEST);
         if conn.respond(&response).is_err() {
             let error = rejected(&mut server(DRAFT_76_REQUEST), |c| c.respond(&response));
-            if fields.iter().all(is_allowed) {
-                prop_assert_eq!(error, Refused::InvalidStatus(status));
-            } else {
-                prop_assert!([Refused::InvalidHeader, Refused::InvalidStatus(status)].contains(&error));
+            match name_or_status(error) {
+                Err(invalid) => prop_assert!(invalid == status && !(200..600).contains(&status)),
+                Ok(name) => {
+                    prop_assert!(fields.iter().any(|field| field.0 == name && !is_allowed(field)));
+                }
             }
             return Ok(());
         }

@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("dialect", "header_name"),
     ("config", "dialect"),
     ("error", "dialect"),
-    ("call_errors", "dialect"),
+    ("call_errors", "dialect error"),
     ("random", "entropy"),
     ("frame/opcode", ""),
     ("frame/utf8", ""),

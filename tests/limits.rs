@@ -2,7 +2,7 @@
 
 use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Entropy, Event, MessageAssembler,
-    MessageTooLong, Phase, ProtocolError, Refused, Response, SendError,
+    MessageTooLong, Phase, ProtocolError, RespondError, Response, SendError,
 };
 use testkit::pair::response_to;
 use testkit::*;
@@ -608,29 +608,34 @@ fn max_send_buffer_is_1_mib_by_default() {
 /// Docs of `respond`: the limit applies to a response as to messages. It does not to that of `accept`.
 #[test]
 fn max_send_buffer_limits_responses() {
-    let with_request = |limit: usize| {
-        let config = Config::new().max_send_buffer(limit);
-        let mut driver =
-            Driver::with_request_handler(Connection::server(config.clone()), |_, _| ());
-        driver.feed(DRAFT_76_REQUEST.as_bytes());
-        assert_eq!(driver.events().len(), 1);
-        driver.conn
+    let with_request = |head: &str, limit: usize| {
+        let config = Config::new().plain_http(true).max_send_buffer(limit);
+        let mut conn = Connection::server(config);
+        let mut bytes = head.as_bytes().to_vec();
+        assert!(conn.receive(&mut input(&mut bytes)).is_some());
+        assert_eq!(conn.pending(), 0);
+        conn
     };
     for limit in [0, 1, DRAFT_76_RESPONSE.len()] {
-        let mut conn = with_request(limit);
+        let mut conn = with_request(DRAFT_76_REQUEST, limit);
         assert_eq!(conn.accept(&AcceptOptions::new()), Ok(()));
         assert_eq!(conn.transmit(), DRAFT_76_RESPONSE.as_bytes());
     }
     let response = Response::new(404).body(b"There is no such page.");
-    let mut conn = with_request(1000);
-    conn.respond(&response).unwrap();
-    let length = conn.transmit().len();
-    assert_eq!(with_request(length).respond(&response), Ok(()));
-    let limit = length - 1;
-    assert_eq!(
-        with_request(limit).respond(&response),
-        Err(Refused::BufferFull { limit })
-    );
+    // A response to `HEAD` has no body.
+    for head in [DRAFT_76_REQUEST, "HEAD / HTTP/1.0\r\n\r\n"] {
+        let mut conn = with_request(head, 1000);
+        conn.respond(&response).unwrap();
+        let length = conn.pending();
+        assert_eq!(with_request(head, length).respond(&response), Ok(()));
+        let mut conn = with_request(head, length - 1);
+        let error = rejected(&mut conn, |c| c.respond(&response));
+        let RespondError::ResponseTooLong { len, limit, .. } = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!((len, limit), (length, length - 1));
+        assert_eq!(conn.respond(&Response::new(204)), Ok(()));
+    }
 }
 
 /// The limit does not apply to automatic output.

@@ -2,9 +2,9 @@
 
 use data_encoding::BASE64;
 use hybi::{
-    AcceptOptions, ClientRequest, ClientRequestError, Close, Closed, Config, Connection, Dialect,
-    Dialects, Entropy, Event, HeaderErrorKind, LineErrorKind, Phase, ProtocolError, Refused,
-    Request, Response, SendError,
+    AcceptError, AcceptOptions, ClientRequest, ClientRequestError, Close, Closed, Config,
+    Connection, Dialect, Dialects, Entropy, Event, HeaderErrorKind, LineErrorKind, Phase,
+    ProtocolError, Request, Response, SendError,
 };
 use proptest::prelude::*;
 use testkit::*;
@@ -545,13 +545,13 @@ fn accept_rejects_a_subprotocol_that_was_not_offered_hy_4() {
         let mut conn = with_request(RFC6455_REQUEST.as_bytes());
         let before = format!("{conn:?}");
         let result = conn.accept(&AcceptOptions::new().protocol(name));
-        assert_eq!(result, Err(Refused::ProtocolNotOffered), "{name}");
+        assert_eq!(result, Err(AcceptError::ProtocolNotOffered), "{name}");
         assert_eq!(format!("{conn:?}"), before);
         assert_eq!(conn.accept(&AcceptOptions::new().protocol("chat")), Ok(()));
     }
     let mut conn = with_request(&replace_once(RFC6455_REQUEST, PROTOCOL, ""));
     let result = conn.accept(&AcceptOptions::new().protocol("chat"));
-    assert_eq!(result, Err(Refused::ProtocolNotOffered));
+    assert_eq!(result, Err(AcceptError::ProtocolNotOffered));
 }
 
 /// RFC-4.2.1-7
@@ -627,7 +627,8 @@ fn accept_rejects_handshake_headers_such_as_extensions_hy_4() {
     ] {
         let headers = [(name, "permessage-deflate")];
         let result = conn.accept(&AcceptOptions::new().headers(&headers));
-        assert_eq!(result, Err(Refused::InvalidHeader), "{name}");
+        let error = result.unwrap_err();
+        assert!(matches!(error, AcceptError::InvalidHeader(error) if error.name() == name));
         assert_eq!(format!("{conn:?}"), before);
     }
     let headers = [("Set-Cookie", "seen=1"), ("Server", "x")];
@@ -749,7 +750,12 @@ fn upgrade_accepts_a_request_parsed_by_a_library_hy_2() {
 
         let off = Config::new().dialects(Dialects::ALL.without(dialect));
         let result = Connection::upgrade(off.clone(), &request, &AcceptOptions::new()).err();
-        assert_eq!(result, Some(Refused::Unsupported(dialect)));
+        assert_eq!(
+            result,
+            Some(AcceptError::Protocol(ProtocolError::DialectNotEnabled(
+                dialect
+            )))
+        );
     }
     let invalid = Request::from_parts(
         "GET",

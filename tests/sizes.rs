@@ -200,10 +200,10 @@ macro_rules! assert_traits {
 #[test]
 fn every_public_type_is_send_sync_and_unwind_safe() {
     let mut asserted = assert_traits![
-        AcceptOptions BinaryChunk ClientRequest ClientRequestError Close CloseError Closed Config
+        AcceptError AcceptOptions BinaryChunk ClientRequest ClientRequestError Close CloseError Closed Config
         Connection Dialect Dialects Entropy Event Handshake HeaderErrorKind InvalidHeader
         KeyErrorKind LineErrorKind MessageAssembler MessageTooLong Payload Phase PreparedMessage
-        ProtocolError ProxyTunnel Refused Rejection Request Response SendError SharedConfig
+        ProtocolError ProxyTunnel Rejection Request RespondError Response SendError SharedConfig
         SkippedFrame TextChunk Timeout UpgradeResponse;
         Input VectoredMessage
     ];

@@ -1,8 +1,9 @@
 //! The behavior of the chat servers, independent of how they do I/O.
 
+use std::error::Error;
+
 use hybi::{
-    AcceptOptions, Close, Closed, Config, Connection, Dialects, MessageTooLong, Refused, Request,
-    Response,
+    AcceptOptions, Close, Closed, Config, Connection, Dialects, MessageTooLong, Request, Response,
 };
 
 pub const MAX_MESSAGE_LEN: usize = 16 << 20;
@@ -32,15 +33,15 @@ pub static CONFIG: Config = Config::new()
     .max_send_buffer(2 * MAX_MESSAGE_LEN + 1024);
 
 /// Accepts a WebSocket request for any resource from any origin; serves the page at `/`.
-pub fn handle_request(conn: &mut Connection, request: &Request) -> Result<(), Refused> {
+pub fn handle_request(conn: &mut Connection, request: &Request) -> Result<(), Box<dyn Error>> {
     if request.dialect().is_some() {
-        return conn.accept(&AcceptOptions::new());
+        return Ok(conn.accept(&AcceptOptions::new())?);
     }
     if request.resource() != "/" {
-        return conn.respond(&Response::new(404));
+        return Ok(conn.respond(&Response::new(404))?);
     }
     let html = [("Content-Type", "text/html; charset=utf-8")];
-    conn.respond(&Response::new(200).headers(&html).body(PAGE.as_bytes()))
+    Ok(conn.respond(&Response::new(200).headers(&html).body(PAGE.as_bytes()))?)
 }
 
 /// Closes the connection of a client whose message is longer than `MAX_MESSAGE_LEN`.

@@ -1,13 +1,14 @@
 //! A connection on a blocking socket with two threads: one reads, the other writes and handles
 //! timeouts. Any thread may send. The lock is never held during a system call.
 
+use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::{Closed, Connection, Event, Input, Refused, Request};
+use hybi::{Closed, Connection, Event, Input, Request};
 
 /// How often a blocked write is retried: the system may accept bytes long before it wakes up the
 /// thread, and the connection has to know before its `write_timeout` expires.
@@ -84,7 +85,7 @@ impl BlockingConnection {
     /// before the peer receives the response.
     pub fn run(
         &self,
-        on_request: impl FnMut(&mut Connection, &Request) -> Result<(), Refused>,
+        on_request: impl FnMut(&mut Connection, &Request) -> Result<(), Box<dyn Error>>,
         on_event: impl FnMut(Event<'_>),
     ) {
         thread::scope(
@@ -168,7 +169,7 @@ impl BlockingConnection {
     /// Reads until the end of input. The writing thread shuts down the socket to end a blocked read.
     fn read(
         &self,
-        mut on_request: impl FnMut(&mut Connection, &Request) -> Result<(), Refused>,
+        mut on_request: impl FnMut(&mut Connection, &Request) -> Result<(), Box<dyn Error>>,
         mut on_event: impl FnMut(Event<'_>),
     ) {
         let mut buf = vec![0; READ_LEN];
@@ -202,7 +203,7 @@ impl BlockingConnection {
     fn receive<'e>(
         &self,
         input: &'e mut Input<'_>,
-        on_request: impl FnOnce(&mut Connection, &Request) -> Result<(), Refused>,
+        on_request: impl FnOnce(&mut Connection, &Request) -> Result<(), Box<dyn Error>>,
     ) -> Option<Event<'e>> {
         let mut shared = self.lock();
         while self.when_congested == WhenCongested::Pause && shared.conn.is_congested() {

@@ -10,11 +10,10 @@ mod timers;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::call_errors::CloseError;
+use crate::call_errors::{AcceptError, CloseError, RespondError};
 use crate::config::{Role, SharedConfig};
 use crate::dialect::{Dialect, FrameFormat};
 use crate::entropy::Entropy;
-use crate::error::Refused;
 use crate::event::{Close, Closed, Handshake};
 use crate::frame::opcode::{self, MAX_CONTROL_LEN};
 use crate::handshake::{self, AcceptOptions, ClientRequest, Request, Response, UpgradeResponse};
@@ -127,16 +126,15 @@ impl Connection {
     /// [`Event::Open`](crate::Event::Open) follows.
     ///
     /// # Errors
-    /// - [`Refused::NoRequest`] if the request is plain HTTP.
-    /// - [`Refused::Unsupported`] if the dialect of the request is not enabled in
+    /// - [`AcceptError::Protocol`] if the request is plain HTTP, or if its dialect is not enabled in
     ///   [`Config::dialects`](crate::Config::dialects).
-    /// - [`Refused::ProtocolNotOffered`] and [`Refused::InvalidHeader`] as in
-    ///   [`accept`](Self::accept).
+    /// - [`AcceptError::ProtocolNotOffered`], [`AcceptError::InvalidAuthority`] and
+    ///   [`AcceptError::InvalidHeader`] as in [`accept`](Self::accept).
     ///
     /// ```
-    /// # use hybi::{AcceptOptions, Config, Connection, Event, Input, Refused, Request};
+    /// # use hybi::{AcceptError, AcceptOptions, Config, Connection, Event, Input, Request};
     /// # use std::time::Duration;
-    /// # fn upgrade(request: Request) -> Result<(), Refused> {
+    /// # fn upgrade(request: Request) -> Result<(), AcceptError> {
     /// let options = AcceptOptions::new();
     /// let (mut conn, response) = Connection::upgrade(Config::new(), &request, &options)?;
     /// for (name, value) in response.headers() {
@@ -152,13 +150,11 @@ impl Connection {
         config: impl Into<SharedConfig>,
         request: &Request,
         options: &AcceptOptions<'_>,
-    ) -> Result<(Self, UpgradeResponse), Refused> {
+    ) -> Result<(Self, UpgradeResponse), AcceptError> {
         let config = config.into();
-        let dialect = request.dialect().ok_or(Refused::NoRequest)?;
-        if !config.dialects.contains(dialect) {
-            return Err(Refused::Unsupported(dialect));
-        }
-        let head = handshake::accept(&config, request, options)?;
+        let dialect = request.enabled_dialect(config.dialects);
+        let dialect = dialect.map_err(AcceptError::Protocol)?;
+        let head = handshake::accept(&config, request, dialect, options)?;
         let state = State::accepted(dialect, request.key_parts());
         let conn = Self::new(config, state);
         Ok((conn, UpgradeResponse::new(head)))
@@ -204,14 +200,17 @@ impl Connection {
     /// they have arrived; in the other dialects it is the next event.
     ///
     /// # Errors
-    /// - [`Refused::NoRequest`] if no request awaits an answer, or if the request is plain HTTP.
-    /// - [`Refused::ProtocolNotOffered`] if the client did not offer the subprotocol.
-    /// - [`Refused::InvalidHeader`] if the authority or a header field is invalid, or if a field is
-    ///   one that the crate writes itself.
-    pub fn accept(&mut self, options: &AcceptOptions<'_>) -> Result<(), Refused> {
-        let request = self.pending_request()?;
-        let dialect = request.dialect().ok_or(Refused::NoRequest)?;
-        let head = handshake::accept(&self.config, request, options)?;
+    /// - [`AcceptError::NoRequest`] if no request awaits an answer, or if the request is plain HTTP.
+    /// - [`AcceptError::ProtocolNotOffered`] if the client did not offer the subprotocol.
+    /// - [`AcceptError::InvalidAuthority`] if the authority is not `host` or `host:port`.
+    /// - [`AcceptError::InvalidHeader`] if a header field is invalid, or one that the crate writes
+    ///   itself.
+    ///
+    /// [`max_send_buffer`](crate::Config::max_send_buffer) does not limit the response.
+    pub fn accept(&mut self, options: &AcceptOptions<'_>) -> Result<(), AcceptError> {
+        let request = self.pending_request().ok_or(AcceptError::NoRequest)?;
+        let dialect = request.dialect().ok_or(AcceptError::NoRequest)?;
+        let head = handshake::accept(&self.config, request, dialect, options)?;
         let key_parts = request.key_parts();
         self.send_buffer.push_vec(head);
         self.state.accept(dialect, key_parts);
@@ -222,28 +221,26 @@ impl Connection {
     /// the connection with [`Closed::Responded`].
     ///
     /// # Errors
-    /// - [`Refused::NoRequest`] if no request awaits an answer.
-    /// - [`Refused::InvalidStatus`] if the status is not in 200 to 599.
-    /// - [`Refused::InvalidHeader`] if a header field is invalid, or one that the crate writes
+    /// - [`RespondError::NoRequest`] if no request awaits an answer.
+    /// - [`RespondError::InvalidStatus`] if the status is not in 200 to 599.
+    /// - [`RespondError::InvalidHeader`] if a header field is invalid, or one that the crate writes
     ///   itself.
-    /// - [`Refused::BufferFull`] if the response would bring the pending output above
+    /// - [`RespondError::ResponseTooLong`] if the response has more than
     ///   [`max_send_buffer`](crate::Config::max_send_buffer) bytes.
-    pub fn respond(&mut self, response: &Response<'_>) -> Result<(), Refused> {
-        let is_head = self.pending_request()?.is_head();
-        let bytes = handshake::respond(response, is_head)?;
+    pub fn respond(&mut self, response: &Response<'_>) -> Result<(), RespondError> {
+        let request = self.pending_request().ok_or(RespondError::NoRequest)?;
         let limit = self.config.max_send_buffer;
-        if self.send_buffer.len() + bytes.len() > limit {
-            return Err(Refused::BufferFull { limit });
-        }
+        let bytes = handshake::respond(response, request.is_head(), limit)?;
         self.send_buffer.push_vec(bytes);
         self.state.finish(Closed::Responded(response.status()));
         Ok(())
     }
 
-    fn pending_request(&self) -> Result<&Request, Refused> {
+    /// Returns the request that awaits an answer. Nothing is pending meanwhile.
+    fn pending_request(&self) -> Option<&Request> {
         match &self.state {
-            State::Handshaking(Handshaking::AwaitAnswer(request)) => Ok(request),
-            _ => Err(Refused::NoRequest),
+            State::Handshaking(Handshaking::AwaitAnswer(request)) => Some(request),
+            _ => None,
         }
     }
 
@@ -289,10 +286,10 @@ impl Connection {
             | State::Closed(_) => return Ok(()),
             State::Handshaking(handshaking) => {
                 if handshaking.can_respond() {
-                    // Cannot fail: the status is valid and there are no header fields.
-                    let response = handshake::respond(&Response::new(503), handshaking.is_head());
-                    let response = response.unwrap_or_default();
-                    self.send_buffer.push_vec(response);
+                    let (response, is_head) = (Response::new(503), handshaking.is_head());
+                    // Cannot fail: the status is valid, and there are no header fields.
+                    let bytes = handshake::respond(&response, is_head, usize::MAX);
+                    self.send_buffer.push_vec(bytes.unwrap_or_default());
                 }
                 self.state.finish(Closed::LocallyClosed);
                 return Ok(());

@@ -9,7 +9,7 @@ use super::{
     is_protocol_value, list_members,
 };
 use crate::config::Config;
-use crate::dialect::{Dialect, Selector};
+use crate::dialect::{Dialect, Dialects, Selector};
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge;
 use crate::header_name::HeaderName;
@@ -97,15 +97,21 @@ impl Request {
     /// Checks that the configuration enables requests of this kind.
     pub(crate) fn check_enabled(&self, config: &Config) -> Result<(), ProtocolError> {
         match self.dialect() {
-            None if !config.plain_http => {
+            None if config.plain_http && !self.has_handshake_header() => Ok(()),
+            None if config.plain_http => Err(self.not_websocket()),
+            _ => self.enabled_dialect(config.dialects).map(drop),
+        }
+    }
+
+    /// Returns the dialect, or an error if the request is plain HTTP or the dialect is not enabled.
+    pub(crate) fn enabled_dialect(&self, dialects: Dialects) -> Result<Dialect, ProtocolError> {
+        match self.dialect() {
+            Some(dialect) if dialects.contains(dialect) => Ok(dialect),
+            Some(dialect) => Err(ProtocolError::DialectNotEnabled(dialect)),
+            None => {
                 check_get_http_1_1(self.0.headers.head())?;
                 Err(self.not_websocket())
             }
-            None if self.has_handshake_header() => Err(self.not_websocket()),
-            Some(dialect) if !config.dialects.contains(dialect) => {
-                Err(ProtocolError::DialectNotEnabled(dialect))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -224,8 +230,8 @@ impl Request {
     /// Returns `false` if the request has no origin.
     ///
     /// ```
-    /// # use hybi::{Connection, Refused, Request, Response};
-    /// # fn answer(conn: &mut Connection, request: &Request) -> Result<(), Refused> {
+    /// # use hybi::{Connection, Request, RespondError, Response};
+    /// # fn answer(conn: &mut Connection, request: &Request) -> Result<(), RespondError> {
     /// if !request.origin_among(&["https://example.com"]) {
     ///     return conn.respond(&Response::new(403));
     /// }

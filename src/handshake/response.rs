@@ -1,12 +1,14 @@
 //! The responses of a server: those that accept a request, and those that reject it.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Request, is_authority};
+use super::{Request, invalid_authority_at};
+use crate::call_errors::{AcceptError, InvalidHeader, RespondError};
 use crate::config::Config;
-use crate::dialect::{Dialects, Selector};
-use crate::error::{ProtocolError, Refused};
+use crate::dialect::{Dialect, Dialects, Selector};
+use crate::error::ProtocolError;
 use crate::handshake::challenge;
 use crate::header_name::HeaderName;
 use crate::http::{is_forbidden_control, is_token};
@@ -49,7 +51,7 @@ impl<'a> AcceptOptions<'a> {
 
     /// Selects a subprotocol, which must be one of [`Request::protocols`]. Default: none.
     ///
-    /// For any other name, `accept` and `upgrade` return [`Refused::ProtocolNotOffered`].
+    /// For any other name, `accept` and `upgrade` return [`AcceptError::ProtocolNotOffered`].
     #[must_use]
     pub const fn protocol(self, name: &'a str) -> Self {
         Self {
@@ -61,7 +63,7 @@ impl<'a> AcceptOptions<'a> {
     /// Sets the `host` or `host:port` of the location in a Hixie-75 or Hixie-76 response (H76-8).
     ///
     /// Default: [`Request::host`]. Set it if a reverse proxy changes `Host`. If it is not a
-    /// valid authority, `accept` and `upgrade` return [`Refused::InvalidHeader`].
+    /// valid authority, `accept` and `upgrade` return [`AcceptError::InvalidAuthority`].
     #[must_use]
     pub const fn authority(self, authority: &'a str) -> Self {
         Self {
@@ -72,7 +74,7 @@ impl<'a> AcceptOptions<'a> {
 
     /// Sets additional header fields, such as `Set-Cookie` (H76-15). Default: none.
     ///
-    /// `accept` and `upgrade` return [`Refused::InvalidHeader`] if a name is not a token, a value
+    /// `accept` and `upgrade` return [`AcceptError::InvalidHeader`] if a name is not a token, a value
     /// contains a control character other than a tab, or a name is reserved: `Upgrade`,
     /// `Connection`, `Content-Length`, `Transfer-Encoding` and all names that start with
     /// `Sec-WebSocket-` or `WebSocket-`.
@@ -102,7 +104,7 @@ pub struct Response<'a> {
 impl<'a> Response<'a> {
     /// Creates a response whose body is a line of text with the status and its reason phrase.
     ///
-    /// [`respond`](crate::Connection::respond) returns [`Refused::InvalidStatus`] if `status` is not
+    /// [`respond`](crate::Connection::respond) returns [`RespondError::InvalidStatus`] if `status` is not
     /// in 200 to 599.
     #[must_use]
     pub const fn new(status: u16) -> Self {
@@ -118,7 +120,7 @@ impl<'a> Response<'a> {
     /// The response always has `Connection: close`. Except for the statuses 204 and 304, it also has
     /// `Content-Length` and, unless `headers` contains a `Content-Type`, `Content-Type: text/plain`.
     ///
-    /// [`respond`](crate::Connection::respond) returns [`Refused::InvalidHeader`] if a name is not a
+    /// [`respond`](crate::Connection::respond) returns [`RespondError::InvalidHeader`] if a name is not a
     /// token, a value contains a control character other than a tab, or a name is `Upgrade`,
     /// `Connection`, `Content-Length` or `Transfer-Encoding`.
     #[must_use]
@@ -221,12 +223,15 @@ const TYPICAL_RESPONSE_LEN: usize = 384;
 pub(crate) fn accept(
     config: &Config,
     request: &Request,
+    dialect: Dialect,
     options: &AcceptOptions<'_>,
-) -> Result<Vec<u8>, Refused> {
-    let row = request.dialect().ok_or(Refused::NoRequest)?.row();
+) -> Result<Vec<u8>, AcceptError> {
+    let row = dialect.row();
     let authority = match options.authority.map(str::as_bytes) {
-        Some(authority) if !is_authority(authority) => return Err(Refused::InvalidHeader),
-        Some(authority) => authority,
+        Some(authority) => match invalid_authority_at(authority) {
+            Some(at) => return Err(AcceptError::InvalidAuthority { at }),
+            None => authority,
+        },
         None => request.authority_bytes(),
     };
     let is_reserved = |name: &str| {
@@ -237,7 +242,7 @@ pub(crate) fn accept(
         // H76-16: Content-Length in a 101 breaks clients and proxies.
         has_prefix("Sec-WebSocket-") || has_prefix("WebSocket-") || is_connection_or_framing(name)
     };
-    check_headers(options.headers, is_reserved)?;
+    check_headers(options.headers, is_reserved).map_err(AcceptError::InvalidHeader)?;
 
     let origin = request.origin_bytes();
     // So that a long value does not double the capacity.
@@ -267,7 +272,7 @@ pub(crate) fn accept(
             let values = request.protocol_strs().filter(|_| row.protocol.is_single);
             let mut offered = request.protocols().chain(values);
             if !offered.any(|protocol| protocol == name) {
-                return Err(Refused::ProtocolNotOffered);
+                return Err(AcceptError::ProtocolNotOffered);
             }
             push_header(&mut head, protocol_name.as_str(), &[name.as_bytes()]);
         }
@@ -295,13 +300,25 @@ pub(crate) fn accept(
     Ok(head)
 }
 
-/// Returns the bytes of a response. `is_head`: the method of the request is `HEAD`.
-pub(crate) fn respond(response: &Response<'_>, is_head: bool) -> Result<Vec<u8>, Refused> {
-    if !(200..=599).contains(&response.status) {
-        return Err(Refused::InvalidStatus(response.status));
+/// Returns the bytes of a response, at most `limit`. `is_head`: the method of the request is `HEAD`.
+pub(crate) fn respond(
+    response: &Response<'_>,
+    is_head: bool,
+    limit: usize,
+) -> Result<Vec<u8>, RespondError> {
+    let status = response.status;
+    if !(200..=599).contains(&status) {
+        return Err(RespondError::InvalidStatus { status });
     }
-    check_headers(response.headers, is_connection_or_framing)?;
-    Ok(render_response(response, "close", is_head))
+    check_headers(response.headers, is_connection_or_framing)
+        .map_err(RespondError::InvalidHeader)?;
+    let (mut bytes, body) = render_response(response, "close", is_head);
+    let len = bytes.len() + body.len();
+    if len > limit {
+        return Err(RespondError::ResponseTooLong { len, limit });
+    }
+    bytes.extend_from_slice(&body);
+    Ok(bytes)
 }
 
 /// Returns the response to an invalid request. It contains no bytes of the request (PX-3).
@@ -333,18 +350,25 @@ pub(crate) fn error_response(
         "close"
     };
     let response = Response::new(status).headers(headers);
-    Some(render_response(&response, connection, is_head))
+    let (mut bytes, body) = render_response(&response, connection, is_head);
+    bytes.extend_from_slice(&body);
+    Some(bytes)
 }
 
-fn render_response(response: &Response<'_>, connection: &str, is_head: bool) -> Vec<u8> {
+/// Returns the head of a response, and the body that follows it.
+fn render_response<'a>(
+    response: &Response<'a>,
+    connection: &str,
+    is_head: bool,
+) -> (Vec<u8>, Cow<'a, [u8]>) {
     let (status, reason) = (response.status, reason(response.status));
     let default_body = alloc::format!("{status} {reason}\n");
     // RFC 9112, section 6.3. A 205 has a Content-Length of 0 (RFC 9110, section 15.3.6).
     let has_no_body = matches!(status, 204 | 304);
     let body = match response.body {
-        _ if has_no_body || status == 205 => &[],
-        Some(body) => body,
-        None => default_body.as_bytes(),
+        _ if has_no_body || status == 205 => Cow::Borrowed(&[][..]),
+        Some(body) => Cow::Borrowed(body),
+        None => Cow::Owned(default_body.into_bytes()),
     };
     let mut bytes = alloc::format!("HTTP/1.1 {status} {reason}\r\n").into_bytes();
     push_header(
@@ -369,10 +393,7 @@ fn render_response(response: &Response<'_>, connection: &str, is_head: bool) -> 
         );
     }
     bytes.extend_from_slice(b"\r\n");
-    if !is_head {
-        bytes.extend_from_slice(body);
-    }
-    bytes
+    (bytes, if is_head { Cow::default() } else { body })
 }
 
 /// Appends a header field; its value is the concatenation of `value`.
@@ -398,10 +419,10 @@ pub(crate) fn is_connection_or_framing(name: &str) -> bool {
 fn check_headers(
     headers: &[HeaderPair<'_>],
     is_reserved: impl Fn(&str) -> bool,
-) -> Result<(), Refused> {
+) -> Result<(), InvalidHeader> {
     for (name, value) in headers {
         if !is_valid_header(name, value.as_bytes()) || is_reserved(name) {
-            return Err(Refused::InvalidHeader);
+            return Err(InvalidHeader::new(name));
         }
     }
     Ok(())

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, Close, Closed, Config, Connection, Dialect, Entropy, Event, Handshake, Input,
-    Phase, ProtocolError, ProxyTunnel, Refused, Request, SendError,
+    AcceptError, AcceptOptions, Close, Closed, Config, Connection, Dialect, Entropy, Event,
+    Handshake, Input, Phase, ProtocolError, ProxyTunnel, Request, SendError,
 };
 
 use crate::{client_request, escaped};
@@ -277,7 +277,8 @@ pub fn assert_closed(driver: &mut Driver<'_>, inputs: &[&[u8]], rejects: impl Fn
         assert_eq!(conn.send_text_vectored("a").map(drop), closing);
         assert_eq!(conn.close(&Close::EMPTY), Ok(()));
         conn.abort();
-        assert_eq!(conn.accept(&AcceptOptions::new()), Err(Refused::NoRequest));
+        let accepted = conn.accept(&AcceptOptions::new());
+        assert_eq!(accepted, Err(AcceptError::NoRequest));
         rejects(conn);
         assert_eq!(conn.deadline(), None);
     }

@@ -3,8 +3,9 @@
 use std::error::Error;
 
 use hybi::{
-    AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind,
-    KeyErrorKind, LineErrorKind, Phase, ProtocolError, Refused, Response, SendError,
+    AcceptError, AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects,
+    HeaderErrorKind, KeyErrorKind, LineErrorKind, Phase, ProtocolError, RespondError, Response,
+    SendError,
 };
 use testkit::*;
 
@@ -1432,15 +1433,16 @@ fn late_calls() -> Vec<Row> {
     let late = |setup, bytes: &[u8]| {
         let pattern = Pattern(vec![(bytes.to_vec(), 1)]);
         let closing: &dyn Error = &SendError::Closing;
-        let none: &dyn Error = &Refused::NoRequest;
+        let not_accepted: &dyn Error = &AcceptError::NoRequest;
+        let not_answered: &dyn Error = &RespondError::NoRequest;
         calls(
             setup,
             pattern,
             &[
                 (call!(c.send_text("a")), closing),
                 (call!(c.send_text_vectored("a").map(drop)), closing),
-                (call!(c.accept(&AcceptOptions::new())), none),
-                (call!(c.respond(&Response::new(404))), none),
+                (call!(c.accept(&AcceptOptions::new())), not_accepted),
+                (call!(c.respond(&Response::new(404))), not_answered),
             ],
         )
     };

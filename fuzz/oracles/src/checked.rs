@@ -4,8 +4,8 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use hybi::{
-    AcceptOptions, Close, CloseError, Closed, Connection, Dialect, Event, Input, Refused, Response,
-    VectoredMessage,
+    AcceptError, AcceptOptions, Close, CloseError, Closed, Connection, Dialect, Event, Input,
+    RespondError, Response, VectoredMessage,
 };
 
 use crate::redaction::check_error;
@@ -235,7 +235,7 @@ impl Checked {
         self.check();
     }
 
-    pub(crate) fn accept(&mut self, options: &AcceptOptions<'_>) -> Result<(), Refused> {
+    pub(crate) fn accept(&mut self, options: &AcceptOptions<'_>) -> Result<(), AcceptError> {
         let result = self.conn.accept(options);
         self.awaits_answer &= result.is_err();
         // Hixie-76 waits for the third key.
@@ -247,7 +247,7 @@ impl Checked {
         result
     }
 
-    pub(crate) fn respond(&mut self, response: &Response<'_>) -> Result<(), Refused> {
+    pub(crate) fn respond(&mut self, response: &Response<'_>) -> Result<(), RespondError> {
         let result = self.conn.respond(response);
         self.awaits_answer &= result.is_err();
         self.check();

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use arbitrary::Arbitrary;
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{
-    AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event, Phase, ProxyTunnel,
-    Refused, Request,
+    AcceptError, AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event, Phase,
+    ProtocolError, ProxyTunnel, Request,
 };
 use testkit::{input, is_valid_key};
 
@@ -35,12 +35,19 @@ pub fn head(HeadInput { wire: bytes }: HeadInput<'_>) {
         check_redaction(&conn, &request, head);
         let upgrade = Connection::upgrade(config.clone(), &rebuilt, &AcceptOptions::new());
         let accepted = conn.accept(&AcceptOptions::new());
-        assert_eq!(accepted, upgrade.as_ref().map(drop).map_err(|e| *e));
+        match request.dialect() {
+            Some(_) => assert_eq!(accepted.as_ref().err(), upgrade.as_ref().err()),
+            None => {
+                assert_eq!(accepted, Err(AcceptError::NoRequest));
+                check_not_websocket(&config, head, &request);
+            }
+        }
         if let Some(dialect) = request.dialect() {
             let others = Dialects::ALL.without(dialect);
             let not_enabled = config.clone().dialects(others);
             let upgrade = Connection::upgrade(not_enabled, &rebuilt, &AcceptOptions::new());
-            assert_eq!(upgrade.err(), Some(Refused::Unsupported(dialect)));
+            let error = ProtocolError::DialectNotEnabled(dialect);
+            assert_eq!(upgrade.err(), Some(AcceptError::Protocol(error)));
         }
         if let Ok((_, response)) = upgrade {
             let with_cookie = |cookie| {
@@ -60,6 +67,20 @@ pub fn head(HeadInput { wire: bytes }: HeadInput<'_>) {
     let unsplit = run_tunnel(bytes, bytes.len().max(1));
     assert_eq!(run_tunnel(bytes, 1), unsplit);
     assert_eq!(run_tunnel(bytes, 3), unsplit);
+}
+
+/// Checks the error of `upgrade` for plain HTTP: that of a connection which does not accept it.
+fn check_not_websocket(config: &Config, head: &[u8], request: &Request) {
+    let upgrade = Connection::upgrade(config.clone(), request, &AcceptOptions::new());
+    let mut conn = Connection::server(config.clone().plain_http(false));
+    let mut head = head.to_vec();
+    assert!(conn.receive(&mut input(&mut head)).is_some());
+    match (conn.closed(), upgrade.err()) {
+        (Some(Closed::Protocol(expected)), Some(AcceptError::Protocol(error))) => {
+            assert_eq!(error, *expected);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 fn config() -> Config {

@@ -6,8 +6,8 @@ use std::net::Ipv6Addr;
 use arbitrary::Arbitrary;
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{
-    AcceptOptions, ClientRequest, ClientRequestError, Config, Connection, Dialect, Dialects,
-    Entropy, Event, ProxyTunnel, Refused, Request, Response,
+    AcceptError, AcceptOptions, ClientRequest, ClientRequestError, Config, Connection, Dialect,
+    Dialects, Entropy, Event, ProxyTunnel, Request, RespondError, Response,
 };
 use testkit::{accept_value, base64, input};
 
@@ -320,19 +320,22 @@ impl Values<'_> {
             accept = accept.authority(authority);
         }
         let is_offered = |name| request.protocols().any(|one| one == name);
-        let expected = if !self.authority.as_deref().is_none_or(is_authority)
-            || !fields
-                .iter()
-                .all(|(name, value)| is_addable(name, value.as_bytes()))
-        {
-            Err(Refused::InvalidHeader)
+        let mut names = fields.iter();
+        let invalid = names.find(|(name, value)| !is_addable(name, value.as_bytes()));
+        let result = server.accept(&accept);
+        if !self.authority.as_deref().is_none_or(is_authority) {
+            let len = self.authority.as_deref().map_or(0, str::len);
+            assert!(matches!(result, Err(AcceptError::InvalidAuthority { at, .. }) if at <= len));
+        } else if let Some((name, _)) = invalid {
+            assert!(
+                matches!(&result, Err(AcceptError::InvalidHeader(error)) if error.name() == *name)
+            );
         } else if !protocol.is_none_or(is_offered) {
-            Err(Refused::ProtocolNotOffered)
+            assert_eq!(result, Err(AcceptError::ProtocolNotOffered));
         } else {
-            Ok(())
-        };
-        assert_eq!(server.accept(&accept), expected);
-        if let Err(error) = expected {
+            assert_eq!(result, Ok(()));
+        }
+        if let Err(error) = result {
             check_error(&error);
             assert!(!server.wants_write(), "a failed call changes nothing");
             return;
@@ -397,15 +400,20 @@ impl Values<'_> {
         assert!(matches!(event, Some(Event::Request(_))));
         let is_valid =
             |(name, value): &(&str, &str)| is_field(name, value.as_bytes()) && !is_framing(name);
-        let expected = if !(200..600).contains(&status) {
-            Err(Refused::InvalidStatus(status))
-        } else if !fields.iter().all(is_valid) {
-            Err(Refused::InvalidHeader)
+        let invalid = fields.iter().find(|field| !is_valid(field));
+        let result = server.respond(&response);
+        if !(200..600).contains(&status) {
+            assert!(
+                matches!(result, Err(RespondError::InvalidStatus { status: s, .. }) if s == status)
+            );
+        } else if let Some((name, _)) = invalid {
+            assert!(
+                matches!(&result, Err(RespondError::InvalidHeader(error)) if error.name() == *name)
+            );
         } else {
-            Ok(())
-        };
-        assert_eq!(server.respond(&response), expected);
-        if let Err(error) = expected {
+            assert_eq!(result, Ok(()));
+        }
+        if let Err(error) = result {
             check_error(&error);
             assert!(!server.wants_write(), "a failed call changes nothing");
             return;

@@ -541,11 +541,20 @@ impl Session {
             1 => {
                 let accept = AcceptOptions::new().authority(AUTHORITY).headers(&[COOKIE]);
                 let protocol = request.protocols().last();
-                conn.accept(&protocol.map_or(accept, |name| accept.protocol(name)))
+                let accept = protocol.map_or(accept, |name| accept.protocol(name));
+                conn.accept(&accept).map_err(Box::<dyn Error>::from)
             }
-            2 => conn.respond(&Response::new(404)),
-            3 => conn.respond(&Response::new(200).headers(&[HTML]).body(b"<p>")),
-            4 => conn.respond(&Response::new(204).headers(&[COOKIE])),
+            2 => conn
+                .respond(&Response::new(404))
+                .map_err(Box::<dyn Error>::from),
+            3 => {
+                let page = Response::new(200).headers(&[HTML]).body(b"<p>");
+                conn.respond(&page).map_err(Box::<dyn Error>::from)
+            }
+            4 => {
+                let response = Response::new(204).headers(&[COOKIE]);
+                conn.respond(&response).map_err(Box::<dyn Error>::from)
+            }
             5 => {
                 assert_eq!(conn.close(&Close::EMPTY), Ok(()));
                 return;
@@ -557,9 +566,11 @@ impl Session {
                 assert!(conn.accept(&accept.headers(&invalid)).is_err());
                 assert!(conn.accept(&accept.protocol("a\r\nX-B: b")).is_err());
                 assert!(conn.respond(&Response::new(101)).is_err());
-                conn.accept(&accept)
+                conn.accept(&accept).map_err(Box::<dyn Error>::from)
             }
-            _ => conn.accept(&AcceptOptions::new()),
+            _ => conn
+                .accept(&AcceptOptions::new())
+                .map_err(Box::<dyn Error>::from),
         };
         self.accepted = result.is_ok() && matches!(self.behaviour.answer % 8, 0 | 1 | 7);
         if self.accepted {
@@ -579,9 +590,10 @@ impl Session {
     }
 
     /// Records the error of a call, if any; returns whether the call succeeded.
-    fn record_result(&mut self, result: Result<(), impl Error>) -> bool {
+    fn record_result(&mut self, result: Result<(), impl Into<Box<dyn Error>>>) -> bool {
+        let result = result.map_err(Into::into);
         if let Err(error) = &result {
-            check_error(error);
+            check_error(&**error);
             let events = self.transcript.events.len();
             self.transcript.refused.push((events, format!("{error:?}")));
         }
