@@ -437,7 +437,7 @@ fn a_connection_in_the_handshake_uses_at_most_40_kib_rq_19() {
             .map_or(from, |_| "GET http://example.com?");
         heads.push(line(DRAFT_76_REQUEST, from, to));
     }
-    let accept = AcceptOptions::new().headers(&[("Set-Cookie", "session=0123456789")]);
+    let accept = AcceptOptions::new().header("Set-Cookie", "session=0123456789");
     let config = hybi::SharedConfig::from(Config::new().dialects(Dialects::ALL));
     for head in &heads {
         for read in [1, 1000, 4097, 8193, 16 * KIB - 1, 1 << 20] {

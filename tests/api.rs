@@ -158,7 +158,7 @@ fn with_request() -> Connection {
     conn
 }
 
-fn accept_error(options: &AcceptOptions<'_>) -> AcceptError {
+fn accept_error(options: &AcceptOptions) -> AcceptError {
     rejected(&mut with_request(), |c| c.accept(options))
 }
 
@@ -234,7 +234,7 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
             "the authority is invalid at byte 2",
         ),
         (
-            accept_error(&AcceptOptions::new().headers(&[("Bad\n", "x")])).into(),
+            accept_error(&AcceptOptions::new().header("Bad\n", "x")).into(),
             "the header field \"Bad\\n\" is invalid or reserved",
         ),
         (
@@ -246,7 +246,7 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
             "the HTTP status 101 is not in the range 200 to 599",
         ),
         (
-            respond_error(&Response::new(200).headers(&[("Upgrade", "x")])).into(),
+            respond_error(&Response::new(200).header("Upgrade", "x")).into(),
             "the header field \"Upgrade\" is invalid or reserved",
         ),
         (

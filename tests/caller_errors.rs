@@ -248,7 +248,7 @@ fn accept_and_respond_without_a_request_return_no_request() {
         // With several errors, any of them may be returned.
         rejected(&mut conn, |c| c.respond(&Response::new(99)));
         rejected(&mut conn, |c| {
-            c.accept(&AcceptOptions::new().headers(&[("", "")]))
+            c.accept(&AcceptOptions::new().header("", ""))
         });
     }
 }
@@ -435,9 +435,8 @@ fn accept_rejects_invalid_headers_h76_15_h76_16() {
                 &[field, ("X", "y")],
             ] {
                 let mut conn = server(head);
-                let error = rejected(&mut conn, |c| {
-                    c.accept(&AcceptOptions::new().headers(fields))
-                });
+                let accept = with_fields(AcceptOptions::new(), fields);
+                let error = rejected(&mut conn, |c| c.accept(&accept));
                 assert_eq!(name_in(error), *name, "{value:?}");
                 conn.accept(&AcceptOptions::new()).unwrap();
             }
@@ -472,10 +471,10 @@ fn accept_rejects_invalid_headers_h76_15_h76_16() {
             .filter_map(|line| line.split_once(": ")),
     );
     let request = request.unwrap();
-    for fields in [&[("X", "y\r\nZ: z")][..], &[("Upgrade", "x")]] {
-        let accept = AcceptOptions::new().headers(fields);
+    for (name, value) in [("X", "y\r\nZ: z"), ("Upgrade", "x")] {
+        let accept = AcceptOptions::new().header(name, value);
         let upgraded = Connection::upgrade(config(), &request, &accept);
-        assert_eq!(name_in(upgraded.unwrap_err()), fields[0].0);
+        assert_eq!(name_in(upgraded.unwrap_err()), name);
     }
     let accept = AcceptOptions::new().protocol("other");
     let upgraded = Connection::upgrade(config(), &request, &accept);
@@ -492,12 +491,49 @@ fn respond_rejects_invalid_headers() {
     for (name, value) in &invalid {
         for head in [DRAFT_75_REQUEST, DRAFT_76_REQUEST, PLAIN] {
             let mut conn = server(head);
-            let fields = [("Location", "/other"), (&name[..], &value[..])];
-            let response = Response::new(302).headers(&fields);
+            let response = Response::new(302).header("Location", "/other");
+            let response = response.header(name, value);
             let error = rejected(&mut conn, |c| c.respond(&response));
             assert_eq!(name_or_status(error), Ok(name.clone()), "{value:?}");
         }
     }
+}
+
+/// H76-15
+#[test]
+fn added_fields_keep_their_order_and_their_bytes() {
+    let lines = b"\r\nX: b\r\nx: \xe9\x80\t\xff\r\nX: a\r\n";
+    let contains_lines =
+        |conn: &Connection| conn.transmit().windows(lines.len()).any(|w| w == lines);
+    let value = Vec::from(*b"\xe9\x80\t\xff");
+    let mut conn = server(DRAFT_76_REQUEST);
+    let accept = AcceptOptions::new().header("X", "b").header("x", &value);
+    conn.accept(&accept.header("X", String::from("a"))).unwrap();
+    assert!(contains_lines(&conn));
+    let mut conn = server(DRAFT_76_REQUEST);
+    let response = Response::new(403).header("X", "b").header("x", value);
+    conn.respond(&response.header("X", b"a")).unwrap();
+    assert!(contains_lines(&conn));
+}
+
+/// Another thread decides on the request; the bytes after its head remain.
+#[test]
+fn a_request_can_be_accepted_later() {
+    let mut conn = Connection::server(config());
+    let mut bytes = [DRAFT_76_REQUEST.as_bytes(), DRAFT_76_KEY3, b"\x00a\xff"].concat();
+    let mut read = input(&mut bytes);
+    let Some(Event::Request(request)) = conn.receive(&mut read) else {
+        panic!("no request");
+    };
+    assert!(conn.receive(&mut read).is_none());
+    let decide = move || {
+        let name = request.protocols().next().unwrap();
+        AcceptOptions::new().protocol(name)
+    };
+    let options = std::thread::spawn(decide).join().unwrap();
+    conn.accept(&options).unwrap();
+    assert!(matches!(conn.receive(&mut read), Some(Event::Open(_))));
+    assert!(matches!(conn.receive(&mut read), Some(Event::Text(_))));
 }
 
 #[test]
@@ -698,11 +734,12 @@ fn fields() -> impl Strategy<Value = Vec<Field>> {
     prop::collection::vec((name(), value()), 0..4)
 }
 
-fn borrowed(fields: &[Field]) -> Vec<(&str, &str)> {
-    fields
-        .iter()
-        .map(|(name, value)| (&name[..], &value[..]))
-        .collect()
+fn with_fields<N: AsRef<str>, V: AsRef<[u8]>>(
+    options: AcceptOptions,
+    fields: &[(N, V)],
+) -> AcceptOptions {
+    let add = |options: AcceptOptions, (name, value): &(N, V)| options.header(name.as_ref(), value);
+    fields.iter().fold(options, add)
 }
 
 /// Returns the fields that httparse parsed, with trimmed values.
@@ -786,8 +823,7 @@ proptest! {
             Dialect::Hixie75 => (DRAFT_75_REQUEST, ""),
             _ => (DRAFT_76_REQUEST, "Sec-"),
         };
-        let borrowed_fields = borrowed(&fields);
-        let mut accept = AcceptOptions::new().headers(&borrowed_fields);
+        let mut accept = with_fields(AcceptOptions::new(), &fields);
         if let Some(authority) = &authority {
             accept = accept.authority(authority);
         }
@@ -840,8 +876,10 @@ proptest! {
             prop::collection::vec(any::<u8>(), 0..40).prop_map(Some),
         ],
     ) {
-        let borrowed_fields = borrowed(&fields);
-        let mut response = Response::new(status).headers(&borrowed_fields);
+        let mut response = Response::new(status);
+        for (name, value) in &fields {
+            response = response.header(name, value);
+        }
         if let Some(body) = &body {
             response = response.body(body);
         }
@@ -990,9 +1028,9 @@ proptest! {
 /// `Debug` output may be logged: it contains no cookies, tokens or keys.
 #[test]
 fn debug_output_contains_no_secrets() {
-    let fields = [("Set-Cookie", "SECRET"), ("Authorization", "SECRET")];
-    let accept = AcceptOptions::new().headers(&fields);
-    let response = Response::new(200).headers(&fields).body(b"SECRET");
+    let accept = AcceptOptions::new().header("Set-Cookie", "SECRET");
+    let response = Response::new(401).header("WWW-Authenticate", "SECRET");
+    let response = response.body("SECRET");
     let target = ClientRequest::new("ws://example.com/").unwrap();
     let target = target.with_header("Cookie", "SECRET").unwrap();
     let client = Connection::client(config(), &target, Entropy::from_bytes([1; 32]));

@@ -22,7 +22,7 @@ fn request(resource: &str) -> Observed {
 
 /// Checks that `head` is answered with exactly `response` and that the connection opens.
 #[track_caller]
-fn assert_opens(config: &Config, accept: AcceptOptions<'_>, head: &[u8], response: &[u8]) {
+fn assert_opens(config: &Config, accept: AcceptOptions, head: &[u8], response: &[u8]) {
     let server = Connection::server(config.clone());
     let mut server = Driver::with_request_handler(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);

@@ -23,7 +23,7 @@ fn request(resource: &str) -> Observed {
 /// Checks that `head` is answered with exactly `response`, and then key3 with the challenge response
 /// (H76-3).
 #[track_caller]
-fn assert_opens(config: &Config, accept: AcceptOptions<'_>, head: &[u8], response: &[u8]) {
+fn assert_opens(config: &Config, accept: AcceptOptions, head: &[u8], response: &[u8]) {
     let server = Connection::server(config.clone());
     let mut server = Driver::with_request_handler(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
@@ -229,8 +229,8 @@ fn one_of_several_offered_subprotocols_may_be_chosen_h76_13() {
 
 #[test]
 fn the_response_may_set_cookies_h76_15() {
-    let cookies = [("Set-Cookie", "a=1; HttpOnly"), ("Set-Cookie", "b=2")];
-    let accept = AcceptOptions::new().headers(&cookies);
+    let accept = AcceptOptions::new().header("Set-Cookie", "a=1; HttpOnly");
+    let accept = accept.header("Set-Cookie", "b=2");
     let response = replace_once(
         DRAFT_76_RESPONSE,
         "\r\n\r\n",

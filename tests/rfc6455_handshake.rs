@@ -477,7 +477,7 @@ fn an_invalid_or_duplicate_origin_is_rejected_hy_3() {
 // Subprotocols.
 
 /// Returns the server's response to a request that it accepts with these options.
-fn accepted(head: &[u8], accept: AcceptOptions<'_>) -> Vec<u8> {
+fn accepted(head: &[u8], accept: AcceptOptions) -> Vec<u8> {
     let server = Connection::server(Config::new());
     let mut server = Driver::with_request_handler(server, |conn, _| conn.accept(&accept).unwrap());
     server.feed(head);
@@ -625,15 +625,13 @@ fn accept_rejects_handshake_headers_such_as_extensions_hy_4() {
         "Content-Length",
         "Transfer-Encoding",
     ] {
-        let headers = [(name, "permessage-deflate")];
-        let result = conn.accept(&AcceptOptions::new().headers(&headers));
+        let result = conn.accept(&AcceptOptions::new().header(name, "permessage-deflate"));
         let error = result.unwrap_err();
         assert!(matches!(error, AcceptError::InvalidHeader(error) if error.name() == name));
         assert_eq!(format!("{conn:?}"), before);
     }
-    let headers = [("Set-Cookie", "seen=1"), ("Server", "x")];
-    conn.accept(&AcceptOptions::new().headers(&headers))
-        .unwrap();
+    let accept = AcceptOptions::new().header("Set-Cookie", "seen=1");
+    conn.accept(&accept.header("Server", "x")).unwrap();
     let response = replace_once(
         RFC6455_RESPONSE,
         "xOo=\r\n",

@@ -40,8 +40,8 @@ pub fn handle_request(conn: &mut Connection, request: &Request) -> Result<(), Bo
     if request.resource() != "/" {
         return Ok(conn.respond(&Response::new(404))?);
     }
-    let html = [("Content-Type", "text/html; charset=utf-8")];
-    Ok(conn.respond(&Response::new(200).headers(&html).body(PAGE.as_bytes()))?)
+    let page = Response::new(200).header("Content-Type", "text/html; charset=utf-8");
+    Ok(conn.respond(&page.body(PAGE))?)
 }
 
 /// Closes the connection of a client whose message is longer than `MAX_MESSAGE_LEN`.

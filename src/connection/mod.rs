@@ -132,14 +132,12 @@ impl Connection {
     ///   [`AcceptError::InvalidHeader`] as in [`accept`](Self::accept).
     ///
     /// ```
-    /// # use hybi::{AcceptError, AcceptOptions, Config, Connection, Event, Input, Request};
-    /// # use std::time::Duration;
-    /// # fn upgrade(request: Request) -> Result<(), AcceptError> {
+    /// # use hybi::{AcceptOptions, Config, Connection, Event, Input, Request};
+    /// # use std::{error::Error, io::Write, time::Duration};
+    /// # fn upgrade(request: Request, socket: &mut impl Write) -> Result<(), Box<dyn Error>> {
     /// let options = AcceptOptions::new();
     /// let (mut conn, response) = Connection::upgrade(Config::new(), &request, &options)?;
-    /// for (name, value) in response.headers() {
-    ///     println!("{name}: {value}");
-    /// }
+    /// socket.write_all(response.as_bytes())?;
     /// let mut leftover = *b"^n:ds[4U";
     /// let mut input = Input::new(&mut leftover, Duration::ZERO);
     /// assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
@@ -149,7 +147,7 @@ impl Connection {
     pub fn upgrade(
         config: impl Into<SharedConfig>,
         request: &Request,
-        options: &AcceptOptions<'_>,
+        options: &AcceptOptions,
     ) -> Result<(Self, UpgradeResponse), AcceptError> {
         let config = config.into();
         let dialect = request.enabled_dialect(config.dialects);
@@ -207,7 +205,7 @@ impl Connection {
     ///   itself.
     ///
     /// [`max_send_buffer`](crate::Config::max_send_buffer) does not limit the response.
-    pub fn accept(&mut self, options: &AcceptOptions<'_>) -> Result<(), AcceptError> {
+    pub fn accept(&mut self, options: &AcceptOptions) -> Result<(), AcceptError> {
         let request = self.pending_request().ok_or(AcceptError::NoRequest)?;
         let dialect = request.dialect().ok_or(AcceptError::NoRequest)?;
         let head = handshake::accept(&self.config, request, dialect, options)?;

@@ -1,8 +1,11 @@
 //! The responses of a server: those that accept a request, and those that reject it.
 
-use alloc::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+
+use memchr::memchr;
 
 use super::{Request, invalid_authority_at};
 use crate::call_errors::{AcceptError, InvalidHeader, RespondError};
@@ -13,27 +16,31 @@ use crate::handshake::challenge;
 use crate::header_name::HeaderName;
 use crate::http::{is_forbidden_control, is_token};
 
-/// The name and value of a header field.
-type HeaderPair<'a> = (&'a str, &'a str);
+/// The name and value of a header field that the application adds.
+type HeaderPair = (String, Vec<u8>);
 
 /// Options of [`Connection::accept`](crate::Connection::accept) and
 /// [`Connection::upgrade`](crate::Connection::upgrade).
 ///
+/// They own their values, so that they can be made on another thread or in another task, and sent
+/// to the connection.
+///
 /// ```
 /// use hybi::AcceptOptions;
-/// let accept = AcceptOptions::new()
+/// let options = AcceptOptions::new()
 ///     .protocol("sample")
-///     .headers(&[("Set-Cookie", "seen=1; HttpOnly")]);
-/// # let _ = accept;
+///     .header("Set-Cookie", "seen=1; HttpOnly")
+///     .header("Set-Cookie", "theme=dark");
+/// # let _ = options;
 /// ```
-#[derive(Clone, Copy, Default)]
-pub struct AcceptOptions<'a> {
-    protocol: Option<&'a str>,
-    authority: Option<&'a str>,
-    headers: &'a [HeaderPair<'a>],
+#[derive(Clone, Default)]
+pub struct AcceptOptions {
+    protocol: Option<String>,
+    authority: Option<String>,
+    headers: Vec<HeaderPair>,
 }
 
-impl<'a> AcceptOptions<'a> {
+impl AcceptOptions {
     /// Accepts the request without selecting a subprotocol.
     ///
     /// Clients of Hixie-75 and Hixie-76 that request a subprotocol reject a response without it, so
@@ -45,7 +52,7 @@ impl<'a> AcceptOptions<'a> {
         Self {
             protocol: None,
             authority: None,
-            headers: &[],
+            headers: Vec::new(),
         }
     }
 
@@ -53,11 +60,9 @@ impl<'a> AcceptOptions<'a> {
     ///
     /// For any other name, `accept` and `upgrade` return [`AcceptError::ProtocolNotOffered`].
     #[must_use]
-    pub const fn protocol(self, name: &'a str) -> Self {
-        Self {
-            protocol: Some(name),
-            ..self
-        }
+    pub fn protocol(mut self, name: &str) -> Self {
+        self.protocol = Some(name.to_owned());
+        self
     }
 
     /// Sets the `host` or `host:port` of the location in a Hixie-75 or Hixie-76 response (H76-8).
@@ -65,22 +70,21 @@ impl<'a> AcceptOptions<'a> {
     /// Default: [`Request::host`]. Set it if a reverse proxy changes `Host`. If it is not a
     /// valid authority, `accept` and `upgrade` return [`AcceptError::InvalidAuthority`].
     #[must_use]
-    pub const fn authority(self, authority: &'a str) -> Self {
-        Self {
-            authority: Some(authority),
-            ..self
-        }
+    pub fn authority(mut self, authority: &str) -> Self {
+        self.authority = Some(authority.to_owned());
+        self
     }
 
-    /// Sets additional header fields, such as `Set-Cookie` (H76-15). Default: none.
+    /// Adds a header field, such as `Set-Cookie`, after those added before (H76-15).
     ///
-    /// `accept` and `upgrade` return [`AcceptError::InvalidHeader`] if a name is not a token, a value
-    /// contains a control character other than a tab, or a name is reserved: `Upgrade`,
-    /// `Connection`, `Content-Length`, `Transfer-Encoding` and all names that start with
-    /// `Sec-WebSocket-` or `WebSocket-`.
+    /// `accept` and `upgrade` return [`AcceptError::InvalidHeader`] if a name is not a token
+    /// (RFC 9110, section 5.6.2), a value contains a control character other than a tab, or a name
+    /// is reserved: `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` and all names
+    /// that start with `Sec-WebSocket-` or `WebSocket-`.
     #[must_use]
-    pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
-        Self { headers, ..self }
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push(header_pair(name, value.as_ref()));
+        self
     }
 }
 
@@ -90,52 +94,51 @@ impl<'a> AcceptOptions<'a> {
 /// ```
 /// use hybi::Response;
 /// let page = Response::new(200)
-///     .headers(&[("Content-Type", "text/html; charset=utf-8")])
-///     .body(b"<!DOCTYPE html><title>Hello</title>");
+///     .header("Content-Type", "text/html; charset=utf-8")
+///     .body("<!DOCTYPE html><title>Hello</title>");
 /// # let _ = page;
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Response<'a> {
     status: u16,
-    headers: &'a [HeaderPair<'a>],
+    headers: Vec<HeaderPair>,
     body: Option<&'a [u8]>,
 }
 
 impl<'a> Response<'a> {
     /// Creates a response whose body is a line of text with the status and its reason phrase.
     ///
-    /// [`respond`](crate::Connection::respond) returns [`RespondError::InvalidStatus`] if `status` is not
-    /// in 200 to 599.
+    /// [`respond`](crate::Connection::respond) returns [`RespondError::InvalidStatus`] if `status` is
+    /// not in 200 to 599.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self {
             status,
-            headers: &[],
+            headers: Vec::new(),
             body: None,
         }
     }
 
-    /// Sets additional header fields. Default: none.
+    /// Adds a header field, after those added before.
     ///
     /// The response always has `Connection: close`. Except for the statuses 204 and 304, it also has
-    /// `Content-Length` and, unless `headers` contains a `Content-Type`, `Content-Type: text/plain`.
+    /// `Content-Length` and, unless a `Content-Type` is added, `Content-Type: text/plain`.
     ///
-    /// [`respond`](crate::Connection::respond) returns [`RespondError::InvalidHeader`] if a name is not a
-    /// token, a value contains a control character other than a tab, or a name is `Upgrade`,
-    /// `Connection`, `Content-Length` or `Transfer-Encoding`.
+    /// [`respond`](crate::Connection::respond) returns [`RespondError::InvalidHeader`] if a name is
+    /// not a token (RFC 9110, section 5.6.2), a value contains a control character other than a
+    /// tab, or a name is `Upgrade`, `Connection`, `Content-Length` or `Transfer-Encoding`.
     #[must_use]
-    pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
-        Self { headers, ..self }
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push(header_pair(name, value.as_ref()));
+        self
     }
 
     /// Sets the body, which replaces the default one. Ignored for a status without a body: 204, 205
     /// and 304. The response to a `HEAD` request has the `Content-Length` of the body without it.
     #[must_use]
-    pub const fn body(self, body: &'a [u8]) -> Self {
-        Self {
-            body: Some(body),
-            ..self
-        }
+    pub fn body(mut self, body: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        self.body = Some(body.as_ref());
+        self
     }
 
     pub(crate) const fn status(&self) -> u16 {
@@ -146,6 +149,26 @@ impl<'a> Response<'a> {
 /// The head of a 101 response, for an HTTP library to write.
 ///
 /// It is returned by [`Connection::upgrade`](crate::Connection::upgrade).
+///
+/// ```
+/// # use hybi::{AcceptOptions, Config, Connection, Request};
+/// let request = Request::from_parts(
+///     "GET",
+///     "/chat",
+///     "HTTP/1.1",
+///     [
+///         ("Host", "example.com"),
+///         ("Upgrade", "websocket"),
+///         ("Connection", "Upgrade"),
+///         ("Sec-WebSocket-Version", "13"),
+///         ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+///     ],
+/// )?;
+/// let (_conn, response) = Connection::upgrade(Config::new(), &request, &AcceptOptions::new())?;
+/// assert_eq!((response.status(), response.reason()), (101, "Switching Protocols"));
+/// assert!(response.headers().any(|header| header == ("Upgrade", &b"websocket"[..])));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct UpgradeResponse(Vec<u8>);
 
@@ -173,22 +196,27 @@ impl UpgradeResponse {
     #[must_use]
     pub fn reason(&self) -> &str {
         let line = self.lines().next().unwrap_or_default();
+        let line = core::str::from_utf8(line).unwrap_or_default();
         line.splitn(3, ' ').nth(2).unwrap_or_default()
     }
 
     /// Returns the name and value of each header field, in the order in which to write them.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        let header_lines = self.lines().skip(1);
-        header_lines.filter_map(|line| line.split_once(": "))
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.lines().skip(1).filter_map(|line| {
+            let (name, value) = line.split_at_checked(memchr(b':', line)?)?;
+            let name = core::str::from_utf8(name).ok()?;
+            Some((name, value.strip_prefix(b": ")?))
+        })
     }
 
-    fn lines(&self) -> impl Iterator<Item = &str> {
-        core::str::from_utf8(&self.0).unwrap_or_default().lines()
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.0.split(|byte| *byte == b'\n');
+        lines.filter_map(|line| line.strip_suffix(b"\r"))
     }
 }
 
 /// Omits the added header fields, which may contain cookies.
-impl fmt::Debug for AcceptOptions<'_> {
+impl fmt::Debug for AcceptOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AcceptOptions")
             .field("protocol", &self.protocol)
@@ -224,10 +252,10 @@ pub(crate) fn accept(
     config: &Config,
     request: &Request,
     dialect: Dialect,
-    options: &AcceptOptions<'_>,
+    options: &AcceptOptions,
 ) -> Result<Vec<u8>, AcceptError> {
     let row = dialect.row();
-    let authority = match options.authority.map(str::as_bytes) {
+    let authority = match options.authority.as_deref().map(str::as_bytes) {
         Some(authority) => match invalid_authority_at(authority) {
             Some(at) => return Err(AcceptError::InvalidAuthority { at }),
             None => authority,
@@ -242,13 +270,13 @@ pub(crate) fn accept(
         // H76-16: Content-Length in a 101 breaks clients and proxies.
         has_prefix("Sec-WebSocket-") || has_prefix("WebSocket-") || is_connection_or_framing(name)
     };
-    check_headers(options.headers, is_reserved).map_err(AcceptError::InvalidHeader)?;
+    check_headers(&options.headers, is_reserved).map_err(AcceptError::InvalidHeader)?;
 
     let origin = request.origin_bytes();
     // So that a long value does not double the capacity.
     let echoed_len = match &row.response.echoed {
         Some(_) => request.max_echoed_len(),
-        None => options.protocol.map_or(0, str::len),
+        None => options.protocol.as_deref().map_or(0, str::len),
     };
     let mut head = Vec::with_capacity(TYPICAL_RESPONSE_LEN + echoed_len);
     head.extend_from_slice(row.response.prefix.as_bytes());
@@ -266,7 +294,7 @@ pub(crate) fn accept(
         push_header(&mut head, HeaderName::Accept.as_str(), &[value.as_bytes()]);
     }
     let protocol_name = row.protocol.header;
-    match options.protocol {
+    match options.protocol.as_deref() {
         Some(name) => {
             // Hixie-75 and Hixie-76: the name may also be a whole value, with commas and spaces.
             let values = request.protocol_strs().filter(|_| row.protocol.is_single);
@@ -293,8 +321,8 @@ pub(crate) fn accept(
         }
         None => {}
     }
-    for (name, value) in options.headers {
-        push_header(&mut head, name, &[value.as_bytes()]);
+    for (name, value) in &options.headers {
+        push_header(&mut head, name, &[value]);
     }
     head.extend_from_slice(b"\r\n"); // H76-17
     Ok(head)
@@ -310,7 +338,7 @@ pub(crate) fn respond(
     if !(200..=599).contains(&status) {
         return Err(RespondError::InvalidStatus { status });
     }
-    check_headers(response.headers, is_connection_or_framing)
+    check_headers(&response.headers, is_connection_or_framing)
         .map_err(RespondError::InvalidHeader)?;
     let (mut bytes, body) = render_response(response, "close", is_head);
     let len = bytes.len() + body.len();
@@ -328,28 +356,24 @@ pub(crate) fn error_response(
     is_head: bool,
 ) -> Option<Vec<u8>> {
     let status = error.status()?;
-    let versions: Vec<&str> = dialects
-        .newest_first()
-        .filter_map(|dialect| dialect.row().version())
-        .collect();
-    let versions = versions.join(", ");
-    let upgrade = [
-        (HeaderName::Upgrade.as_str(), "websocket"),
-        (HeaderName::Version.as_str(), versions.as_str()),
-    ];
-    let headers: &[HeaderPair<'_>] = match status {
-        405 => &[("Allow", "GET")],
-        426 if versions.is_empty() => upgrade.get(..1).unwrap_or_default(),
-        426 => &upgrade, // HY-9
-        _ => &[],
-    };
+    let mut response = Response::new(status);
+    if status == 405 {
+        response = response.header("Allow", "GET");
+    }
+    if status == 426 {
+        response = response.header(HeaderName::Upgrade.as_str(), "websocket");
+        let versions = dialects.newest_first();
+        let versions: Vec<&str> = versions.filter_map(|d| d.row().version()).collect();
+        if !versions.is_empty() {
+            response = response.header(HeaderName::Version.as_str(), versions.join(", ")); // HY-9
+        }
+    }
     // HY-12
     let connection = if status == 426 {
         "close, Upgrade"
     } else {
         "close"
     };
-    let response = Response::new(status).headers(headers);
     let (mut bytes, body) = render_response(&response, connection, is_head);
     bytes.extend_from_slice(&body);
     Some(bytes)
@@ -376,12 +400,11 @@ fn render_response<'a>(
         HeaderName::Connection.as_str(),
         &[connection.as_bytes()],
     );
-    for (name, value) in response.headers {
-        push_header(&mut bytes, name, &[value.as_bytes()]);
+    for (name, value) in &response.headers {
+        push_header(&mut bytes, name, &[value]);
     }
     if !has_no_body {
-        let is_content_type =
-            |(name, _): &HeaderPair<'_>| name.eq_ignore_ascii_case("Content-Type");
+        let is_content_type = |(name, _): &HeaderPair| name.eq_ignore_ascii_case("Content-Type");
         if !response.headers.iter().any(is_content_type) {
             push_header(&mut bytes, "Content-Type", &[b"text/plain"]);
         }
@@ -394,6 +417,10 @@ fn render_response<'a>(
     }
     bytes.extend_from_slice(b"\r\n");
     (bytes, if is_head { Cow::default() } else { body })
+}
+
+fn header_pair(name: &str, value: &[u8]) -> HeaderPair {
+    (name.to_owned(), value.to_owned())
 }
 
 /// Appends a header field; its value is the concatenation of `value`.
@@ -417,11 +444,11 @@ pub(crate) fn is_connection_or_framing(name: &str) -> bool {
 
 /// Checks the header fields that a caller adds: valid, and not among those that the crate writes.
 fn check_headers(
-    headers: &[HeaderPair<'_>],
+    headers: &[HeaderPair],
     is_reserved: impl Fn(&str) -> bool,
 ) -> Result<(), InvalidHeader> {
     for (name, value) in headers {
-        if !is_valid_header(name, value.as_bytes()) || is_reserved(name) {
+        if !is_valid_header(name, value) || is_reserved(name) {
             return Err(InvalidHeader::new(name));
         }
     }

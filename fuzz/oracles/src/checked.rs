@@ -235,7 +235,7 @@ impl Checked {
         self.check();
     }
 
-    pub(crate) fn accept(&mut self, options: &AcceptOptions<'_>) -> Result<(), AcceptError> {
+    pub(crate) fn accept(&mut self, options: &AcceptOptions) -> Result<(), AcceptError> {
         let result = self.conn.accept(options);
         self.awaits_answer &= result.is_err();
         // Hixie-76 waits for the third key.

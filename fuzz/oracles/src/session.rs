@@ -539,20 +539,24 @@ impl Session {
         let conn = &mut self.conn;
         let result = match self.behaviour.answer % 8 {
             1 => {
-                let accept = AcceptOptions::new().authority(AUTHORITY).headers(&[COOKIE]);
-                let protocol = request.protocols().last();
-                let accept = protocol.map_or(accept, |name| accept.protocol(name));
+                let accept = AcceptOptions::new()
+                    .authority(AUTHORITY)
+                    .header(COOKIE.0, COOKIE.1);
+                let accept = match request.protocols().last() {
+                    Some(name) => accept.protocol(name),
+                    None => accept,
+                };
                 conn.accept(&accept).map_err(Box::<dyn Error>::from)
             }
             2 => conn
                 .respond(&Response::new(404))
                 .map_err(Box::<dyn Error>::from),
             3 => {
-                let page = Response::new(200).headers(&[HTML]).body(b"<p>");
+                let page = Response::new(200).header(HTML.0, HTML.1).body(b"<p>");
                 conn.respond(&page).map_err(Box::<dyn Error>::from)
             }
             4 => {
-                let response = Response::new(204).headers(&[COOKIE]);
+                let response = Response::new(204).header(COOKIE.0, COOKIE.1);
                 conn.respond(&response).map_err(Box::<dyn Error>::from)
             }
             5 => {
@@ -561,12 +565,11 @@ impl Session {
             }
             6 => return,
             7 => {
-                let invalid = [("X-A", "a\r\nX-B: b")];
-                let accept = AcceptOptions::new();
-                assert!(conn.accept(&accept.headers(&invalid)).is_err());
-                assert!(conn.accept(&accept.protocol("a\r\nX-B: b")).is_err());
+                let accept = AcceptOptions::new;
+                assert!(conn.accept(&accept().header("X-A", "a\r\nX-B: b")).is_err());
+                assert!(conn.accept(&accept().protocol("a\r\nX-B: b")).is_err());
                 assert!(conn.respond(&Response::new(101)).is_err());
-                conn.accept(&accept).map_err(Box::<dyn Error>::from)
+                conn.accept(&accept()).map_err(Box::<dyn Error>::from)
             }
             _ => conn
                 .accept(&AcceptOptions::new())
