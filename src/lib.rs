@@ -246,6 +246,9 @@
 //!
 //! - `std` (default): byte search and UTF-8 validation with run-time SIMD detection.
 //! - `getrandom`: `Entropy::from_os`, random bytes of the operating system for clients.
+//! - `http`: `http::Request` to [`Request`], and [`UpgradeResponse`] or [`ProtocolError`] to
+//!   `http::Response`, for servers such as hyper and axum. The crate `http` needs the standard
+//!   library.
 //! - `simd`: masking with run-time SIMD detection. Needs Rust 1.89.
 //!
 //! Without `std` the crate needs `alloc` only.
@@ -288,6 +291,8 @@ mod frame;
 mod handshake;
 mod header_name;
 mod http;
+#[cfg(feature = "http")]
+mod http_types;
 mod input;
 mod message;
 mod prepared;

@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("frame/encode", "frame/header frame/opcode"),
     ("http", "config error work"),
     ("handshake", "call_errors config dialect error header_name http random"),
+    ("http_types", "dialect error handshake"),
     ("event", "close_code dialect error handshake"),
     ("input", "frame/opcode"),
     ("frame", "config dialect error event frame/encode frame/header frame/mask frame/opcode frame/utf8 input work"),

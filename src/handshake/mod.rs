@@ -12,6 +12,8 @@ pub use client::ClientRequest;
 pub use rejection::Rejection;
 pub(crate) use reply::{Reply, check_response};
 pub use request::Request;
+#[cfg(feature = "http")]
+pub(crate) use response::error_headers;
 pub use response::{AcceptOptions, Response, UpgradeResponse};
 pub(crate) use response::{
     accept, error_response, is_connection_or_framing, is_valid_header, push_header, respond,

@@ -357,16 +357,8 @@ pub(crate) fn error_response(
 ) -> Option<Vec<u8>> {
     let status = error.status()?;
     let mut response = Response::new(status);
-    if status == 405 {
-        response = response.header("Allow", "GET");
-    }
-    if status == 426 {
-        response = response.header(HeaderName::Upgrade.as_str(), "websocket");
-        let versions = dialects.newest_first();
-        let versions: Vec<&str> = versions.filter_map(|d| d.row().version()).collect();
-        if !versions.is_empty() {
-            response = response.header(HeaderName::Version.as_str(), versions.join(", ")); // HY-9
-        }
+    for (name, value) in error_headers(status, dialects) {
+        response = response.header(name, value);
     }
     // HY-12
     let connection = if status == 426 {
@@ -377,6 +369,24 @@ pub(crate) fn error_response(
     let (mut bytes, body) = render_response(&response, connection, is_head);
     bytes.extend_from_slice(&body);
     Some(bytes)
+}
+
+/// Returns the header fields that the response to an invalid request requires beside `Connection`.
+pub(crate) fn error_headers(status: u16, dialects: Dialects) -> Vec<(&'static str, String)> {
+    let mut headers = Vec::new();
+    match status {
+        405 => headers.push(("Allow", "GET".to_owned())),
+        426 => {
+            headers.push((HeaderName::Upgrade.as_str(), "websocket".to_owned()));
+            let versions = dialects.newest_first();
+            let versions: Vec<&str> = versions.filter_map(|d| d.row().version()).collect();
+            if !versions.is_empty() {
+                headers.push((HeaderName::Version.as_str(), versions.join(", "))); // HY-9
+            }
+        }
+        _ => {}
+    }
+    headers
 }
 
 /// Returns the head of a response, and the body that follows it.
