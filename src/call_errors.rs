@@ -21,6 +21,7 @@ pub enum SendError {
     /// The message would bring the pending output above
     /// [`max_send_buffer`](crate::Config::max_send_buffer). It can be sent later.
     #[error("the send buffer is full: retry when at most {retry_at} bytes are pending")]
+    #[non_exhaustive]
     BufferFull {
         /// The message fits once at most this many bytes are
         /// [`pending`](crate::Connection::pending).
@@ -28,6 +29,7 @@ pub enum SendError {
     },
     /// The message does not fit into an empty send buffer either.
     #[error("the message does not fit into the send buffer of {limit} bytes")]
+    #[non_exhaustive]
     MessageTooLong {
         /// [`max_send_buffer`](crate::Config::max_send_buffer): the most bytes of an encoded message.
         limit: usize,
@@ -40,6 +42,7 @@ pub enum SendError {
     FragmentInProgress,
     /// The dialect of the connection has no such frame.
     #[error("{dialect} has no such frame")]
+    #[non_exhaustive]
     Unsupported {
         /// The dialect of the connection.
         dialect: Dialect,
@@ -53,12 +56,14 @@ pub enum CloseError {
     /// A close frame must not contain this code (RFC 6455, section 7.4; HY-8): only 1000 to 1003,
     /// 1007 to 1014 and 3000 to 4999 can be sent.
     #[error("close code {code} must not be sent")]
+    #[non_exhaustive]
     InvalidCode {
         /// The code.
         code: u16,
     },
     /// The reason is longer than 123 bytes (RFC 6455, section 5.5).
     #[error("the close reason has {len} bytes, of at most 123")]
+    #[non_exhaustive]
     ReasonTooLong {
         /// The length of the reason in bytes.
         len: usize,
@@ -152,6 +157,7 @@ pub enum ClientRequestError {
     /// The URL is not a valid `ws://` or `wss://` URL: see
     /// [`ClientRequest::new`](crate::ClientRequest::new).
     #[error("{}", UrlMessage { at: *.at })]
+    #[non_exhaustive]
     InvalidUrl {
         /// The offset in bytes of the first invalid byte; 0 if the scheme is not `ws` or `wss`.
         at: usize,

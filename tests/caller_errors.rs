@@ -197,7 +197,8 @@ fn binary_is_unsupported_in_both_drafts_fr_12() {
                 rejected(&mut conn, |c| c.send_ping(bytes)),
                 rejected(&mut conn, |c| c.send_pong(bytes)),
             ];
-            assert_eq!(errors, [SendError::Unsupported { dialect }; 6]);
+            let unsupported = errors.map(|e| error_field!(e, SendError::Unsupported { dialect }));
+            assert_eq!(unsupported, [dialect; 6]);
         }
         assert_eq!(conn.transmit(), b"");
     }
@@ -219,12 +220,15 @@ fn buffer_full_is_returned_above_max_send_buffer() {
             ]
         };
         let long = "123456789";
-        let too_long = SendError::MessageTooLong { limit };
-        assert_eq!(errors(&mut conn, long), [too_long; 4]);
+        let limits = |conn: &mut Connection| {
+            errors(conn, long).map(|e| error_field!(e, SendError::MessageTooLong { limit }))
+        };
+        assert_eq!(limits(&mut conn), [limit; 4]);
         conn.send_text("1").unwrap();
-        assert_eq!(errors(&mut conn, long), [too_long; 4]);
-        let full = SendError::BufferFull { retry_at: 2 };
-        assert_eq!(errors(&mut conn, &long[..6]), [full; 4]);
+        assert_eq!(limits(&mut conn), [limit; 4]);
+        let full = errors(&mut conn, &long[..6]);
+        let retry_at = full.map(|e| error_field!(e, SendError::BufferFull { retry_at }));
+        assert_eq!(retry_at, [2; 4]);
         let message = PreparedMessage::text(&long[..5]);
         conn.send_prepared(&message).unwrap();
         assert_eq!(conn.transmit().len(), limit);
@@ -626,8 +630,7 @@ fn name_or_status(error: RespondError) -> Result<String, u16> {
 fn invalid_url_offset(url: &str) -> Option<usize> {
     match ClientRequest::new(url) {
         Ok(_) => None,
-        Err(ClientRequestError::InvalidUrl { at }) => Some(at),
-        Err(other) => panic!("{other:?}"),
+        Err(error) => Some(error_field!(error, ClientRequestError::InvalidUrl { at })),
     }
 }
 
@@ -934,9 +937,7 @@ proptest! {
         let target = match ClientRequest::new(&url) {
             Ok(target) => target.with_dialect(dialect),
             Err(error) => {
-                let ClientRequestError::InvalidUrl { at } = error else {
-                    panic!("{error:?}");
-                };
+                let at = error_field!(error, ClientRequestError::InvalidUrl { at });
                 prop_assert!(at <= url.len());
                 return Ok(());
             }

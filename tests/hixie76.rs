@@ -1471,8 +1471,11 @@ fn binary_messages_are_rejected_fr_12() {
     for dialect in [Hixie75, Hixie76] {
         for role in ROLES {
             let mut conn = established(&Config::new(), role, dialect);
-            let result = conn.send_binary(b"bytes");
-            assert_eq!(result, Err(SendError::Unsupported { dialect }));
+            let error = rejected(&mut conn, |c| c.send_binary(b"bytes"));
+            assert_eq!(
+                error_field!(error, SendError::Unsupported { dialect }),
+                dialect
+            );
             assert_eq!(escaped(conn.transmit()), "");
         }
     }

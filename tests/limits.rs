@@ -566,30 +566,33 @@ fn max_send_buffer_limits_messages() {
     for dialect in HIXIE {
         for limit in [2, 10, 1000] {
             let config = Config::new().max_send_buffer(limit);
-            let retry_at = limit - 2;
-            let full = Err(SendError::BufferFull { retry_at });
-            let too_long = SendError::MessageTooLong { limit };
             for length in [limit - 2, (limit - 2).saturating_sub(1)] {
                 let mut conn = open(config.clone(), dialect).conn;
                 assert_eq!(conn.send_text(&"a".repeat(length)), Ok(()));
-                assert_eq!(conn.send_text(""), full);
+                let full = rejected(&mut conn, |c| c.send_text(""));
+                assert_eq!(
+                    error_field!(full, SendError::BufferFull { retry_at }),
+                    limit - 2
+                );
                 // Written bytes are no longer pending.
                 conn.advance(2.min(length + 2));
                 assert_eq!(conn.send_text(""), Ok(()));
             }
             let mut conn = open(config.clone(), dialect).conn;
             let long = "a".repeat(limit - 1);
-            assert_eq!(conn.send_text(&long), Err(too_long));
-            assert_eq!(conn.send_text_vectored(&long).err(), Some(too_long));
+            let errors = [
+                rejected(&mut conn, |c| c.send_text(&long)),
+                rejected(&mut conn, |c| c.send_text_vectored(&long).map(drop)),
+            ];
+            let limits = errors.map(|e| error_field!(e, SendError::MessageTooLong { limit }));
+            assert_eq!(limits, [limit; 2]);
             assert!(conn.transmit().is_empty());
             drop(conn.send_text_vectored(&"a".repeat(limit - 2)).unwrap());
             assert_eq!(conn.transmit().len(), limit);
         }
         let mut conn = open(Config::new().max_send_buffer(1), dialect).conn;
-        assert_eq!(
-            conn.send_text(""),
-            Err(SendError::MessageTooLong { limit: 1 })
-        );
+        let error = rejected(&mut conn, |c| c.send_text(""));
+        assert_eq!(error_field!(error, SendError::MessageTooLong { limit }), 1);
     }
 }
 
@@ -598,9 +601,10 @@ fn max_send_buffer_is_1_mib_by_default() {
     let limit = 1 << 20;
     let mut conn = open(Config::new(), Dialect::Hixie75).conn;
     let text = "a".repeat(limit - 1);
+    let error = rejected(&mut conn, |c| c.send_text(&text));
     assert_eq!(
-        conn.send_text(&text),
-        Err(SendError::MessageTooLong { limit })
+        error_field!(error, SendError::MessageTooLong { limit }),
+        limit
     );
     assert_eq!(conn.send_text(&text[1..]), Ok(()));
 }

@@ -892,11 +892,9 @@ fn an_invalid_url_is_rejected_with_the_offset() {
         ("ws://example.com/\u{e4}", 17),
         ("ws://example.com/\r\nHost:", 17),
     ] {
-        assert_eq!(
-            ClientRequest::new(url).err(),
-            Some(ClientRequestError::InvalidUrl { at }),
-            "{url}"
-        );
+        let error = ClientRequest::new(url).unwrap_err();
+        let found = error_field!(error, ClientRequestError::InvalidUrl { at });
+        assert_eq!(found, at, "{url}");
     }
 }
 
@@ -913,12 +911,9 @@ fn brackets_in_a_url_must_hold_an_ipv6_address() {
         "[a]",
     ] {
         let url = format!("ws://{address}/");
-        let result = ClientRequest::new(&url).err();
-        assert_eq!(
-            result,
-            Some(ClientRequestError::InvalidUrl { at: 6 }),
-            "{url}"
-        );
+        let error = ClientRequest::new(&url).unwrap_err();
+        let at = error_field!(error, ClientRequestError::InvalidUrl { at });
+        assert_eq!(at, 6, "{url}");
     }
 }
 

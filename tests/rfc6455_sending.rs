@@ -341,7 +341,10 @@ fn a_prepared_message_is_sent_to_peers_of_every_dialect_fr_11_fr_12_hy_6() {
         let mut conn = server(dialect);
         conn.send_prepared(&text).unwrap();
         let error = rejected(&mut conn, |c| c.send_prepared(&binary));
-        assert_eq!(error, SendError::Unsupported { dialect });
+        assert_eq!(
+            error_field!(error, SendError::Unsupported { dialect }),
+            dialect
+        );
         assert_eq!(conn.transmit(), b"\x00to all\xff");
     }
 }
@@ -517,10 +520,10 @@ fn hixie_rejects_control_frames_and_binary_messages_fr_12() {
     for dialect in HIXIE {
         for role in ROLES {
             let mut conn = established(&Config::new(), role, dialect);
-            let unsupported = SendError::Unsupported { dialect };
+            let unsupported = |error| error_field!(error, SendError::Unsupported { dialect });
             for fin in [false, true] {
                 let error = rejected(&mut conn, |c| c.send_binary_fragment(b"a", fin));
-                assert_eq!(error, unsupported);
+                assert_eq!(unsupported(error), dialect);
             }
             for payload in [&b""[..], b"a", &[0; 200]] {
                 let errors = [
@@ -529,7 +532,7 @@ fn hixie_rejects_control_frames_and_binary_messages_fr_12() {
                     rejected(&mut conn, |c| c.send_binary(payload)),
                     rejected(&mut conn, |c| c.send_binary_vectored(payload).map(drop)),
                 ];
-                assert_eq!(errors, [unsupported; 4]);
+                assert_eq!(errors.map(unsupported), [dialect; 4]);
             }
             conn.send_text("a").unwrap();
             assert_eq!(conn.transmit(), b"\x00a\xff");
@@ -574,37 +577,33 @@ fn sends_before_open_and_after_close_are_rejected() {
 fn sends_over_max_send_buffer_are_rejected() {
     let limit = 100;
     let config = Config::new().max_send_buffer(limit);
-    let full = SendError::MessageTooLong { limit };
+    let too_long = |error| error_field!(error, SendError::MessageTooLong { limit });
     for (role, dialect) in every_role_and_dialect() {
         let mut conn = established(&config, role, dialect);
         let (long, bytes) = ("a".repeat(100), [0; 100]);
-        assert_eq!(rejected(&mut conn, |c| c.send_text(&long)), full);
-        assert_eq!(rejected(&mut conn, |c| c.send_binary(&bytes)), full);
-        assert_eq!(
+        let errors = [
+            rejected(&mut conn, |c| c.send_text(&long)),
+            rejected(&mut conn, |c| c.send_binary(&bytes)),
             rejected(&mut conn, |c| c.send_text_fragment(&long, false)),
-            full
-        );
-        assert_eq!(
             rejected(&mut conn, |c| c.send_binary_fragment(&bytes, true)),
-            full
-        );
-        assert_eq!(rejected(&mut conn, |c| c.send_ping(&bytes)), full);
-        assert_eq!(rejected(&mut conn, |c| c.send_pong(&bytes)), full);
+            rejected(&mut conn, |c| c.send_ping(&bytes)),
+            rejected(&mut conn, |c| c.send_pong(&bytes)),
+        ];
+        assert_eq!(errors.map(too_long), [limit; 6]);
         conn.send_text_fragment("a", false).unwrap();
         // The rejected fragment did not end the message.
-        assert_eq!(
-            rejected(&mut conn, |c| c.send_text_fragment(&long, true)),
-            full
-        );
+        let error = rejected(&mut conn, |c| c.send_text_fragment(&long, true));
+        assert_eq!(too_long(error), limit);
         conn.send_text_fragment("b", true).unwrap();
         let retry_at = limit - frame(role, PING, [0; 10]).len();
         while conn.pending() <= retry_at {
             conn.send_ping(&[0; 10]).unwrap();
             assert!(conn.pending() <= limit);
         }
+        let error = rejected(&mut conn, |c| c.send_ping(&[0; 10]));
         assert_eq!(
-            rejected(&mut conn, |c| c.send_ping(&[0; 10])),
-            SendError::BufferFull { retry_at }
+            error_field!(error, SendError::BufferFull { retry_at }),
+            retry_at
         );
         // A close frame is sent even if it exceeds the limit.
         conn.close(&Close::new(1000, &"x".repeat(123))).unwrap();
@@ -616,7 +615,8 @@ fn sends_over_max_send_buffer_are_rejected() {
     }
     // The limit is exact to the byte.
     let mut conn = established(&config, Role::Server, Rfc6455);
-    assert_eq!(rejected(&mut conn, |c| c.send_text(&"a".repeat(99))), full);
+    let error = rejected(&mut conn, |c| c.send_text(&"a".repeat(99)));
+    assert_eq!(too_long(error), limit);
     conn.send_text(&"a".repeat(98)).unwrap();
     assert_eq!(conn.transmit().len(), limit);
     drain(&mut conn);
@@ -1062,14 +1062,15 @@ fn max_send_buffer_counts_the_exact_frame_length() {
             let frame_len = frame(role, BINARY, &payload).len();
             for (limit, is_within) in [(frame_len, true), (frame_len - 1, false)] {
                 let config = Config::new().max_send_buffer(limit);
-                let full = Err(SendError::MessageTooLong { limit });
-                let expected = if is_within { Ok(()) } else { full };
+                let too_long = |error| error_field!(error, SendError::MessageTooLong { limit });
+                let expected = if is_within { Ok(()) } else { Err(limit) };
                 let new = || established(&config, role, dialect);
                 let mut conn = new();
-                assert_eq!(conn.send_binary_fragment(&payload, true), expected);
+                let result = conn.send_binary_fragment(&payload, true);
+                assert_eq!(result.map_err(too_long), expected);
                 assert_eq!(conn.transmit().len(), if is_within { frame_len } else { 0 });
                 if length <= 125 {
-                    assert_eq!(new().send_ping(&payload), expected);
+                    assert_eq!(new().send_ping(&payload).map_err(too_long), expected);
                 }
             }
         }

@@ -4,6 +4,7 @@
 pub mod allocator;
 mod bytes;
 mod driver;
+mod errors;
 mod frames;
 mod heads;
 pub mod hixie_reference;
