@@ -224,7 +224,9 @@ fn serves_the_page_to_every_kind_of_http_client(name: &str) {
 
 #[test]
 fn poke_accepts_at_most_1000_clients() {
-    let server = start("poke");
+    // The default stacks of 2,000 threads exceed the address space of a 32-bit system.
+    let limits = "export RUST_MIN_STACK=262144";
+    let server = Server::start_with_limits(&example("poke"), limits);
     let mut probe = Probe::connect(&server);
     let mut peers: Vec<Peer> = (1..1000).map(|_| Peer::open_76(server.address())).collect();
     let mut outside = Peer::connect(server.address());
