@@ -347,6 +347,15 @@ impl Default for Config {
 ///
 /// Functions that create connections accept anything that converts into it: a reference to a
 /// `static`, an [`Arc`], or a `Config` by value, which is allocated.
+///
+/// ```
+/// use hybi::{Config, Connection, SharedConfig};
+/// use std::sync::Arc;
+/// # fn argument() -> usize { 1 << 20 }
+/// let config = Config::new().max_send_buffer(argument()); // not known at compile time
+/// let config = SharedConfig::from(Arc::new(config));
+/// let conns: Vec<_> = (0..10).map(|_| Connection::server(config.clone())).collect();
+/// ```
 #[derive(Clone, Debug)]
 pub struct SharedConfig(Shared);
 

@@ -4,6 +4,16 @@
 /// masking keys are derived (RFC 6455, section 10.3).
 ///
 /// The type is neither `Clone` nor `Copy`, so that no two connections use the same bytes.
+///
+/// ```
+/// use hybi::Entropy;
+/// # fn main() -> Result<(), getrandom::Error> {
+/// let mut bytes = [0; 32];
+/// getrandom::fill(&mut bytes)?; // of the crate `getrandom`
+/// let entropy = Entropy::from_bytes(bytes);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Entropy([u8; 32]);
 
 impl Entropy {
@@ -50,6 +60,14 @@ impl core::fmt::Debug for Entropy {
 }
 
 /// The error of [`Entropy::from_os`]: the operating system has no random bytes.
+///
+/// ```
+/// use hybi::{Entropy, EntropyError};
+/// let entropy: Result<Entropy, EntropyError> = Entropy::from_os();
+/// if let Err(error) = entropy {
+///     eprintln!("cannot connect: {error}");
+/// }
+/// ```
 #[cfg(feature = "getrandom")]
 #[cfg_attr(docsrs, doc(cfg(feature = "getrandom")))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -338,6 +338,18 @@ impl Sender<'_> {
 /// [`Connection::send_binary_vectored`].
 ///
 /// When dropped, it queues the bytes that were not written.
+///
+/// ```
+/// # use hybi::{Config, Connection, Dialect, Handshake};
+/// # let handshake = Handshake::new(Dialect::Rfc6455);
+/// # let mut conn = Connection::established_server(Config::new(), &handshake);
+/// let mut message = conn.send_binary_vectored(b"12345")?;
+/// assert_eq!(message.slices().concat(), b"\x82\x0512345");
+/// message.advance(4); // the socket accepted 4 bytes
+/// drop(message);
+/// assert_eq!(conn.transmit(), b"345");
+/// # Ok::<(), hybi::SendError>(())
+/// ```
 #[must_use = "if dropped, the whole message is queued"]
 pub struct VectoredMessage<'a> {
     conn: &'a mut Connection,
