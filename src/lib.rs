@@ -42,6 +42,26 @@
 //! # }
 //! ```
 //!
+//! # How do I
+//!
+//! | task | answer |
+//! | --- | --- |
+//! | accept a connection? | [`Connection::server`]; on [`Event::Request`], now or later, [`accept`](Connection::accept) or [`respond`](Connection::respond) |
+//! | connect to a server? | [`Connection::client`] with a [`ClientRequest`]: [example](guide::tasks#connecting); through an HTTP proxy [`ProxyTunnel`] |
+//! | receive whole messages? | [`MessageAssembler`] |
+//! | send messages? | [`send_text`](Connection::send_text), [`send_binary`](Connection::send_binary), then write [`transmit`](Connection::transmit); without a copy [`send_text_vectored`](Connection::send_text_vectored) |
+//! | close with a code, and read the peer's? | [`close`](Connection::close) and [`Closed::Clean`]: [example](guide::tasks#closing) |
+//! | keep idle connections alive? | [`Config::keepalive`] |
+//! | set timeouts? | [`Config::handshake_timeout`], [`close_timeout`](Config::close_timeout), [`write_timeout`](Config::write_timeout); call `receive` by the [`deadline`](Connection::deadline) |
+//! | use an async runtime? | [example](guide::tasks#async-runtimes) |
+//! | use an HTTP library? | [`Request::from_parts`], then [`Connection::upgrade`] |
+//! | use TLS? | [around the socket](guide::tasks#tls) |
+//! | limit memory? | [`Config`], whose setters name the defaults, and [`MessageAssembler::new`] |
+//! | handle a slow peer? | [back-pressure](#back-pressure) |
+//! | send to many connections? | [`PreparedMessage`]; those that read too slowly: [back-pressure](#back-pressure), third row |
+//! | use subprotocols and cookies? | [`AcceptOptions`], [`Request`], [`ClientRequest`]: [example](guide::tasks#subprotocols-and-cookies) |
+//! | stream long messages? | [`send_text_fragment`](Connection::send_text_fragment), and each chunk as it arrives: [example](guide::tasks#streaming) |
+//!
 //! # Back-pressure
 //!
 //! A connection never stops reading by itself: [`wants_read`](Connection::wants_read) says only that
@@ -251,7 +271,8 @@
 //!   library.
 //! - `simd`: masking with run-time SIMD detection. Needs Rust 1.89.
 //!
-//! Without `std` the crate needs `alloc` only.
+//! Without `std` the crate needs `alloc` only, and a target with atomic compare-and-swap
+//! (`target_has_atomic = "ptr"`), for `Arc`. The Cortex-M0 (thumbv6m), for example, has none.
 //!
 //! # What is left to you
 //!
@@ -288,6 +309,8 @@ mod entropy;
 mod error;
 mod event;
 mod frame;
+#[cfg(doc)]
+pub mod guide;
 mod handshake;
 mod header_name;
 mod http;
@@ -320,19 +343,6 @@ pub use input::Input;
 pub use message::{MessageAssembler, MessageTooLong};
 pub use prepared::PreparedMessage;
 pub use proxy::ProxyTunnel;
-
-/// Reference pages: the rules of the protocol, the responses to invalid input, and reverse proxies.
-#[cfg(doc)]
-pub mod guide {
-    #[doc = include_str!("../docs/wire.md")]
-    pub mod wire_rules {}
-
-    #[doc = include_str!("../docs/bad-inputs.md")]
-    pub mod bad_inputs {}
-
-    #[doc = include_str!("../docs/proxies.md")]
-    pub mod proxies {}
-}
 
 /// Compiles the code in the README.
 #[cfg(doctest)]

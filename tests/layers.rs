@@ -8,6 +8,7 @@ use std::{fs, io};
 #[rustfmt::skip]
 const LAYERS: &[(&str, &str)] = &[
     ("work", ""),
+    ("guide", ""),
     ("header_name", ""),
     ("close_code", ""),
     ("entropy", ""),
