@@ -27,7 +27,7 @@ pub(crate) enum Role {
 /// static CONFIG: Config = Config::new().dialects(Dialects::ALL).max_head_len(32 * 1024);
 /// let conn = Connection::server(&CONFIG);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     pub(crate) dialects: Dialects,
     pub(crate) tls: bool,
@@ -52,7 +52,7 @@ pub struct Config {
 }
 
 /// See [`Config::keepalive`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Keepalive {
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,

@@ -110,8 +110,10 @@ impl ProxyTunnel {
         self.outcome.clone()
     }
 
-    /// Records that the proxy has closed its sending side, and returns the result: that of
-    /// [`receive`](Self::receive), or [`Closed::Eof`] if there was none.
+    /// Records that the proxy has closed its sending side, and returns the result.
+    ///
+    /// # Errors
+    /// That of [`receive`](Self::receive), or [`Closed::Eof`] if there was no result yet.
     pub fn receive_eof(&mut self) -> Result<(), Closed> {
         let eof = Err(Closed::Eof(Phase::Handshaking));
         self.outcome.get_or_insert(eof).clone()
