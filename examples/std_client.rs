@@ -128,16 +128,7 @@ fn parse_args() -> Result<Option<ClientRequest>, Box<dyn Error>> {
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),
-            Long("dialect") => {
-                dialect = match parser.value()?.string()?.as_str() {
-                    "hixie-75" => Dialect::Hixie75,
-                    "hixie-76" => Dialect::Hixie76,
-                    "hybi-7" => Dialect::HyBi7,
-                    "hybi-8" => Dialect::HyBi8,
-                    "rfc6455" => Dialect::Rfc6455,
-                    other => return Err(format!("unknown dialect {other:?}").into()),
-                };
-            }
+            Long("dialect") => dialect = parser.value()?.parse()?,
             Long("origin") => origin = Some(parser.value()?.string()?),
             Long("protocol") => protocol = Some(parser.value()?.string()?),
             Value(value) if url.is_none() => url = Some(value.string()?),

@@ -91,7 +91,7 @@ impl Config {
 
     /// Sets the dialects that a server accepts.
     ///
-    /// Default: all except Hixie-75 ([`Dialects::default`]). This includes Hixie-76; read
+    /// Default: all except Hixie-75 ([`Dialects::DEFAULT`]). This includes Hixie-76; read
     /// [`Dialect`](crate::Dialect) before exposing a server to the internet without TLS. A client uses the dialect
     /// of its [`ClientRequest`](crate::ClientRequest) instead.
     #[must_use]

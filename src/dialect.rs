@@ -3,13 +3,17 @@
 //! Code elsewhere reads the properties and does not compare dialects by name. A dialect whose
 //! frames and handshake have known forms is one more row.
 
+use core::fmt;
+use core::iter::FusedIterator;
+use core::str::FromStr;
+
 use crate::header_name::HeaderName;
 
 /// The properties of a dialect.
 #[derive(Debug)]
 pub(crate) struct Row {
     name: &'static str,
-    /// Whether [`Dialects::default`] contains the dialect.
+    /// Whether [`Dialects::DEFAULT`] contains the dialect.
     is_default: bool,
     pub(crate) request: RequestForm,
     pub(crate) response: ResponseForm,
@@ -300,26 +304,99 @@ impl Dialect {
         Self::ALL.iter().find(matches).copied()
     }
 
+    /// Returns `true` if the dialect has binary messages: from HyBi-7 on (FR-12).
+    #[must_use]
+    pub const fn has_binary(self) -> bool {
+        self.row().has_opcodes()
+    }
+
+    /// Returns `true` if the dialect has pings and pongs: from HyBi-7 on (FR-12).
+    #[must_use]
+    pub const fn has_ping(self) -> bool {
+        self.row().has_opcodes()
+    }
+
+    /// Returns `true` if the dialect has a closing handshake: all except Hixie-75 (CL-20).
+    #[must_use]
+    pub const fn has_close(self) -> bool {
+        match self.row().frames {
+            FrameFormat::Hixie { has_close } => has_close,
+            FrameFormat::Hybi { .. } => true,
+        }
+    }
+
     const fn bit(self) -> u8 {
         1 << self as u8
     }
 }
 
-impl core::fmt::Display for Dialect {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+/// The name as in the specification: `Hixie-75`, `Hixie-76`, `HyBi-7`, `HyBi-8`, `RFC 6455`.
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.row().name)
     }
 }
 
+/// Accepts what `Display` writes, in upper or lower case, and with a space, a hyphen or nothing
+/// before the number.
+///
+/// ```
+/// use hybi::Dialect;
+/// assert_eq!("hixie-76".parse(), Ok(Dialect::Hixie76));
+/// assert_eq!("RFC 6455".parse(), Ok(Dialect::Rfc6455));
+/// assert_eq!("rfc6455".parse(), Ok(Dialect::Rfc6455));
+/// assert!("13".parse::<Dialect>().is_err());
+/// ```
+impl FromStr for Dialect {
+    type Err = ParseDialectError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let separators = [' ', '-'];
+        let matches = |dialect: &&Self| {
+            let (series, number) = dialect.row().name.split_once(separators)?;
+            let (prefix, rest) = name.split_at_checked(series.len())?;
+            let rest = rest.strip_prefix(separators).unwrap_or(rest);
+            (prefix.eq_ignore_ascii_case(series) && rest == number).then_some(())
+        };
+        let dialect = Self::ALL.iter().find(|dialect| matches(dialect).is_some());
+        dialect.copied().ok_or(ParseDialectError(()))
+    }
+}
+
+/// The error of parsing a [`Dialect`]: the text is not the name of one.
+///
+/// ```
+/// let error = "Hixie-77".parse::<hybi::Dialect>().unwrap_err();
+/// assert!(error.to_string().ends_with("HyBi-8, RFC 6455"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseDialectError(());
+
+impl fmt::Display for ParseDialectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown dialect; the dialects are ")?;
+        for (i, dialect) in Dialects::ALL.into_iter().rev().enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}{dialect}")?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for ParseDialectError {}
+
 /// A set of [`Dialect`]s, used for those that a server accepts.
 ///
 /// [`Dialect`] describes why Hixie-75 and Hixie-76 are unsafe in front of transparent proxies. To
-/// disable both, use `Dialects::default().without(Dialect::Hixie76)`.
+/// disable both, use `Dialects::DEFAULT.without(Dialect::Hixie76)`.
 ///
 /// ```
 /// use hybi::{Dialect, Dialects};
-/// let both = Dialects::default().with(Dialect::Hixie75);
+/// let both = Dialects::DEFAULT.with(Dialect::Hixie75);
 /// assert!(both.contains(Dialect::Hixie75) && both.contains(Dialect::Hixie76));
+///
+/// let with_binary: Dialects = both.iter().filter(|dialect| dialect.has_binary()).collect();
+/// assert_eq!(with_binary.iter().next(), Some(Dialect::Rfc6455));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Dialects(u8);
@@ -328,10 +405,14 @@ impl Dialects {
     /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// Every dialect that this version of the crate supports.
+    /// Every dialect that this version of the crate supports. Later versions may add dialects.
     pub const ALL: Self = Self::collect(false);
 
-    pub(crate) const DEFAULT: Self = Self::collect(true);
+    /// All dialects except Hixie-75, the default of [`Config::dialects`](crate::Config::dialects).
+    ///
+    /// A request whose `Sec-` header fields were removed by an intermediary looks like a Hixie-75
+    /// request, so Hixie-75 has to be enabled explicitly.
+    pub const DEFAULT: Self = Self::collect(true);
 
     const fn collect(only_default: bool) -> Self {
         let mut set = Self::NONE;
@@ -364,27 +445,86 @@ impl Dialects {
     }
 
     /// Returns the dialects in the set, newest first.
-    pub(crate) fn newest_first(self) -> impl Iterator<Item = Dialect> {
-        let newest_first = Dialect::ALL.iter().rev().copied();
-        newest_first.filter(move |dialect| self.contains(*dialect))
+    pub const fn iter(self) -> DialectsIter {
+        DialectsIter(self)
     }
 }
 
+/// Returns [`Dialects::DEFAULT`].
 impl Default for Dialects {
-    /// Returns all dialects except Hixie-75.
-    ///
-    /// A request whose `Sec-` header fields were removed by an intermediary looks like a Hixie-75
-    /// request, so Hixie-75 has to be enabled explicitly.
     fn default() -> Self {
         Self::DEFAULT
     }
 }
 
-impl core::fmt::Debug for Dialects {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_set().entries(self.newest_first()).finish()
+impl fmt::Debug for Dialects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(*self).finish()
     }
 }
+
+impl Extend<Dialect> for Dialects {
+    fn extend<I: IntoIterator<Item = Dialect>>(&mut self, dialects: I) {
+        *self = dialects.into_iter().fold(*self, Self::with);
+    }
+}
+
+impl FromIterator<Dialect> for Dialects {
+    fn from_iter<I: IntoIterator<Item = Dialect>>(dialects: I) -> Self {
+        dialects.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// As [`Dialects::iter`].
+impl IntoIterator for Dialects {
+    type Item = Dialect;
+    type IntoIter = DialectsIter;
+
+    fn into_iter(self) -> DialectsIter {
+        self.iter()
+    }
+}
+
+/// The iterator over the dialects in a set, newest first, that [`Dialects::iter`] returns.
+///
+/// ```
+/// use hybi::{Dialect, Dialects};
+/// let mut dialects = Dialects::ALL.iter();
+/// assert_eq!(dialects.next(), Some(Dialect::Rfc6455));
+/// assert_eq!(dialects.next_back(), Some(Dialect::Hixie75));
+/// assert_eq!(dialects.len(), 3);
+/// ```
+#[derive(Clone, Debug)]
+pub struct DialectsIter(Dialects);
+
+impl Iterator for DialectsIter {
+    type Item = Dialect;
+
+    fn next(&mut self) -> Option<Dialect> {
+        let mut newest_first = Dialect::ALL.iter().rev().copied();
+        let newest = newest_first.find(|dialect| self.0.contains(*dialect))?;
+        self.0 = self.0.without(newest);
+        Some(newest)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = self.0.0.count_ones() as usize;
+        (len, Some(len))
+    }
+}
+
+impl DoubleEndedIterator for DialectsIter {
+    fn next_back(&mut self) -> Option<Dialect> {
+        let mut oldest_first = Dialect::ALL.iter().copied();
+        let oldest = oldest_first.find(|dialect| self.0.contains(*dialect))?;
+        self.0 = self.0.without(oldest);
+        Some(oldest)
+    }
+}
+
+impl ExactSizeIterator for DialectsIter {}
+
+impl FusedIterator for DialectsIter {}
 
 #[cfg(test)]
 mod tests {

@@ -330,7 +330,7 @@ pub use call_errors::{
 };
 pub use config::{Config, SharedConfig};
 pub use connection::{Connection, VectoredMessage};
-pub use dialect::{Dialect, Dialects};
+pub use dialect::{Dialect, Dialects, DialectsIter, ParseDialectError};
 pub use entropy::Entropy;
 #[cfg(feature = "getrandom")]
 pub use entropy::EntropyError;

@@ -6,7 +6,7 @@ use hybi::{
 };
 use testkit::*;
 
-use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
+use Dialect::{Hixie75, Hixie76};
 use HeaderErrorKind::{Duplicate, Invalid, Missing};
 use LineErrorKind::{BareCr, BareLf, Name, ObsFold, Value};
 use ProtocolError::{
@@ -527,24 +527,6 @@ fn a_request_with_one_key_never_falls_back_to_hixie_75() {
     let draft = b"Sec-WebSocket-Draft: 0\r\n";
     let rows: [Row<'_>; 1] = [("Draft: 0", "Zqxj: zqxj\r\n", draft, without_1, 400)];
     assert_rows_rejected(&[HEAD_75], &rows);
-}
-
-#[test]
-fn enabling_or_disabling_a_dialect_is_idempotent() {
-    for dialect in [Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455] {
-        assert_eq!(Dialects::ALL.with(dialect), Dialects::ALL);
-        assert_eq!(Dialects::NONE.without(dialect), Dialects::NONE);
-        let alone = Dialects::NONE.with(dialect).with(dialect);
-        assert_eq!(alone, Dialects::NONE.with(dialect));
-        assert_eq!(alone.without(dialect), Dialects::NONE);
-    }
-}
-
-#[test]
-fn dialects_display_their_names() {
-    let named = [Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455].map(|dialect| dialect.to_string());
-    let names = ["Hixie-75", "Hixie-76", "HyBi-7", "HyBi-8", "RFC 6455"];
-    assert_eq!(named, names);
 }
 
 #[test]

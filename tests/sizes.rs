@@ -202,8 +202,8 @@ macro_rules! assert_traits {
 fn every_public_type_is_send_sync_and_unwind_safe() {
     let mut asserted = assert_traits![
         AcceptError AcceptOptions BinaryChunk ClientRequest ClientRequestError Close CloseError Closed Config
-        Connection Dialect Dialects Entropy Event Handshake HeaderErrorKind InvalidHeader
-        KeyErrorKind LineErrorKind MessageAssembler MessageTooLong Payload Phase PreparedMessage
+        Connection Dialect Dialects DialectsIter Entropy Event Handshake HeaderErrorKind InvalidHeader
+        KeyErrorKind LineErrorKind MessageAssembler MessageTooLong ParseDialectError Payload Phase PreparedMessage
         ProtocolError ProxyTunnel Rejection Request RespondError Response SendError SharedConfig
         SkippedFrame TextChunk Timeout UpgradeResponse;
         Input VectoredMessage

@@ -378,7 +378,7 @@ pub(crate) fn error_headers(status: u16, dialects: Dialects) -> Vec<(&'static st
         405 => headers.push(("Allow", "GET".to_owned())),
         426 => {
             headers.push((HeaderName::Upgrade.as_str(), "websocket".to_owned()));
-            let versions = dialects.newest_first();
+            let versions = dialects.iter();
             let versions: Vec<&str> = versions.filter_map(|d| d.row().version()).collect();
             if !versions.is_empty() {
                 headers.push((HeaderName::Version.as_str(), versions.join(", "))); // HY-9
