@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::close_code;
 use crate::dialect::Dialect;
 
 /// A violation of the protocol by the peer.
@@ -25,6 +26,7 @@ use crate::dialect::Dialect;
 pub enum ProtocolError {
     /// The head exceeds the limit [`max_head_len`](crate::Config::max_head_len) (RQ-19).
     #[error("the HTTP head is longer than the limit of {limit} bytes")]
+    #[non_exhaustive]
     HeadTooLong {
         /// The limit in bytes.
         limit: u32,
@@ -33,6 +35,7 @@ pub enum ProtocolError {
     /// [`max_header_line_len`](crate::Config::max_header_line_len), or the status line of a
     /// response is longer than 1024 bytes (RQ-19, H76-34).
     #[error("the line at byte {at} of the HTTP head is longer than the limit of {limit} bytes")]
+    #[non_exhaustive]
     LineTooLong {
         /// The offset of the line in the head.
         at: u32,
@@ -41,6 +44,7 @@ pub enum ProtocolError {
     },
     /// The head exceeds the limit [`max_headers`](crate::Config::max_headers) (RQ-19).
     #[error("the HTTP head has more header fields than the limit of {limit}")]
+    #[non_exhaustive]
     TooManyHeaders {
         /// The limit in header fields.
         limit: u32,
@@ -48,6 +52,7 @@ pub enum ProtocolError {
     /// A server or proxy sent more interim responses, with a status from 100 to 199 other than 101,
     /// than a client skips before the final one (HY-11, PX-2).
     #[error("received more interim responses (status 1xx) than the limit of {limit}")]
+    #[non_exhaustive]
     TooManyInterimResponses {
         /// The limit in responses.
         limit: u32,
@@ -58,20 +63,27 @@ pub enum ProtocolError {
     UnsupportedMethod,
     /// The request has an HTTP version other than `HTTP/1.1`; only a plain HTTP request may be
     /// `HTTP/1.0`, if [`plain_http`](crate::Config::plain_http) is on (RQ-3).
-    #[error("the HTTP version of the request is not HTTP/1.1 (byte {at} of the head)")]
+    #[error("the request has HTTP version {major}.{minor} instead of 1.1 (byte {at} of the head)")]
+    #[non_exhaustive]
     UnsupportedHttpVersion {
         /// The offset of the version in the head.
         at: u32,
+        /// The major version; 255 if it is greater than that.
+        major: u8,
+        /// The minor version; 255 if it is greater than that.
+        minor: u8,
     },
     /// The request line or the status line does not have the form that HTTP/1.1 requires (RQ-1,
     /// RQ-2, RQ-4, H76-34).
     #[error("the first line of the HTTP head is malformed at byte {at}")]
+    #[non_exhaustive]
     InvalidStartLine {
         /// The offset of the first invalid byte in the head.
         at: u32,
     },
     /// A line of the head other than the first one is malformed.
     #[error("{kind} at byte {at} of the HTTP head")]
+    #[non_exhaustive]
     InvalidLine {
         /// The offset of the first invalid byte in the head.
         at: u32,
@@ -80,6 +92,7 @@ pub enum ProtocolError {
     },
     /// A header field of the handshake is missing, repeated or invalid.
     #[error("the {name} header field {kind}{}", HeaderPosition { kind: *.kind, at: *.at })]
+    #[non_exhaustive]
     InvalidHeader {
         /// The name of the header field.
         name: &'static str,
@@ -91,6 +104,7 @@ pub enum ProtocolError {
     },
     /// A key number of Hixie-76 is invalid.
     #[error("the {name} header field {kind}")]
+    #[non_exhaustive]
     InvalidKeyNumber {
         /// The name of the header field: `Sec-WebSocket-Key1` or `Sec-WebSocket-Key2`.
         name: &'static str,
@@ -103,8 +117,12 @@ pub enum ProtocolError {
     #[error("the request is not a WebSocket handshake: it has no Upgrade header field")]
     NotWebSocket,
     /// The client requested a dialect that is not in [`dialects`](crate::Config::dialects) (HY-9).
-    #[error("the client requested {0}, which is not enabled")]
-    DialectNotEnabled(Dialect),
+    #[error("the client requested {dialect}, which is not enabled")]
+    #[non_exhaustive]
+    DialectNotEnabled {
+        /// The dialect that the client requested.
+        dialect: Dialect,
+    },
     /// The first byte is that of a TLS ClientHello, for instance of a client that uses `wss://` on
     /// a port without TLS.
     #[error("received a TLS ClientHello where plaintext HTTP is expected")]
@@ -116,12 +134,14 @@ pub enum ProtocolError {
     /// The first byte of a frame has a reserved bit set, although no extension was negotiated
     /// (RFC 6455, section 5.2; HY-6).
     #[error("the first byte of the frame, {byte:#04x}, has a reserved bit set")]
+    #[non_exhaustive]
     ReservedBits {
         /// The first byte of the frame.
         byte: u8,
     },
     /// The opcode is not one of those that the dialect defines (RFC 6455, section 5.2; HY-6).
     #[error("the frame has the unknown opcode {opcode:#x}")]
+    #[non_exhaustive]
     UnknownOpcode {
         /// The opcode.
         opcode: u8,
@@ -132,24 +152,33 @@ pub enum ProtocolError {
     /// A server sent a masked frame (RFC 6455, section 5.1; HY-5).
     #[error("the server sent a masked frame")]
     MaskedFrameFromServer,
-    /// A control frame is fragmented, or its payload is longer than 125 bytes (RFC 6455,
-    /// section 5.5; HY-6).
-    #[error(
-        "the control frame with opcode {opcode:#x} is fragmented, or its payload is longer than 125 bytes"
-    )]
-    Control {
+    /// A control frame is fragmented (RFC 6455, section 5.5; HY-6).
+    #[error("the control frame with opcode {opcode:#x} is fragmented")]
+    #[non_exhaustive]
+    FragmentedControl {
         /// The opcode.
         opcode: u8,
     },
-    /// A continuation frame arrived outside a fragmented message, or a new message started within
-    /// one (RFC 6455, section 5.4; HY-7).
-    #[error("{}", OutOfTurnMessage { opcode: *.opcode })]
-    OutOfTurn {
-        /// The opcode: 0 for a continuation frame, otherwise that of the new message.
+    /// The payload of a control frame is longer than 125 bytes (RFC 6455, section 5.5; HY-6).
+    #[error("the payload of the control frame with opcode {opcode:#x} is longer than 125 bytes")]
+    #[non_exhaustive]
+    ControlTooLong {
+        /// The opcode.
+        opcode: u8,
+    },
+    /// A continuation frame arrived outside a fragmented message (RFC 6455, section 5.4; HY-7).
+    #[error("received a continuation frame outside a fragmented message")]
+    UnexpectedContinuation,
+    /// A new message started within a fragmented one (RFC 6455, section 5.4; HY-7).
+    #[error("received a frame with opcode {opcode:#x} before the end of a fragmented message")]
+    #[non_exhaustive]
+    ExpectedContinuation {
+        /// The opcode of the new message.
         opcode: u8,
     },
     /// A message exceeds the limit [`max_fragments`](crate::Config::max_fragments).
     #[error("the message has more frames than {limit} and one for each 16 bytes of payload")]
+    #[non_exhaustive]
     TooManyFragments {
         /// The limit in frames.
         limit: u32,
@@ -160,6 +189,7 @@ pub enum ProtocolError {
     InvalidCloseLength,
     /// The code of a close frame is not allowed in a close frame (RFC 6455, section 7.4; HY-8).
     #[error("the close frame has the invalid code {code}")]
+    #[non_exhaustive]
     InvalidCloseCode {
         /// The close code.
         code: u16,
@@ -167,6 +197,7 @@ pub enum ProtocolError {
     /// The challenge response of a Hixie-76 server is not the one that the client's keys require
     /// (H76-39).
     #[error("the server's Hixie-76 challenge response is wrong at byte {at} (of 0 to 15)")]
+    #[non_exhaustive]
     ChallengeMismatch {
         /// The offset of the first wrong byte in the 16 bytes of the challenge response.
         at: u32,
@@ -176,6 +207,7 @@ pub enum ProtocolError {
     #[error(
         "the frame length has too many bytes, is not in its shortest form, or exceeds 63 bits (byte {at} of the frame)"
     )]
+    #[non_exhaustive]
     InvalidLength {
         /// The offset in the frame of the byte at which the error was detected.
         at: u64,
@@ -185,19 +217,16 @@ pub enum ProtocolError {
     /// From HyBi-7 on this is reported once the frame header is complete. In Hixie-75 and Hixie-76,
     /// which mark the end of a text frame instead of its length, it is reported at the first byte
     /// over the limit.
-    #[error("the frame payload is longer than the limit of {limit} bytes (byte {at} of the frame)")]
+    #[error("the frame payload is longer than the limit of {limit} bytes")]
+    #[non_exhaustive]
     FrameTooLong {
-        /// The offset in the frame of the byte at which the error was detected.
-        ///
-        /// In Hixie-75 and Hixie-76 this is a byte of the length or of the payload. From HyBi-7 on
-        /// it is always 1, where the length starts.
-        at: u64,
         /// The limit in bytes.
         limit: u64,
     },
     /// A frame has a type that the dialect skips, and
     /// [`strict_frames`](crate::Config::strict_frames) is on (FR-4).
     #[error("the frame has the unknown type {frame_type:#04x}, and strict_frames is on")]
+    #[non_exhaustive]
     UnknownFrameType {
         /// The first byte of the frame.
         frame_type: u8,
@@ -205,6 +234,7 @@ pub enum ProtocolError {
     /// A text message or close reason is not valid UTF-8 (HY-7, HY-8). Hixie-75 and Hixie-76 report
     /// this only if [`strict_utf8`](crate::Config::strict_utf8) is on (FR-10).
     #[error("invalid UTF-8 at byte {at} of the payload")]
+    #[non_exhaustive]
     InvalidUtf8 {
         /// The offset of the first invalid sequence in the payload of the close frame or of the
         /// message, whose fragments count as one payload.
@@ -227,23 +257,6 @@ impl fmt::Display for HeaderPosition {
     }
 }
 
-/// The message of `OutOfTurn`, which covers two rules.
-struct OutOfTurnMessage {
-    opcode: u8,
-}
-
-impl fmt::Display for OutOfTurnMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.opcode {
-            0 => f.write_str("received a continuation frame outside a fragmented message"),
-            opcode => write!(
-                f,
-                "received a frame with opcode {opcode:#x} before the end of a fragmented message"
-            ),
-        }
-    }
-}
-
 impl ProtocolError {
     /// Returns the HTTP status with which a server responds if it has not started its response
     /// (PX-3).
@@ -258,7 +271,7 @@ impl ProtocolError {
             }
             Self::UnsupportedMethod => Some(405),
             Self::UnsupportedHttpVersion { .. } => Some(505),
-            Self::NotWebSocket | Self::DialectNotEnabled(_) => Some(426),
+            Self::NotWebSocket | Self::DialectNotEnabled { .. } => Some(426),
             Self::InvalidHeader { name, kind, .. } => Some(header_status(name, *kind)),
             Self::InvalidStartLine { .. }
             | Self::InvalidLine { .. }
@@ -270,8 +283,10 @@ impl ProtocolError {
             | Self::UnknownOpcode { .. }
             | Self::UnmaskedFrameFromClient
             | Self::MaskedFrameFromServer
-            | Self::Control { .. }
-            | Self::OutOfTurn { .. }
+            | Self::FragmentedControl { .. }
+            | Self::ControlTooLong { .. }
+            | Self::UnexpectedContinuation
+            | Self::ExpectedContinuation { .. }
             | Self::TooManyFragments { .. }
             | Self::InvalidCloseLength
             | Self::InvalidCloseCode { .. }
@@ -282,16 +297,16 @@ impl ProtocolError {
             | Self::InvalidUtf8 { .. } => None,
         }
     }
-}
 
-impl ProtocolError {
     /// Returns the code of the close frame that an open connection queues from HyBi-7 on (RFC 6455,
     /// section 7.4.1).
     #[must_use]
     pub const fn close_code(&self) -> u16 {
         match self {
-            Self::InvalidUtf8 { .. } => 1007,
-            Self::FrameTooLong { .. } | Self::TooManyFragments { .. } => 1009,
+            Self::InvalidUtf8 { .. } => close_code::INVALID_PAYLOAD,
+            Self::FrameTooLong { .. } | Self::TooManyFragments { .. } => {
+                close_code::MESSAGE_TOO_BIG
+            }
             Self::HeadTooLong { .. }
             | Self::LineTooLong { .. }
             | Self::TooManyHeaders { .. }
@@ -303,7 +318,7 @@ impl ProtocolError {
             | Self::InvalidHeader { .. }
             | Self::InvalidKeyNumber { .. }
             | Self::NotWebSocket
-            | Self::DialectNotEnabled(_)
+            | Self::DialectNotEnabled { .. }
             | Self::TlsClientHello
             | Self::FlashPolicyRequest
             | Self::ChallengeMismatch { .. }
@@ -311,12 +326,14 @@ impl ProtocolError {
             | Self::UnknownOpcode { .. }
             | Self::UnmaskedFrameFromClient
             | Self::MaskedFrameFromServer
-            | Self::Control { .. }
-            | Self::OutOfTurn { .. }
+            | Self::FragmentedControl { .. }
+            | Self::ControlTooLong { .. }
+            | Self::UnexpectedContinuation
+            | Self::ExpectedContinuation { .. }
             | Self::InvalidCloseLength
             | Self::InvalidCloseCode { .. }
             | Self::InvalidLength { .. }
-            | Self::UnknownFrameType { .. } => 1002,
+            | Self::UnknownFrameType { .. } => close_code::PROTOCOL_ERROR,
         }
     }
 }
@@ -390,6 +407,7 @@ pub enum KeyErrorKind {
     TooBig,
     /// The number is not a multiple of the number of spaces (KEY-4).
     #[error("contains the number {number}, which is not a multiple of its {spaces} spaces")]
+    #[non_exhaustive]
     NotMultiple {
         /// The number that the digits of the key form.
         number: u32,

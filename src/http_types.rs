@@ -104,7 +104,7 @@ impl From<&ProtocolError> for ::http::Response<()> {
     fn from(error: &ProtocolError) -> Self {
         let status = error.status().unwrap_or(400);
         let dialects = match error {
-            ProtocolError::DialectNotEnabled(dialect) => Dialects::DEFAULT.without(*dialect),
+            ProtocolError::DialectNotEnabled { dialect } => Dialects::DEFAULT.without(*dialect),
             _ => Dialects::DEFAULT,
         };
         let mut converted = with_status(status);

@@ -238,7 +238,7 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
             "no WebSocket request awaits an answer",
         ),
         (
-            AcceptError::Protocol(ProtocolError::NotWebSocket).into(),
+            AcceptError::Protocol(hybi::ProtocolError::NotWebSocket).into(),
             "the request is not a WebSocket handshake: it has no Upgrade header field",
         ),
         (
@@ -317,7 +317,7 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
             "the peer closed the connection without a close frame in the middle of a frame or message",
         ),
         (
-            Closed::Protocol(ProtocolError::UnmaskedFrameFromClient).into(),
+            Closed::Protocol(hybi::ProtocolError::UnmaskedFrameFromClient).into(),
             "the peer violated the protocol",
         ),
         (
@@ -341,9 +341,9 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
         }
     }
     assert_eq!(sources, 1);
-    let closed = Closed::Protocol(ProtocolError::UnmaskedFrameFromClient);
+    let closed = Closed::Protocol(hybi::ProtocolError::UnmaskedFrameFromClient);
     let source = closed.source().unwrap().downcast_ref();
-    assert_eq!(source, Some(&ProtocolError::UnmaskedFrameFromClient));
+    assert_eq!(source, Some(&hybi::ProtocolError::UnmaskedFrameFromClient));
     assert_eq!(invalid_header().name(), "Bad\n");
     assert_eq!((too_long().limit, too_long().close_code()), (5, 1009));
 }
@@ -369,7 +369,7 @@ fn close_codes_as_browsers_report_them_and_as_a_gateway_relays_them_hy_8() {
         Closed::Responded(200),
         rejected,
         Closed::Eof(Phase::Open),
-        Closed::Protocol(ProtocolError::InvalidCloseLength),
+        Closed::Protocol(hybi::ProtocolError::InvalidCloseLength),
         Closed::TimedOut(Timeout::Keepalive),
         Closed::FlashPolicy,
     ] {
@@ -723,7 +723,7 @@ fn connections_refer_to_a_static_a_counted_or_an_owned_configuration() {
         let mut client = Driver::new(Connection::client(config.clone(), &request, entropy()));
         client.feed(b"HTTP/1.1 101 Switching");
         for driver in [&mut server, &mut client] {
-            let error = ProtocolError::HeadTooLong { limit: 20 };
+            let error = testkit::ProtocolError::HeadTooLong { limit: 20 };
             assert_eq!(driver.events(), [protocol_error(error)]);
         }
         for mut conn in [

@@ -2,8 +2,8 @@
 
 use hybi::{
     AcceptError, AcceptOptions, ClientRequest, ClientRequestError, Close, Closed, Config,
-    Connection, Dialect, Dialects, Entropy, Event, PreparedMessage, ProtocolError, ProxyTunnel,
-    Request, RespondError, Response, SendError,
+    Connection, Dialect, Dialects, Entropy, Event, PreparedMessage, ProxyTunnel, Request,
+    RespondError, Response, SendError,
 };
 use proptest::prelude::*;
 use testkit::strategies::cases;
@@ -311,12 +311,8 @@ fn upgrading_to_a_dialect_that_is_not_enabled_is_rejected_hy_9() {
         assert!(Connection::upgrade(only.clone(), &request(head), &AcceptOptions::new()).is_ok());
         let others = config().dialects(Dialects::ALL.without(dialect));
         let upgraded = Connection::upgrade(others.clone(), &request(head), &AcceptOptions::new());
-        assert_eq!(
-            upgraded.err(),
-            Some(AcceptError::Protocol(ProtocolError::DialectNotEnabled(
-                dialect
-            )))
-        );
+        let error = ProtocolError::from(upgraded.unwrap_err());
+        assert_eq!(error, ProtocolError::DialectNotEnabled { dialect });
     }
 }
 

@@ -2,8 +2,8 @@
 //! each kind. Each kind has negative cases, which stay rejected.
 
 use hybi::{
-    ClientRequest, Closed, Config, Connection, Dialect, Entropy, Event, HeaderErrorKind,
-    LineErrorKind, ProtocolError, ProxyTunnel,
+    ClientRequest, Config, Connection, Dialect, Entropy, Event, HeaderErrorKind, LineErrorKind,
+    ProxyTunnel,
 };
 use testkit::pair::response_to;
 use testkit::*;
@@ -76,7 +76,7 @@ fn status_line(line: impl AsRef<[u8]>) -> impl Fn(&str) -> Vec<u8> {
 
 /// Returns the result of a tunnel for a response of the proxy, which is the same at every split, and
 /// the rest of the input.
-fn tunnel(config: &Config, response: &[u8]) -> (Option<Result<(), Closed>>, Vec<u8>) {
+fn tunnel(config: &Config, response: &[u8]) -> (Option<Result<(), Observed>>, Vec<u8>) {
     let receive = |reads: [&[u8]; 2]| {
         let mut tunnel = ProxyTunnel::new(config, &client_request(Rfc6455), &[]).unwrap();
         let mut result = None;
@@ -87,7 +87,7 @@ fn tunnel(config: &Config, response: &[u8]) -> (Option<Result<(), Closed>>, Vec<
             result = tunnel.receive(&mut input);
             rest = input.to_vec();
         }
-        (result, rest)
+        (result.map(|result| result.map_err(Observed::from)), rest)
     };
     let expected = receive([response, b""]);
     for at in 0..response.len() {
@@ -102,8 +102,8 @@ fn tunnel(config: &Config, response: &[u8]) -> (Option<Result<(), Closed>>, Vec<
     expected
 }
 
-fn start_line_error(at: u32) -> Closed {
-    Closed::Protocol(ProtocolError::InvalidStartLine { at })
+fn start_line_error(at: u32) -> Observed {
+    protocol_error(ProtocolError::InvalidStartLine { at })
 }
 
 /// amphp/http-server#129, python-websockets/websockets#159, websocket-client/websocket-client#406 and
@@ -128,7 +128,7 @@ fn status_line_that_ends_after_the_digits_h76_34_hy_11_px_2() {
             assert_eq!(strict == open, is_strict, "{line} {strict:?}");
         }
         let strict = events(STRICT, &request, status_line("HTTP/1.1 101"));
-        assert_eq!(strict, [Observed::Closed(start_line_error(12))]);
+        assert_eq!(strict, [start_line_error(12)]);
     }
     let lines = |status: u16| {
         ["HTTP/1.1", "HTTP/1.0"]
@@ -151,7 +151,7 @@ fn status_line_that_ends_after_the_digits_h76_34_hy_11_px_2() {
                 let response = format!("{line}\r\n\r\n");
                 let result = match status {
                     200..=299 => Ok(()),
-                    _ => Err(rejection(status, &response)),
+                    _ => Err(rejection(status, &response).into()),
                 };
                 assert_eq!(
                     tunnel(&config, response.as_bytes()).0,
@@ -205,7 +205,7 @@ fn status_line_that_ends_after_the_digits_h76_34_hy_11_px_2() {
         let error = start_line_error(at);
         for dialect in DIALECTS {
             let events = events(CONFIG, &client_request(dialect), status_line(&line));
-            assert_eq!(events, [Observed::Closed(error.clone())], "{marked}");
+            assert_eq!(events, std::slice::from_ref(&error), "{marked}");
         }
         let response = format!("{line}\r\n\r\n");
         assert_eq!(
@@ -249,13 +249,13 @@ fn interim_responses_hy_11_px_2() {
             let reply = events(CONFIG, &request, |_| {
                 [&interim, "xyz 101 \r\n\r\n"].concat().into()
             });
-            assert_eq!(reply, [Observed::Closed(start_line_error(0))], "{interim}");
+            assert_eq!(reply, [start_line_error(0)], "{interim}");
         }
         for (last, result) in [
             ("HTTP/1.1 200 OK\r\n\r\n", Ok(())),
             (
                 "HTTP/1.0 407 x\r\n\r\n",
-                Err(rejection(407, "HTTP/1.0 407 x\r\n\r\n")),
+                Err(rejection(407, "HTTP/1.0 407 x\r\n\r\n").into()),
             ),
         ] {
             let response = [&interim, last].concat();
@@ -280,7 +280,7 @@ fn interim_responses_are_at_most_8_and_within_the_limits_of_one_head_hy_11_px_2(
         }
         let response = edit("HTTP/1.1 200 OK\r\nA: a\r\nB: b\r\nC: c\r\n\r\n");
         let result = tunnel(&config, response.as_bytes()).0;
-        assert_eq!(result, Some(Err(Closed::Protocol(error))));
+        assert_eq!(result, Some(Err(protocol_error(error))));
     };
     for interim in INTERIM {
         let (limit, nine) = (8, interim.repeat(9));
@@ -428,14 +428,8 @@ fn hixie_replies_of_real_servers_h75_6_h76_36_h76_37() {
             );
             let rejects = match &events(STRICT, &request, edit)[..] {
                 [Observed::Open(_)] => "",
-                [
-                    Observed::Closed(Closed::Protocol(ProtocolError::InvalidHeader {
-                        name, ..
-                    })),
-                ] => name,
-                [Observed::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] => {
-                    "status line"
-                }
+                [Observed::ProtocolError(ProtocolError::InvalidHeader { name, .. })] => name,
+                [Observed::ProtocolError(ProtocolError::InvalidStartLine { .. })] => "status line",
                 other => panic!("{row}: {other:?}"),
             };
             assert_eq!(rejects, *strict_error, "{row}");
@@ -456,11 +450,8 @@ fn a_subprotocol_that_was_not_requested_is_ignored_h75_6_h76_36() {
                 let line = format!("\r\n{name}: {value}").repeat(count);
                 let edit = replace("\r\n\r\n", line + "\r\n\r\n");
                 assert_eq!(events(CONFIG, &request, &edit), [Observed::Open(dialect)]);
-                let [
-                    Observed::Closed(Closed::Protocol(ProtocolError::InvalidHeader {
-                        kind, ..
-                    })),
-                ] = events(STRICT, &request, &edit)[..]
+                let [Observed::ProtocolError(ProtocolError::InvalidHeader { kind, .. })] =
+                    events(STRICT, &request, &edit)[..]
                 else {
                     panic!("{value} is accepted");
                 };
@@ -530,13 +521,11 @@ fn upgrade_and_connection_in_any_case_and_order_h75_6_h76_37() {
             let name = line.split_once(':').unwrap().0;
             for value in others {
                 let edit = replace(line, format!("{name}: {value}"));
-                let [Observed::Closed(Closed::Protocol(error))] =
-                    events(CONFIG, &request, &edit)[..]
-                else {
+                let [Observed::ProtocolError(error)] = events(CONFIG, &request, &edit)[..] else {
                     panic!("{name}: {value} is accepted");
                 };
                 let expected = matches!(error, ProtocolError::InvalidHeader { kind: Mismatch, .. });
-                assert!(expected, "{error}");
+                assert!(expected, "{error:?}");
             }
         }
     }
@@ -566,10 +555,9 @@ fn origin_location_challenge_and_accept_value_are_checked_in_any_case_h75_6_h76_
                 ] {
                     let edit = replace(format!("{line}\r\n"), other.as_str());
                     let [
-                        Observed::Closed(Closed::Protocol(ProtocolError::InvalidHeader {
-                            name: invalid,
-                            ..
-                        })),
+                        Observed::ProtocolError(ProtocolError::InvalidHeader {
+                            name: invalid, ..
+                        }),
                     ] = events(config.clone(), &request, edit)[..]
                     else {
                         panic!("{other} is accepted");
@@ -604,11 +592,12 @@ fn connect_answered_by_another_2xx_px_2() {
                 let mut input = response.as_bytes();
                 let mut tunnel = ProxyTunnel::new(&CONFIG, &client_request(Rfc6455), &[]).unwrap();
                 let result = tunnel.receive(&mut input);
+                let result = result.map(|result| result.map_err(Observed::from));
                 let expected = match status {
                     200..=299 => Some(Ok(())),
                     101 if version == "HTTP/1.0" => Some(Err(start_line_error(7))),
                     100 | 102..=199 => None,
-                    _ => Some(Err(rejection(status, &head))),
+                    _ => Some(Err(rejection(status, &head).into())),
                 };
                 assert_eq!(result, expected, "{head}");
                 if expected == Some(Ok(())) {
@@ -702,13 +691,14 @@ fn default_limits_of_a_head_rq_19_px_2() {
         limit: LIMIT as u32,
     };
     let result = tunnel_at_once(&insert(head, &longer));
-    assert_eq!(result, Some(Err(Closed::Protocol(error))));
+    assert_eq!(result, Some(Err(protocol_error(error))));
 }
 
 /// Returns the result of a tunnel for a response of the proxy.
-fn tunnel_at_once(mut response: &[u8]) -> Option<Result<(), Closed>> {
+fn tunnel_at_once(mut response: &[u8]) -> Option<Result<(), Observed>> {
     let mut tunnel = ProxyTunnel::new(&CONFIG, &client_request(Rfc6455), &[]).unwrap();
-    tunnel.receive(&mut response)
+    let result = tunnel.receive(&mut response);
+    result.map(|result| result.map_err(Observed::from))
 }
 
 /// Feeds fragments of these lengths, the last of which is final, until the connection ends.
@@ -717,7 +707,7 @@ fn tunnel_at_once(mut response: &[u8]) -> Option<Result<(), Closed>> {
 fn receive_fragments(
     role: Role,
     lengths: impl Iterator<Item = usize>,
-) -> Result<(u64, usize), (u64, Closed)> {
+) -> Result<(u64, usize), (u64, Observed)> {
     let mut conn = established(&Config::new(), role, Dialect::Rfc6455);
     let (mut frames, mut received) = (0, 0);
     let mut lengths = lengths.peekable();
@@ -732,7 +722,7 @@ fn receive_fragments(
                     received += chunk.as_bytes().len();
                     assert_eq!(chunk.is_final(), fin != 0);
                 }
-                Event::Closed(closed) => return Err((frames, closed)),
+                Event::Closed(closed) => return Err((frames, closed.into())),
                 event => panic!("{event:?}"),
             }
         }
@@ -761,7 +751,7 @@ fn default_of_max_fragments_hy_7() {
         let too_many = |frames: u64| {
             let limit = 65_536;
             let error = ProtocolError::TooManyFragments { limit };
-            Err((frames, Closed::Protocol(error)))
+            Err((frames, protocol_error(error)))
         };
         let empty = repeat_n(0, 2_000_000);
         assert_eq!(receive_fragments(role, empty), too_many(65_536));

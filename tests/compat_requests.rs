@@ -3,8 +3,7 @@
 //! that look alike and are rejected.
 
 use hybi::{
-    AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event, ProtocolError, Request,
-    Response,
+    AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event, Request, Response,
 };
 use testkit::*;
 
@@ -34,7 +33,7 @@ fn read(head: &[u8]) -> Result<Request, ProtocolError> {
     let event = conn.receive(&mut input);
     let read = match event {
         Some(Event::Request(request)) => Ok(request),
-        Some(Event::Closed(Closed::Protocol(error))) => Err(error),
+        Some(Event::Closed(Closed::Protocol(error))) => Err(error.into()),
         other => panic!("{other:?} of {}", escaped(head)),
     };
     if let Ok(request) = &read {
@@ -73,7 +72,7 @@ fn check_parts(request: &Request, head: &[u8]) {
 /// Returns the response to a request that is accepted, at every split.
 #[track_caller]
 fn accept(head: &[u8]) -> String {
-    let request = read(head).unwrap_or_else(|error| panic!("{error} in {}", escaped(head)));
+    let request = read(head).unwrap_or_else(|error| panic!("{error:?} in {}", escaped(head)));
     let dialect = request.dialect().unwrap();
     let transcript = at_every_split(|| Connection::server(CONFIG), head);
     let requested = Observed::Request(Some(dialect), request.resource().to_owned());
@@ -446,7 +445,9 @@ fn head_and_http_1_0_for_plain_requests_rq_1_rq_3() {
         let other = replace_once(head, "GET ", "HEAD ");
         assert_eq!(reject(&other), ProtocolError::UnsupportedMethod);
         let (other, at) = replace_marked(head, "HTTP/1.1", "^HTTP/1.0");
-        assert_eq!(reject(&other), ProtocolError::UnsupportedHttpVersion { at });
+        let (major, minor) = (1, 0);
+        let error = ProtocolError::UnsupportedHttpVersion { at, major, minor };
+        assert_eq!(reject(&other), error);
     }
     // Any other answer to `HEAD` has no body either.
     let bad = b"HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hybi::{Closed, Config, Dialect, Event, Input, ProtocolError};
-use testkit::{Role, established, input, open};
+use hybi::{Config, Dialect, Event, Input};
+use testkit::*;
 
 #[test]
 fn an_error_after_valid_text_is_due_at_once_although_no_input_remains_hy_7() {
@@ -22,7 +22,9 @@ fn an_error_after_valid_text_is_due_at_once_although_no_input_remains_hy_7() {
         assert_eq!(conn.deadline(), Some(Duration::ZERO));
         let error = ProtocolError::InvalidUtf8 { at: 1 };
         match conn.receive(&mut input(&mut [])) {
-            Some(Event::Closed(closed)) => assert_eq!(closed, Closed::Protocol(error)),
+            Some(Event::Closed(closed)) => {
+                assert_eq!(Observed::from(closed), protocol_error(error))
+            }
             other => panic!("{other:?}"),
         };
     }

@@ -104,10 +104,8 @@ fn ours(dialect: Dialect, bytes: &[u8], splits: &[usize], closes: bool) -> Outco
             reason: close_frame.reason().to_owned(),
             answer: close.unwrap(),
         },
-        Some(Observed::Closed(Closed::Protocol(error))) if closes => {
-            End::Failed(error.close_code())
-        }
-        Some(Observed::Closed(Closed::Protocol(_))) => End::Failed(close.flatten().unwrap()),
+        Some(Observed::ProtocolError(error)) if closes => End::Failed(error.close_code()),
+        Some(Observed::ProtocolError(_)) => End::Failed(close.flatten().unwrap()),
         Some(Observed::Closed(Closed::Eof(_))) => End::Eof,
         other => panic!("{other:?}"),
     };

@@ -4,10 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use hybi::{
-    Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind, KeyErrorKind,
-    ProtocolError,
-};
+use hybi::{Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind};
 use testkit::*;
 
 use Dialect::{Hixie75, Hixie76, HyBi7, HyBi8, Rfc6455};
@@ -218,7 +215,7 @@ impl<'a> Exhaustion<'a> {
 /// Returns the name of an event or error, such as `Text` or `FrameTooLong`.
 fn name(event: &Observed) -> String {
     let debug = match event {
-        Observed::Closed(Closed::Protocol(error)) => format!("{error:?}"),
+        Observed::ProtocolError(error) => format!("{error:?}"),
         Observed::Closed(closed) => format!("{closed:?}"),
         event => format!("{event:?}"),
     };
@@ -348,14 +345,15 @@ const CLIENT_SYMBOLS: [&[u8]; 11] = [
 ];
 
 /// Events and errors that occur in both roles.
-const SEEN: [&str; 12] = [
+const SEEN: [&str; 13] = [
     "Clean",
     "InvalidCloseCode",
     "InvalidCloseLength",
-    "Control",
+    "ControlTooLong",
     "Eof",
     "FrameTooLong",
-    "OutOfTurn",
+    "ExpectedContinuation",
+    "UnexpectedContinuation",
     "Ping",
     "ReservedBits",
     "Text",
@@ -461,7 +459,6 @@ fn kind_index(kind: KeyErrorKind) -> usize {
         KeyErrorKind::NoDigits => 1,
         KeyErrorKind::NotMultiple { .. } => 2,
         KeyErrorKind::TooBig => 3,
-        other => panic!("{other}"),
     }
 }
 
@@ -609,11 +606,11 @@ fn outcome_of(head: &str, dialects: Dialects) -> Outcome {
     driver.feed(head.as_bytes());
     match &driver.transcript.events[..] {
         [Observed::Request(Some(dialect), _)] => Outcome::Accepted(*dialect),
-        [Observed::Closed(Closed::Protocol(error))] => match *error {
+        [Observed::ProtocolError(error)] => match *error {
             ProtocolError::NotWebSocket => Outcome::NotWebSocket,
-            ProtocolError::DialectNotEnabled(dialect) => Outcome::NotEnabled(dialect),
+            ProtocolError::DialectNotEnabled { dialect } => Outcome::NotEnabled(dialect),
             ProtocolError::InvalidHeader { name, kind, .. } => Outcome::InvalidHeader(name, kind),
-            error => panic!("{error}"),
+            error => panic!("{error:?}"),
         },
         events => panic!("{events:?}"),
     }

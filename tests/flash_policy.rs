@@ -1,6 +1,6 @@
 //! Flash policy requests (PX-1).
 
-use hybi::{Closed, Config, Connection, Phase, ProtocolError};
+use hybi::{Closed, Config, Connection, Phase};
 use testkit::*;
 
 const REQUEST: &[u8; 23] = b"<policy-file-request/>\0";

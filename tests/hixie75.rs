@@ -2,7 +2,7 @@
 
 use hybi::{
     AcceptOptions, ClientRequest, Close, Closed, Config, Connection, Dialect, Dialects, Entropy,
-    Event, HeaderErrorKind, Phase, ProtocolError, SendError,
+    Event, HeaderErrorKind, Phase, SendError,
 };
 use testkit::*;
 
@@ -177,8 +177,8 @@ fn nothing_is_written_after_a_fatal_error_h75_8_fr_14() {
         .max_frame_len(5)
         .strict_utf8(true)
         .strict_frames(true);
-    let too_long = ProtocolError::FrameTooLong { at: 6, limit: 5 };
-    let length_too_long = ProtocolError::FrameTooLong { at: 1, limit: 5 };
+    let too_long = ProtocolError::FrameTooLong { limit: 5 };
+    let length_too_long = ProtocolError::FrameTooLong { limit: 5 };
     let unknown = ProtocolError::UnknownFrameType { frame_type: 0x7F };
     for (bytes, error) in [
         (&b"\x00\x01\x02\x03\x04\x05\x06"[..], too_long),

@@ -1,8 +1,7 @@
 //! Requests that a server rejects, with its response, and unusual ones that it accepts.
 
 use hybi::{
-    Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind, KeyErrorKind,
-    LineErrorKind, Phase, ProtocolError,
+    Closed, Config, Connection, Dialect, Dialects, Event, HeaderErrorKind, LineErrorKind, Phase,
 };
 use testkit::*;
 
@@ -70,8 +69,12 @@ fn assert_rejected_with(
     response: &str,
 ) {
     let transcript = run(Connection::server(config.clone()), bytes, &[], false);
-    let closed = Observed::Closed(Closed::Protocol(error));
-    assert_eq!(transcript.events, [closed], "{name}: {}", escaped(bytes));
+    assert_eq!(
+        transcript.events,
+        [protocol_error(error)],
+        "{name}: {}",
+        escaped(bytes)
+    );
     assert_eq!(escaped(&transcript.sent), escaped(response), "{name}");
     assert!(!response.contains(MARK));
     assert_eq!(error.status(), status, "{name}");
@@ -118,7 +121,10 @@ fn assert_rows_rejected(heads: &[&str], rows: &[Row<'_>]) {
 fn invalid_request_lines_are_rejected_rq_1_rq_2_rq_3_rq_4_rq_6_h76_2() {
     let line = "GET /zqxj?zqxj HTTP/1.1";
     let method = |_| UnsupportedMethod;
-    let version = |at| UnsupportedHttpVersion { at };
+    fn version<const MAJOR: u8, const MINOR: u8>(at: u32) -> ProtocolError {
+        let (major, minor) = (MAJOR, MINOR);
+        UnsupportedHttpVersion { at, major, minor }
+    }
     let malformed = |at| InvalidStartLine { at };
     assert_rows_rejected(
         &BOTH,
@@ -127,11 +133,25 @@ fn invalid_request_lines_are_rejected_rq_1_rq_2_rq_3_rq_4_rq_6_h76_2() {
             ("OPTIONS *", "GET /zqxj?zqxj", b"OPTIONS *", method, 405),
             ("lower-case method", "GET ", b"get ", method, 405),
             ("longer method", "GET ", b"GETS ", method, 405),
-            ("HTTP/1.0", "HTTP/1.1", b"^HTTP/1.0", version, 505),
-            ("HTTP/0.9", "HTTP/1.1", b"^HTTP/0.9", version, 505),
-            ("HTTP/1.10", "HTTP/1.1", b"^HTTP/1.10", version, 505),
-            ("HTTP/1.2", "HTTP/1.1", b"^HTTP/1.2", version, 505),
-            ("HTTP/2.0", "HTTP/1.1", b"^HTTP/2.0", version, 505),
+            ("HTTP/1.0", "HTTP/1.1", b"^HTTP/1.0", version::<1, 0>, 505),
+            ("HTTP/0.9", "HTTP/1.1", b"^HTTP/0.9", version::<0, 9>, 505),
+            (
+                "HTTP/1.10",
+                "HTTP/1.1",
+                b"^HTTP/1.10",
+                version::<1, 10>,
+                505,
+            ),
+            ("HTTP/1.2", "HTTP/1.1", b"^HTTP/1.2", version::<1, 2>, 505),
+            ("HTTP/2.0", "HTTP/1.1", b"^HTTP/2.0", version::<2, 0>, 505),
+            ("HTTP/2", "HTTP/1.1", b"^HTTP/2", version::<2, 0>, 505),
+            (
+                "HTTP/256.9999",
+                "HTTP/1.1",
+                b"^HTTP/256.9999",
+                version::<255, 255>,
+                505,
+            ),
             (
                 "lower-case version",
                 "HTTP/1.1",
@@ -547,7 +567,7 @@ fn a_disabled_dialect_is_answered_426() {
         ),
     ] {
         for config in configs {
-            let error = DialectNotEnabled(dialect);
+            let error = DialectNotEnabled { dialect };
             let response = if config == none {
                 no_version.clone()
             } else {
@@ -937,7 +957,7 @@ fn a_control_character_anywhere_in_a_value_is_rejected_rq_11() {
                 let error = match Connection::server(config.clone()).receive(&mut input(&mut head))
                 {
                     Some(Event::Request(_)) => None,
-                    Some(Event::Closed(Closed::Protocol(error))) => Some(error),
+                    Some(Event::Closed(Closed::Protocol(error))) => Some(error.into()),
                     other => panic!("{other:?}"),
                 };
                 assert_eq!(error, expected, "{}", escaped(&head));

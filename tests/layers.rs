@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("sniff", ""),
     ("dialect", "header_name"),
     ("config", "dialect"),
-    ("error", "dialect"),
+    ("error", "close_code dialect"),
     ("call_errors", "dialect error"),
     ("random", "entropy"),
     ("frame/opcode", ""),

@@ -1,8 +1,6 @@
 //! HTTP CONNECT through a proxy (PX-2).
 
-use hybi::{
-    ClientRequest, Closed, Config, InvalidHeader, LineErrorKind, Phase, ProtocolError, ProxyTunnel,
-};
+use hybi::{ClientRequest, Closed, Config, InvalidHeader, LineErrorKind, Phase, ProxyTunnel};
 use testkit::*;
 
 fn tunnel_to(url: &str, headers: &[(&str, &[u8])]) -> Result<ProxyTunnel, InvalidHeader> {
@@ -37,8 +35,8 @@ fn rejected(status: u16, head: &str) -> Outcome {
     Some(Err(rejection(status, head)))
 }
 
-fn protocol_error(error: ProtocolError) -> Outcome {
-    Some(Err(Closed::Protocol(error)))
+fn observed(outcome: Outcome) -> Observed {
+    outcome.unwrap().unwrap_err().into()
 }
 
 #[test]
@@ -186,7 +184,8 @@ fn a_malformed_response_fails_px_2() {
     let line = |kind| move |at| ProtocolError::InvalidLine { at, kind };
     let fails = |from: &str, to: &str, error: &dyn Fn(u32) -> ProtocolError| {
         let (bytes, at) = replace_marked(response, from, to);
-        assert_eq!(receive(&[&bytes]).0, protocol_error(error(at)), "{to:?}");
+        let observed = observed(receive(&[&bytes]).0);
+        assert_eq!(observed, protocol_error(error(at)), "{to:?}");
     };
     // The first invalid byte is marked.
     fails("HTTP/1.1 200 OK", "^SSH-2.0-proxy", &start);
@@ -213,20 +212,18 @@ fn the_limits_of_heads_apply_px_2() {
         let mut tunnel = ProxyTunnel::new(&config, &target, &[]).unwrap();
         tunnel.receive(&mut head.as_bytes())
     };
+    let fails = |head, error| assert_eq!(observed(receive(head)), protocol_error(error));
     let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
     assert_eq!(receive(head("X: 1\r\nX: 2\r\n")), Some(Ok(())));
     let error = ProtocolError::TooManyHeaders { limit: 2 };
-    assert_eq!(
-        receive(head("X: 1\r\nX: 2\r\nX: 3\r\n")),
-        protocol_error(error)
-    );
+    fails(head("X: 1\r\nX: 2\r\nX: 3\r\n"), error);
     let long = head(&format!("X: {}\r\n", "x".repeat(28)));
     let (at, limit) = (offset_of(long.as_bytes(), "X:"), 32);
     let error = ProtocolError::LineTooLong { at, limit };
-    assert_eq!(receive(long), protocol_error(error));
+    fails(long, error);
     let wide = format!("X: {}\r\n", "x".repeat(25)).repeat(2);
     let error = ProtocolError::HeadTooLong { limit: 64 };
-    assert_eq!(receive(head(&wide)), protocol_error(error));
+    fails(head(&wide), error);
 }
 
 #[test]

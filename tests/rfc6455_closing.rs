@@ -2,8 +2,7 @@
 //! EOF, and close frames after errors.
 
 use hybi::{
-    AcceptOptions, Close, CloseError, Closed, Config, Connection, Dialect, Event, Phase,
-    ProtocolError, SendError,
+    AcceptOptions, Close, CloseError, Closed, Config, Connection, Dialect, Event, Phase, SendError,
 };
 use testkit::*;
 
@@ -608,8 +607,12 @@ const INVALID_INPUTS: &[InvalidInput] = &[
         ProtocolError::UnknownOpcode { opcode: 11 },
         1002,
     ),
-    (|_| vec![0x09], ProtocolError::Control { opcode: 9 }, 1002),
-    (|_| vec![0x80], ProtocolError::OutOfTurn { opcode: 0 }, 1002),
+    (
+        |_| vec![0x09],
+        ProtocolError::FragmentedControl { opcode: 9 },
+        1002,
+    ),
+    (|_| vec![0x80], ProtocolError::UnexpectedContinuation, 1002),
     (
         |from| {
             header(
@@ -619,7 +622,7 @@ const INVALID_INPUTS: &[InvalidInput] = &[
                 126,
             )
         },
-        ProtocolError::Control { opcode: 9 },
+        ProtocolError::ControlTooLong { opcode: 9 },
         1002,
     ),
     (
@@ -661,7 +664,7 @@ const INVALID_INPUTS: &[InvalidInput] = &[
     ),
     (
         |from| frame(from, TEXT, "long"),
-        ProtocolError::FrameTooLong { at: 1, limit: 3 },
+        ProtocolError::FrameTooLong { limit: 3 },
         1009,
     ),
     (

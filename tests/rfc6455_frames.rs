@@ -1,6 +1,6 @@
 //! Decoding of HyBi-7, HyBi-8 and RFC 6455 frames, with the input split at every byte.
 
-use hybi::{Closed, Config, Connection, Dialect, Event, MessageAssembler, Phase, ProtocolError};
+use hybi::{Closed, Config, Connection, Dialect, Event, MessageAssembler, Phase};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use testkit::hybi_reference::ReferenceDecoder;
@@ -9,8 +9,9 @@ use testkit::*;
 
 use Dialect::{HyBi7, HyBi8, Rfc6455};
 use ProtocolError::{
-    Control, FrameTooLong, InvalidLength, InvalidUtf8, MaskedFrameFromServer, OutOfTurn,
-    ReservedBits, TooManyFragments, UnknownOpcode, UnmaskedFrameFromClient,
+    ControlTooLong, ExpectedContinuation, FragmentedControl, FrameTooLong, InvalidLength,
+    InvalidUtf8, MaskedFrameFromServer, ReservedBits, TooManyFragments, UnexpectedContinuation,
+    UnknownOpcode, UnmaskedFrameFromClient,
 };
 
 fn connection(role: Role, dialect: Dialect) -> impl Fn() -> Connection {
@@ -409,11 +410,11 @@ fn a_fragmented_control_frame_is_rejected_hy_6() {
     for opcode in [8, 9, 10] {
         for (role, dialect) in every_role_and_dialect() {
             let conn = connection(role, dialect);
-            expect_failure(conn, &[opcode], &[], Control { opcode }, 1002);
+            expect_failure(conn, &[opcode], &[], FragmentedControl { opcode }, 1002);
         }
         let fragments: [(u8, &[u8]); 2] = [(TEXT_FRAGMENT, b"a"), (opcode, b"")];
         let before = [Observed::IncompleteText("a".into())];
-        expect_failure_everywhere(&fragments, &before, Control { opcode }, 1002);
+        expect_failure_everywhere(&fragments, &before, FragmentedControl { opcode }, 1002);
     }
 }
 
@@ -430,7 +431,7 @@ fn a_control_frame_of_more_than_125_bytes_is_rejected_hy_6() {
                     connection(role, dialect),
                     &bytes,
                     &[],
-                    Control { opcode },
+                    ControlTooLong { opcode },
                     1002,
                 );
             }
@@ -483,29 +484,30 @@ fn control_frames_between_fragments_are_handled_at_once_hy_7() {
 /// RFC-5.4-3, RFC-5.4-6, RFC-6.2-2, RFC-6.2-3
 #[test]
 fn unexpected_continuations_and_interleaved_messages_are_rejected_hy_7() {
-    let out_of_turn = |opcode| OutOfTurn { opcode };
     for first in [CONTINUATION, FINAL_CONTINUATION] {
-        expect_failure_everywhere(&[(first, b"a")], &[], out_of_turn(0), 1002);
+        expect_failure_everywhere(&[(first, b"a")], &[], UnexpectedContinuation, 1002);
         let complete: [(u8, &[u8]); 2] = [(TEXT, b"a"), (first, b"b")];
-        expect_failure_everywhere(&complete, &[text("a")], out_of_turn(0), 1002);
+        expect_failure_everywhere(&complete, &[text("a")], UnexpectedContinuation, 1002);
         let finished: [(u8, &[u8]); 3] = [
             (BINARY_FRAGMENT, b"a"),
             (FINAL_CONTINUATION, b"b"),
             (first, b"c"),
         ];
-        expect_failure_everywhere(&finished, &[binary("ab")], out_of_turn(0), 1002);
+        expect_failure_everywhere(&finished, &[binary("ab")], UnexpectedContinuation, 1002);
     }
     for first in [TEXT, BINARY, TEXT_FRAGMENT, BINARY_FRAGMENT] {
-        let opcode = first & 0x0f;
+        let error = ExpectedContinuation {
+            opcode: first & 0x0f,
+        };
         let interleaved: [(u8, &[u8]); 2] = [(TEXT_FRAGMENT, b"a"), (first, b"b")];
         let before = [Observed::IncompleteText("a".into())];
-        expect_failure_everywhere(&interleaved, &before, out_of_turn(opcode), 1002);
+        expect_failure_everywhere(&interleaved, &before, error, 1002);
         let interleaved: [(u8, &[u8]); 3] =
             [(BINARY_FRAGMENT, b"a"), (CONTINUATION, b"b"), (first, b"c")];
         let before = [Observed::IncompleteBinary(b"ab".to_vec())];
-        expect_failure_everywhere(&interleaved, &before, out_of_turn(opcode), 1002);
+        expect_failure_everywhere(&interleaved, &before, error, 1002);
         let started: [(u8, &[u8]); 2] = [(TEXT_FRAGMENT, b""), (first, b"b")];
-        expect_failure_everywhere(&started, &[], out_of_turn(opcode), 1002);
+        expect_failure_everywhere(&started, &[], error, 1002);
     }
     // Rejected at the first byte.
     for (role, dialect) in every_role_and_dialect() {
@@ -513,7 +515,7 @@ fn unexpected_continuations_and_interleaved_messages_are_rejected_hy_7() {
             connection(role, dialect),
             &[FINAL_CONTINUATION],
             &[],
-            out_of_turn(0),
+            UnexpectedContinuation,
             1002,
         );
     }
@@ -629,8 +631,7 @@ fn a_header_over_max_frame_len_is_rejected_before_the_payload_hy_7() {
             for length in [limit + 1, limit + 1000, i64::MAX as u64] {
                 for first in [TEXT, BINARY, TEXT_FRAGMENT, BINARY_FRAGMENT] {
                     let bytes = header(first, key, LengthEncoding::shortest(length), length);
-                    // Reported at the first byte of the length.
-                    let error = FrameTooLong { at: 1, limit };
+                    let error = FrameTooLong { limit };
                     expect_failure(conn(), &bytes, &[], error, 1009);
                 }
             }
@@ -652,7 +653,7 @@ fn a_header_over_max_frame_len_is_rejected_before_the_payload_hy_7() {
     }
     // Also for control frames and later fragments.
     let config = Config::new().max_frame_len(3);
-    let error = FrameTooLong { at: 1, limit: 3 };
+    let error = FrameTooLong { limit: 3 };
     for (role, dialect) in every_role_and_dialect() {
         let bytes = from_peer(
             role,

@@ -3,8 +3,8 @@
 use data_encoding::BASE64;
 use hybi::{
     AcceptError, AcceptOptions, ClientRequest, ClientRequestError, Close, Closed, Config,
-    Connection, Dialect, Dialects, Entropy, Event, HeaderErrorKind, LineErrorKind, Phase,
-    ProtocolError, Request, Response, SendError,
+    Connection, Dialect, Dialects, Entropy, Event, HeaderErrorKind, LineErrorKind, Phase, Request,
+    Response, SendError,
 };
 use proptest::prelude::*;
 use testkit::*;
@@ -192,7 +192,10 @@ fn requests_with_other_order_case_or_extra_headers_are_accepted_hy_10() {
 /// RFC-4.2.1-1
 #[test]
 fn an_invalid_request_line_is_rejected() {
-    let version = |at| ProtocolError::UnsupportedHttpVersion { at };
+    let version = |major| {
+        let (at, minor) = (10, 0);
+        ProtocolError::UnsupportedHttpVersion { at, major, minor }
+    };
     let malformed = |at| ProtocolError::InvalidStartLine { at };
     for (line, error, status) in [
         ("POST /chat HTTP/1.1", ProtocolError::UnsupportedMethod, 405),
@@ -202,8 +205,8 @@ fn an_invalid_request_line_is_rejected() {
             405,
         ),
         ("get /chat HTTP/1.1", ProtocolError::UnsupportedMethod, 405),
-        ("GET /chat HTTP/1.0", version(10), 505),
-        ("GET /chat HTTP/2.0", version(10), 505),
+        ("GET /chat HTTP/1.0", version(1), 505),
+        ("GET /chat HTTP/2.0", version(2), 505),
         ("GET /chat", malformed(9), 400),
         ("GET chat HTTP/1.1", malformed(4), 400),
         ("GET  /chat HTTP/1.1", malformed(4), 400),
@@ -335,7 +338,7 @@ fn a_426_lists_the_enabled_versions_newest_first_hy_9() {
                 assert_eq!(transcript.events[1], Observed::Open(dialect));
                 continue;
             }
-            let error = ProtocolError::DialectNotEnabled(dialect);
+            let error = ProtocolError::DialectNotEnabled { dialect };
             assert_eq!(transcript.events, [protocol_error(error)]);
             assert_eq!(
                 escaped(transcript.sent),
@@ -747,13 +750,9 @@ fn upgrade_accepts_a_request_parsed_by_a_library_hy_2() {
         assert!(matches!(conn.receive(&mut input), Some(Event::Text(_))));
 
         let off = Config::new().dialects(Dialects::ALL.without(dialect));
-        let result = Connection::upgrade(off.clone(), &request, &AcceptOptions::new()).err();
-        assert_eq!(
-            result,
-            Some(AcceptError::Protocol(ProtocolError::DialectNotEnabled(
-                dialect
-            )))
-        );
+        let result = Connection::upgrade(off.clone(), &request, &AcceptOptions::new());
+        let error = ProtocolError::from(result.unwrap_err());
+        assert_eq!(error, ProtocolError::DialectNotEnabled { dialect });
     }
     let invalid = Request::from_parts(
         "GET",
@@ -761,14 +760,12 @@ fn upgrade_accepts_a_request_parsed_by_a_library_hy_2() {
         "HTTP/1.1",
         headers(&RFC6455_REQUEST.replace("ZQ==", "ZQ=")),
     );
-    assert_eq!(
-        invalid.err(),
-        Some(header_error(
-            "Sec-WebSocket-Key",
-            offset_of(RFC6455_REQUEST, KEY),
-            Invalid
-        ))
+    let error = header_error(
+        "Sec-WebSocket-Key",
+        offset_of(RFC6455_REQUEST, KEY),
+        Invalid,
     );
+    assert_eq!(invalid.unwrap_err(), error);
 }
 
 // Client role.
@@ -1047,16 +1044,11 @@ fn expect_response_accepted(client_request: &ClientRequest, response: impl AsRef
 fn expect_response_rejected(
     client_request: &ClientRequest,
     response: impl AsRef<[u8]>,
-    closed: Closed,
+    closed: impl Into<Observed>,
 ) {
     let response = response.as_ref();
     let transcript = at_every_split(|| client(client_request), response);
-    assert_eq!(
-        transcript.events,
-        [Observed::Closed(closed)],
-        "{}",
-        escaped(response)
-    );
+    assert_eq!(transcript.events, [closed.into()], "{}", escaped(response));
     assert_eq!(
         escaped(transcript.sent),
         escaped(request_text(client_request))
@@ -1093,7 +1085,7 @@ fn expect_response_header_rejected(
             _ => offset_of(&response, from),
         };
         let error = header_error(name, at, kind);
-        expect_response_rejected(&client_request, edited, Closed::Protocol(error));
+        expect_response_rejected(&client_request, edited, protocol_error(error));
     }
 }
 
@@ -1200,7 +1192,7 @@ fn a_response_with_an_invalid_status_line_is_rejected() {
             line,
         );
         let transcript = at_every_split(|| client(&client_request), &response);
-        let [Observed::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] =
+        let [Observed::ProtocolError(ProtocolError::InvalidStartLine { .. })] =
             transcript.events[..]
         else {
             panic!("{line}: {:?}", transcript.events);
@@ -1215,7 +1207,7 @@ fn a_response_of_another_protocol_is_rejected() {
     for protocol in ["RTSP/1.1", "ICY", "HTTP", "http/1.1", "HTTP/x.y", "x"] {
         let response = replace_once(response_to_request(&client_request), "HTTP/1.1", protocol);
         let transcript = at_every_split(|| client(&client_request), &response);
-        let [Observed::Closed(Closed::Protocol(ProtocolError::InvalidStartLine { .. }))] =
+        let [Observed::ProtocolError(ProtocolError::InvalidStartLine { .. })] =
             transcript.events[..]
         else {
             panic!("{protocol}: {:?}", transcript.events);
@@ -1274,7 +1266,7 @@ fn a_response_with_a_missing_wrong_or_duplicate_accept_value_is_rejected_hy_2() 
             expect_response_rejected(
                 &client_request,
                 replace_once(&response, &header_line, to),
-                Closed::Protocol(error),
+                protocol_error(error),
             );
         };
         let length = (response.len() - header_line.len()) as u32;
@@ -1348,7 +1340,7 @@ fn a_response_with_a_subprotocol_that_was_not_requested_is_rejected_hy_4() {
     let client_request = ClientRequest::new("ws://server.example.com/chat").unwrap();
     let response = response_to_request(&client_request);
     let error = header_error(name, offset_of(&response, name), NotRequested);
-    expect_response_rejected(&client_request, response, Closed::Protocol(error));
+    expect_response_rejected(&client_request, response, protocol_error(error));
 }
 
 /// RFC-4.1-17, RFC-8.1-1: but values need not be UTF-8.
@@ -1368,7 +1360,7 @@ fn invalid_header_lines_of_a_response_are_rejected() {
         let at = at + offset;
         let error = ProtocolError::InvalidLine { at, kind };
         let edited = replace_once(&response, "Sec-WebSocket-Protocol: ", to);
-        expect_response_rejected(&client_request, edited, Closed::Protocol(error));
+        expect_response_rejected(&client_request, edited, protocol_error(error));
     }
     let bytes = b"Server: \xff\xfe\xc3(\r\nSec-WebSocket-Protocol: ";
     expect_response_accepted(

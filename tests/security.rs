@@ -1,6 +1,6 @@
 //! Vulnerabilities of other implementations that no other test covers.
 
-use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler, ProtocolError};
+use hybi::{Config, Connection, Dialect, Dialects, Event, MessageAssembler};
 use testkit::*;
 
 /// CVE-2020-27813, CVE-2026-1528: the sum of received and declared length must not overflow.

@@ -6,6 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use hybi::*;
+use hybi::{KeyErrorKind, ProtocolError};
 use testkit::allocator::{CountingAllocator, Usage, measure};
 use testkit::pair::response_to;
 use testkit::*;

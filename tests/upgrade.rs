@@ -2,7 +2,7 @@
 
 use hybi::{
     AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects, HeaderErrorKind,
-    KeyErrorKind, LineErrorKind, Phase, ProtocolError, Request, UpgradeResponse,
+    LineErrorKind, Phase, Request, UpgradeResponse,
 };
 use proptest::prelude::*;
 use testkit::strategies::cases;
@@ -25,7 +25,15 @@ fn parts(head: &str) -> (&str, Vec<(&str, &str)>) {
 
 fn request(head: &str) -> Result<Request, ProtocolError> {
     let (target, fields) = parts(head);
-    Request::from_parts("GET", target, "HTTP/1.1", fields)
+    from_parts(target, fields)
+}
+
+fn from_parts<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+    target: &str,
+    fields: impl IntoIterator<Item = (N, V)>,
+) -> Result<Request, ProtocolError> {
+    let request = Request::from_parts("GET", target, "HTTP/1.1", fields);
+    request.map_err(ProtocolError::from)
 }
 
 fn upgrade(head: &str, accept: &AcceptOptions) -> (Driver<'static>, UpgradeResponse) {
@@ -249,7 +257,7 @@ fn error_when_read(target: &[u8], fields: &[(&[u8], &[u8])]) -> ProtocolError {
     let mut driver = Driver::new(Connection::server(config().max_header_line_len(1 << 20)));
     driver.feed(&head);
     match driver.events().pop() {
-        Some(Observed::Closed(Closed::Protocol(error))) => error,
+        Some(Observed::ProtocolError(error)) => error,
         other => panic!("{}: {other:?}", escaped(head)),
     }
 }
@@ -279,7 +287,7 @@ fn from_parts_rejects_injected_headers_rq_11() {
         for place in [0, valid.len() / 2, valid.len()] {
             let mut fields = valid.clone();
             fields.insert(place, (name, value));
-            let Err(error) = Request::from_parts("GET", "/demo", "HTTP/1.1", fields.clone()) else {
+            let Err(error) = from_parts("/demo", fields.clone()) else {
                 panic!("{}: {}", escaped(name), escaped(value));
             };
             let ProtocolError::InvalidLine { kind: found, .. } = error else {
@@ -293,7 +301,7 @@ fn from_parts_rejects_injected_headers_rq_11() {
     }
     // A connection would take the LF for the end of the line.
     for (name, value) in [("X", "y\nHost: evil"), ("X", "\n"), ("X\n", "y")] {
-        let error = Request::from_parts("GET", "/demo", "HTTP/1.1", [(name, value)]).unwrap_err();
+        let error = from_parts("/demo", [(name, value)]).unwrap_err();
         assert!(
             matches!(error, ProtocolError::InvalidLine { .. }),
             "{error:?}"
@@ -319,7 +327,7 @@ fn from_parts_rejects_an_injected_target_rq_2() {
         ("/d\u{e9}mo", 6),
     ];
     for (target, at) in invalid {
-        let error = Request::from_parts("GET", target, "HTTP/1.1", fields()).unwrap_err();
+        let error = from_parts(target, fields()).unwrap_err();
         let is_expected =
             matches!(error, ProtocolError::InvalidStartLine { at: found } if found == at);
         assert!(is_expected, "{target:?}: {error:?}, not at {at}");
@@ -331,7 +339,7 @@ fn from_parts_returns_the_same_errors_as_reading_h76_2() {
     let missing = |name: &str| {
         let fields = parts(DRAFT_76_REQUEST).1;
         let fields = fields.into_iter().filter(|(other, _)| *other != name);
-        Request::from_parts("GET", "/demo", "HTTP/1.1", fields)
+        from_parts("/demo", fields)
     };
     for name in [
         "Host",

@@ -111,10 +111,14 @@ pub(crate) fn parse(
     let opcode =
         Opcode::from_bits(number).ok_or(ProtocolError::UnknownOpcode { opcode: number })?;
     if opcode.is_control() && !fin {
-        return Err(ProtocolError::Control { opcode: number });
+        return Err(ProtocolError::FragmentedControl { opcode: number });
     }
-    if !opcode.is_control() && in_message != (opcode == Opcode::Continuation) {
-        return Err(ProtocolError::OutOfTurn { opcode: number });
+    match (opcode, in_message) {
+        (Opcode::Continuation, false) => return Err(ProtocolError::UnexpectedContinuation),
+        (Opcode::Text | Opcode::Binary, true) => {
+            return Err(ProtocolError::ExpectedContinuation { opcode: number });
+        }
+        _ => {}
     }
     parse_from_second(bytes, policy, opcode, fin)
 }
@@ -139,7 +143,7 @@ fn parse_from_second(
     let len7 = second & 0x7F;
     if opcode.is_control() && usize::from(len7) > MAX_CONTROL_LEN {
         let opcode = opcode as u8;
-        return Err(ProtocolError::Control { opcode });
+        return Err(ProtocolError::ControlTooLong { opcode });
     }
     let (payload_len, key_at) = match LengthForm::from_len7(len7) {
         form @ LengthForm::Bits7 => (u64::from(len7), form.header_len()),

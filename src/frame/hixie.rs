@@ -274,7 +274,7 @@ impl Decoder {
             (Completion::Char(..), _) => false,
             (Completion::Incomplete, None) => return None,
             (Completion::Incomplete, Some(&TERMINATOR)) | (Completion::Invalid, _) => true,
-            (Completion::Incomplete, Some(_)) => return Some(Err(self.too_long(config))),
+            (Completion::Incomplete, Some(_)) => return Some(Err(too_long(config))),
         };
         if is_invalid {
             if let Err(error) = self.discard_invalid(config) {
@@ -323,20 +323,13 @@ impl Decoder {
         work::record(len);
         if len as u64 > remaining {
             if remaining == 0 {
-                return Some(Err(self.too_long(config)));
+                return Some(Err(too_long(config)));
             }
             return Some(Ok((remaining as usize, false)));
         }
         match terminator {
             None if len == 0 => None,
             _ => Some(Ok((len, terminator.is_some()))),
-        }
-    }
-
-    fn too_long(&self, config: &Config) -> ProtocolError {
-        ProtocolError::FrameTooLong {
-            at: 1 + self.received,
-            limit: config.max_frame_len,
         }
     }
 
@@ -380,10 +373,7 @@ impl Decoder {
             .checked_mul(0x80)
             .and_then(|length| length.checked_add(u64::from(byte & 0x7F)))
             .filter(|length| *length <= config.max_frame_len)
-            .ok_or(ProtocolError::FrameTooLong {
-                at,
-                limit: config.max_frame_len,
-            })?;
+            .ok_or_else(|| too_long(config))?;
         let bytes = bytes + 1;
         if bytes > MAX_LENGTH_BYTES {
             return Err(ProtocolError::InvalidLength { at });
@@ -473,6 +463,13 @@ fn replace_invalid<'i>(
     let valid = invalid.valid_prefix();
     let at = offset + valid.len() as u64;
     Err((valid, ProtocolError::InvalidUtf8 { at }))
+}
+
+#[cold]
+fn too_long(config: &Config) -> ProtocolError {
+    ProtocolError::FrameTooLong {
+        limit: config.max_frame_len,
+    }
 }
 
 fn skipped<'i>(frame_type: u8, payload_len: u64) -> FrameEvent<'i> {

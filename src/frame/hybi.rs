@@ -206,7 +206,6 @@ fn check_limits(
 ) -> Result<(), ProtocolError> {
     if header.payload_len > config.max_frame_len {
         return Err(ProtocolError::FrameTooLong {
-            at: 1,
             limit: config.max_frame_len,
         });
     }

@@ -107,7 +107,7 @@ impl Request {
     pub(crate) fn enabled_dialect(&self, dialects: Dialects) -> Result<Dialect, ProtocolError> {
         match self.dialect() {
             Some(dialect) if dialects.contains(dialect) => Ok(dialect),
-            Some(dialect) => Err(ProtocolError::DialectNotEnabled(dialect)),
+            Some(dialect) => Err(ProtocolError::DialectNotEnabled { dialect }),
             None => {
                 check_get_http_1_1(self.0.headers.head())?;
                 Err(self.not_websocket())
@@ -404,7 +404,11 @@ fn check_get_http_1_1(head: &Head) -> Result<(), ProtocolError> {
     }
     if head.is_http_1_0() {
         let at = head.version_at();
-        return Err(ProtocolError::UnsupportedHttpVersion { at });
+        return Err(ProtocolError::UnsupportedHttpVersion {
+            at,
+            major: 1,
+            minor: 0,
+        });
     }
     Ok(())
 }

@@ -133,7 +133,17 @@ fn invalid_version(at: usize, version: &[u8]) -> ProtocolError {
     if number_len == 0 || number_len < number.len() {
         return invalid_start_line(at + matching + number_len);
     }
-    ProtocolError::UnsupportedHttpVersion { at: at as u32 }
+    let value = |digits: &[u8]| {
+        digits.iter().fold(0_u8, |value, digit| {
+            value.saturating_mul(10).saturating_add(digit & 0x0F)
+        })
+    };
+    let mut numbers = number.split(|byte| *byte == b'.').map(value);
+    ProtocolError::UnsupportedHttpVersion {
+        at: at as u32,
+        major: numbers.next().unwrap_or_default(),
+        minor: numbers.next().unwrap_or_default(),
+    }
 }
 
 /// Returns the range of the status in a status line, given without its CRLF: `HTTP/1.1` or

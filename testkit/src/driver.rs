@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use hybi::{
     AcceptError, AcceptOptions, Close, Closed, Config, Connection, Dialect, Entropy, Event,
-    Handshake, Input, Phase, ProtocolError, ProxyTunnel, Request, SendError,
+    Handshake, Input, Phase, ProxyTunnel, Request, SendError,
 };
 
-use crate::{client_request, escaped};
+use crate::{ProtocolError, client_request, escaped};
 
 /// An event, with the chunks of a message joined.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,33 @@ pub enum Observed {
     Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
+    /// `Closed::Protocol`.
+    ProtocolError(ProtocolError),
+    /// Any other `Closed`.
     Closed(Closed),
+}
+
+/// Checks the status and close code of an error.
+impl From<Closed> for Observed {
+    fn from(closed: Closed) -> Self {
+        let Closed::Protocol(error) = closed else {
+            return Self::Closed(closed);
+        };
+        let expected = ProtocolError::from(error);
+        let codes = (error.status(), error.close_code());
+        assert_eq!(
+            codes,
+            (expected.status(), expected.close_code()),
+            "{error:?}"
+        );
+        Self::ProtocolError(expected)
+    }
+}
+
+impl Observed {
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(_) | Self::ProtocolError(_))
+    }
 }
 
 /// Input at time zero.
@@ -36,7 +62,7 @@ pub fn text(text: &str) -> Observed {
 }
 
 pub fn protocol_error(error: ProtocolError) -> Observed {
-    Observed::Closed(Closed::Protocol(error))
+    Observed::ProtocolError(error)
 }
 
 pub fn clean_close(code: u16, reason: &str) -> Observed {
@@ -157,7 +183,7 @@ impl<'a> Driver<'a> {
                             .events
                             .push(Observed::IncompleteBinary(binary));
                     }
-                    Observed::Closed(closed)
+                    Observed::from(closed)
                 }
                 other => panic!("unexpected event: {other:?}"),
             };
@@ -357,10 +383,9 @@ pub fn run_checked(conn: Connection, bytes: &[u8], splits: &[usize], eof: bool) 
     if eof {
         driver.eof();
     }
-    let is_closed = |event: &Observed| matches!(event, Observed::Closed(_));
     let events = &driver.transcript.events;
-    let count = events.iter().filter(|event| is_closed(event)).count();
+    let count = events.iter().filter(|event| event.is_closed()).count();
     assert_eq!(count, usize::from(driver.conn.closed().is_some()));
-    assert!(count == 0 || events.last().is_some_and(is_closed));
+    assert!(count == 0 || events.last().is_some_and(Observed::is_closed));
     driver.transcript
 }

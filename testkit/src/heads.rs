@@ -1,6 +1,8 @@
 //! Heads of requests and responses, and what is wrong with them.
 
-use hybi::{ClientRequest, Dialect, HeaderErrorKind, LineErrorKind, ProtocolError};
+use hybi::{ClientRequest, Dialect, HeaderErrorKind, LineErrorKind};
+
+use crate::ProtocolError;
 
 /// The example of draft-hixie-thewebsocketprotocol-76.
 pub const DRAFT_76_REQUEST: &str = "GET /demo HTTP/1.1\r\n\

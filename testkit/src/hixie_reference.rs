@@ -1,8 +1,8 @@
 //! A reference decoder for the frames of Hixie-75 and Hixie-76.
 
-use hybi::{Close, Closed, Config, Dialect, Phase, ProtocolError};
+use hybi::{Config, Dialect, Phase};
 
-use crate::Observed;
+use crate::{Observed, ProtocolError, clean_close_without_code, protocol_error, unexpected_eof};
 
 /// A decoder that reads all bytes at once and keeps no state, to compare connections with.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ impl ReferenceDecoder {
         let closed = loop {
             // FR-1
             let frame = match bytes.split_first() {
-                None => Err(Closed::Eof(Phase::Open)),
+                None => Err(unexpected_eof(Phase::Open)),
                 Some((0x00, body)) => self.text(body, &mut events),
                 Some((frame_type @ 0x01..=0x7F, body)) => {
                     self.terminated(*frame_type, body, &mut events)
@@ -39,12 +39,12 @@ impl ReferenceDecoder {
                 Err(closed) => break closed,
             }
         };
-        events.push(Observed::Closed(closed));
+        events.push(closed);
         events
     }
 
     /// Decodes a text frame; returns its length including the 0xFF (FR-2, FR-3, FR-10).
-    fn text(self, body: &[u8], events: &mut Vec<Observed>) -> Result<usize, Closed> {
+    fn text(self, body: &[u8], events: &mut Vec<Observed>) -> Result<usize, Observed> {
         let (payload, end) = self.up_to_ff(body);
         if let Err(error) = std::str::from_utf8(payload) {
             let is_invalid = end.is_ok() || error.error_len().is_some();
@@ -52,7 +52,7 @@ impl ReferenceDecoder {
                 let valid = error.valid_up_to();
                 push_incomplete(&payload[..valid], events);
                 let at = valid as u64;
-                return Err(Closed::Protocol(ProtocolError::InvalidUtf8 { at }));
+                return Err(protocol_error(ProtocolError::InvalidUtf8 { at }));
             }
         }
         match &end {
@@ -68,9 +68,9 @@ impl ReferenceDecoder {
         frame_type: u8,
         body: &[u8],
         events: &mut Vec<Observed>,
-    ) -> Result<usize, Closed> {
+    ) -> Result<usize, Observed> {
         if self.strict_frames {
-            return Err(Closed::Protocol(ProtocolError::UnknownFrameType {
+            return Err(protocol_error(ProtocolError::UnknownFrameType {
                 frame_type,
             }));
         }
@@ -81,16 +81,15 @@ impl ReferenceDecoder {
     }
 
     /// Returns the payload up to the limit, and the offset after the 0xFF (FR-14).
-    fn up_to_ff(self, body: &[u8]) -> (&[u8], Result<usize, Closed>) {
+    fn up_to_ff(self, body: &[u8]) -> (&[u8], Result<usize, Observed>) {
         let ff = body.iter().position(|byte| *byte == 0xFF);
         let payload = &body[..ff.unwrap_or(body.len())];
         let limit = self.max_frame;
         if payload.len() as u64 > limit {
-            let at = 1 + limit;
-            let error = Closed::Protocol(ProtocolError::FrameTooLong { at, limit });
+            let error = protocol_error(ProtocolError::FrameTooLong { limit });
             return (&payload[..limit as usize], Err(error));
         }
-        let end = ff.map(|ff| ff + 1).ok_or(Closed::Eof(Phase::InMessage));
+        let end = ff.map(|ff| ff + 1).ok_or(unexpected_eof(Phase::InMessage));
         (payload, end)
     }
 
@@ -100,25 +99,25 @@ impl ReferenceDecoder {
         frame_type: u8,
         body: &[u8],
         events: &mut Vec<Observed>,
-    ) -> Result<usize, Closed> {
+    ) -> Result<usize, Observed> {
         let mut length = 0_u128;
         for (i, byte) in body.iter().enumerate() {
             let (at, limit) = (1 + i as u64, self.max_frame);
             length = length * 128 + u128::from(byte % 128);
             if length > u128::from(limit) {
-                return Err(Closed::Protocol(ProtocolError::FrameTooLong { at, limit }));
+                return Err(protocol_error(ProtocolError::FrameTooLong { limit }));
             }
             if i >= 9 {
-                return Err(Closed::Protocol(ProtocolError::InvalidLength { at }));
+                return Err(protocol_error(ProtocolError::InvalidLength { at }));
             }
             if *byte >= 0x80 {
                 continue;
             }
             if self.dialect == Dialect::Hixie76 && frame_type == 0xFF && length == 0 {
-                return Err(Closed::Clean(Close::EMPTY));
+                return Err(clean_close_without_code());
             }
             if self.strict_frames {
-                return Err(Closed::Protocol(ProtocolError::UnknownFrameType {
+                return Err(protocol_error(ProtocolError::UnknownFrameType {
                     frame_type,
                 }));
             }
@@ -129,7 +128,7 @@ impl ReferenceDecoder {
             events.push(Observed::Skipped(frame_type, length as u64));
             return Ok(end as usize);
         }
-        Err(Closed::Eof(Phase::InMessage))
+        Err(unexpected_eof(Phase::InMessage))
     }
 }
 

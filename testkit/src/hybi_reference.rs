@@ -1,9 +1,11 @@
 //! A reference decoder for the frames of HyBi-7, HyBi-8 and RFC 6455.
 
-use crate::{Role, established};
-use hybi::{Close, Closed, Config, Connection, Dialect, Phase, ProtocolError};
+use hybi::{Close, Closed, Config, Connection, Dialect, Phase};
 
-use crate::{CLOSE, Observed, PING, PONG, close_payload, is_valid_close_code, masked, ping, pong};
+use crate::{
+    CLOSE, Observed, PING, PONG, ProtocolError, Role, close_payload, established,
+    is_valid_close_code, masked, ping, pong, protocol_error, unexpected_eof,
+};
 
 /// A decoder that reads all bytes at once and keeps no state, to compare connections with.
 #[derive(Clone, Copy, Debug)]
@@ -55,13 +57,13 @@ impl ReferenceDecoder {
     pub fn decode(self, bytes: &[u8]) -> (Vec<Observed>, Vec<(u8, Vec<u8>)>) {
         let (mut events, mut sent, mut partial) = (Vec::new(), Vec::new(), None);
         let closed = self.read(bytes, &mut events, &mut sent, &mut partial);
-        if let Closed::Protocol(error) = &closed {
+        if let Observed::ProtocolError(error) = &closed {
             sent.push((CLOSE, close_payload(error.close_code(), "")));
         }
         if let Some(message) = partial {
             events.extend(message.incomplete());
         }
-        events.push(Observed::Closed(closed));
+        events.push(closed);
         (events, sent)
     }
 
@@ -71,18 +73,18 @@ impl ReferenceDecoder {
         events: &mut Vec<Observed>,
         sent: &mut Vec<(u8, Vec<u8>)>,
         partial: &mut Option<Partial>,
-    ) -> Closed {
+    ) -> Observed {
         loop {
             let at_boundary = bytes.is_empty() && partial.is_none();
             let header = match self.header(bytes, partial.is_some()) {
-                Err(error) => return Closed::Protocol(error),
-                Ok(None) if at_boundary => return Closed::Eof(Phase::Open),
-                Ok(None) => return Closed::Eof(Phase::InMessage),
+                Err(error) => return protocol_error(error),
+                Ok(None) if at_boundary => return unexpected_eof(Phase::Open),
+                Ok(None) => return unexpected_eof(Phase::InMessage),
                 Ok(Some(header)) => header,
             };
             if header.length > self.max_frame {
                 let limit = self.max_frame;
-                return Closed::Protocol(ProtocolError::FrameTooLong { at: 1, limit });
+                return protocol_error(ProtocolError::FrameTooLong { limit });
             }
             let remaining = &bytes[header.end..];
             let length = usize::try_from(header.length).unwrap_or(usize::MAX);
@@ -92,15 +94,15 @@ impl ReferenceDecoder {
             bytes = &remaining[length..];
             let is_control = header.first & 0x08 != 0;
             if is_control && !is_complete {
-                return Closed::Eof(Phase::InMessage);
+                return unexpected_eof(Phase::InMessage);
             }
             match header.first {
                 CLOSE => match parse_close(&payload) {
                     Ok(close) => {
                         sent.push((CLOSE, payload));
-                        return Closed::Clean(close);
+                        return Observed::Closed(Closed::Clean(close));
                     }
-                    Err(error) => return Closed::Protocol(error),
+                    Err(error) => return protocol_error(error),
                 },
                 PING => {
                     events.push(ping(&payload));
@@ -116,18 +118,18 @@ impl ReferenceDecoder {
                     let extra = message.payload.len() as u64 / 16;
                     if u64::from(message.frames) > u64::from(self.max_fragments) + extra {
                         let limit = self.max_fragments;
-                        return Closed::Protocol(ProtocolError::TooManyFragments { limit });
+                        return protocol_error(ProtocolError::TooManyFragments { limit });
                     }
                     message.payload.extend(payload);
                     let fin = is_complete && first & 0x80 != 0;
                     if let Some(at) = message.invalid_utf8_at(fin) {
-                        return Closed::Protocol(ProtocolError::InvalidUtf8 { at });
+                        return protocol_error(ProtocolError::InvalidUtf8 { at });
                     }
                     if fin {
                         events.extend(partial.take().map(Partial::complete));
                     }
                     if !is_complete {
-                        return Closed::Eof(Phase::InMessage);
+                        return unexpected_eof(Phase::InMessage);
                     }
                 }
             }
@@ -145,9 +147,9 @@ impl ReferenceDecoder {
         }
         match (opcode, first >= 0x80) {
             (3..=7 | 11..=15, _) => return Err(ProtocolError::UnknownOpcode { opcode }),
-            (8..=10, false) => return Err(ProtocolError::Control { opcode }),
-            (1 | 2, _) if in_message => return Err(ProtocolError::OutOfTurn { opcode }),
-            (0, _) if !in_message => return Err(ProtocolError::OutOfTurn { opcode }),
+            (8..=10, false) => return Err(ProtocolError::FragmentedControl { opcode }),
+            (1 | 2, _) if in_message => return Err(ProtocolError::ExpectedContinuation { opcode }),
+            (0, _) if !in_message => return Err(ProtocolError::UnexpectedContinuation),
             _ => {}
         }
         let Some(&second) = bytes.get(1) else {
@@ -159,7 +161,7 @@ impl ReferenceDecoder {
             _ => {}
         }
         if opcode >= 8 && second % 128 > 125 {
-            return Err(ProtocolError::Control { opcode });
+            return Err(ProtocolError::ControlTooLong { opcode });
         }
         let (size, min) = match second % 128 {
             126 => (2, 126),

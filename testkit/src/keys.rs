@@ -1,8 +1,9 @@
 //! What a server computes from the keys of a request, independently of the library.
 
-use hybi::KeyErrorKind;
 use md5::{Digest, Md5};
 use sha1::Sha1;
+
+use crate::KeyErrorKind;
 
 /// Returns the number in a key of Hixie-76, divided by its spaces (KEY-1 to KEY-7).
 pub fn key_part(key: impl AsRef<[u8]>) -> Result<u32, KeyErrorKind> {

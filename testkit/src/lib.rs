@@ -12,6 +12,7 @@ pub mod hybi_reference;
 mod keys;
 pub mod pair;
 pub mod pipes;
+mod protocol_errors;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 
@@ -20,3 +21,4 @@ pub use driver::*;
 pub use frames::*;
 pub use heads::*;
 pub use keys::*;
+pub use protocol_errors::*;

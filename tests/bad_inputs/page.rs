@@ -104,7 +104,7 @@ fn input_cells(case: &InputCase) -> [String; 3] {
     if !case.description.is_empty() {
         input = format!("{}: {input}", case.description);
     }
-    let events: Vec<String> = case.events.iter().map(event).collect();
+    let events: Vec<String> = case.events.iter().map(|e| event(e, case)).collect();
     let events = if events.is_empty() {
         "none".to_owned()
     } else {
@@ -157,9 +157,9 @@ fn config(setters: &str) -> Option<String> {
     (!setters.is_empty()).then(|| code(&setters))
 }
 
-fn event(event: &Observed) -> String {
+fn event(event: &Observed, case: &InputCase) -> String {
     match event {
-        Observed::Closed(Closed::Protocol(error)) => format!("`{error:?}`: {error}"),
+        Observed::ProtocolError(error) => format!("`{error:?}`: {}", error_message(case)),
         Observed::Closed(closed) => format!("`{closed:?}`: {closed}"),
         Observed::IncompleteText(text) => format!("`{text:?}`, incomplete"),
         Observed::Text(text) => format!("`Text({text:?})`"),
@@ -167,6 +167,16 @@ fn event(event: &Observed) -> String {
             format!("`Skipped`, type {frame_type:02x}, {len} bytes")
         }
         other => code(&format!("{other:?}")),
+    }
+}
+
+/// Returns the message of the error that a case gives.
+fn error_message(case: &InputCase) -> String {
+    let mut driver = Driver::new(case.connection());
+    driver.feed(&case.bytes());
+    match driver.conn.closed() {
+        Some(Closed::Protocol(error)) => error.to_string(),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use hybi::{Closed, Config, Connection, Dialect, Entropy, ProtocolError};
+use hybi::{Config, Connection, Dialect, Entropy};
 
 use testkit::pair::response_to;
 use testkit::*;
@@ -221,7 +221,7 @@ impl InputCase {
 
     /// The only event is the error.
     pub(crate) fn fails(self, error: ProtocolError, output: Output) -> Case {
-        self.gives([Observed::Closed(Closed::Protocol(error))], output)
+        self.gives([protocol_error(error)], output)
     }
 
     /// The only event is the rejection of a client's request by the edited head.

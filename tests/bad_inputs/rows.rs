@@ -4,8 +4,7 @@ use std::error::Error;
 
 use hybi::{
     AcceptError, AcceptOptions, Close, Closed, Config, Connection, Dialect, Dialects,
-    HeaderErrorKind, KeyErrorKind, LineErrorKind, Phase, ProtocolError, RespondError, Response,
-    SendError,
+    HeaderErrorKind, LineErrorKind, Phase, RespondError, Response, SendError,
 };
 use testkit::*;
 
@@ -20,11 +19,11 @@ use HeaderErrorKind::{Duplicate, Invalid, Mismatch, Missing, NotRequested};
 use LineErrorKind::{BareCr, BareLf, Name, ObsFold, Value};
 use Output::{ErrorResponse, Nothing};
 use ProtocolError::{
-    ChallengeMismatch, Control, DialectNotEnabled, FrameTooLong, HeadTooLong, InvalidCloseCode,
-    InvalidCloseLength, InvalidLength, InvalidStartLine, InvalidUtf8, LineTooLong,
-    MaskedFrameFromServer, NotWebSocket, OutOfTurn, ReservedBits, TooManyFragments, TooManyHeaders,
-    TooManyInterimResponses, UnknownFrameType, UnknownOpcode, UnmaskedFrameFromClient,
-    UnsupportedMethod,
+    ChallengeMismatch, ControlTooLong, DialectNotEnabled, ExpectedContinuation, FragmentedControl,
+    FrameTooLong, HeadTooLong, InvalidCloseCode, InvalidCloseLength, InvalidLength,
+    InvalidStartLine, InvalidUtf8, LineTooLong, MaskedFrameFromServer, NotWebSocket, ReservedBits,
+    TooManyFragments, TooManyHeaders, TooManyInterimResponses, UnexpectedContinuation,
+    UnknownFrameType, UnknownOpcode, UnmaskedFrameFromClient, UnsupportedMethod,
 };
 
 macro_rules! config {
@@ -169,8 +168,8 @@ fn start_line(at: u32) -> ProtocolError {
     ProtocolError::InvalidStartLine { at }
 }
 
-fn version(at: u32) -> ProtocolError {
-    ProtocolError::UnsupportedHttpVersion { at }
+fn version(major: u8, minor: u8) -> impl Fn(u32) -> ProtocolError {
+    move |at| ProtocolError::UnsupportedHttpVersion { at, major, minor }
 }
 
 fn line(kind: LineErrorKind) -> impl Fn(u32) -> ProtocolError {
@@ -271,16 +270,16 @@ fn request_lines() -> Vec<Row> {
                 // RQ-3
                 request("1.0", R76)
                     .edit("HTTP/1.1", "^HTTP/1.0")
-                    .rejected(version, 505),
+                    .rejected(version(1, 0), 505),
                 request("2.0", R76)
                     .edit("HTTP/1.1", "^HTTP/2.0")
-                    .rejected(version, 505),
+                    .rejected(version(2, 0), 505),
                 request("1.10", R76)
                     .edit("HTTP/1.1", "^HTTP/1.10")
-                    .rejected(version, 505),
+                    .rejected(version(1, 10), 505),
                 request("1.0", R13)
                     .edit("HTTP/1.1", "^HTTP/1.0")
-                    .rejected(version, 505),
+                    .rejected(version(1, 0), 505),
             ],
         ),
         row(
@@ -663,7 +662,7 @@ fn fields() -> Vec<Row> {
             "Hixie-75 disabled, as it is by default",
             [request("", R75)
                 .config(DEFAULT)
-                .rejected(always(DialectNotEnabled(Hixie75)), 426)],
+                .rejected(always(DialectNotEnabled { dialect: Hixie75 }), 426)],
         ),
         row(
             27,
@@ -672,10 +671,16 @@ fn fields() -> Vec<Row> {
                 // HY-9
                 request("", R76)
                     .config(config!(.dialects(Dialects::NONE.with(Dialect::Rfc6455))))
-                    .fails(DialectNotEnabled(Hixie76), ErrorResponse(426, "13")),
+                    .fails(
+                        DialectNotEnabled { dialect: Hixie76 },
+                        ErrorResponse(426, "13"),
+                    ),
                 request("", R13)
                     .config(config!(.dialects(Dialects::NONE.with(Dialect::Hixie76))))
-                    .fails(DialectNotEnabled(Rfc6455), ErrorResponse(426, "")),
+                    .fails(
+                        DialectNotEnabled { dialect: Rfc6455 },
+                        ErrorResponse(426, ""),
+                    ),
             ],
         ),
         row(
@@ -1063,7 +1068,7 @@ fn hixie_frames() -> Vec<Row> {
     let frames = config!(.strict_frames(true));
     let closed = || Observed::Closed(Closed::Clean(Close::EMPTY));
     let endless: [(&[u8], usize); 1] = [(b"\x80", 1_000_000)];
-    let long = |limit, at| FrameTooLong { at, limit };
+    let long = |limit| FrameTooLong { limit };
     let five = || incomplete("aaaaa");
     vec![
         row(
@@ -1073,10 +1078,10 @@ fn hixie_frames() -> Vec<Row> {
                 // FR-14
                 hixie("", Hixie76, b"\x00aaaaaa")
                     .config(config!(.max_frame_len(5)))
-                    .gives([five(), protocol_error(long(5, 6))], close()),
+                    .gives([five(), protocol_error(long(5))], close()),
                 hixie("", Hixie75, b"\x00aaaaaa")
                     .config(config!(.max_frame_len(5)))
-                    .gives([five(), protocol_error(long(5, 6))], Nothing),
+                    .gives([five(), protocol_error(long(5))], Nothing),
             ],
         ),
         row(
@@ -1138,24 +1143,24 @@ fn hixie_frames() -> Vec<Row> {
                 // FR-7
                 hixie("301", Hixie76, b"\x80\x82\x2d")
                     .config(config!(.max_frame_len(300)))
-                    .fails(long(300, 2), close()),
+                    .fails(long(300), close()),
                 hixie("301", Hixie75, b"\x80\x82\x2d")
                     .config(config!(.max_frame_len(300)))
-                    .fails(long(300, 2), Nothing),
+                    .fails(long(300), Nothing),
                 hixie(
                     "2^63",
                     Hixie76,
                     b"\x80\x81\x80\x80\x80\x80\x80\x80\x80\x80\x00",
                 )
-                .fails(long(MAX_LENGTH, 10), close()),
+                .fails(long(MAX_LENGTH), close()),
                 hixie(
                     "2^64",
                     Hixie76,
                     b"\x80\x82\x80\x80\x80\x80\x80\x80\x80\x80\x00",
                 )
-                .fails(long(MAX_LENGTH, 10), close()),
+                .fails(long(MAX_LENGTH), close()),
                 hixie("", Hixie76, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00")
-                    .fails(long(MAX_LENGTH, 10), close()),
+                    .fails(long(MAX_LENGTH), close()),
                 hixie("endless length", Hixie76, endless).fails(InvalidLength { at: 10 }, close()),
                 hixie("endless length", Hixie75, endless).fails(InvalidLength { at: 10 }, Nothing),
             ],
@@ -1311,9 +1316,9 @@ fn rfc_frames() -> Vec<Row> {
             "control frame too long, or fragmented",
             [
                 // HY-6
-                from_server("", b"\x89\x7e").fails(Control { opcode: 0x9 }, protocol()),
-                from_client("", b"\x88\xff").fails(Control { opcode: 0x8 }, protocol()),
-                from_server("", b"\x09").fails(Control { opcode: 0x9 }, protocol()),
+                from_server("", b"\x89\x7e").fails(ControlTooLong { opcode: 0x9 }, protocol()),
+                from_client("", b"\x88\xff").fails(ControlTooLong { opcode: 0x8 }, protocol()),
+                from_server("", b"\x09").fails(FragmentedControl { opcode: 0x9 }, protocol()),
             ],
         ),
         row(
@@ -1340,9 +1345,12 @@ fn rfc_frames() -> Vec<Row> {
             [
                 // HY-7
                 from_server("continuation without a message", b"\x80")
-                    .fails(OutOfTurn { opcode: 0 }, protocol()),
+                    .fails(UnexpectedContinuation, protocol()),
                 from_server("new message within a message", b"\x01\x02Hi\x81").gives(
-                    [incomplete("Hi"), protocol_error(OutOfTurn { opcode: 1 })],
+                    [
+                        incomplete("Hi"),
+                        protocol_error(ExpectedContinuation { opcode: 1 }),
+                    ],
                     protocol(),
                 ),
             ],
@@ -1394,16 +1402,10 @@ fn rfc_frames() -> Vec<Row> {
                 // HY-7
                 from_client("", b"\x81\xfe\x00\x7e\x00\x00\x00\x00")
                     .config(config!(.max_frame_len(125)))
-                    .fails(FrameTooLong { at: 1, limit: 125 }, too_big()),
+                    .fails(FrameTooLong { limit: 125 }, too_big()),
                 from_server("2^63 - 1", b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff")
                     .config(config!(.max_frame_len(1048576)))
-                    .fails(
-                        FrameTooLong {
-                            at: 1,
-                            limit: 1_048_576,
-                        },
-                        too_big(),
-                    ),
+                    .fails(FrameTooLong { limit: 1_048_576 }, too_big()),
             ],
         ),
         row(

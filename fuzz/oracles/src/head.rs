@@ -6,9 +6,9 @@ use arbitrary::Arbitrary;
 use httparse::{EMPTY_HEADER, Status};
 use hybi::{
     AcceptError, AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event, Phase,
-    ProtocolError, ProxyTunnel, Request,
+    ProxyTunnel, Request,
 };
-use testkit::{input, is_valid_key};
+use testkit::{ProtocolError, input, is_valid_key};
 
 use crate::client::client_request;
 use crate::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
@@ -46,8 +46,8 @@ pub fn head(HeadInput { wire: bytes }: HeadInput<'_>) {
             let others = Dialects::ALL.without(dialect);
             let not_enabled = config.clone().dialects(others);
             let upgrade = Connection::upgrade(not_enabled, &rebuilt, &AcceptOptions::new());
-            let error = ProtocolError::DialectNotEnabled(dialect);
-            assert_eq!(upgrade.err(), Some(AcceptError::Protocol(error)));
+            let error = ProtocolError::from(upgrade.expect_err("not enabled"));
+            assert_eq!(error, ProtocolError::DialectNotEnabled { dialect });
         }
         if let Ok((_, response)) = upgrade {
             let with_cookie = |cookie| {

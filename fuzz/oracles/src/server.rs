@@ -2,8 +2,8 @@
 
 use arbitrary::Arbitrary;
 use httparse::{EMPTY_HEADER, Status};
-use hybi::{Closed, Connection, Dialect, Dialects, HeaderErrorKind, ProtocolError};
-use testkit::{Role, accept_value};
+use hybi::{Closed, Connection, Dialect, Dialects};
+use testkit::{ProtocolError, Role, accept_value};
 
 use crate::dialect::{KEY, PROTOCOL, PROTOCOL_75, VERSION, VERSIONS, dialect_set, is_hybi};
 use crate::http::{assert_same_fields, challenge_response};
@@ -113,8 +113,9 @@ impl Session {
                 return;
             }
             Some(Closed::Protocol(error)) => {
-                assert_eq!(error.status(), status(error));
-                status(error)
+                let status = ProtocolError::from(*error).status();
+                assert_eq!(error.status(), status);
+                status
             }
             Some(Closed::Responded(status)) => Some(*status),
             Some(Closed::LocallyClosed) => Some(503),
@@ -257,24 +258,4 @@ impl Session {
         add(("Content-Length", &length));
         expected
     }
-}
-
-/// PX-3
-fn status(error: &ProtocolError) -> Option<u16> {
-    Some(match error {
-        ProtocolError::HeadTooLong { .. }
-        | ProtocolError::LineTooLong { .. }
-        | ProtocolError::TooManyHeaders { .. } => 431,
-        ProtocolError::UnsupportedMethod => 405,
-        ProtocolError::UnsupportedHttpVersion { .. } => 505,
-        ProtocolError::NotWebSocket | ProtocolError::DialectNotEnabled(_) => 426,
-        ProtocolError::InvalidHeader { name, kind, .. } => match *name {
-            VERSION | "Sec-WebSocket-Draft" | "Upgrade" if *kind == HeaderErrorKind::Invalid => 426,
-            _ => 400,
-        },
-        ProtocolError::InvalidStartLine { .. }
-        | ProtocolError::InvalidLine { .. }
-        | ProtocolError::InvalidKeyNumber { .. } => 400,
-        _ => return None,
-    })
 }

@@ -333,12 +333,15 @@ impl Session {
             Event::Closed(reason) => {
                 match &reason {
                     Closed::Clean(close) => self.expect_answer(close),
-                    Closed::Protocol(error) => self.expect_close_frame(Some(close_code(error)), ""),
+                    Closed::Protocol(error) => {
+                        let code = testkit::ProtocolError::from(*error).close_code();
+                        self.expect_close_frame(Some(code), "");
+                    }
                     _ => {}
                 }
                 self.deferred_pong = None;
                 self.record_incomplete();
-                self.transcript.events.push(Observed::Closed(reason));
+                self.transcript.events.push(Observed::from(reason));
             }
             other => panic!("unknown event: {other:?}"),
         }
@@ -650,19 +653,15 @@ impl Session {
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {
-        match self.transcript.events.last() {
-            Some(Observed::Closed(reason)) => Some(reason),
-            _ => None,
-        }
+        self.conn.reported()
     }
 
     fn check_end(&mut self) {
         let closed = self.closed().cloned();
-        let closed_events = self.transcript.events.iter();
-        let closed_events =
-            closed_events.filter(|observed| matches!(observed, Observed::Closed(_)));
-        assert_eq!(closed_events.count(), usize::from(closed.is_some()));
-        assert_eq!(self.conn.reported(), closed.as_ref());
+        let events = &self.transcript.events;
+        let from_closed = events.iter().skip_while(|event| !event.is_closed());
+        let expected = closed.clone().map(Observed::from);
+        assert!(from_closed.eq(&expected), "{events:?}, {closed:?}");
         assert_eq!(self.conn.is_done(), closed.is_some());
         let is_open = self.was_open() && closed.is_none() && !self.expects_close;
         assert_eq!(self.conn.is_open(), is_open);
@@ -772,13 +771,4 @@ fn take_work() -> u64 {
     return hybi::fuzzing::take_work();
     #[cfg(not(fuzzing))]
     0
-}
-
-/// HY-5 to HY-8
-fn close_code(error: &ProtocolError) -> u16 {
-    match error {
-        ProtocolError::InvalidUtf8 { .. } => 1007,
-        ProtocolError::FrameTooLong { .. } | ProtocolError::TooManyFragments { .. } => 1009,
-        _ => 1002,
-    }
 }
