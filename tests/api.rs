@@ -823,14 +823,20 @@ fn a_vectored_message_is_written_in_any_pieces_fr_11_hy_6() {
                 assert_eq!(conn.transmit(), rest);
             }
         }
-        let mut conn = new();
-        let mut message = conn.send_text_vectored("Hello").unwrap();
-        let slices = message.slices();
-        assert!(all.starts_with(slices[0]) && slices.concat() == all);
-        assert!(!format!("{message:?}").contains("Hello"));
-        message.advance(1);
-        let too_much = catch_unwind(AssertUnwindSafe(|| message.advance(all.len())));
-        assert!(too_much.is_err());
+        for too_many in [all.len(), usize::MAX] {
+            let mut conn = new();
+            let mut message = conn.send_text_vectored("Hello").unwrap();
+            let slices = message.slices();
+            assert!(all.starts_with(slices[0]) && slices.concat() == all);
+            assert!(!format!("{message:?}").contains("Hello"));
+            message.advance(1);
+            let result = catch_unwind(AssertUnwindSafe(|| message.advance(too_many)));
+            assert!(result.is_err());
+            // No byte is written again, whether the message is a copy or not.
+            assert_eq!(message.slices().concat(), b"");
+            drop(message);
+            assert_eq!(conn.pending(), 0);
+        }
     }
 }
 

@@ -411,18 +411,18 @@ impl VectoredMessage<'_> {
     /// repeatedly.
     ///
     /// # Panics
-    /// Panics if `n` is greater than the total length of the slices. The message counts as written
-    /// then, and is not queued.
+    /// Panics if `n` is greater than the total length of the slices. All of them count as written
+    /// then.
     pub fn advance(&mut self, n: usize) {
         let pending = self.conn.pending().min(n);
         let frame_len = self.frame.len();
-        let written = self.written + (n - pending);
+        let written = self.written.saturating_add(n - pending);
         self.written = written.min(frame_len);
+        self.conn.advance(pending);
         assert!(
             written <= frame_len,
             "advance({n}) is greater than the length of the slices"
         );
-        self.conn.advance(pending);
     }
 }
 
