@@ -592,6 +592,7 @@ fn the_user_and_password_of_a_url_become_basic_authorization() {
         ("ws://user:@example.com/", Some("Basic dXNlcjo=")),
         ("ws://:password@example.com/", Some("Basic OnBhc3N3b3Jk")),
         ("ws://a@b:c:d@example.com/", Some("Basic YUBiOmM6ZA==")),
+        ("ws://a@b:c%3Ad@example.com/", Some("Basic YUBiOmM6ZA==")),
     ] {
         for dialect in DIALECTS {
             let request = ClientRequest::new(url).unwrap().with_dialect(dialect);
@@ -610,6 +611,13 @@ fn the_user_and_password_of_a_url_become_basic_authorization() {
         ("ws://a%@b/", 6),
         ("ws://%zz@b/", 5),
         ("ws://a:%4@b/", 7),
+        // RFC 7617, 2: no colon in the user name, and no control character.
+        ("ws://a%3Ab@host/", 6),
+        ("ws://%3a:b@host/", 5),
+        ("ws://a%3Ab:c@host/", 6),
+        ("ws://a%00@host/", 6),
+        ("ws://a:b%0D%0A@host/", 8),
+        ("ws://a:%7f@host/", 7),
         ("ws://\u{e9}@b/", 5),
     ] {
         let error = ClientRequest::new(url).unwrap_err();

@@ -54,6 +54,8 @@ impl ClientRequest {
     /// [`ClientRequestError::InvalidUrl`] with the offset of the first invalid byte: if the scheme is not `ws`
     /// or `wss`, the host is missing or not a host name or IPv6 address, the port is not in 1 to
     /// 65535, or the URL contains a fragment, white space, a control character or a non-ASCII byte.
+    /// The user name cannot contain a colon, nor the user name or password a control character, even
+    /// if they are percent-encoded (RFC 7617, section 2).
     pub fn new(url: &str) -> Result<Self, ClientRequestError> {
         let scheme_end = url
             .find("://")
@@ -329,9 +331,10 @@ impl FromStr for ClientRequest {
 
 /// Decodes the percent-encoding of a user name and password (RFC 3986, section 3.2.1). A colon
 /// follows the name, also if there is no password (RFC 7617). The error is the offset of the first
-/// invalid byte.
+/// invalid byte, or of the percent sign of a byte that RFC 7617 does not allow.
 fn decode_user_info(user_info: &str) -> Result<Vec<u8>, usize> {
     let mut decoded = Vec::new();
+    let name_len = user_info.find(':').unwrap_or(user_info.len());
     let mut rest = user_info.as_bytes();
     while let [byte, tail @ ..] = rest {
         let offset = user_info.len() - rest.len();
@@ -340,7 +343,12 @@ fn decode_user_info(user_info: &str) -> Result<Vec<u8>, usize> {
             (b'%', [high, low, tail @ ..]) => {
                 let high = hex(*high).ok_or(offset)?;
                 let low = hex(*low).ok_or(offset)?;
-                decoded.push(high << 4 | low);
+                let byte = high << 4 | low;
+                // RFC 7617, section 2: the server would take the colon for the end of the name.
+                if byte.is_ascii_control() || byte == b':' && offset < name_len {
+                    return Err(offset);
+                }
+                decoded.push(byte);
                 tail
             }
             (0x21..=0x7E, tail) if *byte != b'%' => {
@@ -350,7 +358,7 @@ fn decode_user_info(user_info: &str) -> Result<Vec<u8>, usize> {
             _ => return Err(offset),
         };
     }
-    if !user_info.contains(':') {
+    if name_len == user_info.len() {
         decoded.push(b':');
     }
     Ok(decoded)

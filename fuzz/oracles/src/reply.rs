@@ -452,15 +452,21 @@ fn set(
     None
 }
 
-/// The value of `Authorization` for a valid user name and password in a URL.
-fn authorization(user: &str) -> String {
-    let mut parts = user.split('%');
+/// Decodes text that is percent-encoded.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut parts = text.split('%');
     let mut decoded = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
         let (digits, rest) = part.split_at(2);
         decoded.push(u8::from_str_radix(digits, 16).expect("two digits"));
         decoded.extend_from_slice(rest.as_bytes());
     }
+    decoded
+}
+
+/// The value of `Authorization` for a valid user name and password in a URL.
+fn authorization(user: &str) -> String {
+    let mut decoded = decoded(user);
     // RFC 7617
     if !user.contains(':') {
         decoded.push(b':');
@@ -579,7 +585,12 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 }
 
 fn is_user(user: &str) -> bool {
-    is_visible(user) && !user.contains('#') && is_percent_encoded(user)
+    if !is_visible(user) || user.contains('#') || !is_percent_encoded(user) {
+        return false;
+    }
+    // RFC 7617, section 2
+    let name = user.split(':').next().unwrap_or_default();
+    !decoded(name).contains(&b':') && !decoded(user).iter().any(u8::is_ascii_control)
 }
 
 /// Whether two hexadecimal digits follow each percent sign.
