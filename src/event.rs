@@ -247,7 +247,20 @@ impl Close {
     ///
     /// `reason` may be empty. From HyBi-7 on, [`Connection::close`](crate::Connection::close)
     /// checks both: the reason must be at most 123 bytes long, and the code must be one that an
-    /// endpoint may send (RFC 6455, section 7.4; HY-8).
+    /// endpoint may send: 1000 to 1003, 1007 to 1014, or 3000 to 4999 (RFC 6455, section 7.4;
+    /// HY-8). 1005 and 1006 are only reported, by [`Closed::close_code`]; to close without a code,
+    /// use [`EMPTY`](Self::EMPTY).
+    ///
+    /// ```
+    /// # use hybi::{Config, Connection, Dialect, Handshake};
+    /// use hybi::{Close, close_code};
+    ///
+    /// # let mut conn =
+    /// #     Connection::established_server(Config::new(), &Handshake::new(Dialect::Rfc6455));
+    /// assert!(conn.close(&Close::new(close_code::NO_STATUS_RECEIVED, "")).is_err());
+    /// conn.close(&Close::new(close_code::GOING_AWAY, "maintenance"))?;
+    /// # Ok::<(), hybi::CloseError>(())
+    /// ```
     #[must_use]
     pub fn new(code: u16, reason: &str) -> Self {
         Self(Some(Box::new((code, reason.into()))))
