@@ -8,6 +8,23 @@ use crate::error::ProtocolError;
 /// The reason why a message was not queued. The call had no effect.
 ///
 /// Each method documents which of these errors it returns.
+///
+/// ```
+/// # use hybi::{Config, Connection, Dialect, Handshake, SendError};
+/// let config = Config::new().max_send_buffer(16);
+/// let mut conn = Connection::established_server(config, &Handshake::new(Dialect::Rfc6455));
+/// conn.send_text("first")?;
+/// match conn.send_text("the second") {
+///     Err(SendError::BufferFull { retry_at, .. }) => {
+///         while conn.pending() > retry_at {
+///             conn.advance(1); // after a byte of `transmit` was written
+///         }
+///         conn.send_text("the second")?;
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), SendError>(())
+/// ```
 // 16 bytes, so that a result is returned in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -50,6 +67,15 @@ pub enum SendError {
 }
 
 /// The reason why a closing handshake was not started. The call had no effect.
+///
+/// ```
+/// # use hybi::{Close, CloseError, Config, Connection, Dialect, Handshake};
+/// let handshake = Handshake::new(Dialect::Rfc6455);
+/// let mut conn = Connection::established_server(Config::new(), &handshake);
+/// let error = conn.close(&Close::new(1006, "")).unwrap_err();
+/// assert!(matches!(error, CloseError::InvalidCode { code: 1006, .. }));
+/// assert!(conn.is_open());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseError {
@@ -151,6 +177,13 @@ pub enum RespondError {
 }
 
 /// The reason why a client's request cannot be created.
+///
+/// ```
+/// # use hybi::{ClientRequest, ClientRequestError};
+/// let error = ClientRequest::new("ws://example.com:port/").unwrap_err();
+/// assert!(matches!(error, ClientRequestError::InvalidUrl { at: 17, .. }));
+/// assert_eq!(error.to_string(), "the URL is invalid at byte 17");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientRequestError {
@@ -189,6 +222,16 @@ impl core::fmt::Display for UrlMessage {
 
 /// A header field of the application that cannot be sent: its name or value is invalid, or it is one
 /// that the crate writes itself.
+///
+/// ```
+/// # use hybi::{ClientRequest, ClientRequestError};
+/// let request = ClientRequest::new("ws://example.com/")?;
+/// match request.with_header("Cookie", "a=1\r\nX: b") {
+///     Err(ClientRequestError::InvalidHeader(error)) => assert_eq!(error.name(), "Cookie"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), ClientRequestError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the header field {name:?} is invalid or reserved")]
 pub struct InvalidHeader {

@@ -20,6 +20,20 @@ use crate::http::{Head, Header};
 /// A `Request` owns its data, is cheap to clone, and can be sent to other threads. Its connection
 /// waits until [`accept`](crate::Connection::accept) or [`respond`](crate::Connection::respond) is
 /// called.
+///
+/// ```
+/// # use hybi::{AcceptOptions, Connection, Request, Response};
+/// fn answer(conn: &mut Connection, request: &Request) -> Result<(), Box<dyn std::error::Error>> {
+///     match request.resource() {
+///         "/chat" if request.protocols().any(|name| name == "chat.v2") => {
+///             conn.accept(&AcceptOptions::new().protocol("chat.v2"))?;
+///         }
+///         "/chat" => conn.respond(&Response::new(400).body("this client is too old"))?,
+///         _ => conn.respond(&Response::new(404))?,
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Request(Arc<CheckedRequest>);
 
