@@ -145,6 +145,19 @@ macro_rules! dialects {
         /// Huang, Chen, Barth, Rescorla and Jackson (*Talking to Yourself for Fun and Profit*, W2SP
         /// 2011) poisoned the caches of transparent proxies that way. Use these two dialects over
         /// TLS, or on networks without such proxies.
+        ///
+        /// ```
+        /// use hybi::{Dialect, Request};
+        /// let request = Request::from_parts("GET", "/", "HTTP/1.1", [
+        ///     ("Host", "example.com"),
+        ///     ("Upgrade", "WebSocket"),
+        ///     ("Connection", "Upgrade"),
+        ///     ("Origin", "http://example.com"),
+        /// ])?;
+        /// assert_eq!(request.dialect(), Some(Dialect::Hixie75));
+        /// assert_eq!(Dialect::Hixie75.to_string(), "Hixie-75");
+        /// # Ok::<(), hybi::ProtocolError>(())
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Dialect {
