@@ -21,6 +21,15 @@ use crate::dialect::Dialect;
 /// Offsets are in bytes and start at 0. The documentation of each field states where: at the first
 /// byte of the head, of the frame, of the payload or of the challenge response. Each interim
 /// response has a head of its own.
+///
+/// ```
+/// use hybi::{ProtocolError, Request};
+/// let request = Request::from_parts("POST", "/chat", "HTTP/1.1", [("Host", "example.com")]);
+/// let error = request.unwrap_err();
+/// assert_eq!(error, ProtocolError::UnsupportedMethod);
+/// assert_eq!(error.to_string(), "the request method is not GET");
+/// assert_eq!(error.status(), Some(405));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -349,6 +358,13 @@ const fn header_status(name: &str, kind: HeaderErrorKind) -> u16 {
 }
 
 /// What is wrong with a line of a head.
+///
+/// ```
+/// use hybi::{LineErrorKind, ProtocolError, Request};
+/// let headers = [("Host", "example.com"), ("Cookie", "a=1\0")];
+/// let error = Request::from_parts("GET", "/", "HTTP/1.1", headers).unwrap_err();
+/// assert!(matches!(error, ProtocolError::InvalidLine { kind: LineErrorKind::Value, .. }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineErrorKind {
@@ -372,6 +388,17 @@ pub enum LineErrorKind {
 }
 
 /// What is wrong with a header field.
+///
+/// ```
+/// use hybi::{HeaderErrorKind, ProtocolError, Request};
+/// let headers = [("Host", "example.com"), ("Host", "example.org")];
+/// match Request::from_parts("GET", "/", "HTTP/1.1", headers) {
+///     Err(ProtocolError::InvalidHeader { name, kind, .. }) => {
+///         assert_eq!((name, kind), ("Host", HeaderErrorKind::Duplicate));
+///     }
+///     _ => unreachable!("Host occurs twice"),
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderErrorKind {
@@ -393,6 +420,20 @@ pub enum HeaderErrorKind {
 }
 
 /// What is wrong with a key number of Hixie-76.
+///
+/// ```
+/// use hybi::{KeyErrorKind, ProtocolError, Request};
+/// let headers = [
+///     ("Host", "example.com"),
+///     ("Upgrade", "WebSocket"),
+///     ("Connection", "Upgrade"),
+///     ("Origin", "http://example.com"),
+///     ("Sec-WebSocket-Key1", "4@1"), // without the spaces by which 41 would be divided
+///     ("Sec-WebSocket-Key2", "12998 5 Y3 1  .P00"),
+/// ];
+/// let error = Request::from_parts("GET", "/", "HTTP/1.1", headers).unwrap_err();
+/// assert!(matches!(error, ProtocolError::InvalidKeyNumber { kind: KeyErrorKind::NoSpaces, .. }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyErrorKind {
