@@ -11,6 +11,22 @@ use crate::handshake::{Rejection, Reply, Request};
 /// An event returned by [`Connection::receive`](crate::Connection::receive).
 ///
 /// It borrows from the [`Input`](crate::Input) passed to `receive`, and not from the connection.
+///
+/// ```
+/// use hybi::{AcceptError, AcceptOptions, Connection, Event};
+///
+/// fn handle(conn: &mut Connection, event: Event<'_>) -> Result<(), AcceptError> {
+///     match event {
+///         Event::Request(_) => conn.accept(&AcceptOptions::new())?,
+///         Event::Open(_) => println!("open"),
+///         Event::Text(chunk) => println!("{}", chunk.as_str()),
+///         Event::Binary(chunk) => println!("{:x?}", chunk.as_bytes()),
+///         Event::Closed(closed) => println!("{closed}"),
+///         _ => {} // pings, for example, which the connection answers itself
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<'i> {
@@ -46,6 +62,15 @@ pub enum Event<'i> {
 }
 
 /// The result of the opening handshake.
+///
+/// ```
+/// # use hybi::{ClientRequest, Config, Connection, Entropy, Event, Input};
+/// # fn example(conn: &mut Connection, input: &mut Input<'_>) {
+/// if let Some(Event::Open(handshake)) = conn.receive(input) {
+///     println!("{}, subprotocol {:?}", handshake.dialect(), handshake.protocol());
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Handshake {
     pub(crate) dialect: Dialect,
@@ -95,6 +120,20 @@ impl Handshake {
 /// A chunk of a text message: valid UTF-8, never split within a character.
 ///
 /// [`MessageAssembler`](crate::MessageAssembler) assembles the chunks of a message.
+///
+/// ```
+/// use hybi::TextChunk;
+/// use std::io::{self, Write};
+///
+/// /// Writes each message in a line of its own, however long it is.
+/// fn write_chunk(chunk: TextChunk<'_>, out: &mut impl Write) -> io::Result<()> {
+///     out.write_all(chunk.as_str().as_bytes())?;
+///     if chunk.is_final() {
+///         out.write_all(b"\n")?;
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TextChunk<'i> {
     text: &'i str,
@@ -133,6 +172,18 @@ impl fmt::Debug for TextChunk<'_> {
 }
 
 /// A chunk of a binary message.
+///
+/// ```
+/// use hybi::BinaryChunk;
+/// use std::fs::File;
+/// use std::io::{self, Write};
+///
+/// /// Writes a message to a file, however long it is. Returns whether it is complete.
+/// fn write_chunk(chunk: BinaryChunk<'_>, file: &mut File) -> io::Result<bool> {
+///     file.write_all(chunk.as_bytes())?;
+///     Ok(chunk.is_final())
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BinaryChunk<'i> {
     bytes: &'i [u8],
@@ -175,6 +226,18 @@ impl fmt::Debug for BinaryChunk<'_> {
 type Flag = usize;
 
 /// The payload of a ping or pong: at most 125 bytes (RFC 6455, section 5.5).
+///
+/// ```
+/// use hybi::{Connection, Event, SendError};
+///
+/// /// With `Config::auto_pong(false)`.
+/// fn answer_ping(conn: &mut Connection, event: Event<'_>) -> Result<(), SendError> {
+///     match event {
+///         Event::Ping(payload) => conn.send_pong(payload.as_bytes()),
+///         _ => Ok(()),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Payload<'i>(&'i [u8]);
 
@@ -205,6 +268,20 @@ fn fmt_chunk(f: &mut fmt::Formatter<'_>, name: &str, len: usize, is_final: bool)
 }
 
 /// A frame whose type Hixie-75 or Hixie-76 skips (FR-4, FR-6).
+///
+/// ```
+/// # use hybi::{Config, Connection, Dialect, Event, Handshake, Input};
+/// # let handshake = Handshake::new(Dialect::Hixie76);
+/// # let mut conn = Connection::established_server(Config::new(), &handshake);
+/// let mut bytes = *b"\x81\x05Hello"; // the frame format of a later dialect
+/// let mut input = Input::new(&mut bytes, std::time::Duration::ZERO);
+/// match conn.receive(&mut input) {
+///     Some(Event::Skipped(frame)) => {
+///         assert_eq!((frame.frame_type(), frame.payload_len()), (0x81, 5));
+///     }
+///     _ => unreachable!("the type has its top bit set"),
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkippedFrame {
     pub(crate) frame_type: u8,
@@ -236,6 +313,13 @@ impl SkippedFrame {
 /// From HyBi-7 on, both are optional, and there is no reason without a code (RFC 6455, section
 /// 5.5.1). Hixie-75 and Hixie-76 have neither: a code or reason passed to
 /// [`close`](crate::Connection::close) is not sent (CL-8).
+///
+/// ```
+/// use hybi::{Close, close_code};
+/// let close = Close::new(close_code::GOING_AWAY, "the server restarts");
+/// assert_eq!((close.code(), close.reason()), (Some(1001), "the server restarts"));
+/// assert_eq!((Close::EMPTY.code(), Close::EMPTY.reason()), (None, ""));
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Close(Option<Box<(u16, Box<str>)>>);
 
@@ -290,6 +374,21 @@ impl fmt::Debug for Close {
 }
 
 /// The phase in which a connection ended.
+///
+/// ```
+/// # use hybi::{Config, Connection, Dialect, Event, Handshake, Input};
+/// use hybi::{Closed, Phase};
+/// # let handshake = Handshake::new(Dialect::Rfc6455);
+/// # let mut conn = Connection::established_server(Config::new(), &handshake);
+/// # let mut input = Input::new(&mut [], std::time::Duration::ZERO);
+/// conn.receive_eof();
+/// match conn.receive(&mut input) {
+///     Some(Event::Closed(Closed::Eof(Phase::Open))) => println!("no message was cut off"),
+///     Some(Event::Closed(closed)) => println!("{closed}"),
+///     _ => {}
+/// }
+/// # assert!(matches!(conn.closed(), Some(Closed::Eof(Phase::Open))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
@@ -316,6 +415,20 @@ impl fmt::Display for Phase {
 }
 
 /// A timeout of [`Config`](crate::Config), named after its setter.
+///
+/// ```
+/// # use hybi::{Config, Connection, Event, Input};
+/// use hybi::{Closed, Timeout};
+/// use std::time::Duration;
+///
+/// let config = Config::new().handshake_timeout(Duration::from_secs(3));
+/// let mut conn = Connection::server(config);
+/// assert!(conn.receive(&mut Input::new(&mut [], Duration::ZERO)).is_none());
+/// assert_eq!(conn.deadline(), Some(Duration::from_secs(3)));
+/// let mut input = Input::new(&mut [], Duration::from_secs(3));
+/// let event = conn.receive(&mut input);
+/// assert!(matches!(event, Some(Event::Closed(Closed::TimedOut(Timeout::Handshake)))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Timeout {
@@ -344,6 +457,21 @@ impl fmt::Display for Timeout {
 }
 
 /// The reason why a connection ended.
+///
+/// ```
+/// use hybi::Closed;
+/// use std::error::Error;
+///
+/// fn log(closed: &Closed) {
+///     match closed {
+///         Closed::Clean(_) | Closed::LocallyClosed => {}
+///         closed => match closed.source() {
+///             Some(error) => eprintln!("{closed}: {error}"),
+///             None => eprintln!("{closed}"),
+///         },
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Closed {
