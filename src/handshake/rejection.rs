@@ -11,6 +11,19 @@ use crate::http::Head;
 ///
 /// The body is not read: the bytes that have arrived with the head are
 /// [`Input::remaining`](crate::Input::remaining), and the others are in the socket.
+///
+/// ```
+/// use hybi::{Closed, Event};
+///
+/// fn handle(event: Event<'_>) {
+///     if let Event::Closed(Closed::Rejected(rejection)) = event {
+///         match (rejection.status(), rejection.header("Location")) {
+///             (300..=399, Some(location)) => println!("moved to {}", location.escape_ascii()),
+///             (status, _) => println!("rejected with status {status}"),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Rejection(Arc<Head>);
 
