@@ -54,7 +54,7 @@
 //! | keep idle connections alive? | [`Config::keepalive`] |
 //! | set timeouts? | [`Config::handshake_timeout`], [`close_timeout`](Config::close_timeout), [`write_timeout`](Config::write_timeout); call `receive` by the [`deadline`](Connection::deadline) |
 //! | use an async runtime? | [example](guide::tasks#async-runtimes) |
-//! | use an HTTP library? | [`Request::from_parts`], then [`Connection::upgrade`] |
+//! | use an HTTP library? | [`Request::from_parts`], then [`Connection::upgrade`]; for the types of the crate `http` a [feature](#features) |
 //! | use TLS? | [around the socket](guide::tasks#tls) |
 //! | limit memory? | [`Config`], whose setters name the defaults, and [`MessageAssembler::new`] |
 //! | handle a slow peer? | [back-pressure](#back-pressure) |
