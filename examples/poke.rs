@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use hybi::{
     Close, Connection, Event, Handshake, MessageAssembler, MessageTooLong, Request, Response,
-    SendError,
 };
-use hybi_examples::chat::{self, MAX_MESSAGE_LEN, Reply};
+use hybi_examples::chat::{self, MAX_MESSAGE_LEN, MAX_QUEUED};
 use hybi_examples::cli::{self, log};
 use hybi_examples::link::{BlockingConnection, WhenCongested};
+use hybi_examples::outbox::{self, Message};
 
 const HELP: &str = "\
 Serves the poke page and its WebSocket.
@@ -120,13 +120,13 @@ fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr) {
     };
     client.connection.run(on_request, |event| match event {
         Event::Open(handshake) => client.log_open(&handshake),
-        Event::Text(chunk) => match message.push_text(chunk) {
+        Event::Text(chunk) => match message.push_text_owned(chunk) {
             Ok(Some(text)) => client.handle_text(server, text),
             Ok(None) => {}
             Err(error) => client.reject_message(error),
         },
-        Event::Binary(chunk) => match message.push_binary(chunk) {
-            Ok(Some(bytes)) => client.handle_binary(server, bytes),
+        Event::Binary(chunk) => match message.push_binary_owned(chunk) {
+            Ok(Some(bytes)) => server.broadcast(&client, &Message::binary(bytes)),
             Ok(None) => {}
             Err(error) => client.reject_message(error),
         },
@@ -145,37 +145,25 @@ impl Client {
         ));
     }
 
-    fn handle_text(&self, server: &Server, text: &str) {
-        self.received.fetch_add(1, Relaxed);
-        match chat::reply(text) {
-            Reply::ToSender(text) => self.send(|conn| conn.send_text(text)),
-            Reply::ToAll(text) => {
-                for client in server.clients() {
-                    client.send(|conn| conn.send_text(text));
-                }
+    fn handle_text(&self, server: &Server, text: String) {
+        match chat::reply(&text) {
+            Some(reply) => {
+                self.received.fetch_add(1, Relaxed);
+                self.send(&Message::text(reply));
             }
-        }
-    }
-
-    fn handle_binary(&self, server: &Server, bytes: &[u8]) {
-        self.received.fetch_add(1, Relaxed);
-        for client in server.clients() {
-            client.send(|conn| conn.send_binary(bytes));
+            None => server.broadcast(self, &Message::text(text)),
         }
     }
 
     fn reject_message(&self, error: MessageTooLong) {
         self.connection
-            .with(|conn| chat::reject_message(conn, error));
+            .close(Close::new(error.close_code(), &error.to_string()));
     }
 
-    /// Sends without blocking. A client with a full send buffer is disconnected.
-    fn send(&self, send: impl FnOnce(&mut Connection) -> Result<(), SendError>) {
-        match self.connection.with(send) {
-            Ok(()) => drop(self.sent.fetch_add(1, Relaxed)),
-            // Not open, or its dialect has no binary messages.
-            Err(SendError::NotOpen | SendError::Closing | SendError::Unsupported { .. }) => {}
-            Err(error) => self.connection.abort(error.to_string()),
+    /// Sends without blocking.
+    fn send(&self, message: &Arc<Message>) {
+        if self.connection.send(message) {
+            self.sent.fetch_add(1, Relaxed);
         }
     }
 }
@@ -193,6 +181,33 @@ impl Server {
 
     fn clients(&self) -> Vec<Arc<Client>> {
         self.lock().values().cloned().collect()
+    }
+
+    /// Sends a client's message to all clients.
+    fn broadcast(&self, sender: &Client, message: &Arc<Message>) {
+        sender.received.fetch_add(1, Relaxed);
+        for client in self.clients() {
+            client.send(message);
+        }
+        self.limit_queued_bytes();
+    }
+
+    /// Disconnects the clients that are the furthest behind until memory is below the limit.
+    fn limit_queued_bytes(&self) {
+        if outbox::queued_bytes() <= MAX_QUEUED {
+            return;
+        }
+        // Locked, so that no two threads disconnect clients for the same excess.
+        let clients = self.lock();
+        while outbox::queued_bytes() > MAX_QUEUED {
+            let by_queue = clients.values().map(|one| (one.connection.queued(), one));
+            match by_queue.max_by_key(|(queued, _)| *queued) {
+                Some((queued @ 1.., client)) => {
+                    client.connection.abort(chat::too_far_behind(queued));
+                }
+                _ => return,
+            }
+        }
     }
 
     /// Returns `false` if there are too many clients.
@@ -222,10 +237,7 @@ impl Server {
     /// Closes all connections and waits until they have ended or the timeout expires.
     fn shut_down(&self) {
         for client in self.clients() {
-            // Cannot fail: the code is valid.
-            let _ = client
-                .connection
-                .with(|conn| conn.close(&Close::new(1001, "")));
+            client.connection.close(Close::new(1001, ""));
         }
         let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
         let mut clients = self.lock();

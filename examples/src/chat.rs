@@ -2,35 +2,34 @@
 
 use std::error::Error;
 
-use hybi::{
-    AcceptOptions, Close, Closed, Config, Connection, Dialects, MessageTooLong, Request, Response,
-};
+use hybi::{AcceptOptions, Closed, Config, Connection, Dialects, Request, Response};
 
 pub const MAX_MESSAGE_LEN: usize = 16 << 20;
+
+/// The most bytes that may wait to be sent in the whole process, without the send buffers: `CONFIG`
+/// limits those. Above it, the client that is the furthest behind is disconnected. A client that
+/// reads is not, since its queue is short.
+pub const MAX_QUEUED: usize = 64 << 20;
 
 /// The page for browsers, served to requests without `Upgrade`.
 const PAGE: &str = include_str!("page.html");
 
-/// The reply to a text message.
-pub enum Reply<'a> {
-    ToSender(&'static str),
-    ToAll(&'a str),
-}
-
-pub fn reply(message: &str) -> Reply<'_> {
+/// Returns the reply to a text message; `None` if the message is for all clients.
+pub fn reply(message: &str) -> Option<&'static str> {
     match message {
-        "CONNECTED" => Reply::ToSender("Welcome"),
-        "POKE" => Reply::ToSender("Quit poking me!"),
-        other => Reply::ToAll(other),
+        "CONNECTED" => Some("Welcome"),
+        "POKE" => Some("Quit poking me!"),
+        _ => None,
     }
 }
 
-/// Enables every dialect, rejects a frame that is longer than a message may be, and buffers up to two of the largest messages per client.
+/// Enables every dialect, and rejects a frame that is longer than a message may be. No more is passed
+/// to a congested connection, so its send buffer has little more than the high water mark.
 pub static CONFIG: Config = Config::new()
     .dialects(Dialects::ALL)
     .plain_http(true)
     .max_frame_len(MAX_MESSAGE_LEN as u64)
-    .max_send_buffer(2 * MAX_MESSAGE_LEN + 1024);
+    .high_water(16 * 1024);
 
 /// Accepts a WebSocket request for any resource from any origin; serves the page at `/`.
 pub fn handle_request(conn: &mut Connection, request: &Request) -> Result<(), Box<dyn Error>> {
@@ -44,10 +43,9 @@ pub fn handle_request(conn: &mut Connection, request: &Request) -> Result<(), Bo
     Ok(conn.respond(&page.body(PAGE))?)
 }
 
-/// Closes the connection of a client whose message is longer than `MAX_MESSAGE_LEN`.
-pub fn reject_message(conn: &mut Connection, error: MessageTooLong) {
-    // Cannot fail: the code is valid, and the reason is short.
-    let _ = conn.close(&Close::new(1009, &error.to_string()));
+/// Describes for the log why a client was disconnected that had so many bytes in its queue.
+pub fn too_far_behind(queued: usize) -> String {
+    format!("too far behind: {queued} bytes were queued")
 }
 
 /// Describes for the log how a connection ended. `is_used` is whether the client sent anything: a

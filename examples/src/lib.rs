@@ -5,3 +5,4 @@ pub mod chat;
 pub mod cli;
 pub mod link;
 pub mod mio_chat;
+pub mod outbox;

@@ -4,11 +4,13 @@
 use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hybi::{Closed, Connection, Event, Input, Request};
+use hybi::{Close, Closed, Connection, Event, Input, Request};
+
+use crate::outbox::{Message, Outbox};
 
 /// How often a blocked write is retried: the system may accept bytes long before it wakes up the
 /// thread, and the connection has to know before its `write_timeout` expires.
@@ -36,6 +38,7 @@ pub enum WhenCongested {
 
 struct Shared {
     conn: Connection,
+    outbox: Outbox,
     /// Why the connection ended.
     closed: Option<Closed>,
     /// A byte was read.
@@ -68,6 +71,7 @@ impl BlockingConnection {
             socket,
             shared: Mutex::new(Shared {
                 conn,
+                outbox: Outbox::default(),
                 closed: None,
                 is_used: false,
                 read_done: false,
@@ -115,6 +119,37 @@ impl BlockingConnection {
         }
     }
 
+    /// Queues a message if the connection is open and its dialect has such messages. Returns whether
+    /// it does.
+    pub fn send(&self, message: &Arc<Message>) -> bool {
+        let mut shared = self.lock();
+        let Shared { conn, outbox, .. } = &mut *shared;
+        let result = outbox.send(conn, message);
+        drop(shared);
+        self.changed.notify_all();
+        result.unwrap_or_else(|error| {
+            self.abort(error.to_string());
+            false
+        })
+    }
+
+    /// Starts the closing handshake once all messages are sent. The code has to be valid.
+    pub fn close(&self, close: Close) {
+        let mut shared = self.lock();
+        let Shared { conn, outbox, .. } = &mut *shared;
+        let result = outbox.close(conn, close);
+        drop(shared);
+        self.changed.notify_all();
+        if let Err(error) = result {
+            self.abort(error.to_string());
+        }
+    }
+
+    /// Returns how many bytes are queued and not yet passed to the connection.
+    pub fn queued(&self) -> usize {
+        self.lock().outbox.len()
+    }
+
     /// Closes the socket without the closing handshake.
     pub fn abort(&self, error: String) {
         self.set_error(error);
@@ -128,6 +163,7 @@ impl BlockingConnection {
             shared.error.get_or_insert(error);
         }
         shared.conn.abort();
+        shared.outbox.clear();
         self.changed.notify_all();
     }
 
@@ -260,6 +296,8 @@ impl BlockingConnection {
         loop {
             let now = self.start.elapsed();
             shared.receive_without_input(now);
+            let Shared { conn, outbox, .. } = &mut *shared;
+            outbox.fill(conn).map_err(io::Error::other)?;
             if shared.conn.wants_write() {
                 let pending = shared.conn.transmit();
                 let n = pending.len().min(WRITE_LEN);

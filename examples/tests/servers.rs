@@ -64,7 +64,7 @@ test_chat_servers! {
     broadcasts_only_to_open_connections
     broadcasts_to_every_client_that_has_the_handshake_response
     a_blocked_client_does_not_delay_the_others
-    disconnects_clients_whose_output_exceeds_the_limit
+    limits_memory_and_disconnects_the_clients_furthest_behind
     handles_eof_in_every_state
     handles_half_close_in_every_state
     handles_reset_in_every_state
@@ -77,6 +77,10 @@ test_chat_servers! {
 
 /// The servers' message length limit.
 const MAX_MESSAGE: usize = 16 << 20;
+
+/// The most bytes that wait to be sent in the whole process, and how a connection ends for it.
+const MAX_QUEUED: usize = 64 << 20;
+const TOO_FAR_BEHIND: &str = "too far behind: ";
 
 /// The servers' timeouts for the handshake, for the close, and for writes with little progress.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -120,6 +124,18 @@ fn example(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// A message as the chat servers send it: in fragments if it is long.
+fn server_fragments(start: u8, message: &[u8]) -> Vec<u8> {
+    let mut frames = Vec::new();
+    let fragments = message.chunks(16 << 10);
+    for (i, fragment) in fragments.clone().enumerate() {
+        let opcode = if i == 0 { start & 0x0f } else { 0 };
+        let fin = u8::from(i + 1 == fragments.len()) << 7;
+        frames.extend(server_frame(fin | opcode, fragment));
+    }
+    frames
 }
 
 /// A well-behaved client that must be served throughout; connection number 1.
@@ -255,7 +271,7 @@ fn answers_and_broadcasts_messages(name: &str) {
         peer.poke();
     }
     // Replies to one client were not sent to the others: they would be received first.
-    let more = "x".repeat(1 << 20);
+    let more = "\u{2603}".repeat(1 << 18);
     for text in [
         "Hi",
         "",
@@ -615,7 +631,10 @@ fn rejects_messages_over_the_limit(name: &str) {
         // A message of exactly the limit is answered.
         let mut peer = Peer::open_rfc(server.address());
         peer.send(client_frame(start, &message[..limit]));
-        peer.expect(server_frame(start, &message[..limit]));
+        peer.expect(match name {
+            "std_echo" => server_frame(start, &message[..limit]),
+            _ => server_fragments(start, &message[..limit]),
+        });
     }
     if name != "std_echo" {
         let mut peer = Peer::open_76(server.address());
@@ -641,7 +660,7 @@ fn answers_a_message_in_many_small_fragments(name: &str) {
         }
         let mut peer = Peer::open_rfc(server.address());
         peer.send(frames);
-        peer.expect(server_frame(0x82, &message));
+        peer.expect(server_fragments(0x82, &message));
     }
     let mut peer = Peer::open_rfc(server.address());
     peer.send(client_frame(0x02, b""));
@@ -878,25 +897,40 @@ fn disconnects_clients_with_a_slow_handshake(name: &str) {
     probe.wait_until_alone(&server);
 }
 
-fn disconnects_clients_whose_output_exceeds_the_limit(name: &str) {
+/// 20 clients that do not read get four messages of 16 MiB, and one with a late handshake gets two.
+fn limits_memory_and_disconnects_the_clients_furthest_behind(name: &str) {
     let server = start(name);
     let mut probe = Probe::connect(&server);
-    let blocked = Peer::connect_with_small_buffer(server.address()).after_handshake();
-    let mut flooder = Peer::connect_with_small_buffer(server.address()).after_handshake();
     let mut other = Peer::open_76(server.address());
-    flooder.send_until_blocked(POKE);
+    let mut late = Peer::connect(server.address()).after_request_head();
+    let connect = || Peer::connect_with_small_buffer(server.address()).after_handshake();
+    let silent: Vec<Peer> = (0..20).map(|_| connect()).collect();
     let large = "x".repeat(MAX_MESSAGE);
-    // Two messages fit into the limit; the third does not.
-    for _ in 0..3 {
+    let mut broadcast = || {
         probe.peer.send_text(&large);
         probe.peer.expect_text(&large);
         other.expect_text(&large);
+    };
+    broadcast();
+    broadcast();
+    late.send(KEY3);
+    late.expect(CHALLENGE_RESPONSE);
+    broadcast();
+    assert!(!server.has_printed(TOO_FAR_BEHIND));
+    broadcast();
+    for number in 4..24 {
+        let end = server.wait_for_summary(number);
+        assert!(end.starts_with(TOO_FAR_BEHIND), "{end}");
+        assert!(end.ends_with("; 0 messages in, 4 out"), "{end}");
     }
-    let end = server.wait_for_summary(2);
-    assert!(end.starts_with("the send buffer is full: "), "{end}");
-    assert!(end.ends_with("; 0 messages in, 2 out"), "{end}");
-    server.wait_for_summary(3);
-    drop((blocked, flooder, other.after_closing_handshake()));
+    late.expect_text(&large);
+    late.expect_text(&large);
+    let (peak, max) = (server.peak_bytes(), MAX_QUEUED + 4 * MAX_MESSAGE);
+    assert!(peak < max, "{peak} of {max} bytes");
+    for peer in [other, late] {
+        drop(peer.after_closing_handshake());
+    }
+    drop(silent);
     probe.wait_until_alone(&server);
 }
 

@@ -4,17 +4,19 @@
 use std::fmt::Display;
 use std::mem;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hybi::{
-    Close, Connection, Event, Handshake, Input, MessageAssembler, PreparedMessage, Request,
-    SendError, SharedConfig,
+    Close, Connection, Event, Handshake, Input, MessageAssembler, MessageTooLong, Request,
+    SharedConfig,
 };
 use slab::Slab;
 
 use super::link::{PolledConnection, Socket};
 use super::timers::Timers;
-use crate::chat::{self, MAX_MESSAGE_LEN, Reply};
+use crate::chat::{self, MAX_MESSAGE_LEN, MAX_QUEUED};
+use crate::outbox::{self, Message};
 
 /// The most bytes that one read returns.
 pub const READ_LEN: usize = 64 * 1024;
@@ -168,10 +170,10 @@ impl<S: Socket> Clients<S> {
                 Event::Text(chunk) => {
                     let assembler =
                         message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
-                    match assembler.push_text(chunk) {
+                    match assembler.push_text_owned(chunk) {
                         Ok(Some(text)) => self.handle_text(key, text),
                         Ok(None) => {}
-                        Err(error) => chat::reject_message(&mut client.connection.conn, error),
+                        Err(error) => client.reject_message(error),
                     }
                     if chunk.is_final() {
                         message = None;
@@ -180,16 +182,16 @@ impl<S: Socket> Clients<S> {
                 Event::Binary(chunk) => {
                     let assembler =
                         message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
-                    match assembler.push_binary(chunk) {
-                        Ok(Some(bytes)) => self.broadcast(key, &PreparedMessage::binary(bytes)),
+                    match assembler.push_binary_owned(chunk) {
+                        Ok(Some(bytes)) => self.broadcast(key, &Message::binary(bytes)),
                         Ok(None) => {}
-                        Err(error) => chat::reject_message(&mut client.connection.conn, error),
+                        Err(error) => client.reject_message(error),
                     }
                     if chunk.is_final() {
                         message = None;
                     }
                 }
-                Event::Closed(closed) => client.connection.closed = Some(closed),
+                Event::Closed(closed) => client.connection.set_closed(closed),
                 _ => {}
             }
             if self.clients[key].connection.conn.is_congested() {
@@ -204,28 +206,41 @@ impl<S: Socket> Clients<S> {
         }
     }
 
-    fn handle_text(&mut self, key: usize, text: &str) {
-        match chat::reply(text) {
-            Reply::ToSender(text) => {
+    fn handle_text(&mut self, key: usize, text: String) {
+        match chat::reply(&text) {
+            Some(reply) => {
                 let client = &mut self.clients[key];
                 client.received += 1;
-                let result = client.connection.conn.send_text(text);
-                client.handle_sent(result);
+                client.send(&Message::text(reply));
             }
-            Reply::ToAll(text) => self.broadcast(key, &PreparedMessage::text(text)),
+            None => self.broadcast(key, &Message::text(text)),
         }
     }
 
-    /// Sends a client's message to all open clients whose dialect supports it.
-    fn broadcast(&mut self, sender: usize, message: &PreparedMessage) {
+    /// Sends a client's message to all clients.
+    fn broadcast(&mut self, sender: usize, message: &Arc<Message>) {
         self.clients[sender].received += 1;
         for (key, client) in &mut self.clients {
-            let conn = &mut client.connection.conn;
-            if conn.is_open() {
-                let result = conn.send_prepared(message);
-                client.handle_sent(result);
+            if client.connection.conn.is_open() {
+                client.send(message);
                 client.schedule(key, &mut self.scheduled);
             }
+        }
+        self.limit_queued_bytes();
+    }
+
+    /// Disconnects the clients that are the furthest behind until memory is below the limit.
+    fn limit_queued_bytes(&mut self) {
+        while outbox::queued_bytes() > MAX_QUEUED {
+            let queued = |client: &Client<S>| client.connection.queued();
+            let furthest = self.clients.iter_mut().max_by_key(|(_, one)| queued(one));
+            let Some((key, client)) = furthest.filter(|(_, one)| queued(one) > 0) else {
+                return;
+            };
+            client
+                .connection
+                .abort(chat::too_far_behind(queued(client)));
+            client.schedule(key, &mut self.scheduled);
         }
     }
 
@@ -261,8 +276,7 @@ impl<S: Socket> Clients<S> {
     pub fn shut_down(&mut self, now: Duration) {
         self.timers.set(SHUTDOWN, now + SHUTDOWN_TIMEOUT);
         for (key, client) in &mut self.clients {
-            // Cannot fail: the code is valid.
-            let _ = client.connection.conn.close(&Close::new(1001, ""));
+            client.connection.close(Close::new(1001, ""));
             client.schedule(key, &mut self.scheduled);
         }
     }
@@ -299,12 +313,12 @@ impl<S: Socket> Client<S> {
         ));
     }
 
-    /// Counts a sent message. A client with a full send buffer is disconnected.
-    fn handle_sent(&mut self, result: Result<(), SendError>) {
-        match result {
-            Ok(()) => self.sent += 1,
-            Err(SendError::NotOpen | SendError::Closing | SendError::Unsupported { .. }) => {}
-            Err(error) => self.connection.abort(error.to_string()),
-        }
+    fn reject_message(&mut self, error: MessageTooLong) {
+        self.connection
+            .close(Close::new(error.close_code(), &error.to_string()));
+    }
+
+    fn send(&mut self, message: &Arc<Message>) {
+        self.sent += u64::from(self.connection.send(message));
     }
 }

@@ -2,11 +2,13 @@
 //! change once, so the socket counts as ready until a system call would block.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
-use hybi::{Closed, Connection};
+use hybi::{Close, Closed, Connection};
 
 use crate::chat;
+use crate::outbox::{Message, Outbox};
 
 /// How long to wait for the end of input after shutting down the sending side.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -20,8 +22,9 @@ pub trait Socket: Read + Write {
 pub struct PolledConnection<S> {
     pub conn: Connection,
     pub socket: S,
+    outbox: Outbox,
     /// Why the connection ended.
-    pub closed: Option<Closed>,
+    closed: Option<Closed>,
     /// Input that was read and not consumed, because the connection is congested.
     pub unconsumed: Vec<u8>,
     readable: bool,
@@ -40,6 +43,7 @@ impl<S: Socket> PolledConnection<S> {
         Self {
             conn,
             socket,
+            outbox: Outbox::default(),
             closed: None,
             unconsumed: Vec::new(),
             readable: false,
@@ -88,6 +92,28 @@ impl<S: Socket> PolledConnection<S> {
         0
     }
 
+    /// Queues a message if the connection is open and its dialect has such messages. Returns whether
+    /// it does.
+    pub fn send(&mut self, message: &Arc<Message>) -> bool {
+        let result = self.outbox.send(&mut self.conn, message);
+        result.unwrap_or_else(|error| {
+            self.abort(error.to_string());
+            false
+        })
+    }
+
+    /// Starts the closing handshake once all messages are sent. The code has to be valid.
+    pub fn close(&mut self, close: Close) {
+        if let Err(error) = self.outbox.close(&mut self.conn, close) {
+            self.abort(error.to_string());
+        }
+    }
+
+    /// Returns how many bytes are queued and not yet passed to the connection.
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
     /// Retries a blocked write if a timeout may expire: the poll reports a socket as writable only
     /// once much of its send buffer is free, and a peer that reads slowly must not be taken for one
     /// that does not read.
@@ -102,7 +128,8 @@ impl<S: Socket> PolledConnection<S> {
     /// when to handle the connection again at the latest.
     pub fn flush(&mut self, now: Duration) -> Option<Duration> {
         self.write();
-        if self.conn.is_done() && self.linger_deadline.is_none() {
+        let is_done = self.conn.is_done() && self.error.is_none();
+        if is_done && self.linger_deadline.is_none() {
             // Fails only if the peer has already disconnected.
             let _ = self.socket.shutdown_write();
             self.linger_deadline = Some(now + LINGER_TIMEOUT);
@@ -115,7 +142,12 @@ impl<S: Socket> PolledConnection<S> {
         while self.writable && self.conn.wants_write() && self.error.is_none() {
             match self.socket.write(self.conn.transmit()) {
                 Ok(0) => self.abort(ErrorKind::WriteZero.to_string()),
-                Ok(n) => self.conn.advance(n),
+                Ok(n) => {
+                    self.conn.advance(n);
+                    if let Err(error) = self.outbox.fill(&mut self.conn) {
+                        self.abort(error.to_string());
+                    }
+                }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => self.writable = false,
                     ErrorKind::Interrupted => {}
@@ -125,9 +157,19 @@ impl<S: Socket> PolledConnection<S> {
         }
     }
 
-    /// Lets [`is_finished`](Self::is_finished) return `true` without the closing handshake.
+    /// Lets [`is_finished`](Self::is_finished) return `true` without the closing handshake, and drops
+    /// what was not sent.
     pub fn abort(&mut self, error: String) {
         self.error.get_or_insert(error);
+        self.conn.abort();
+        self.outbox.clear();
+    }
+
+    /// Records how the connection ended, unless it was aborted.
+    pub fn set_closed(&mut self, closed: Closed) {
+        if self.error.is_none() {
+            self.closed = Some(closed);
+        }
     }
 
     /// Returns whether the socket can be closed.

@@ -221,6 +221,14 @@ impl Server {
         (self.cpu_time() - before) / start.elapsed().as_secs_f64()
     }
 
+    /// Returns the most memory that the process has ever had resident, in bytes.
+    pub fn peak_bytes(&self) -> usize {
+        let status = fs::read_to_string(self.proc("status")).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+        kib.unwrap() * 1024
+    }
+
     /// Returns the private dirty memory, in bytes.
     pub fn private_bytes(&self) -> io::Result<u64> {
         let rollup = fs::read_to_string(self.proc("smaps_rollup"))?;
