@@ -136,8 +136,8 @@
 //! 3. **End.** Drop the socket when [`is_done`](Connection::is_done).
 //! 4. **Wait** for the socket, but no longer than until [`deadline`](Connection::deadline).
 //!
-//! The [README](https://crates.io/crates/hybi) has an echo server with blocking sockets. With
-//! nonblocking sockets and edge-triggered readiness, as in mio:
+//! The [README](https://crates.io/crates/hybi) has an echo server with blocking sockets, and links to
+//! a client, `examples/client.rs`. With nonblocking sockets and edge-triggered readiness, as in mio:
 //!
 //! ```
 //! use std::io::{self, ErrorKind, Read, Write};

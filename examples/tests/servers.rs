@@ -3,15 +3,15 @@
 #![cfg(target_os = "linux")]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use hybi::{AcceptOptions, Config, Connection, Event, Input};
+use hybi::{AcceptOptions, Config, Connection, Event, Input, MessageAssembler};
 use testkit_net::eof_states::EOF_STATES;
 use testkit_net::peer::*;
 use testkit_net::server::{Resources, Server, wait_for};
@@ -459,6 +459,149 @@ fn sends_every_line_back_to_std_client(name: &str) {
     sending.join().unwrap();
 }
 
+/// Accepts a client, and performs the handshake.
+fn accept(listener: &TcpListener) -> (TcpStream, Connection) {
+    let mut socket = listener.accept().unwrap().0;
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    socket.set_write_timeout(Some(TIMEOUT)).unwrap();
+    let mut conn = Connection::server(Config::new());
+    while !conn.is_open() {
+        receive(&mut socket, &mut conn, |conn, event| {
+            if let Event::Request(_) = event {
+                conn.accept(&AcceptOptions::new()).unwrap();
+            }
+        });
+    }
+    (socket, conn)
+}
+
+/// Reads once, and writes all output.
+fn receive(
+    socket: &mut TcpStream,
+    conn: &mut Connection,
+    mut on_event: impl FnMut(&mut Connection, Event<'_>),
+) {
+    let mut buf = [0; 4096];
+    let n = socket.read(&mut buf).unwrap();
+    if n == 0 {
+        conn.receive_eof();
+    }
+    let mut input = Input::new(&mut buf[..n], Duration::ZERO);
+    while let Some(event) = conn.receive(&mut input) {
+        on_event(conn, event);
+    }
+    socket.write_all(conn.transmit()).unwrap();
+    conn.advance(conn.pending());
+}
+
+/// Starts `client`, which is to connect to `address` and send `text`.
+fn start_client(address: SocketAddr, text: &str) -> Child {
+    let mut client = Command::new(example("client"));
+    client.args([&format!("ws://{address}/"), text]);
+    client.stdout(Stdio::piped()).stderr(Stdio::piped());
+    client.spawn().unwrap()
+}
+
+#[test]
+fn client_prints_the_answer_without_control_characters() {
+    let server = start("std_echo");
+    for text in [
+        "Hello",
+        "",
+        "\u{1b}]52;c;eA==\u{7}\u{9b}2J",
+        &"x".repeat(60_000),
+    ] {
+        let client = start_client(server.address(), text);
+        let output = client.wait_with_output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(stdout, format!("{text:?}\n"));
+        assert!(output.status.success() && output.stderr.is_empty());
+    }
+}
+
+/// The server reads nothing until its pings, more than the buffers hold, are received, and sends the
+/// answer byte by byte.
+#[test]
+fn client_reads_while_its_own_output_is_blocked() {
+    let text = "x".repeat(100_000);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = start_client(listener.local_addr().unwrap(), &text);
+    let (mut socket, mut conn) = accept(&listener);
+    let pings = server_frame(0x89, &[b'x'; 125]).repeat(200_000);
+    socket.write_all(&pings).unwrap();
+    let mut message = MessageAssembler::new(text.len());
+    let mut is_complete = false;
+    while !is_complete {
+        receive(&mut socket, &mut conn, |_, event| {
+            if let Event::Text(chunk) = event {
+                is_complete = message.push_text(chunk).unwrap() == Some(&text);
+            }
+        });
+    }
+    socket.set_nodelay(true).unwrap();
+    for byte in [server_frame(0x01, b"an an"), server_frame(0x80, b"swer")].concat() {
+        socket.write_all(&[byte]).unwrap();
+    }
+    let mut end = None;
+    while end.is_none() {
+        receive(&mut socket, &mut conn, |_, event| {
+            if let Event::Closed(closed) = event {
+                end = Some(closed.close_code());
+            }
+        });
+    }
+    assert_eq!(end, Some(1000));
+    drop(socket);
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"\"an answer\"\n");
+    assert!(output.status.success() && output.stderr.is_empty());
+}
+
+/// The last case waits for the timeout of the handshake.
+#[test]
+fn client_fails_with_the_reason_of_the_end() {
+    let too_long = [&[0x81, 127][..], &(2_u64 << 20).to_be_bytes()].concat();
+    let too_long = [too_long, vec![b'x'; 2 << 20]].concat();
+    let cases = [
+        (true, &b""[..], "Eof"),
+        (true, b"\x88\x02\x03\xf3", "1011"),
+        (true, b"\x83\0", "Opcode"),
+        (true, b"\x82\0", "1003"),
+        (true, &too_long, "1009"),
+        (
+            false,
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            "404",
+        ),
+        (false, b"HTTP/1.1 200 OK\r\n", "TimedOut(Handshake)"),
+    ];
+    for (is_accepted, bytes, expected) in cases {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = start_client(listener.local_addr().unwrap(), "Hello");
+        let socket = if is_accepted {
+            let (mut socket, mut conn) = accept(&listener);
+            socket.write_all(bytes).unwrap();
+            if bytes.is_empty() {
+                socket.shutdown(Shutdown::Write).unwrap();
+            }
+            while conn.closed().is_none() {
+                receive(&mut socket, &mut conn, |_, _| {});
+            }
+            socket
+        } else {
+            let mut socket = listener.accept().unwrap().0;
+            let _ = socket.read(&mut [0; 4096]).unwrap();
+            socket.write_all(bytes).unwrap();
+            socket
+        };
+        let output = client.wait_with_output().unwrap();
+        drop(socket);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(expected), "{stderr} instead of {expected}");
+        assert!(!output.status.success() && output.stdout.is_empty());
+    }
+}
+
 #[test]
 fn std_client_rejects_a_frame_over_the_limit_at_its_header() {
     const LIMIT: u64 = 64 << 20;
@@ -467,21 +610,8 @@ fn std_client_rejects_a_frame_over_the_limit_at_its_header() {
     client.arg(format!("ws://{}/", listener.local_addr().unwrap()));
     client.stdin(Stdio::piped()).stderr(Stdio::piped());
     let client = client.spawn().unwrap();
-    let mut socket = listener.accept().unwrap().0;
-    let mut conn = Connection::server(Config::new());
-    let mut buf = [0; 4096];
-    while !conn.is_open() {
-        let n = socket.read(&mut buf).unwrap();
-        let mut input = Input::new(&mut buf[..n], Duration::ZERO);
-        while let Some(event) = conn.receive(&mut input) {
-            if let Event::Request(_) = event {
-                conn.accept(&AcceptOptions::new()).unwrap();
-            }
-        }
-        socket.write_all(conn.transmit()).unwrap();
-        conn.advance(conn.pending());
-    }
     let header = [&[0x81, 127][..], &(LIMIT + 1).to_be_bytes()].concat();
+    let (socket, _) = accept(&listener);
     let close = Peer::from(socket).after_sending(header).read_to_eof();
     let [0x88, 0x82, a, b, _, _, x, y] = close[..] else {
         panic!("{}", close.escape_ascii());
