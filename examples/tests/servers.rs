@@ -602,6 +602,172 @@ fn client_fails_with_the_reason_of_the_end() {
     }
 }
 
+/// A directory with a file of this content and a named pipe, that `std_files` serves.
+struct Directory {
+    path: PathBuf,
+    server: Server,
+}
+
+impl Directory {
+    #[track_caller]
+    fn serve(test: &str, content: &str) -> Self {
+        Self::serve_with_limit(test, content, ":")
+    }
+
+    /// Serves after a shell command that sets a limit.
+    #[track_caller]
+    fn serve_with_limit(test: &str, content: &str, limit: &str) -> Self {
+        let path = env::temp_dir().join(format!("hybi_{test}_{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("file"), content).unwrap();
+        let pipe = path.join("demo");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let arguments = format!("set -- {} {ORIGIN} \"$@\"", path.display());
+        let commands = format!("{arguments}; {limit}");
+        let server = Server::start_with_limits(&example("std_files"), &commands);
+        Self { path, server }
+    }
+
+    /// Connects, requests a resource, and sends more bytes with the request.
+    #[track_caller]
+    fn request(&self, resource: &str, more: &[u8]) -> Peer {
+        let request = REQUEST_RFC.replace("GET / ", &format!("GET {resource} "));
+        let request = [request.as_bytes(), more].concat();
+        Peer::connect(self.server.address()).after_sending(request)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// What follows the request is kept meanwhile: the last key of Hixie-76, and frames.
+#[test]
+fn std_files_answers_a_request_when_the_file_is_found() {
+    let files = Directory::serve("later", "content");
+    let request = [REQUEST, KEY3].concat();
+    let mut hixie_76 = Peer::connect(files.server.address()).after_sending(request);
+    let ping = client_frame(0x89, b"ping");
+    let mut peer = files.request("/file", &ping);
+    peer.expect(RESPONSE_RFC);
+    peer.expect(server_frame(0x81, b"content"));
+    peer.expect(server_frame(0x8a, b"ping"));
+    assert_eq!(hixie_76.read_one(Duration::from_millis(1)), None);
+    fs::write(files.path.join("demo"), "from the pipe").unwrap();
+    hixie_76.expect([RESPONSE, CHALLENGE_RESPONSE].concat());
+    hixie_76.expect_text("from the pipe");
+    drop(hixie_76.after_closing_handshake());
+
+    fs::create_dir(files.path.join("directory")).unwrap();
+    for (resource, status) in [
+        ("/other", 404),
+        ("/", 404),
+        ("/../file", 404),
+        ("/directory", 500),
+    ] {
+        let response = String::from_utf8(files.request(resource, &ping).read_to_eof()).unwrap();
+        assert!(
+            response.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{response}"
+        );
+    }
+    let request = REQUEST.replace(ORIGIN, "http://other.example");
+    let mut peer = Peer::connect(files.server.address()).after_sending(request);
+    let response = String::from_utf8(peer.read_to_eof()).unwrap();
+    assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
+}
+
+#[test]
+fn std_files_keeps_its_timeouts() {
+    let files = Directory::serve("timeouts", "content");
+    let [mut silent, mut alive] = [(); 2].map(|()| {
+        let mut peer = files.request("/file", b"");
+        peer.expect(RESPONSE_RFC);
+        peer.expect(server_frame(0x81, b"content"));
+        peer
+    });
+    let start = Instant::now();
+    // Nobody writes to the pipe.
+    let mut unanswered = files.request("/demo", b"");
+    alive.expect(server_frame(0x89, b""));
+    alive.send(client_frame(0x8a, b""));
+    unanswered.expect_eof();
+    silent.expect(server_frame(0x89, b""));
+    silent.expect_eof();
+    let elapsed = start.elapsed().as_secs_f64();
+    assert!(14.5 < elapsed && elapsed < 20.0, "{elapsed} s");
+    alive.expect(server_frame(0x89, b""));
+    for (peer, reason) in [
+        (
+            &unanswered,
+            "the opening handshake was not complete in time",
+        ),
+        (&silent, "the peer sent nothing for too long"),
+    ] {
+        let address = peer.address();
+        files
+            .server
+            .wait_for_line(&format!("{address}: timed out: {reason}"));
+    }
+}
+
+/// Without a copy if the client reads, and with one of the rest if it does not.
+#[test]
+fn std_files_sends_a_large_file() {
+    const LEN: usize = 32 << 20;
+    let content: String = (0..LEN / 8).map(|i| format!("{i:07} ")).collect();
+    let files = Directory::serve("large", &content);
+    let message = server_frame(0x81, content.as_bytes());
+    let is_copied = || files.server.peak_bytes() > LEN * 3 / 2;
+    let mut peer = files.request("/file", b"");
+    peer.expect(RESPONSE_RFC);
+    peer.expect(&message);
+    assert!(!is_copied());
+    let mut late = files.request("/file", b"");
+    wait_for("a partial write", TIMEOUT, is_copied);
+    late.expect(RESPONSE_RFC);
+    late.expect(&message);
+    late.send(client_frame(0x88, b""));
+    late.expect(server_frame(0x88, b""));
+    late.expect_eof();
+}
+
+/// The thread of the connection, that of the lookup, or the file is the one too many: the client gets
+/// no response, or an error.
+#[test]
+fn std_files_answers_again_after_running_out_of_threads_or_descriptors() {
+    let threads = |n: usize| {
+        let kib = n * STACK / 1024;
+        format!("export RUST_MIN_STACK={STACK}; ulimit -v {kib}")
+    };
+    for limit in [threads(16), threads(17), "ulimit -n 16".to_owned()] {
+        let files = Directory::serve_with_limit("limits", "content", &limit);
+        let before = files.server.resources();
+        let mut peers = Vec::new();
+        let end = loop {
+            let mut peer = files.request("/file", b"");
+            match peer.read_head() {
+                head if head == RESPONSE_RFC => peers.push(peer),
+                head => break head,
+            }
+        };
+        let status = end.split(' ').nth(1);
+        assert!(matches!(status, None | Some("500" | "503")), "{end}");
+        assert!(!peers.is_empty());
+        drop(peers);
+        files.server.wait_for_resources(before);
+        files.request("/file", b"").expect(RESPONSE_RFC);
+    }
+}
+
 #[test]
 fn std_client_rejects_a_frame_over_the_limit_at_its_header() {
     const LIMIT: u64 = 64 << 20;
@@ -855,8 +1021,9 @@ fn disconnects_an_echo_client_that_never_reads(name: &str) {
 }
 
 /// Threads need address space for their stacks.
+const STACK: usize = 64 << 20;
+
 fn accepts_again_after_running_out_of_threads(name: &str) {
-    const STACK: usize = 64 << 20;
     // In `poke`, the first or the second thread of a connection is the one too many.
     for threads in [16, 17] {
         let kib = threads * STACK / 1024;

@@ -297,6 +297,22 @@ impl Peer {
         }
     }
 
+    /// Reads the head of a response; returns it, or what was received before EOF or a reset.
+    #[track_caller]
+    pub fn read_head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            match self.stream.read(&mut byte) {
+                Ok(0) => break,
+                Ok(_) => head.extend(byte),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+                Err(error) => panic!("{error} after {}", excerpt(&head)),
+            }
+        }
+        String::from_utf8(head).unwrap()
+    }
+
     /// Reads one byte; returns the number of bytes read, 0 after a reset, or `None` after the
     /// timeout.
     #[track_caller]
