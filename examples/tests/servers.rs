@@ -1137,6 +1137,7 @@ fn enforces_its_timeouts(name: &str) {
     let tests = [
         disconnects_clients_with_a_slow_handshake,
         disconnects_clients_that_never_read,
+        keeps_a_client_that_reads_slowly,
         exits_in_time_when_clients_do_not_answer,
     ];
     thread::scope(|scope| {
@@ -1249,6 +1250,17 @@ fn disconnects_clients_that_never_read(name: &str) {
     }
     drop((silent, flooder));
     probe.wait_until_alone(&server);
+}
+
+/// The poll reports no space for the whole timeout, although the system accepts bytes meanwhile.
+fn keeps_a_client_that_reads_slowly(name: &str) {
+    let server = start(name);
+    let mut probe = Probe::connect(&server);
+    let mut slow = Peer::open_76(server.address());
+    probe.broadcast(&"x".repeat(MAX_MESSAGE));
+    slow.read_slowly(2000, WRITE_TIMEOUT * 5 / 4);
+    probe.peer.poke();
+    assert!(!server.has_printed(WRITE_TIMED_OUT));
 }
 
 /// Ends ten connections in each state; returns their numbers and expected summaries.

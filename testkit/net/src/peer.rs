@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
@@ -311,6 +312,18 @@ impl Peer {
             }
         }
         String::from_utf8(head).unwrap()
+    }
+
+    /// Reads `len` bytes ten times per second for `duration`; fails at EOF.
+    #[track_caller]
+    pub fn read_slowly(&mut self, len: usize, duration: Duration) {
+        let (mut buf, start) = (vec![0; len], Instant::now());
+        while start.elapsed() < duration {
+            if let Err(error) = self.stream.read_exact(&mut buf) {
+                panic!("{error} after {:?}", start.elapsed());
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Reads one byte; returns the number of bytes read, 0 after a reset, or `None` after the
