@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if request.is_tls() {
         return Err("wss:// needs a socket with TLS".into());
     }
-    let mut socket = TcpStream::connect((request.host().trim_matches(['[', ']']), request.port()))?;
+    let mut socket = TcpStream::connect((request.host(), request.port()))?;
     socket.set_write_timeout(Some(RETRY))?;
     let mut random = [0; 32];
     getrandom::fill(&mut random)?;

@@ -129,8 +129,8 @@ impl Outbox {
         message: &Arc<Message>,
     ) -> Result<bool, SendError> {
         let is_text = matches!(message.payload, Payload::Text(_));
-        let is_hixie = matches!(conn.dialect(), Some(Dialect::Hixie75 | Dialect::Hixie76));
-        if !conn.is_open() || self.close.is_some() || (is_hixie && !is_text) {
+        let has_type = is_text || conn.dialect().is_some_and(Dialect::has_binary);
+        if !conn.is_open() || self.close.is_some() || !has_type {
             return Ok(false);
         }
         self.len += message.payload.len() + ENTRY_LEN;
