@@ -1057,6 +1057,34 @@ fn debug_output_contains_no_secrets() {
     }
 }
 
+/// `Debug` output contains no masking key, also within a frame, and no query.
+#[test]
+fn debug_output_contains_no_masking_key_and_no_query_hy_5() {
+    let mut within = Vec::new();
+    for first in [0x81, 0x82, 0x89] {
+        let bytes = frame(Role::Client, first, "payload");
+        for len in 1..bytes.len() {
+            let mut conn = established(&config(), Role::Server, Dialect::Rfc6455);
+            feed(&mut conn, &bytes[..len]);
+            within.push(format!("{conn:?}"));
+        }
+    }
+    let key = format!("{MASKING_KEY:?}");
+    let key = key.trim_matches(['[', ']']);
+    assert!(within.iter().all(|output| !output.contains(key)));
+
+    let client = ClientRequest::new("ws://example.com/path?SECRET").unwrap();
+    let entropy = Entropy::from_bytes([1; 32]);
+    let client_conn = Connection::client(config(), &client, entropy);
+    let mut server_conn = Connection::server(config());
+    let mut bytes = client_conn.transmit().to_vec();
+    let mut read = input(&mut bytes);
+    let event = server_conn.receive(&mut read);
+    let output = format!("{client:?} {client_conn:?} {event:?} {server_conn:?}");
+    assert_eq!(output.matches("/path").count(), 4, "{output}");
+    assert!(!output.contains("SECRET"), "{output}");
+}
+
 /// `Debug` output contains no part of a ping, no deferred pong and no key numbers.
 #[test]
 fn debug_output_contains_no_buffered_data() {

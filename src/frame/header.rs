@@ -21,7 +21,7 @@ pub(crate) struct FramePolicy {
 }
 
 /// A header that was read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
 pub(crate) struct Header {
     pub(crate) fin: bool,
@@ -30,6 +30,17 @@ pub(crate) struct Header {
     pub(crate) payload_len: u64,
     /// The length of the header itself in bytes.
     pub(crate) len: usize,
+}
+
+/// Omits the masking key.
+impl core::fmt::Debug for Header {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Header")
+            .field("fin", &self.fin)
+            .field("opcode", &self.opcode)
+            .field("payload_len", &self.payload_len)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a payload length is written: in 7 bits, or after them in 16 or 64 bits.

@@ -370,7 +370,7 @@ fn authorization(credentials: Vec<u8>) -> (String, Vec<u8>) {
     ("Authorization".to_owned(), value.into_bytes())
 }
 
-/// Omits the added header fields, which may contain cookies.
+/// Omits the query and the added header fields, which may contain tokens and cookies.
 impl core::fmt::Debug for ClientRequest {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("ClientRequest")
@@ -378,7 +378,7 @@ impl core::fmt::Debug for ClientRequest {
             .field("tls", &self.tls)
             .field("host", &self.host)
             .field("port", &self.port)
-            .field("resource", &self.resource)
+            .field("path", &self.resource.split('?').next())
             .field("origin", &self.origin)
             .field("protocols", &self.protocols)
             .field("headers", &self.headers.len())

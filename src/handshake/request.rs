@@ -310,12 +310,12 @@ impl Request {
     }
 }
 
-/// Omits the other header fields, which may contain cookies and keys.
+/// Omits the query and the other header fields, which may contain tokens, cookies and keys.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("dialect", &self.dialect())
-            .field("resource", &self.resource())
+            .field("path", &self.resource().split('?').next())
             .field("host", &self.host())
             .field("origin", &self.origin())
             .finish_non_exhaustive()
