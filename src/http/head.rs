@@ -49,6 +49,10 @@ const MAX_INTERIM_RESPONSES: u8 = 8;
 const TYPICAL_HEAD_LEN: usize = 512;
 const TYPICAL_FIELDS: usize = 12;
 
+/// The most fields for which a complete head may have unused capacity: the default of
+/// [`max_headers`](crate::Config::max_headers).
+const MANY_FIELDS: usize = 100;
+
 /// The kind of the start line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HeadKind {
@@ -231,7 +235,7 @@ impl Head {
         while !input.is_empty() {
             if self.read_lines_fast(input) {
                 if !self.skip_interim() {
-                    return Ok(Progress::Complete);
+                    return Ok(self.complete());
                 }
                 continue;
             }
@@ -301,15 +305,31 @@ impl Head {
                 }
                 break;
             };
-            let name = start + consumed;
-            self.fields.push(FieldOffsets {
-                name: name as u32,
-                colon: (name + colon) as u32,
-                end: (name + len - 2) as u32,
-            });
+            self.push_field(start + consumed, colon, len);
             consumed += len;
         }
         (consumed, false)
+    }
+
+    /// Adds a field whose line starts at `start` and has `len` bytes, with its CRLF.
+    #[inline]
+    fn push_field(&mut self, start: usize, colon: usize, len: usize) {
+        if self.fields.len() == self.fields.capacity() {
+            self.grow_fields();
+        }
+        self.fields.push(FieldOffsets {
+            name: start as u32,
+            colon: (start + colon) as u32,
+            end: (start + len - 2) as u32,
+        });
+    }
+
+    /// Doubles the capacity, but not above the maximum number of fields.
+    #[cold]
+    fn grow_fields(&mut self) {
+        let len = self.fields.len();
+        let limit = self.max_headers().saturating_sub(len);
+        self.fields.reserve_exact(len.max(1).min(limit));
     }
 
     /// Slow path: consumes bytes up to the end of the line.
@@ -370,6 +390,14 @@ impl Head {
             self.status = 0;
         }
         is_interim
+    }
+
+    /// Releases the capacity for fields that did not arrive.
+    fn complete(&mut self) -> Progress {
+        if self.fields.capacity() > MANY_FIELDS {
+            self.fields.shrink_to_fit();
+        }
+        Progress::Complete
     }
 
     fn max_line_len(&self) -> u32 {
@@ -442,7 +470,7 @@ impl Head {
             return Ok(if is_interim {
                 Progress::NeedMore
             } else {
-                Progress::Complete
+                self.complete()
             });
         }
         if self.fields.len() >= self.max_headers() {
@@ -454,11 +482,7 @@ impl Head {
         let (colon, len) = line::parse_field(line)
             .filter(|field| field.1 == line.len())
             .ok_or_else(|| line::invalid_field(start, line))?;
-        self.fields.push(FieldOffsets {
-            name: start as u32,
-            colon: (start + colon) as u32,
-            end: (start + len - 2) as u32,
-        });
+        self.push_field(start, colon, len);
         Ok(Progress::NeedMore)
     }
 
