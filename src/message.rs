@@ -11,13 +11,16 @@ use crate::event::{BinaryChunk, TextChunk};
 /// large messages often follow one another, and allocating for each costs more than the copy.
 const RETAINED_CAPACITY: usize = 64 * 1024;
 
+/// The default limit of a message in bytes.
+const DEFAULT_LIMIT: usize = 1024 * 1024;
+
 /// Assembles messages from their chunks, up to a limit in bytes.
 ///
 /// A message that arrives in one chunk is returned without a copy. The chunks of other messages are
 /// copied to a buffer, which text and binary messages share.
 ///
-/// The buffer grows with the bytes received, to at most the limit; while it grows, at most twice the
-/// limit is allocated. It keeps its capacity for the next message. Capacity above 64 KiB is released
+/// The buffer grows with the bytes received, to at most the limit; while it grows, the old and the new
+/// buffer are at most twice the limit. It keeps its capacity for the next message. Capacity above 64 KiB is released
 /// when a message needs at most 64 KiB of the buffer. To release all of it, drop the assembler
 /// between two messages; a new one does not allocate.
 ///
@@ -82,6 +85,14 @@ impl MessageTooLong {
     #[must_use]
     pub const fn close_code(&self) -> u16 {
         close_code::MESSAGE_TOO_BIG
+    }
+}
+
+/// An assembler for messages of at most 1 MiB: whatever a peer sends with the default of
+/// [`Config::max_send_buffer`](crate::Config::max_send_buffer).
+impl Default for MessageAssembler {
+    fn default() -> Self {
+        Self::new(DEFAULT_LIMIT)
     }
 }
 
