@@ -271,7 +271,21 @@ impl Config {
     ///
     /// Default: 1 MiB. A call that would exceed it returns
     /// [`SendError::BufferFull`](crate::SendError::BufferFull), so it also limits the length of a
-    /// message that is sent.
+    /// message that is sent, with its header of at most 14 bytes. What can be sent by default, a
+    /// [`MessageAssembler`](crate::MessageAssembler) with the default limit receives. An application
+    /// that answers messages with ones of the same length, while up to
+    /// [`high_water`](Self::high_water) bytes are pending, needs a limit greater than the sum of
+    /// both.
+    ///
+    /// The memory of the send buffer is at most four thirds of this limit and 1 KiB, or 65,792 bytes if
+    /// that is more. While it grows, the old and the new buffer are at most twice this limit and 2
+    /// KiB, or 194 KiB if that is more.
+    ///
+    /// It is kept as long as messages follow one another. Capacity above 65,792 bytes is released
+    /// once all output is written, if at most 64 KiB were queued since none was pending, and after
+    /// one to two seconds if at most 64 KiB remain pending. All of it is released after one to two
+    /// seconds in which no message was sent. These seconds count from one call of
+    /// [`receive`](crate::Connection::receive) to another.
     #[must_use]
     pub const fn max_send_buffer(mut self, bytes: usize) -> Self {
         self.max_send_buffer = bytes;

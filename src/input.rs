@@ -13,7 +13,8 @@ const STORAGE_LEN: usize = crate::frame::opcode::MAX_CONTROL_LEN;
 /// Create one for each read. Events borrow from it: from the bytes, or from memory of the `Input` for
 /// what does not lie in the bytes as a whole. That is a character or a control frame that was split
 /// between two reads, which lies in the `Input` itself, and text in which U+FFFD replaces invalid
-/// UTF-8 (FR-10), which is allocated.
+/// UTF-8 (FR-10), which is allocated: at most 3 bytes for each byte of the input, and 7 while it is
+/// made.
 ///
 /// ```
 /// # use hybi::{Config, Connection, Dialect, Event, Handshake, Input};

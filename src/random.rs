@@ -41,6 +41,10 @@ impl Random {
         rng.get_or_insert_with(|| Box::new(ChaCha12Rng::from_seed(*seed)))
     }
 
+    pub(crate) fn is_allocated(&self) -> bool {
+        self.rng.is_some()
+    }
+
     /// Replaces the seed with the next 32 bytes, and releases the generator until its next use.
     pub(crate) fn reseed(&mut self) {
         self.seed = self.bytes();

@@ -13,7 +13,11 @@ const RETAINED_LEN: usize = 64 * 1024;
 
 /// The capacity needed for [`RETAINED_LEN`] bytes: `reserve_frame` adds [`HeaderBytes::PADDED_LEN`], a
 /// terminator and a [`mask::MASK_BLOCK`].
-const RETAINED_CAPACITY: usize = RETAINED_LEN + 64;
+const RETAINED_CAPACITY: u32 = RETAINED_LEN as u32 + 256;
+
+/// What the full capacity has for the padding of a frame, and for the control frames that the
+/// connection queues above the limit: a pong, a ping and a close frame.
+const CONTROL_CAPACITY: usize = 1024;
 
 /// Copies are made in blocks: some processors have a slow path for long copies between addresses a
 /// few bytes apart modulo the page size.
@@ -23,20 +27,33 @@ const BLOCK: usize = 2 * 1024;
 const COPY_THEN_MASK_LIMIT: usize = 512;
 
 /// A byte queue: `bytes[sent..]` is pending. The memory is reused.
-#[derive(Default)]
 pub(crate) struct SendBuffer {
     bytes: Vec<u8>,
     sent: usize,
     /// Sent bytes that `compact` has removed since the buffer was last empty.
     compacted: usize,
-    /// The capacity that an empty buffer retains: 0 until the first message is queued, since many
-    /// connections only receive; then [`RETAINED_CAPACITY`].
-    retained: usize,
-    /// Anything was pushed since [`take_queued`](Self::take_queued).
-    queued_since_idle_check: bool,
+    /// The most bytes that messages may leave pending.
+    limit: usize,
+    /// The capacity that an empty buffer retains: [`RETAINED_CAPACITY`] while messages are sent,
+    /// otherwise 0, since many connections only receive, and answer pings.
+    retained: u32,
+    /// A message was queued since [`take_queued`](Self::take_queued).
+    queued_message: bool,
 }
 
 impl SendBuffer {
+    /// Creates a buffer for messages of at most `limit` bytes. It does not allocate.
+    pub(crate) const fn new(limit: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            sent: 0,
+            compacted: 0,
+            limit,
+            retained: 0,
+            queued_message: false,
+        }
+    }
+
     #[inline]
     pub(crate) fn pending(&self) -> &[u8] {
         self.bytes.get(self.sent..).unwrap_or_default()
@@ -60,12 +77,8 @@ impl SendBuffer {
 
     /// Checks that a message of `len` bytes can be pending, and `pong_len` bytes before it.
     #[inline]
-    pub(crate) fn check_capacity(
-        &self,
-        len: usize,
-        pong_len: usize,
-        limit: usize,
-    ) -> Result<(), SendError> {
+    pub(crate) fn check_capacity(&self, len: usize, pong_len: usize) -> Result<(), SendError> {
+        let limit = self.limit;
         let Some(capacity) = limit.checked_sub(len) else {
             return Err(SendError::MessageTooLong { limit });
         };
@@ -78,12 +91,20 @@ impl SendBuffer {
         }
     }
 
-    /// Appends a message. Inlined, which avoids a store-forwarding stall on the header.
+    /// Records that a message is queued next, whose memory is worth keeping for more of them. Control
+    /// frames are not: a peer that sends pings would keep the buffer allocated.
+    #[inline]
+    pub(crate) fn start_message(&mut self) {
+        self.retained = RETAINED_CAPACITY;
+        self.queued_message = true;
+    }
+
+    /// Appends a frame. Inlined, which avoids a store-forwarding stall on the header.
     #[inline(always)]
     pub(crate) fn push_framed(&mut self, framing: Framing, payload: &[u8]) {
         self.reserve_frame(payload.len());
         framing.header.write(&mut self.bytes);
-        self.push(payload);
+        self.append(payload);
         if let Some(byte) = framing.terminator {
             self.bytes.push(byte);
         }
@@ -120,51 +141,82 @@ impl SendBuffer {
 
     /// Appends a message that is already encoded.
     pub(crate) fn push_all(&mut self, slices: [&[u8]; 3]) {
-        self.reserve_frame(slices.map(<[u8]>::len).iter().sum());
+        self.reserve(slices.map(<[u8]>::len).iter().sum());
         for slice in slices {
-            self.push(slice);
+            self.append(slice);
         }
     }
 
-    /// Reserves capacity for a message with a payload of `payload_len` bytes.
+    /// Appends bytes.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        self.append(bytes);
+    }
+
+    /// Reserves capacity for a frame with a payload of `payload_len` bytes.
     #[inline]
     fn reserve_frame(&mut self, payload_len: usize) {
         const TERMINATOR_LEN: usize = 1;
-        self.retained = RETAINED_CAPACITY;
-        self.queued_since_idle_check = true;
-        let additional = HeaderBytes::PADDED_LEN + payload_len + TERMINATOR_LEN;
+        self.reserve(HeaderBytes::PADDED_LEN + payload_len + TERMINATOR_LEN);
+    }
+
+    #[inline]
+    fn reserve(&mut self, additional: usize) {
         if additional > self.bytes.capacity() - self.bytes.len() {
             self.grow(additional);
         }
     }
 
-    /// Doubles the capacity, but not beyond [`RETAINED_CAPACITY`] for messages that fit into it:
-    /// `clear_large` would drop the buffer, and the next message would allocate again.
+    /// Removes the sent bytes; if less than a quarter of the capacity is free then, also grows. So
+    /// at most three bytes are moved for each one that is queued.
+    ///
+    /// The full capacity is four thirds of the limit, of which the limit leaves a quarter free. No
+    /// capacity above [`RETAINED_CAPACITY`] is between half of it and all of it, so that at most
+    /// twice the limit is allocated while the buffer grows.
     #[cold]
     fn grow(&mut self, additional: usize) {
+        self.compact();
         let len = self.bytes.len();
         let needed = len.saturating_add(additional);
-        let doubled = self.bytes.capacity().saturating_mul(2);
-        let capacity = if needed <= RETAINED_CAPACITY {
-            doubled.clamp(needed, RETAINED_CAPACITY)
-        } else {
-            doubled.max(needed)
-        };
+        let current = self.bytes.capacity();
+        if needed <= current / 4 * 3 {
+            return;
+        }
+        let full = (self.limit.saturating_add(self.limit / 3)).saturating_add(CONTROL_CAPACITY);
+        let mut capacity = current.saturating_mul(2).max(needed);
+        if capacity > full / 2 && needed <= full {
+            capacity = full;
+        }
+        // `clear_large` would drop a larger buffer, and the next message would allocate again.
+        let retained = RETAINED_CAPACITY as usize;
+        if needed <= retained && current < retained {
+            capacity = capacity.min(retained);
+        }
+        if len == 0 {
+            self.bytes = Vec::new();
+        }
         self.bytes.reserve_exact(capacity - len);
     }
 
+    /// Removes the sent bytes.
+    fn compact(&mut self) {
+        self.bytes.drain(..self.sent);
+        self.compacted = self.compacted.saturating_add(self.sent);
+        self.sent = 0;
+    }
+
+    /// Appends bytes for which there is capacity.
     #[inline]
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.queued_since_idle_check = true;
+    fn append(&mut self, bytes: &[u8]) {
         if bytes.len() <= BLOCK {
             self.bytes.extend_from_slice(bytes);
         } else {
-            self.push_blocks(bytes);
+            self.append_blocks(bytes);
         }
     }
 
     #[inline(never)]
-    fn push_blocks(&mut self, bytes: &[u8]) {
+    fn append_blocks(&mut self, bytes: &[u8]) {
         for block in bytes.chunks(BLOCK) {
             self.bytes.extend_from_slice(block);
         }
@@ -174,7 +226,6 @@ impl SendBuffer {
     pub(crate) fn push_vec(&mut self, bytes: Vec<u8>) {
         if self.bytes.is_empty() && self.retained == 0 {
             self.bytes = bytes;
-            self.queued_since_idle_check = true;
         } else {
             self.push(&bytes);
         }
@@ -192,18 +243,6 @@ impl SendBuffer {
             self.clear();
         } else {
             self.sent += n;
-            self.compact();
-        }
-    }
-
-    /// Removes the sent bytes once they are more than half of the buffer: fewer bytes move than
-    /// were sent, so the amortized cost per byte is constant.
-    #[inline(never)]
-    fn compact(&mut self) {
-        if self.sent > self.bytes.len() / 2 {
-            self.bytes.drain(..self.sent);
-            self.compacted = self.compacted.saturating_add(self.sent);
-            self.sent = 0;
         }
     }
 
@@ -214,13 +253,15 @@ impl SendBuffer {
         bytes.drain(..self.sent);
         self.sent = 0;
         self.compacted = 0;
+        // Kept until no message is queued for a time.
+        self.retained = RETAINED_CAPACITY;
         bytes
     }
 
     /// Drops all pending bytes.
     #[inline]
     pub(crate) fn clear(&mut self) {
-        if self.bytes.capacity() > self.retained {
+        if self.bytes.capacity() > self.retained as usize {
             self.clear_large();
         }
         self.bytes.clear();
@@ -232,24 +273,47 @@ impl SendBuffer {
     /// messages often follow one another, and allocating for each costs more than writing it.
     #[cold]
     fn clear_large(&mut self) {
-        if self.bytes.len().saturating_add(self.compacted) <= RETAINED_LEN {
+        let queued = self.bytes.len().saturating_add(self.compacted);
+        if self.retained == 0 || queued <= RETAINED_LEN {
             self.bytes = Vec::new();
         }
     }
 
-    /// Returns whether the buffer is empty and has capacity.
-    pub(crate) fn is_empty_but_allocated(&self) -> bool {
-        self.bytes.is_empty() && self.bytes.capacity() > 0
+    /// Returns whether capacity is kept for more than what is pending.
+    #[inline]
+    pub(crate) fn is_retained(&self) -> bool {
+        self.bytes.capacity() > 0
+            && (self.retained > 0 || self.bytes.capacity() > RETAINED_CAPACITY as usize)
     }
 
-    /// Returns whether anything was pushed since the last call.
+    /// Returns whether a message was queued since the last call.
     pub(crate) fn take_queued(&mut self) -> bool {
-        core::mem::take(&mut self.queued_since_idle_check)
+        core::mem::take(&mut self.queued_message)
     }
 
-    /// Releases the memory. Called when nothing is pending.
-    pub(crate) fn release(&mut self) {
-        self.bytes = Vec::new();
+    /// Retains no memory from the next time on that the buffer is empty, until the next message.
+    pub(crate) fn release_when_empty(&mut self) {
+        self.retained = 0;
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    /// Returns whether little is pending in a large buffer. Not if nothing is: then large messages
+    /// may be sent one by one.
+    pub(crate) fn is_oversized(&self) -> bool {
+        let is_large = self.bytes.capacity() > RETAINED_CAPACITY as usize;
+        is_large && (1..=RETAINED_LEN).contains(&self.len())
+    }
+
+    /// Releases the unused capacity of a large buffer in which little is pending: a peer could
+    /// leave a few bytes pending at all times.
+    pub(crate) fn release_unused(&mut self) {
+        if self.is_oversized() {
+            self.bytes = self.pending().to_vec();
+            self.compacted = self.compacted.saturating_add(self.sent);
+            self.sent = 0;
+        }
     }
 }
 

@@ -649,9 +649,9 @@ fn deadline_is_in_the_past_while_an_event_is_ready_and_not_after_it() {
     }
 }
 
-/// The memory of the send buffer is released after one to two seconds without sends.
+/// The memory of the send buffer is released after one to two seconds without messages.
 #[test]
-fn each_send_restarts_the_release_of_the_send_buffer() {
+fn each_send_postpones_the_release_of_the_send_buffer() {
     let at = |conn: &mut Connection, millis| {
         assert_eq!(at(conn, Duration::from_millis(millis)), None);
         conn.deadline().map(|deadline| deadline.as_millis() as u64)
@@ -667,12 +667,13 @@ fn each_send_restarts_the_release_of_the_send_buffer() {
         assert_eq!(send(&mut conn), Some(1000));
         assert_eq!(at(&mut conn, 0), Some(1000));
         assert_eq!(send(&mut conn), Some(1000));
-        assert_eq!(at(&mut conn, 900), Some(1900));
-        assert_eq!(send(&mut conn), Some(1900));
-        assert_eq!(at(&mut conn, 1900), Some(2900));
-        assert_eq!(at(&mut conn, 2900), None);
+        assert_eq!(at(&mut conn, 900), Some(1000));
+        assert_eq!(at(&mut conn, 1000), Some(2000));
+        assert_eq!(send(&mut conn), Some(2000));
+        assert_eq!(at(&mut conn, 2000), Some(3000));
+        assert_eq!(at(&mut conn, 3000), None);
         send(&mut conn);
-        assert_eq!(at(&mut conn, 3000), Some(4000));
+        assert_eq!(at(&mut conn, 3100), Some(4100));
         assert!(conn.is_open());
     }
 }

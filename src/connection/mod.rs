@@ -109,11 +109,12 @@ impl Connection {
     }
 
     fn new(config: SharedConfig, state: State) -> Self {
+        let send_buffer = SendBuffer::new(config.max_send_buffer);
         Self {
             config,
             state,
             eof: false,
-            send_buffer: SendBuffer::default(),
+            send_buffer,
             timers: Timers::new(),
         }
     }

@@ -120,7 +120,11 @@ impl Connection {
         if payload.len() > MAX_CONTROL_LEN {
             return Err(SendError::ControlTooLong);
         }
-        sender.send_frame(opcode, true, payload)
+        sender.reserve(sender.session.frame_len(payload.len()))?;
+        sender
+            .session
+            .queue_frame(sender.buffer, opcode, true, payload);
+        Ok(())
     }
 
     /// Queues a message that is sent to many connections, of any dialect and role.
@@ -215,7 +219,7 @@ impl Connection {
             sender.send_frame(opcode, true, payload)?;
             FrameSlices::EMPTY
         } else {
-            sender.reserve(framing.encoded_len(payload))?;
+            sender.reserve_message(framing.encoded_len(payload))?;
             FrameSlices::new(framing, payload)
         };
         Ok(VectoredMessage {
@@ -244,7 +248,6 @@ impl Connection {
                 session,
                 fragmented,
                 buffer: &mut self.send_buffer,
-                limit: self.config.max_send_buffer,
             }),
             State::Handshaking(Handshaking::Accepted {
                 is_closing: true, ..
@@ -270,7 +273,6 @@ struct Sender<'c> {
     /// See [`Open`].
     fragmented: &'c mut Option<Opcode>,
     buffer: &'c mut SendBuffer,
-    limit: usize,
 }
 
 impl Sender<'_> {
@@ -305,7 +307,15 @@ impl Sender<'_> {
     /// Checks that a frame of `len` bytes can be queued.
     #[inline]
     fn reserve(&mut self, len: usize) -> Result<(), SendError> {
-        self.session.reserve(self.buffer, len, self.limit)
+        self.session.reserve(self.buffer, len)
+    }
+
+    /// As [`reserve`](Self::reserve), for a message or a fragment of one.
+    #[inline]
+    fn reserve_message(&mut self, len: usize) -> Result<(), SendError> {
+        self.reserve(len)?;
+        self.buffer.start_message();
+        Ok(())
     }
 
     /// Queues a complete message of HyBi-7 and later.
@@ -320,15 +330,15 @@ impl Sender<'_> {
 
     #[inline(always)]
     fn send_framed(&mut self, framing: Framing, payload: &[u8]) -> Result<(), SendError> {
-        self.reserve(framing.encoded_len(payload))?;
+        self.reserve_message(framing.encoded_len(payload))?;
         self.buffer.push_framed(framing, payload);
         Ok(())
     }
 
-    /// Queues a frame of HyBi-7 and later.
+    /// Queues a frame of a message of HyBi-7 and later.
     #[inline]
     fn send_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) -> Result<(), SendError> {
-        self.reserve(self.session.frame_len(payload.len()))?;
+        self.reserve_message(self.session.frame_len(payload.len()))?;
         self.session.queue_frame(self.buffer, opcode, fin, payload);
         Ok(())
     }

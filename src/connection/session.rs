@@ -49,6 +49,13 @@ impl Session {
         self.masks.is_some()
     }
 
+    /// Returns whether the random generator of the masking keys is allocated.
+    pub(super) fn has_generator(&self) -> bool {
+        self.masks
+            .as_ref()
+            .is_some_and(|masks| masks.is_allocated())
+    }
+
     /// Releases the random generator of the masking keys; a new seed is kept.
     pub(super) fn reseed(&mut self) {
         if let Some(masks) = &mut self.masks {
@@ -101,6 +108,7 @@ impl Session {
                 self.queue_frame(buffer, Opcode::Close, true, &payload.unwrap_or_default());
             }
         }
+        buffer.release_when_empty();
     }
 
     /// Returns the length of a frame of HyBi-7 and later.
@@ -114,17 +122,12 @@ impl Session {
     /// Queues a deferred pong first, which then has to fit as well, so that messages cannot starve
     /// it.
     #[inline]
-    pub(super) fn reserve(
-        &mut self,
-        buffer: &mut SendBuffer,
-        len: usize,
-        limit: usize,
-    ) -> Result<(), SendError> {
+    pub(super) fn reserve(&mut self, buffer: &mut SendBuffer, len: usize) -> Result<(), SendError> {
         match &self.deferred_pong {
-            None => buffer.check_capacity(len, 0, limit),
+            None => buffer.check_capacity(len, 0),
             Some(pong) => {
                 let pong_len = self.frame_len(pong.0.len());
-                buffer.check_capacity(len, pong_len, limit)?;
+                buffer.check_capacity(len, pong_len)?;
                 self.queue_pong(buffer);
                 Ok(())
             }

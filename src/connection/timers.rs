@@ -60,7 +60,7 @@ enum Phase {
     Handshake,
     /// This side's close frame was written, or the application has to answer that of the peer.
     Close,
-    /// Open, with an empty send buffer whose memory is allocated.
+    /// Open, with memory to release if it is not used.
     Idle,
 }
 
@@ -84,7 +84,7 @@ struct KeepaliveTimer {
 const MIN_PROGRESS: usize = 16 * 1024;
 
 /// The memory of the send buffer, and the random generator of the masking keys, are released
-/// after nothing was queued for this long.
+/// after no message was queued for this long.
 const IDLE_RELEASE: Duration = Duration::from_secs(1);
 
 impl Timers {
@@ -143,7 +143,7 @@ impl Connection {
     ///   [`write_timeout`](crate::Config::write_timeout) and
     ///   [`keepalive`](crate::Config::keepalive), if set. They end the connection with
     ///   [`Closed::TimedOut`].
-    /// - An open connection that queues nothing for one to two seconds releases the memory of its
+    /// - An open connection that queues no message for one to two seconds releases the memory of its
     ///   send buffer, and on a client the random generator of the masking keys.
     ///
     /// ```
@@ -167,7 +167,9 @@ impl Connection {
         if self.has_pending_event() {
             return Some(Duration::from_nanos(timers.now.0));
         }
-        let phase = self.active_phase().map(|(phase, _)| match timers.phase {
+        let is_due = |phase| phase != Phase::Idle || self.can_release_memory();
+        let phase = self.active_phase().filter(|(phase, _)| is_due(*phase));
+        let phase = phase.map(|(phase, _)| match timers.phase {
             Some(timer) if timer.phase == phase => timer.deadline,
             // Releasing memory is not worth a call of `receive` after each message.
             _ if phase == Phase::Idle => timers.now.after(IDLE_RELEASE),
@@ -215,10 +217,12 @@ impl Connection {
             self.timers.phase = None;
             return None;
         };
-        let restart = phase == Phase::Idle && self.send_buffer.take_queued();
         let deadline = match self.timers.phase {
-            Some(timer) if timer.phase == phase && !restart => timer.deadline,
-            _ => now.after(timeout),
+            Some(timer) if timer.phase == phase => timer.deadline,
+            _ => {
+                self.send_buffer.take_queued();
+                now.after(timeout)
+            }
         };
         self.timers.phase = Some(PhaseTimer { phase, deadline });
         if now < deadline {
@@ -228,14 +232,29 @@ impl Connection {
             Phase::Handshake => Some(Timeout::Handshake),
             Phase::Close => Some(Timeout::Close),
             Phase::Idle => {
-                self.send_buffer.release();
-                if let Some(session) = self.state.session() {
-                    session.reseed();
-                }
-                self.timers.phase = None;
+                self.release_memory();
+                let deadline = now.after(timeout);
+                let next = self.active_phase();
+                self.timers.phase = next.map(|(phase, _)| PhaseTimer { phase, deadline });
                 None
             }
         }
+    }
+
+    /// Returns whether memory can be released before more output is written.
+    fn can_release_memory(&self) -> bool {
+        !self.wants_write() || self.send_buffer.is_oversized()
+    }
+
+    /// Releases what no message has used since the last call.
+    fn release_memory(&mut self) {
+        if !self.send_buffer.take_queued() {
+            self.send_buffer.release_when_empty();
+            if let Some(session) = self.state.session().filter(|s| s.has_generator()) {
+                session.reseed();
+            }
+        }
+        self.send_buffer.release_unused();
     }
 
     fn run_write_timer(&mut self, now: Time) -> Option<Timeout> {
@@ -305,9 +324,7 @@ impl Connection {
         match &self.state {
             State::Handshaking(Handshaking::Accepted { .. }) => None,
             State::Handshaking(_) => Some((Phase::Handshake, self.config.handshake_timeout)),
-            State::Open(_) => self
-                .send_buffer
-                .is_empty_but_allocated()
+            State::Open(open) => (self.send_buffer.is_retained() || open.session.has_generator())
                 .then_some((Phase::Idle, IDLE_RELEASE)),
             State::PeerClosed(_) => Some(close),
             State::Closing(_) => (self.timers.unsent_close == 0).then_some(close),

@@ -12,7 +12,7 @@ pub struct Usage {
     pub allocations: u64,
     /// Size of the largest block requested.
     pub largest: usize,
-    /// The maximum of `retained`.
+    /// The maximum of `retained`. A block that is reallocated counts twice: it may have to move.
     pub peak: isize,
     /// Bytes allocated and not freed since the start of the measurement.
     pub retained: isize,
@@ -36,6 +36,21 @@ pub fn measure<T>(run: impl FnOnce() -> T) -> (T, Usage) {
     (result, USAGE.get())
 }
 
+/// Returns a figure of a document: the number between two parts of a sentence, in the unit after it.
+pub fn figure(document: &str, before: &str, after: &str) -> usize {
+    let words = document.split_whitespace().filter(|word| *word != "///");
+    let document = words.collect::<Vec<_>>().join(" ");
+    let (_, rest) = document.split_once(before).expect(before);
+    let (number, rest) = rest.trim_start().split_once(' ').unwrap();
+    assert!(rest.starts_with(after), "{before} {number} not {after}");
+    let unit = match after.split([' ', ',']).next() {
+        Some("MiB") => 1 << 20,
+        Some("KiB") => 1 << 10,
+        _ => 1,
+    };
+    number.replace(',', "").parse::<usize>().unwrap() * unit
+}
+
 fn count(freed: usize, requested: usize) {
     #[cfg(hybi_verify)]
     if hybi::fuzzing::is_verifying() {
@@ -48,8 +63,8 @@ fn count(freed: usize, requested: usize) {
             usage.allocations += 1;
             usage.largest = usage.largest.max(requested);
         }
+        usage.peak = usage.peak.max(usage.retained + requested as isize);
         usage.retained += requested as isize - freed as isize;
-        usage.peak = usage.peak.max(usage.retained);
         cell.set(usage);
     });
 }
