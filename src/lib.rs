@@ -269,7 +269,9 @@
 //! - `http`: `http::Request` to [`Request`], and [`UpgradeResponse`] or [`ProtocolError`] to
 //!   `http::Response`, for servers such as hyper and axum. The crate `http` needs the standard
 //!   library.
-//! - `simd`: masking with run-time SIMD detection. Needs Rust 1.89.
+//! - `simd`: masking with the widest registers of the processor, in one pass with the check for
+//!   ASCII. The crate [`websocket-mask`](https://docs.rs/websocket-mask), which does so, contains
+//!   `unsafe` code; this crate does not.
 //!
 //! Without `std` the crate needs `alloc` only, and a target with atomic compare-and-swap
 //! (`target_has_atomic = "ptr"`), for `Arc`. The Cortex-M0 (thumbv6m), for example, has none.

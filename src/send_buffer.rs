@@ -11,8 +11,8 @@ use crate::frame::mask;
 /// [`RETAINED_CAPACITY`] is dropped.
 const RETAINED_LEN: usize = 64 * 1024;
 
-/// The capacity needed for [`RETAINED_LEN`] bytes: `reserve_frame` adds [`HeaderBytes::PADDED_LEN`], a
-/// terminator and a [`mask::MASK_BLOCK`].
+/// The capacity needed for [`RETAINED_LEN`] bytes: `reserve_frame` adds [`HeaderBytes::PADDED_LEN`] and
+/// a terminator.
 const RETAINED_CAPACITY: u32 = RETAINED_LEN as u32 + 256;
 
 /// What the full capacity has for the padding of a frame, and for the control frames that the
@@ -22,9 +22,6 @@ const CONTROL_CAPACITY: usize = 1024;
 /// Copies are made in blocks: some processors have a slow path for long copies between addresses a
 /// few bytes apart modulo the page size.
 const BLOCK: usize = 2 * 1024;
-
-/// Payloads of up to this many bytes are copied, then masked in place.
-const COPY_THEN_MASK_LIMIT: usize = 512;
 
 /// A byte queue: `bytes[sent..]` is pending. The memory is reused.
 pub(crate) struct SendBuffer {
@@ -113,30 +110,9 @@ impl SendBuffer {
     /// Appends a header and the masked payload.
     #[inline(always)]
     pub(crate) fn push_masked(&mut self, header: HeaderBytes, payload: &[u8], key: [u8; 4]) {
-        self.reserve_frame(payload.len() + mask::MASK_BLOCK);
+        self.reserve_frame(payload.len());
         header.write(&mut self.bytes);
-        let start = self.bytes.len();
-        if payload.len() > COPY_THEN_MASK_LIMIT {
-            return self.push_masked_blocks(payload, key);
-        }
-        self.bytes.extend_from_slice(payload);
-        // Padding to a whole block, so that no byte has to be masked alone.
-        self.bytes.extend_from_slice(&[0; mask::MASK_BLOCK]);
-        mask::apply_blocks(self.bytes.get_mut(start..).unwrap_or_default(), key);
-        self.bytes.truncate(start + payload.len());
-    }
-
-    /// Masks while copying, which is slower for short payloads.
-    #[inline(never)]
-    fn push_masked_blocks(&mut self, payload: &[u8], key: [u8; 4]) {
-        for block in payload.chunks(BLOCK) {
-            let start = self.bytes.len();
-            self.bytes.resize(start + block.len(), 0);
-            // `BLOCK` is a multiple of the key length, so each block starts with the first byte of
-            // the key.
-            let target = self.bytes.get_mut(start..).unwrap_or_default();
-            mask::copy_masked(block, key, target);
-        }
+        mask::extend_masked(&mut self.bytes, payload, key);
     }
 
     /// Appends a message that is already encoded.

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::mask;
+use super::mask::{self, Unmasked};
 use super::{Decoded, FastPath, FrameEvent, Stored, take, take_byte};
 use crate::config::{Config, Role};
 use crate::error::ProtocolError;
@@ -64,27 +64,27 @@ impl CurrentFrame {
     }
 
     /// Consumes up to `max` bytes of payload from the front of `input`, and unmasks them.
-    fn take<'i>(&mut self, input: &mut &'i mut [u8], max: usize) -> &'i mut [u8] {
+    fn take<'i>(&mut self, input: &mut &'i mut [u8], max: usize) -> Unmasked<'i> {
         let max = usize::try_from(self.remaining()).map_or(max, |n| n.min(max));
-        let payload = take(input, max);
-        unmask(payload, &self.header, self.received);
-        self.received += payload.len() as u64;
+        let payload = unmask(take(input, max), &self.header, self.received);
+        self.received += payload.bytes.len() as u64;
         payload
     }
 }
 
 /// Unmasks payload bytes that follow `offset` others of their frame.
 #[inline]
-fn unmask(payload: &mut [u8], header: &Header, offset: u64) {
-    if let Some(key) = header.key {
-        mask::apply(payload, key, offset);
-    }
+fn unmask<'i>(payload: &'i mut [u8], header: &Header, offset: u64) -> Unmasked<'i> {
     work::record(payload.len());
+    match header.key {
+        Some(key) => mask::unmask(payload, key, offset),
+        None => Unmasked::unchecked(payload),
+    }
 }
 
 /// Payload bytes of a message.
 struct Chunk<'i> {
-    bytes: &'i [u8],
+    payload: Unmasked<'i>,
     /// How many bytes of the message come before.
     offset: u64,
     frame_ended: bool,
@@ -111,12 +111,12 @@ impl CurrentMessage {
         input: &mut &'i mut [u8],
         max: usize,
     ) -> Chunk<'i> {
-        let bytes = frame.take(input, max);
+        let payload = frame.take(input, max);
         let offset = self.received;
-        self.received += bytes.len() as u64;
+        self.received += payload.bytes.len() as u64;
         let frame_ended = frame.remaining() == 0;
         Chunk {
-            bytes,
+            payload,
             offset,
             frame_ended,
             is_final: frame_ended && frame.header.fin,
@@ -129,10 +129,13 @@ impl CurrentMessage {
     fn decode<'i>(&mut self, chunk: &Chunk<'i>) -> Result<Option<Data<'i>>, InvalidText<'i>> {
         let data = match self.opcode {
             Opcode::Text => {
-                let complete = self.split_incomplete(chunk);
-                Data::Text(validate_text(complete, chunk.offset)?)
+                let text = match chunk.payload.ascii {
+                    Some(ascii) => ascii,
+                    None => validate_text(self.split_incomplete(chunk), chunk.offset)?,
+                };
+                Data::Text(text)
             }
-            _ => Data::Binary(chunk.bytes),
+            _ => Data::Binary(chunk.payload.bytes),
         };
         let is_empty = match data {
             Data::Text(text) => text.is_empty(),
@@ -144,16 +147,14 @@ impl CurrentMessage {
     /// Buffers an incomplete last character, and returns the bytes before it. At the end of the
     /// message such a character is invalid, and is not split off.
     fn split_incomplete<'i>(&mut self, chunk: &Chunk<'i>) -> &'i [u8] {
+        let bytes = chunk.payload.bytes;
         let suffix_len = if chunk.is_final {
             0
         } else {
-            utf8::incomplete_suffix_len(chunk.bytes)
+            utf8::incomplete_suffix_len(bytes)
         };
-        let complete_len = chunk.bytes.len() - suffix_len;
-        let (complete, suffix) = chunk
-            .bytes
-            .split_at_checked(complete_len)
-            .unwrap_or((chunk.bytes, &[]));
+        let complete_len = bytes.len() - suffix_len;
+        let (complete, suffix) = bytes.split_at_checked(complete_len).unwrap_or((bytes, &[]));
         self.incomplete_char.set(suffix);
         complete
     }
@@ -168,7 +169,7 @@ impl CurrentMessage {
         storage: &mut Storage,
     ) -> Result<bool, ProtocolError> {
         let at = chunk.offset - self.incomplete_char.len() as u64;
-        match self.incomplete_char.complete(chunk.bytes) {
+        match self.incomplete_char.complete(chunk.payload.bytes) {
             (_, Completion::Char(bytes, len)) => {
                 storage.store(bytes.get(..usize::from(len)).unwrap_or_default());
                 Ok(true)
@@ -319,14 +320,12 @@ impl Decoder {
         }
         let frame: &'i mut [u8] = take(input, header.len + header.payload_len as usize);
         let payload = frame.get_mut(header.len..).unwrap_or_default();
-        unmask(payload, &header, 0);
-        let payload: &'i [u8] = payload;
+        let Unmasked { bytes, ascii } = unmask(payload, &header, 0);
         let is_final = true;
         if header.opcode == Opcode::Binary {
-            let bytes = payload;
             return FastPath::Binary { bytes, is_final };
         }
-        match validate_text(payload, 0) {
+        match ascii.map_or_else(|| validate_text(bytes, 0), Ok) {
             Ok(text) => FastPath::Text { text, is_final },
             Err(invalid) => self.fail_fast(invalid),
         }
@@ -497,7 +496,7 @@ impl Decoder {
         let State::Control(frame) = &mut self.state else {
             return None;
         };
-        let (opcode, bytes) = (frame.header.opcode, frame.take(input, usize::MAX));
+        let (opcode, bytes) = (frame.header.opcode, frame.take(input, usize::MAX).bytes);
         let is_complete = frame.remaining() == 0;
         let is_split = !self.control.is_empty() || !is_complete;
         if is_split {
@@ -520,7 +519,7 @@ impl Decoder {
             Opcode::Ping => Ok(FrameEvent::Ping(Payload::new(bytes))),
             Opcode::Pong => Ok(FrameEvent::Pong(Payload::new(bytes))),
             _ => {
-                let payload = if is_split { &self.control } else { &*bytes };
+                let payload = if is_split { &self.control } else { bytes };
                 parse_close(payload).map(FrameEvent::Close)
             }
         })

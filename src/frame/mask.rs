@@ -1,108 +1,168 @@
 //! Masking of payloads in HyBi-7 and later (RFC 6455, 5.3).
+//!
+//! The feature `simd` replaces the loops with those of the crate `websocket-mask`.
 
-/// The number of bytes that [`apply_blocks`] masks at once.
-pub(crate) const MASK_BLOCK: usize = 16;
+use alloc::vec::Vec;
 
-/// Below this many bytes, selecting the instruction set costs more than it saves.
+/// Payload bytes after unmasking.
+pub(crate) struct Unmasked<'i> {
+    pub(crate) bytes: &'i [u8],
+    /// The bytes as text, if they are known to be ASCII: not always if they are.
+    pub(crate) ascii: Option<&'i str>,
+}
+
+impl<'i> Unmasked<'i> {
+    /// Bytes that were not looked at.
+    #[inline]
+    pub(crate) fn unchecked(bytes: &'i [u8]) -> Self {
+        Self { bytes, ascii: None }
+    }
+}
+
 #[cfg(feature = "simd")]
-const SIMD_MIN: usize = 64;
+mod simd {
+    use super::{Unmasked, Vec};
 
-/// Masks or unmasks `bytes`, which follow `offset` bytes of the same payload.
-#[inline]
-pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4], offset: u64) {
-    let mut key = key;
-    key.rotate_left((offset % 4) as usize);
-    // Wide blocks first: the validation that follows reads in wide blocks too.
-    let mut rest = bytes;
-    #[cfg(feature = "simd")]
-    if rest.len() >= SIMD_MIN {
-        rest = widest_blocks(rest, key);
+    /// Unmasks `bytes`, which follow `offset` bytes of the same payload.
+    #[inline]
+    pub(crate) fn unmask(bytes: &mut [u8], key: [u8; 4], offset: u64) -> Unmasked<'_> {
+        match websocket_mask::unmask_ascii(bytes, websocket_mask::rotate(key, offset)) {
+            Ok(text) => Unmasked {
+                bytes: text.as_bytes(),
+                ascii: Some(text),
+            },
+            Err(bytes) => Unmasked::unchecked(bytes),
+        }
     }
-    if rest.len() >= 8 {
-        rest = blocks::<8>(rest, key);
-        rest = blocks::<4>(rest, key);
-        rest = blocks::<2>(rest, key);
-    }
-    for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
-        *byte ^= key;
+
+    /// Appends the masked payload.
+    #[inline]
+    pub(crate) fn extend_masked(out: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
+        websocket_mask::extend_masked(out, payload, key);
     }
 }
 
-/// Masks the complete blocks at the start of a payload. Fewer than [`MASK_BLOCK`] bytes at its end
-/// stay as they are.
-#[inline]
-pub(crate) fn apply_blocks(bytes: &mut [u8], key: [u8; 4]) {
-    blocks::<{ MASK_BLOCK / 4 }>(bytes, key);
-}
+#[cfg(any(test, not(feature = "simd")))]
+mod portable {
+    use super::{Unmasked, Vec};
 
-/// Masks complete blocks of `KEYS` keys, and returns the remaining bytes.
-// Always inlined, so that it is compiled for the target features of its caller.
-#[inline(always)]
-fn blocks<const KEYS: usize>(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
-    let mut blocks = bytes.chunks_exact_mut(4 * KEYS);
-    for block in &mut blocks {
-        for (byte, key) in block.iter_mut().zip([key; KEYS].as_flattened()) {
+    /// Payloads are copied and masked in blocks of this many bytes, which stay in the cache.
+    const BLOCK: usize = 2 * 1024;
+
+    /// Unmasks `bytes`, which follow `offset` bytes of the same payload.
+    #[inline]
+    pub(crate) fn unmask(bytes: &mut [u8], key: [u8; 4], offset: u64) -> Unmasked<'_> {
+        let mut key = key;
+        key.rotate_left((offset % 4) as usize);
+        apply(bytes, key);
+        Unmasked::unchecked(bytes)
+    }
+
+    /// Appends the masked payload.
+    #[inline]
+    pub(crate) fn extend_masked(out: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
+        // `BLOCK` is a multiple of the key length, so each block starts with the first byte of the
+        // key.
+        for block in payload.chunks(BLOCK) {
+            let start = out.len();
+            out.extend_from_slice(block);
+            apply(out.get_mut(start..).unwrap_or_default(), key);
+        }
+    }
+
+    #[inline]
+    fn apply(bytes: &mut [u8], key: [u8; 4]) {
+        let mut rest = bytes;
+        if rest.len() >= 8 {
+            rest = blocks::<8>(rest, key);
+            rest = blocks::<4>(rest, key);
+            rest = blocks::<2>(rest, key);
+        }
+        for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
             *byte ^= key;
         }
     }
-    blocks.into_remainder()
-}
 
-/// [`blocks`] with the widest vectors that the processor supports.
-#[cfg(feature = "simd")]
-#[inline(never)]
-fn widest_blocks(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
-    use fearless_simd::{Level, dispatch};
-    dispatch!(Level::new(), _ => blocks::<8>(bytes, key))
-}
-
-/// Copies `payload` to `out`, which has the same length, and masks it, from the first byte of the
-/// key on.
-pub(crate) fn copy_masked(payload: &[u8], key: [u8; 4], out: &mut [u8]) {
-    let keys = [key; 8];
-    let keys = keys.as_flattened();
-    let mut source = payload.chunks_exact(keys.len());
-    let mut target = out.chunks_exact_mut(keys.len());
-    for (out, block) in (&mut target).zip(&mut source) {
-        for ((out, byte), key) in out.iter_mut().zip(block).zip(keys) {
-            *out = byte ^ key;
+    /// Masks complete blocks of `KEYS` keys, and returns the remaining bytes.
+    #[inline]
+    fn blocks<const KEYS: usize>(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
+        let mut blocks = bytes.chunks_exact_mut(4 * KEYS);
+        for block in &mut blocks {
+            for (byte, key) in block.iter_mut().zip([key; KEYS].as_flattened()) {
+                *byte ^= key;
+            }
         }
+        blocks.into_remainder()
     }
-    let rest = target.into_remainder();
-    rest.copy_from_slice(source.remainder());
-    apply(rest, key, 0);
 }
+
+#[cfg(not(feature = "simd"))]
+pub(crate) use portable::{extend_masked, unmask};
+#[cfg(feature = "simd")]
+pub(crate) use simd::{extend_masked, unmask};
 
 #[cfg(test)]
 mod tests {
-    use super::{apply, copy_masked};
+    use super::{Unmasked, portable};
     use alloc::vec::Vec;
+
+    type Unmask = for<'i> fn(&'i mut [u8], [u8; 4], u64) -> Unmasked<'i>;
+    type ExtendMasked = fn(&mut Vec<u8>, &[u8], [u8; 4]);
+
+    /// The implementation that the crate uses, and that without the feature `simd`.
+    const IMPLEMENTATIONS: [(Unmask, ExtendMasked); 2] = [
+        (super::unmask, super::extend_masked),
+        (portable::unmask, portable::extend_masked),
+    ];
 
     #[test]
     fn unmasking_the_example_of_rfc_6455_gives_hello_hy_5() {
-        let mut bytes = [0x7f, 0x9f, 0x4d, 0x51, 0x58];
-        apply(&mut bytes, [0x37, 0xfa, 0x21, 0x3d], 0);
-        assert_eq!(&bytes, b"Hello");
+        for (unmask, _) in IMPLEMENTATIONS {
+            let mut bytes = [0x7f, 0x9f, 0x4d, 0x51, 0x58];
+            let unmasked = unmask(&mut bytes, [0x37, 0xfa, 0x21, 0x3d], 0);
+            assert_eq!(unmasked.bytes, b"Hello");
+        }
     }
 
     #[test]
     fn a_payload_masked_in_two_chunks_equals_one_masked_at_once_hy_5() {
         let key = [1, 20, 100, 250];
-        let plain: Vec<u8> = (0..100).collect();
-        let expected: Vec<u8> = plain
-            .iter()
-            .enumerate()
-            .map(|(i, b)| b ^ key[i % 4])
-            .collect();
-        for split in 0..=plain.len() {
-            let mut bytes = plain.clone();
-            let (front, back) = bytes.split_at_mut(split);
-            apply(front, key, 0);
-            apply(back, key, split as u64);
-            assert_eq!(bytes, expected, "split at {split}");
-            let mut copied = alloc::vec![0; split];
-            copy_masked(&plain[..split], key, &mut copied);
-            assert_eq!(copied, expected[..split]);
+        // Longer than a block of a copy.
+        let plain: Vec<u8> = (0..2100).map(|i| (i % 251) as u8).collect();
+        let keys = key.iter().cycle();
+        let expected: Vec<u8> = plain.iter().zip(keys).map(|(b, k)| b ^ k).collect();
+        for (unmask, extend_masked) in IMPLEMENTATIONS {
+            for split in (0..100).step_by(if cfg!(miri) { 33 } else { 1 }).chain([
+                2047,
+                2048,
+                2049,
+                plain.len(),
+            ]) {
+                let mut bytes = plain.clone();
+                let (front, back) = bytes.split_at_mut(split);
+                unmask(front, key, 0);
+                unmask(back, key, split as u64);
+                assert_eq!(bytes, expected, "split at {split}");
+                let mut copied = Vec::from(b"header");
+                extend_masked(&mut copied, &plain[..split], key);
+                assert_eq!(copied, [b"header", &expected[..split]].concat());
+            }
+        }
+    }
+
+    #[test]
+    fn text_is_ascii_only_if_all_of_it_is_hy_7() {
+        for (unmask, _) in IMPLEMENTATIONS {
+            for len in (0..200).step_by(if cfg!(miri) { 33 } else { 1 }) {
+                let mut bytes = alloc::vec![b'a'; len];
+                let ascii = unmask(&mut bytes, [0; 4], 0).ascii;
+                assert!(ascii.is_none_or(|text| text.len() == len));
+                for at in 0..len {
+                    let mut bytes = alloc::vec![b'a'; len];
+                    bytes[at] = 0xC3;
+                    assert_eq!(unmask(&mut bytes, [0; 4], 0).ascii, None);
+                }
+            }
         }
     }
 }
