@@ -1,5 +1,5 @@
-//! Reference pages: the usual tasks, the rules of the protocol, the responses to invalid input, and
-//! reverse proxies.
+//! Reference pages: the usual tasks, the rules of the protocol, the responses to invalid input,
+//! reverse proxies, and what a new version may change.
 
 /// Tasks that need more than one item. [How do I](crate#how-do-i) lists all of them.
 ///
@@ -240,3 +240,6 @@ pub mod bad_inputs {}
 
 #[doc = include_str!("../docs/proxies.md")]
 pub mod proxies {}
+
+#[doc = include_str!("../docs/stability.md")]
+pub mod stability {}

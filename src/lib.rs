@@ -6,8 +6,8 @@
 //! (HyBi-00), HyBi-7, HyBi-8 and RFC 6455; see [`Dialect`].
 //!
 //! Identifiers in parentheses, such as (FR-10), name rules that [`guide::wire_rules`] lists.
-//! [`guide::bad_inputs`] shows the response to each kind of invalid input, and [`guide::proxies`]
-//! which reverse proxies forward which dialect.
+//! [`guide::bad_inputs`] shows the response to each kind of invalid input, [`guide::proxies`] which
+//! reverse proxies forward which dialect, and [`guide::stability`] what a new version may change.
 //!
 //! ```
 //! use hybi::{AcceptOptions, Config, Connection, Event, Input, MessageAssembler};

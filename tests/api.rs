@@ -348,6 +348,33 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
     assert_eq!((too_long().limit, too_long().close_code()), (5, 1009));
 }
 
+/// docs/stability.md
+#[test]
+fn every_enum_and_every_variant_with_named_fields_is_non_exhaustive() {
+    let mut variants = 0;
+    for source in [
+        include_str!("../src/call_errors.rs"),
+        include_str!("../src/error.rs"),
+        include_str!("../src/event.rs"),
+    ] {
+        let mut before = source;
+        while let Some((rest, item)) = before.rsplit_once("\npub enum ") {
+            assert!(rest.ends_with("\n#[non_exhaustive]"), "{item}");
+            let body = item.split("\n}\n").next().unwrap();
+            let mut attribute = "";
+            for line in body.lines() {
+                if line.starts_with("    ") && !line.starts_with("     ") && line.ends_with(" {") {
+                    assert_eq!(attribute.trim(), "#[non_exhaustive]", "{line}");
+                    variants += 1;
+                }
+                attribute = line;
+            }
+            before = rest;
+        }
+    }
+    assert!(variants > 20);
+}
+
 // Closes.
 
 #[test]

@@ -35,7 +35,11 @@ fn the_sizes_of_values_in_bytes() {
         Close: 8 4
         Rejection: 8 4
         ProtocolError: 32 20
+        Input<'_>: 168 152
         SharedConfig: 16 8
+        Entropy: 32 32
+        Option<Dialect>: 1 1
+        Dialects: 1 1
         PreparedMessage: 24 12
         MessageTooLong: 8 4
     ];
@@ -184,7 +188,7 @@ fn after_an_idle_second_a_connection_uses_at_most_512_bytes() {
     }
 }
 
-fn assert_ref_unwind_safe<T: Send + Sync + RefUnwindSafe>() {}
+fn assert_ref_unwind_safe<T: Send + Sync + Unpin + RefUnwindSafe>() {}
 
 fn assert_unwind_safe<T: UnwindSafe>() {}
 
@@ -198,9 +202,9 @@ macro_rules! assert_traits {
     }};
 }
 
-/// Two of them contain a mutable reference, and are not `UnwindSafe` therefore.
+/// docs/stability.md. Two of them contain a mutable reference, and are not `UnwindSafe` therefore.
 #[test]
-fn every_public_type_is_send_sync_and_unwind_safe() {
+fn every_public_type_is_send_sync_unpin_and_unwind_safe() {
     let mut asserted = assert_traits![
         AcceptError AcceptOptions BinaryChunk ClientRequest ClientRequestError Close CloseError Closed Config
         Connection Dialect Dialects DialectsIter Entropy Event Handshake HeaderErrorKind InvalidHeader
