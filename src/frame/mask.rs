@@ -2,8 +2,6 @@
 //!
 //! The feature `simd` replaces the loops with those of the crate `websocket-mask`.
 
-use alloc::vec::Vec;
-
 /// Payload bytes after unmasking.
 pub(crate) struct Unmasked<'i> {
     pub(crate) bytes: &'i [u8],
@@ -21,7 +19,8 @@ impl<'i> Unmasked<'i> {
 
 #[cfg(feature = "simd")]
 mod simd {
-    use super::{Unmasked, Vec};
+    use crate::frame::mask::Unmasked;
+    use alloc::vec::Vec;
 
     /// Unmasks `bytes`, which follow `offset` bytes of the same payload.
     #[inline]
@@ -44,7 +43,8 @@ mod simd {
 
 #[cfg(any(test, not(feature = "simd")))]
 mod portable {
-    use super::{Unmasked, Vec};
+    use crate::frame::mask::Unmasked;
+    use alloc::vec::Vec;
 
     /// Payloads are copied and masked in blocks of this many bytes, which stay in the cache.
     const BLOCK: usize = 2 * 1024;
@@ -103,7 +103,7 @@ pub(crate) use simd::{extend_masked, unmask};
 
 #[cfg(test)]
 mod tests {
-    use super::{Unmasked, portable};
+    use crate::frame::mask::{self, Unmasked, portable};
     use alloc::vec::Vec;
 
     type Unmask = for<'i> fn(&'i mut [u8], [u8; 4], u64) -> Unmasked<'i>;
@@ -111,7 +111,7 @@ mod tests {
 
     /// The implementation that the crate uses, and that without the feature `simd`.
     const IMPLEMENTATIONS: [(Unmask, ExtendMasked); 2] = [
-        (super::unmask, super::extend_masked),
+        (mask::unmask, mask::extend_masked),
         (portable::unmask, portable::extend_masked),
     ];
 
