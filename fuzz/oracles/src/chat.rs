@@ -538,7 +538,9 @@ impl Model {
         match result {
             Ok(()) => self.sent.push(message.clone()),
             Err(SendError::BufferFull { .. } | SendError::MessageTooLong { .. }) => {
-                self.overflowed = true
+                self.overflowed = true;
+                // Also drops the input that was not handled.
+                self.conn.abort();
             }
             Err(SendError::NotOpen | SendError::Closing | SendError::Unsupported { .. }) => {}
             Err(other) => panic!("{other}"),
