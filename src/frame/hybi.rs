@@ -77,9 +77,11 @@ impl CurrentFrame {
 fn unmask<'i>(payload: &'i mut [u8], header: &Header, offset: u64) -> Unmasked<'i> {
     work::record(payload.len());
     match header.key {
-        Some(key) => mask::unmask(payload, key, offset),
-        None => Unmasked::unchecked(payload),
+        Some(key) if header.opcode == Opcode::Binary => mask::unmask(payload, key, offset),
+        Some(key) => return mask::unmask_text(payload, key, offset),
+        None => {}
     }
+    Unmasked::unchecked(payload)
 }
 
 /// Payload bytes of a message.

@@ -24,7 +24,13 @@ mod simd {
 
     /// Unmasks `bytes`, which follow `offset` bytes of the same payload.
     #[inline]
-    pub(crate) fn unmask(bytes: &mut [u8], key: [u8; 4], offset: u64) -> Unmasked<'_> {
+    pub(crate) fn unmask(bytes: &mut [u8], key: [u8; 4], offset: u64) {
+        websocket_mask::mask(bytes, websocket_mask::rotate(key, offset));
+    }
+
+    /// As [`unmask`], and looks for ASCII.
+    #[inline]
+    pub(crate) fn unmask_text(bytes: &mut [u8], key: [u8; 4], offset: u64) -> Unmasked<'_> {
         match websocket_mask::unmask_ascii(bytes, websocket_mask::rotate(key, offset)) {
             Ok(text) => Unmasked {
                 bytes: text.as_bytes(),
@@ -51,10 +57,16 @@ mod portable {
 
     /// Unmasks `bytes`, which follow `offset` bytes of the same payload.
     #[inline]
-    pub(crate) fn unmask(bytes: &mut [u8], key: [u8; 4], offset: u64) -> Unmasked<'_> {
+    pub(crate) fn unmask(bytes: &mut [u8], key: [u8; 4], offset: u64) {
         let mut key = key;
         key.rotate_left((offset % 4) as usize);
         apply(bytes, key);
+    }
+
+    /// As [`unmask`]. The validation that follows looks for ASCII.
+    #[inline]
+    pub(crate) fn unmask_text(bytes: &mut [u8], key: [u8; 4], offset: u64) -> Unmasked<'_> {
+        unmask(bytes, key, offset);
         Unmasked::unchecked(bytes)
     }
 
@@ -97,30 +109,37 @@ mod portable {
 }
 
 #[cfg(not(feature = "simd"))]
-pub(crate) use portable::{extend_masked, unmask};
+pub(crate) use portable::{extend_masked, unmask, unmask_text};
 #[cfg(feature = "simd")]
-pub(crate) use simd::{extend_masked, unmask};
+pub(crate) use simd::{extend_masked, unmask, unmask_text};
 
 #[cfg(test)]
 mod tests {
     use crate::frame::mask::{self, Unmasked, portable};
     use alloc::vec::Vec;
 
-    type Unmask = for<'i> fn(&'i mut [u8], [u8; 4], u64) -> Unmasked<'i>;
+    type Unmask = fn(&mut [u8], [u8; 4], u64);
+    type UnmaskText = for<'i> fn(&'i mut [u8], [u8; 4], u64) -> Unmasked<'i>;
     type ExtendMasked = fn(&mut Vec<u8>, &[u8], [u8; 4]);
 
     /// The implementation that the crate uses, and that without the feature `simd`.
-    const IMPLEMENTATIONS: [(Unmask, ExtendMasked); 2] = [
-        (mask::unmask, mask::extend_masked),
-        (portable::unmask, portable::extend_masked),
+    const IMPLEMENTATIONS: [(Unmask, UnmaskText, ExtendMasked); 2] = [
+        (mask::unmask, mask::unmask_text, mask::extend_masked),
+        (
+            portable::unmask,
+            portable::unmask_text,
+            portable::extend_masked,
+        ),
     ];
 
     #[test]
     fn unmasking_the_example_of_rfc_6455_gives_hello_hy_5() {
-        for (unmask, _) in IMPLEMENTATIONS {
-            let mut bytes = [0x7f, 0x9f, 0x4d, 0x51, 0x58];
-            let unmasked = unmask(&mut bytes, [0x37, 0xfa, 0x21, 0x3d], 0);
-            assert_eq!(unmasked.bytes, b"Hello");
+        for (unmask, unmask_text, _) in IMPLEMENTATIONS {
+            let (masked, key) = ([0x7f, 0x9f, 0x4d, 0x51, 0x58], [0x37, 0xfa, 0x21, 0x3d]);
+            assert_eq!(unmask_text(&mut masked.clone(), key, 0).bytes, b"Hello");
+            let mut bytes = masked;
+            unmask(&mut bytes, key, 0);
+            assert_eq!(&bytes, b"Hello");
         }
     }
 
@@ -131,18 +150,17 @@ mod tests {
         let plain: Vec<u8> = (0..2100).map(|i| (i % 251) as u8).collect();
         let keys = key.iter().cycle();
         let expected: Vec<u8> = plain.iter().zip(keys).map(|(b, k)| b ^ k).collect();
-        for (unmask, extend_masked) in IMPLEMENTATIONS {
-            for split in (0..100).step_by(if cfg!(miri) { 33 } else { 1 }).chain([
-                2047,
-                2048,
-                2049,
-                plain.len(),
-            ]) {
+        for (unmask, unmask_text, extend_masked) in IMPLEMENTATIONS {
+            let few = (0..100).step_by(if cfg!(miri) { 33 } else { 1 });
+            for split in few.chain([2047, 2048, 2049, plain.len()]) {
                 let mut bytes = plain.clone();
                 let (front, back) = bytes.split_at_mut(split);
-                unmask(front, key, 0);
+                unmask_text(front, key, 0);
                 unmask(back, key, split as u64);
                 assert_eq!(bytes, expected, "split at {split}");
+                let mut bytes = plain.clone();
+                let unmasked = unmask_text(&mut bytes[split..], key, split as u64);
+                assert_eq!(unmasked.bytes, &expected[split..], "split at {split}");
                 let mut copied = Vec::from(b"header");
                 extend_masked(&mut copied, &plain[..split], key);
                 assert_eq!(copied, [b"header", &expected[..split]].concat());
@@ -152,15 +170,15 @@ mod tests {
 
     #[test]
     fn text_is_ascii_only_if_all_of_it_is_hy_7() {
-        for (unmask, _) in IMPLEMENTATIONS {
+        for (_, unmask_text, _) in IMPLEMENTATIONS {
             for len in (0..200).step_by(if cfg!(miri) { 33 } else { 1 }) {
                 let mut bytes = alloc::vec![b'a'; len];
-                let ascii = unmask(&mut bytes, [0; 4], 0).ascii;
+                let ascii = unmask_text(&mut bytes, [0; 4], 0).ascii;
                 assert!(ascii.is_none_or(|text| text.len() == len));
                 for at in 0..len {
                     let mut bytes = alloc::vec![b'a'; len];
                     bytes[at] = 0xC3;
-                    assert_eq!(unmask(&mut bytes, [0; 4], 0).ascii, None);
+                    assert_eq!(unmask_text(&mut bytes, [0; 4], 0).ascii, None);
                 }
             }
         }
