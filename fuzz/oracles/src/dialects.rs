@@ -90,6 +90,7 @@ pub fn dialects(choices: DialectsInput) {
         draft: DRAFT_VALUES[choices.draft.value() % DRAFT_VALUES.len()],
     };
     let enabled = dialect_set(choices.enabled.switches());
+    check_set(enabled);
     let shown = format!("{enabled:?}");
     for dialect in ALL {
         let is_shown = shown.contains(&format!("{dialect:?}"));
@@ -132,6 +133,27 @@ pub fn dialects(choices: DialectsInput) {
         other => panic!("{other:?}"),
     };
     assert_eq!(outcome, fields.expected_outcome(enabled, plain_http));
+}
+
+/// The set is iterated from both ends, and each name is parsed as the dialect that it names.
+fn check_set(set: Dialects) {
+    let oldest_first: Vec<_> = set.iter().rev().collect();
+    assert!(set.iter().eq(oldest_first.iter().rev().copied()));
+    assert_eq!(oldest_first.iter().copied().collect::<Dialects>(), set);
+    for dialect in oldest_first {
+        let name = dialect.to_string();
+        assert_eq!(name.parse(), Ok(dialect));
+        let error = (name.clone() + "0")
+            .parse::<Dialect>()
+            .expect_err("no dialect");
+        assert!(error.to_string().contains(&name));
+        let is_hybi = is_hybi(dialect);
+        assert_eq!(
+            (dialect.has_ping(), dialect.has_binary()),
+            (is_hybi, is_hybi)
+        );
+        assert_eq!(dialect.has_close(), dialect != Dialect::Hixie75);
+    }
 }
 
 impl RequestFields {
