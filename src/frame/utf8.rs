@@ -264,6 +264,17 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_that_starts_no_character_is_consumed_by_itself_fr_10() {
+        for byte in 0x80..=0xFF {
+            let starts_character = matches!(byte, 0xC2..=0xF4);
+            let (consumed, completion) = IncompleteChar::default().complete(&[byte]);
+            assert_eq!(consumed, 1, "{byte:02x}");
+            let is_incomplete = matches!(completion, Completion::Incomplete);
+            assert_eq!(is_incomplete, starts_character, "{byte:02x}");
+        }
+    }
+
+    #[test]
     fn a_split_character_decodes_as_if_it_were_not_split_fr_10() {
         for bytes in strings(if cfg!(miri) { 1 } else { 3 }) {
             let suffix_len = incomplete_suffix_len(&bytes);
