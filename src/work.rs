@@ -214,6 +214,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "processes megabytes")]
     fn work_is_linear_for_interim_responses_hy_11() {
         let config = Config::new().max_head_len(1 << 20).max_headers(1 << 20);
         let request = ClientRequest::new("ws://a/").unwrap();
