@@ -19,10 +19,10 @@ const DEFAULT_LIMIT: usize = 1024 * 1024;
 /// A message that arrives in one chunk is returned without a copy. The chunks of other messages are
 /// copied to a buffer, which text and binary messages share.
 ///
-/// The buffer grows with the bytes received, to at most the limit; while it grows, the old and the new
-/// buffer are at most twice the limit. It keeps its capacity for the next message. Capacity above 64 KiB is released
-/// when a message needs at most 64 KiB of the buffer. To release all of it, drop the assembler
-/// between two messages; a new one does not allocate.
+/// The buffer grows with the bytes received, to at most the limit; while it grows, the old and the
+/// new buffer are at most twice the limit. It keeps its capacity for the next message. Capacity
+/// above 64 KiB is released when a message needs at most 64 KiB of the buffer. To release all of
+/// it, drop the assembler between two messages; a new one does not allocate.
 ///
 /// ```
 /// # use hybi::{Config, Connection, Dialect, Event, Handshake, Input, MessageAssembler};
