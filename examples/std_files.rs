@@ -1,23 +1,27 @@
 //! Serves the text files of a directory, each as one message, with blocking sockets. Shows how to
 //! answer a request later, keep-alive, and vectored writes.
 
-use std::io::ErrorKind::{Interrupted, NotFound, TimedOut, WouldBlock};
+use std::fs::File;
+use std::io::ErrorKind::{FileTooLarge, Interrupted, NotFound, TimedOut, WouldBlock};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use std::{env, fs, mem, thread};
+use std::{env, mem, thread};
 
 use hybi::{AcceptOptions, Config, Connection, Event, Input, Response};
 
 type Lookup = Receiver<io::Result<String>>;
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+/// With its header, a message of this length fits into the send buffer.
+const MAX_FILE_LEN: u64 = 64 << 20;
+
 /// A client that is silent for 10 seconds gets a ping, and has 5 seconds to answer.
 static CONFIG: Config = Config::new()
-    .max_send_buffer(64 << 20)
+    .max_send_buffer(MAX_FILE_LEN as usize + 1024)
     .keepalive(Duration::from_secs(10), Duration::from_secs(5));
 
 struct Files {
@@ -60,12 +64,23 @@ impl Files {
         let path = is_valid.then(|| self.directory.join(name));
         let (sender, receiver) = mpsc::channel();
         thread::Builder::new().spawn(move || {
-            let text = path.ok_or(NotFound.into()).and_then(fs::read_to_string);
+            let text = path.ok_or(NotFound.into()).and_then(read);
             // Fails if the handshake has timed out.
             let _ = sender.send(text);
         })?;
         Ok(receiver)
     }
+}
+
+fn read(path: PathBuf) -> io::Result<String> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len().min(MAX_FILE_LEN);
+    let mut text = String::with_capacity(len as usize);
+    file.take(MAX_FILE_LEN + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE_LEN {
+        return Err(FileTooLarge.into());
+    }
+    Ok(text)
 }
 
 fn serve(files: &Files, mut socket: TcpStream, peer: SocketAddr) -> Result {

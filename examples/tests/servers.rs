@@ -667,11 +667,14 @@ fn std_files_answers_a_request_when_the_file_is_found() {
     drop(hixie_76.after_closing_handshake());
 
     fs::create_dir(files.path.join("directory")).unwrap();
+    let too_long = fs::File::create(files.path.join("long")).unwrap();
+    too_long.set_len((64 << 20) + 1).unwrap();
     for (resource, status) in [
         ("/other", 404),
         ("/", 404),
         ("/../file", 404),
         ("/directory", 500),
+        ("/long", 500),
     ] {
         let response = String::from_utf8(files.request(resource, &ping).read_to_eof()).unwrap();
         assert!(
