@@ -123,6 +123,10 @@ impl MessageAssembler {
         if self.is_borrowable(text.len(), is_final) {
             return Ok(Some(text));
         }
+        if self.is_appendable(text.len(), is_final, self.text.capacity()) {
+            self.text.push_str(text);
+            return Ok(None);
+        }
         Ok(match self.start_push(text.len(), is_final)? {
             Action::Borrow => Some(text),
             Action::Append => {
@@ -145,6 +149,10 @@ impl MessageAssembler {
         let (bytes, is_final) = (chunk.as_bytes(), chunk.is_final());
         if self.is_borrowable(bytes.len(), is_final) {
             return Ok(Some(bytes));
+        }
+        if self.is_appendable(bytes.len(), is_final, self.binary.capacity()) {
+            self.binary.extend_from_slice(bytes);
+            return Ok(None);
         }
         Ok(match self.start_push(bytes.len(), is_final)? {
             Action::Borrow => Some(bytes),
@@ -203,6 +211,15 @@ impl MessageAssembler {
             && self.state == AssemblerState::AtBoundary
             && self.buffered() == 0
             && chunk_len <= self.limit
+    }
+
+    /// Returns whether a chunk is neither the first nor the last of its message, and fits into the
+    /// buffer, which has `capacity`.
+    #[inline]
+    fn is_appendable(&self, chunk_len: usize, is_final: bool, capacity: usize) -> bool {
+        !is_final
+            && self.state == AssemblerState::Assembling
+            && chunk_len <= capacity.min(self.limit).saturating_sub(self.buffered())
     }
 
     #[inline]
