@@ -233,6 +233,10 @@ pub(crate) fn input(target: &str) -> BoxedStrategy<Bytes> {
             let key = prop_oneof!["[0-9 ]{0,14}", "[ -~]{0,20}"].prop_map(String::into_bytes);
             concat(vec(any::<u8>(), 32), key).boxed()
         }
+        "mask" => {
+            let position = concat(vec(any::<u8>(), 6), options(1));
+            concat(position, vec(any::<u8>(), 0..300)).boxed()
+        }
         "pair" => {
             let (kind, amount) = (b"tbegsupqxyiodfdfkjwr".to_vec(), b'0'..b'z');
             let step = (select(kind), any::<bool>(), amount)

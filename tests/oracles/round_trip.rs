@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use hybi_oracles::{
     Arbitrary, ChatInput, ClientInput, DialectsInput, Encode, FramesInput, HeadInput, KeysInput,
-    PairInput, ReplyInput, ServerInput, decode, encode,
+    MaskInput, PairInput, ReplyInput, ServerInput, decode, encode,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,13 +17,14 @@ use crate::grammar;
 /// Decodes an input; returns its values as text, and encoded again.
 type Reencode = fn(&[u8]) -> (String, Vec<u8>);
 
-const TARGETS: [(&str, Reencode); 9] = [
+const TARGETS: [(&str, Reencode); 10] = [
     ("chat", |bytes| reencode::<ChatInput>(bytes)),
     ("client", |bytes| reencode::<ClientInput>(bytes)),
     ("dialects", |bytes| reencode::<DialectsInput>(bytes)),
     ("frames", |bytes| reencode::<FramesInput>(bytes)),
     ("head", |bytes| reencode::<HeadInput>(bytes)),
     ("keys", |bytes| reencode::<KeysInput>(bytes)),
+    ("mask", |bytes| reencode::<MaskInput>(bytes)),
     ("pair", |bytes| reencode::<PairInput>(bytes)),
     ("reply", |bytes| reencode::<ReplyInput>(bytes)),
     ("server", |bytes| reencode::<ServerInput>(bytes)),
@@ -35,9 +36,9 @@ fn reencode<'a, I: Arbitrary<'a> + Encode + Debug>(bytes: &'a [u8]) -> (String, 
 }
 
 /// Several inputs of these targets have the same values: the encoder writes a letter for an action
-/// that was selected by number, and ignores what follows the last field.
+/// that was selected by number, a switch as `0` or `1`, and ignores what follows the last field.
 fn has_synonyms(target: &str) -> bool {
-    matches!(target, "chat" | "dialects" | "pair")
+    matches!(target, "chat" | "dialects" | "mask" | "pair")
 }
 
 /// Checks that the encoded values are decoded to the same values. Returns them encoded.

@@ -6,6 +6,7 @@ use crate::dialects::DialectsInput;
 use crate::frames::FramesInput;
 use crate::head::HeadInput;
 use crate::keys::KeysInput;
+use crate::mask::MaskInput;
 use crate::options::{LimitOptions, SplitOptions};
 use crate::pair::{self, PairInput};
 use crate::reply::ReplyInput;
@@ -80,6 +81,7 @@ encode_fields! {
     FramesInput<'_> { switches, limits, splits, separator, wire }
     HeadInput<'_> { wire }
     KeysInput<'_> { entropy, key }
+    MaskInput<'_> { key, offset, alignment, is_ascii, payload }
     PairInput { dialect, switches, limit, pipe, separator, steps }
     ReplyInput<'_> { dialect, passed, status, separator, values }
     ServerInput<'_> { dialects, switches, limits, answer, splits, separator, wire }

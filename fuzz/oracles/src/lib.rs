@@ -2,7 +2,7 @@
 //! panics if a property does not hold. `tests/oracles` calls them too, with the seeds, the corpora
 //! and generated inputs.
 //!
-//! Inputs derive `Arbitrary`. Except for `head` and `keys`, they start with options of one byte
+//! Inputs derive `Arbitrary`. Except for `head`, `keys` and `mask`, they start with options of one byte
 //! each, where `0` is zero, and a separator byte: so a seed is a line of digits, then the bytes on
 //! the wire, or for `pair` and `chat` steps of letters and digits.
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ mod frames;
 mod head;
 mod http;
 mod keys;
+mod mask;
 mod memory;
 mod options;
 mod pair;
@@ -37,6 +38,7 @@ pub use encode::{Encode, encode};
 pub use frames::{FramesInput, frames};
 pub use head::{HeadInput, head};
 pub use keys::{KeysInput, keys};
+pub use mask::{MaskInput, mask};
 pub use options::{Digit, LimitOptions, SplitOptions};
 pub use pair::{Action as PairAction, PairInput, Step as PairStep, pair};
 pub use reply::{ReplyInput, reply};
@@ -47,13 +49,14 @@ pub use steps::Steps;
 pub type Oracle = fn(&[u8]);
 
 /// The fuzz targets by name.
-pub const TARGETS: [(&str, Oracle); 9] = [
+pub const TARGETS: [(&str, Oracle); 10] = [
     ("chat", |bytes| chat(decode(bytes))),
     ("client", |bytes| client(decode(bytes))),
     ("dialects", |bytes| dialects(decode(bytes))),
     ("frames", |bytes| frames(decode(bytes))),
     ("head", |bytes| head(decode(bytes))),
     ("keys", |bytes| keys(decode(bytes))),
+    ("mask", |bytes| mask(decode(bytes))),
     ("pair", |bytes| pair(decode(bytes))),
     ("reply", |bytes| reply(decode(bytes))),
     ("server", |bytes| server(decode(bytes))),
