@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
+use crate::fixed_buf::FixedBuf;
+
 /// The most bytes that an event refers to besides the caller's: the payload of a control frame.
 const STORAGE_LEN: usize = crate::frame::opcode::MAX_CONTROL_LEN;
 
@@ -85,8 +87,7 @@ impl fmt::Debug for Input<'_> {
 pub(crate) enum Storage {
     // Not an array alone: an `Input` is created without initializing it.
     Empty,
-    /// The first bytes of the array, as many as the number says.
-    Bytes([u8; STORAGE_LEN], u8),
+    Bytes(FixedBuf<STORAGE_LEN>),
     /// Text with U+FFFD.
     Text(Box<str>),
 }
@@ -95,18 +96,15 @@ impl Storage {
     /// Stores at most [`STORAGE_LEN`] bytes.
     #[cold]
     pub(crate) fn store(&mut self, bytes: &[u8]) {
-        let (mut stored, mut len) = ([0; STORAGE_LEN], 0);
-        for (target, byte) in stored.iter_mut().zip(bytes) {
-            *target = *byte;
-            len += 1;
-        }
-        *self = Self::Bytes(stored, len);
+        let mut stored = FixedBuf::EMPTY;
+        stored.fill(bytes);
+        *self = Self::Bytes(stored);
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Empty => &[],
-            Self::Bytes(bytes, len) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Bytes(bytes) => bytes.as_slice(),
             Self::Text(text) => text.as_bytes(),
         }
     }
@@ -114,7 +112,7 @@ impl Storage {
     pub(crate) fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
-            Self::Empty | Self::Bytes(..) => core::str::from_utf8(self.bytes()).unwrap_or_default(),
+            Self::Empty | Self::Bytes(_) => core::str::from_utf8(self.bytes()).unwrap_or_default(),
         }
     }
 }

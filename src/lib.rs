@@ -310,6 +310,7 @@ mod dialect;
 mod entropy;
 mod error;
 mod event;
+mod fixed_buf;
 mod frame;
 #[cfg(doc)]
 pub mod guide;

@@ -8,6 +8,7 @@ use std::{fs, io};
 #[rustfmt::skip]
 const LAYERS: &[(&str, &str)] = &[
     ("work", ""),
+    ("fixed_buf", ""),
     ("guide", ""),
     ("header_name", ""),
     ("close_code", ""),
@@ -20,7 +21,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("call_errors", "dialect error"),
     ("random", "entropy"),
     ("frame/opcode", ""),
-    ("frame/utf8", ""),
+    ("frame/utf8", "fixed_buf"),
     ("frame/mask", ""),
     ("frame/header", "error frame/opcode"),
     ("frame/encode", "frame/header frame/opcode"),
@@ -28,12 +29,12 @@ const LAYERS: &[(&str, &str)] = &[
     ("handshake", "call_errors config dialect error header_name http random"),
     ("http_types", "dialect error handshake"),
     ("event", "close_code dialect error handshake"),
-    ("input", "frame/opcode"),
-    ("frame", "config dialect error event frame/encode frame/header frame/mask frame/opcode frame/utf8 input work"),
+    ("input", "fixed_buf frame/opcode"),
+    ("frame", "config dialect error event fixed_buf frame/encode frame/header frame/mask frame/opcode frame/utf8 input work"),
     ("message", "close_code event"),
     ("send_buffer", "call_errors frame/encode frame/header frame/mask"),
     ("proxy", "call_errors config event handshake http send_buffer"),
-    ("connection", "call_errors config dialect entropy error event frame frame/encode frame/header frame/opcode handshake http input prepared random send_buffer sniff"),
+    ("connection", "call_errors config dialect entropy error event fixed_buf frame frame/encode frame/header frame/opcode handshake http input prepared random send_buffer sniff"),
 ];
 
 #[test]

@@ -138,10 +138,10 @@ fn size(usage: Usage) -> usize {
 }
 
 #[test]
-fn an_idle_connection_uses_at_most_512_bytes() {
+fn an_idle_connection_uses_at_most_320_bytes() {
     for mut handshake in TestHandshake::all() {
         let (conn, usage) = measure(|| handshake.open());
-        assert!(size(usage) <= 512, "{} bytes: {conn:?}", size(usage));
+        assert!(size(usage) <= 320, "{} bytes: {conn:?}", size(usage));
     }
 }
 
@@ -169,7 +169,7 @@ fn a_connection_that_sent_a_short_message_uses_at_most_1_kib() {
 }
 
 #[test]
-fn after_an_idle_second_a_connection_uses_at_most_512_bytes() {
+fn after_an_idle_second_a_connection_uses_at_most_320_bytes() {
     for mut handshake in TestHandshake::all() {
         let (mut conn, usage) = measure(|| {
             let mut conn = handshake.open();
@@ -183,7 +183,7 @@ fn after_an_idle_second_a_connection_uses_at_most_512_bytes() {
             assert_eq!(conn.deadline(), None);
             conn
         });
-        assert!(size(usage) <= 512, "{} bytes: {conn:?}", size(usage));
+        assert!(size(usage) <= 320, "{} bytes: {conn:?}", size(usage));
         conn.send_text("a").unwrap();
     }
 }

@@ -5,6 +5,7 @@ use core::{fmt, mem};
 
 use crate::dialect::Dialect;
 use crate::error::ProtocolError;
+use crate::fixed_buf::FixedBuf;
 use crate::handshake::challenge::{self, Proof};
 use crate::handshake::{self, ClientRequest, Rejection, Reply, Request};
 use crate::http::{Head, Limits, Progress};
@@ -51,13 +52,14 @@ impl KeyBytes {
         Self {
             dialect,
             key_parts,
-            key3: FixedBuf::default(),
+            key3: FixedBuf::EMPTY,
         }
     }
 
     /// Returns the response once all bytes are read.
     pub(super) fn read(&mut self, input: &mut &[u8]) -> Option<[u8; 16]> {
-        let key3 = self.key3.read(input)?;
+        *input = self.key3.fill(input);
+        let key3 = self.key3.complete()?;
         Some(challenge::challenge_response(self.key_parts, key3))
     }
 }
@@ -118,13 +120,14 @@ impl Challenge {
         Self {
             reply,
             expected,
-            received: FixedBuf::default(),
+            received: FixedBuf::EMPTY,
         }
     }
 
     /// H76-39: nothing is decided before all 16 bytes have arrived.
     pub(super) fn read(&mut self, input: &mut &[u8]) -> Outcome {
-        let Some(received) = self.received.read(input) else {
+        *input = self.received.fill(input);
+        let Some(received) = self.received.complete() else {
             return Outcome::NeedMore;
         };
         let pairs = received.iter().zip(&self.expected);
@@ -139,44 +142,5 @@ impl Challenge {
 impl fmt::Debug for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (&self.reply, &self.received).fmt(f)
-    }
-}
-
-/// Collects `N` bytes, however the input is split.
-#[derive(Clone, Copy)]
-struct FixedBuf<const N: usize> {
-    bytes: [u8; N],
-    len: usize,
-}
-
-impl<const N: usize> FixedBuf<N> {
-    /// Consumes bytes from the front of `input`; returns all `N` bytes once they are complete.
-    fn read(&mut self, input: &mut &[u8]) -> Option<[u8; N]> {
-        let unfilled = self.bytes.get_mut(self.len..).unwrap_or_default();
-        let n = unfilled.len().min(input.len());
-        let (bytes, rest) = input.split_at_checked(n)?;
-        unfilled.get_mut(..n)?.copy_from_slice(bytes);
-        *input = rest;
-        self.len += n;
-        if self.len < N {
-            return None;
-        }
-        Some(self.bytes)
-    }
-}
-
-impl<const N: usize> Default for FixedBuf<N> {
-    fn default() -> Self {
-        Self {
-            bytes: [0; N],
-            len: 0,
-        }
-    }
-}
-
-/// Omits the bytes.
-impl<const N: usize> fmt::Debug for FixedBuf<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FixedBuf({} of {N} bytes)", self.len)
     }
 }

@@ -6,10 +6,11 @@ use crate::call_errors::SendError;
 use crate::config::Role;
 use crate::dialect::{Dialect, FrameFormat};
 use crate::event::Close;
+use crate::fixed_buf::FixedBuf;
 use crate::frame::Decoder;
 use crate::frame::encode::{Framing, HIXIE_CLOSE, HIXIE_TERMINATOR};
 use crate::frame::header::{self, HeaderBytes};
-use crate::frame::opcode::Opcode;
+use crate::frame::opcode::{MAX_CONTROL_LEN, Opcode};
 use crate::random::Random;
 use crate::send_buffer::SendBuffer;
 
@@ -20,17 +21,7 @@ pub(super) struct Session {
     /// Generates the masking keys: `Some` on a client from HyBi-7 on (HY-5).
     masks: Option<Box<Random>>,
     /// The payload of the latest ping that arrived while more than `high_water` bytes were pending.
-    deferred_pong: Option<DeferredPong>,
-}
-
-/// The payload of a ping that is not answered yet.
-struct DeferredPong(Box<[u8]>);
-
-/// Omits the bytes.
-impl core::fmt::Debug for DeferredPong {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "DeferredPong({} bytes)", self.0.len())
-    }
+    deferred_pong: Option<Box<FixedBuf<MAX_CONTROL_LEN>>>,
 }
 
 impl Session {
@@ -126,7 +117,7 @@ impl Session {
         match &self.deferred_pong {
             None => buffer.check_capacity(len, 0),
             Some(pong) => {
-                let pong_len = self.frame_len(pong.0.len());
+                let pong_len = self.frame_len(pong.len());
                 buffer.check_capacity(len, pong_len)?;
                 self.queue_pong(buffer);
                 Ok(())
@@ -146,7 +137,9 @@ impl Session {
         if buffer.len() <= high_water {
             self.queue_frame(buffer, Opcode::Pong, true, payload);
         } else {
-            self.deferred_pong = Some(DeferredPong(payload.into()));
+            let mut pong = FixedBuf::EMPTY;
+            pong.fill(payload);
+            self.deferred_pong = Some(Box::new(pong));
         }
     }
 
@@ -165,8 +158,8 @@ impl Session {
 
     #[cold]
     fn queue_pong(&mut self, buffer: &mut SendBuffer) {
-        if let Some(DeferredPong(payload)) = self.deferred_pong.take() {
-            self.queue_frame(buffer, Opcode::Pong, true, &payload);
+        if let Some(pong) = self.deferred_pong.take() {
+            self.queue_frame(buffer, Opcode::Pong, true, pong.as_slice());
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Header {
     pub(crate) key: Option<[u8; KEY_LEN]>,
     pub(crate) payload_len: u64,
     /// The length of the header itself in bytes.
-    pub(crate) len: usize,
+    pub(crate) len: u8,
 }
 
 /// Omits the masking key.
@@ -176,7 +176,7 @@ fn parse_from_second(
         opcode,
         key,
         payload_len,
-        len,
+        len: len as u8, // at most MAX_HEADER_LEN
     }))
 }
 

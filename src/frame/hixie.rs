@@ -90,7 +90,7 @@ impl Decoder {
             has_close,
             state: State::FrameStart,
             received: 0,
-            incomplete_char: IncompleteChar::default(),
+            incomplete_char: IncompleteChar::EMPTY,
         }
     }
 
@@ -271,7 +271,7 @@ impl Decoder {
         take(input, n);
         self.received += n as u64;
         let is_invalid = match (&completion, input.first()) {
-            (Completion::Char(..), _) => false,
+            (Completion::Char(_), _) => false,
             (Completion::Incomplete, None) => return None,
             (Completion::Incomplete, Some(&TERMINATOR)) | (Completion::Invalid, _) => true,
             (Completion::Incomplete, Some(_)) => return Some(Err(too_long(config))),
@@ -287,8 +287,8 @@ impl Decoder {
             self.state = State::FrameStart;
         }
         Some(Ok(match completion {
-            Completion::Char(bytes, len) => {
-                storage.store(bytes.get(..usize::from(len)).unwrap_or_default());
+            Completion::Char(bytes) => {
+                storage.store(bytes.as_slice());
                 FrameEvent::Stored(Stored::Text { is_final })
             }
             // FR-10

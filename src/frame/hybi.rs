@@ -4,29 +4,28 @@
 //! incomplete character, the fast path consumes input, changes the state and returns
 //! [`FastPath::Miss`]; the slow path goes on from that state.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 
 use super::mask::{self, Unmasked};
 use super::{Decoded, FastPath, FrameEvent, Stored, take, take_byte};
 use crate::config::{Config, Role};
 use crate::error::ProtocolError;
 use crate::event::{BinaryChunk, Close, Payload, TextChunk};
+use crate::fixed_buf::FixedBuf;
 use crate::frame::header::{self, FramePolicy, Header, MAX_HEADER_LEN};
-use crate::frame::opcode::{self, Opcode};
+use crate::frame::opcode::{self, MAX_CONTROL_LEN, Opcode};
 use crate::frame::utf8::{self, Completion, IncompleteChar};
 use crate::input::Storage;
 use crate::work;
 
-#[cfg_attr(any(fuzzing, hybi_verify), derive(Clone))]
+#[derive(Debug)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(Clone, PartialEq))]
 pub(crate) struct Decoder {
     policy: FramePolicy,
     state: State,
-    /// The first `header_len` bytes of an incomplete header.
-    header: [u8; MAX_HEADER_LEN],
-    header_len: u8,
     message: Option<CurrentMessage>,
-    /// The payload of an incomplete control frame.
-    control: Vec<u8>,
+    /// The payload of a control frame, if the input splits it.
+    control: Option<Box<FixedBuf<MAX_CONTROL_LEN>>>,
 }
 
 /// A message whose last frame is incomplete or has not arrived.
@@ -43,10 +42,14 @@ struct CurrentMessage {
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
 enum State {
-    Header,
-    Data(CurrentFrame),
-    Control(CurrentFrame),
+    /// Reading a header; with the bytes of an incomplete one.
+    Header(FixedBuf<MAX_HEADER_LEN>),
+    Payload(CurrentFrame),
     Failed(ProtocolError),
+}
+
+impl State {
+    const FRAME_START: Self = Self::Header(FixedBuf::EMPTY);
 }
 
 /// A frame whose header is complete.
@@ -172,8 +175,8 @@ impl CurrentMessage {
     ) -> Result<bool, ProtocolError> {
         let at = chunk.offset - self.incomplete_char.len() as u64;
         match self.incomplete_char.complete(chunk.payload.bytes) {
-            (_, Completion::Char(bytes, len)) => {
-                storage.store(bytes.get(..usize::from(len)).unwrap_or_default());
+            (_, Completion::Char(bytes)) => {
+                storage.store(bytes.as_slice());
                 Ok(true)
             }
             (_, Completion::Incomplete) if !chunk.is_final => Ok(false),
@@ -228,48 +231,14 @@ impl Decoder {
     /// Returns how many bytes of `input` the fast path consumes at most.
     pub(super) fn fast_len(&self, input: &[u8]) -> usize {
         let len = match &self.state {
-            State::Data(frame) => frame.remaining(),
-            State::Header => match header::parse(input, self.policy, false) {
-                Ok(Some(header)) => (header.len as u64).saturating_add(header.payload_len),
+            State::Payload(frame) => frame.remaining(),
+            State::Header(_) => match header::parse(input, self.policy, false) {
+                Ok(Some(header)) => u64::from(header.len).saturating_add(header.payload_len),
                 Ok(None) | Err(_) => 0,
             },
-            State::Control(_) | State::Failed(_) => 0,
+            State::Failed(_) => 0,
         };
         usize::try_from(len).unwrap_or(usize::MAX)
-    }
-}
-
-/// Ignores bytes that are buffered for a header or control frame that is complete.
-#[cfg(any(fuzzing, hybi_verify))]
-impl PartialEq for Decoder {
-    fn eq(&self, other: &Self) -> bool {
-        let is_control = matches!(self.state, State::Control(_));
-        let header = |decoder: &Self| {
-            let header = decoder.header.get(..usize::from(decoder.header_len));
-            header.unwrap_or_default().to_vec()
-        };
-        match (&self.state, &other.state) {
-            (State::Failed(error), State::Failed(other)) => error == other,
-            (state, other_state) => {
-                state == other_state
-                    && header(self) == header(other)
-                    && self.message == other.message
-                    && (!is_control || self.control == other.control)
-            }
-        }
-    }
-}
-
-/// Omits payload bytes.
-impl core::fmt::Debug for Decoder {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Decoder")
-            .field("policy", &self.policy)
-            .field("state", &self.state)
-            .field("header_len", &self.header_len)
-            .field("message", &self.message)
-            .field("control_len", &self.control.len())
-            .finish()
     }
 }
 
@@ -280,16 +249,14 @@ impl Decoder {
                 masked: role == Role::Server,
                 minimal_lengths,
             },
-            state: State::Header,
-            header: [0; MAX_HEADER_LEN],
-            header_len: 0,
+            state: State::FRAME_START,
             message: None,
-            control: Vec::new(),
+            control: None,
         }
     }
 
     pub(crate) fn at_boundary(&self) -> bool {
-        let at_header = matches!(self.state, State::Header) && self.header_len == 0;
+        let at_header = matches!(&self.state, State::Header(read) if read.is_empty());
         at_header && self.message.is_none()
     }
 
@@ -316,12 +283,13 @@ impl Decoder {
         let Some(header) = header::parse_message(input, self.policy) else {
             return FastPath::Miss;
         };
-        let available = input.len() - header.len;
+        let header_len = usize::from(header.len);
+        let available = input.len() - header_len;
         if header.payload_len > available as u64 || check_limits(config, &header, 1, 0).is_err() {
             return FastPath::Miss;
         }
-        let frame: &'i mut [u8] = take(input, header.len + header.payload_len as usize);
-        let payload = frame.get_mut(header.len..).unwrap_or_default();
+        let frame: &'i mut [u8] = take(input, header_len + header.payload_len as usize);
+        let payload = frame.get_mut(header_len..).unwrap_or_default();
         let Unmasked { bytes, ascii } = unmask(payload, &header, 0);
         let is_final = true;
         if header.opcode == Opcode::Binary {
@@ -335,10 +303,10 @@ impl Decoder {
 
     /// Fast path: decodes more payload of an incomplete frame.
     fn continue_payload_fast<'i>(&mut self, input: &mut &'i mut [u8]) -> FastPath<'i> {
-        let (State::Data(frame), Some(message)) = (&mut self.state, &mut self.message) else {
+        let (State::Payload(frame), Some(message)) = (&mut self.state, &mut self.message) else {
             return FastPath::Miss;
         };
-        if !message.incomplete_char.is_empty() {
+        if frame.header.opcode.is_control() || !message.incomplete_char.is_empty() {
             return FastPath::Miss;
         }
         let chunk = message.take_chunk(frame, input, usize::MAX);
@@ -363,7 +331,7 @@ impl Decoder {
     #[inline]
     fn finish_chunk(&mut self, chunk: &Chunk<'_>) {
         if chunk.frame_ended {
-            self.state = State::Header;
+            self.state = State::FRAME_START;
         }
         if chunk.is_final {
             self.message = None;
@@ -378,21 +346,23 @@ impl Decoder {
         storage: &mut Storage,
     ) -> Decoded<'i> {
         loop {
-            let result = match self.state {
-                State::Header => match self.read_header(input)? {
+            let result = match &self.state {
+                State::Header(_) => match self.read_header(input)? {
                     Ok(frame) => match self.start_frame(config, frame) {
                         Ok(()) => continue,
                         Err(error) => Err(error),
                     },
                     Err(error) => Err(error),
                 },
-                State::Data(_) => match self.read_payload(input, storage)? {
+                State::Payload(frame) if frame.header.opcode.is_control() => {
+                    self.read_control(input, storage)?
+                }
+                State::Payload(_) => match self.read_payload(input, storage)? {
                     Ok(Some(event)) => Ok(event),
                     Ok(None) => continue,
                     Err(error) => Err(error),
                 },
-                State::Control(_) => self.read_control(input, storage)?,
-                State::Failed(error) => Err(error),
+                State::Failed(error) => Err(*error),
             };
             if let Err(error) = result {
                 self.state = State::Failed(error);
@@ -403,22 +373,21 @@ impl Decoder {
 
     /// Reads a header; `None` if it is incomplete.
     fn read_header(&mut self, input: &mut &mut [u8]) -> Option<Result<Header, ProtocolError>> {
+        let State::Header(read) = &mut self.state else {
+            return None;
+        };
         let in_message = self.message.is_some();
-        if self.header_len == 0 && input.len() >= MAX_HEADER_LEN {
+        if read.is_empty() && input.len() >= MAX_HEADER_LEN {
             // The header is complete: parse it in place.
             let parsed = header::parse(input, self.policy, in_message).transpose()?;
             return Some(parsed.inspect(|header| {
-                take(input, header.len);
+                take(input, usize::from(header.len));
             }));
         }
         loop {
-            let byte = take_byte(input)?;
-            let len = usize::from(self.header_len);
-            *self.header.get_mut(len)? = byte;
-            self.header_len += 1;
-            let received = self.header.get(..=len)?;
-            if let Some(parsed) = header::parse(received, self.policy, in_message).transpose() {
-                self.header_len = 0;
+            read.push(take_byte(input)?);
+            let parsed = header::parse(read.as_slice(), self.policy, in_message);
+            if let Some(parsed) = parsed.transpose() {
                 return Some(parsed);
             }
         }
@@ -432,22 +401,21 @@ impl Decoder {
         };
         if header.opcode.is_control() {
             check_limits(config, &header, 0, 0)?;
-            self.control.clear();
-            self.state = State::Control(frame);
+            self.state = State::Payload(frame);
             return Ok(());
         }
         let message = self.message.as_ref();
         let (fragments, received) = message.map_or((0, 0), |m| (m.fragments, m.received));
         let fragments = fragments.saturating_add(1);
         check_limits(config, &header, fragments, received)?;
-        let message = self.message.get_or_insert_with(|| CurrentMessage {
+        let message = self.message.get_or_insert(CurrentMessage {
             opcode: header.opcode,
             fragments: 0,
             received: 0,
-            incomplete_char: IncompleteChar::default(),
+            incomplete_char: IncompleteChar::EMPTY,
         });
         message.fragments = fragments;
-        self.state = State::Data(frame);
+        self.state = State::Payload(frame);
         Ok(())
     }
 
@@ -457,7 +425,7 @@ impl Decoder {
         input: &mut &'i mut [u8],
         storage: &mut Storage,
     ) -> Option<Result<Option<FrameEvent<'i>>, ProtocolError>> {
-        let State::Data(frame) = &mut self.state else {
+        let State::Payload(frame) = &mut self.state else {
             return None;
         };
         if input.is_empty() && frame.remaining() > 0 {
@@ -495,34 +463,32 @@ impl Decoder {
 
     /// Reads a control frame, which is reported when it is complete: it has at most 125 bytes.
     fn read_control<'i>(&mut self, input: &mut &'i mut [u8], storage: &mut Storage) -> Decoded<'i> {
-        let State::Control(frame) = &mut self.state else {
+        let State::Payload(frame) = &mut self.state else {
             return None;
         };
         let (opcode, bytes) = (frame.header.opcode, frame.take(input, usize::MAX).bytes);
         let is_complete = frame.remaining() == 0;
-        let is_split = !self.control.is_empty() || !is_complete;
-        if is_split {
-            let len = frame.header.payload_len as usize; // HY-6: at most 125
-            self.control.reserve_exact(len - self.control.len());
-            self.control.extend_from_slice(bytes);
+        if self.control.is_some() || !is_complete {
+            let buffer = self
+                .control
+                .get_or_insert_with(|| Box::new(FixedBuf::EMPTY));
+            buffer.fill(bytes);
         }
         if !is_complete {
             return None;
         }
-        self.state = State::Header;
-        if is_split && opcode != Opcode::Close {
-            storage.store(&self.control);
-            self.control.clear();
-            let is_ping = opcode == Opcode::Ping;
-            let stored = if is_ping { Stored::Ping } else { Stored::Pong };
-            return Some(Ok(FrameEvent::Stored(stored)));
-        }
-        Some(match opcode {
-            Opcode::Ping => Ok(FrameEvent::Ping(Payload::new(bytes))),
-            Opcode::Pong => Ok(FrameEvent::Pong(Payload::new(bytes))),
-            _ => {
-                let payload = if is_split { &self.control } else { bytes };
-                parse_close(payload).map(FrameEvent::Close)
+        self.state = State::FRAME_START;
+        let split = self.control.take();
+        let payload = split.as_ref().map_or(bytes, |payload| payload.as_slice());
+        Some(match (opcode, &split) {
+            (Opcode::Close, _) => parse_close(payload).map(FrameEvent::Close),
+            (Opcode::Ping, None) => Ok(FrameEvent::Ping(Payload::new(bytes))),
+            (_, None) => Ok(FrameEvent::Pong(Payload::new(bytes))),
+            (_, Some(payload)) => {
+                storage.store(payload.as_slice());
+                let is_ping = opcode == Opcode::Ping;
+                let stored = if is_ping { Stored::Ping } else { Stored::Pong };
+                Ok(FrameEvent::Stored(stored))
             }
         })
     }

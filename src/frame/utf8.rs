@@ -6,92 +6,67 @@ use alloc::string::String;
 
 use ascii::AsAsciiStr;
 
+use crate::fixed_buf::FixedBuf;
+
 /// The result of [`IncompleteChar::complete`].
 pub(crate) enum Completion {
     /// All input was consumed, and the character is still incomplete.
     Incomplete,
-    /// The complete character, and its length in bytes.
-    Char([u8; 4], u8),
+    /// The complete character.
+    Char(FixedBuf<4>),
     /// The bytes are not a character. The byte that made them invalid was not consumed.
     Invalid,
 }
 
 /// The first bytes of a character, at most three.
-#[derive(Default)]
-#[cfg_attr(any(fuzzing, hybi_verify), derive(Clone))]
-pub(crate) struct IncompleteChar {
-    bytes: [u8; 4],
-    len: u8,
-}
-
-#[cfg(any(fuzzing, hybi_verify))]
-impl PartialEq for IncompleteChar {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
-    }
-}
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct IncompleteChar(FixedBuf<4>);
 
 impl IncompleteChar {
+    pub(crate) const EMPTY: Self = Self(FixedBuf::EMPTY);
+
     pub(crate) fn len(&self) -> usize {
-        usize::from(self.len)
+        self.0.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.0.is_empty()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.len = 0;
+        *self = Self::EMPTY;
     }
 
     /// Replaces the bytes with an incomplete character; see [`incomplete_suffix_len`].
     pub(crate) fn set(&mut self, suffix: &[u8]) {
         self.clear();
-        for byte in suffix {
-            self.push(*byte);
-        }
-    }
-
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(usize::from(self.len)) {
-            *slot = byte;
-            self.len += 1;
-        }
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len()).unwrap_or_default()
+        self.0.fill(suffix);
     }
 
     /// Completes the character with bytes from the front of `input`. Returns how many bytes were
     /// consumed.
     pub(crate) fn complete(&mut self, input: &[u8]) -> (usize, Completion) {
         for (consumed, byte) in input.iter().enumerate() {
-            let len = self.len;
-            self.push(*byte);
-            match bytes_needed(self.as_bytes()) {
+            let previous = self.0;
+            self.0.push(*byte);
+            match bytes_needed(self.0.as_slice()) {
                 Some(0) => {
-                    let character = Completion::Char(self.bytes, self.len);
+                    let character = Completion::Char(self.0);
                     self.clear();
                     return (consumed + 1, character);
                 }
                 Some(_) => {}
                 // The byte starts no character: it is the invalid sequence itself.
-                None if len == 0 => return (consumed + 1, Completion::Invalid),
+                None if previous.is_empty() => {
+                    return (consumed + 1, Completion::Invalid);
+                }
                 None => {
-                    self.len = len;
+                    self.0 = previous;
                     return (consumed, Completion::Invalid);
                 }
             }
         }
         (input.len(), Completion::Incomplete)
-    }
-}
-
-/// Omits the bytes.
-impl core::fmt::Debug for IncompleteChar {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "IncompleteChar({} bytes)", self.len)
     }
 }
 
@@ -267,7 +242,8 @@ mod tests {
     fn a_byte_that_starts_no_character_is_consumed_by_itself_fr_10() {
         for byte in 0x80..=0xFF {
             let starts_character = matches!(byte, 0xC2..=0xF4);
-            let (consumed, completion) = IncompleteChar::default().complete(&[byte]);
+            let mut incomplete = IncompleteChar::EMPTY;
+            let (consumed, completion) = incomplete.complete(&[byte]);
             assert_eq!(consumed, 1, "{byte:02x}");
             let is_incomplete = matches!(completion, Completion::Incomplete);
             assert_eq!(is_incomplete, starts_character, "{byte:02x}");
@@ -282,12 +258,12 @@ mod tests {
                 continue;
             }
             for next in (0..=0xFF).step_by(if cfg!(miri) { 17 } else { 1 }) {
-                let mut incomplete = IncompleteChar::default();
+                let mut incomplete = IncompleteChar::EMPTY;
                 incomplete.set(&bytes[bytes.len() - suffix_len..]);
                 let complete = [&bytes[bytes.len() - suffix_len..], &[next]].concat();
                 match incomplete.complete(&[next]) {
-                    (1, Completion::Char(bytes, len)) => {
-                        assert_eq!(bytes[..usize::from(len)], complete[..]);
+                    (1, Completion::Char(bytes)) => {
+                        assert_eq!(bytes.as_slice(), complete);
                         assert!(core::str::from_utf8(&complete).is_ok());
                     }
                     (1, Completion::Incomplete) => {

@@ -21,7 +21,11 @@ pub fn mask(input: MaskInput<'_>) {
     let bit_mask = if input.is_ascii { 0x7F } else { 0xFF };
     let plain: Vec<u8> = input.payload.iter().map(|byte| byte & bit_mask).collect();
     let keys = input.key.iter().cycle().skip(usize::from(input.offset % 4));
-    let masked: Vec<u8> = plain.iter().zip(keys).map(|(byte, key)| byte ^ key).collect();
+    let masked: Vec<u8> = plain
+        .iter()
+        .zip(keys)
+        .map(|(byte, key)| byte ^ key)
+        .collect();
 
     // Bytes before and after the payload, which have to stay as they are.
     let alignment = usize::from(input.alignment % 64);
