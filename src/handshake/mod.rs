@@ -2,6 +2,7 @@
 
 pub(crate) mod challenge;
 mod client;
+mod extensions;
 mod headers;
 mod rejection;
 mod reply;
@@ -24,7 +25,7 @@ use core::net::Ipv6Addr;
 use crate::dialect::Dialect;
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::header_name::HeaderName;
-use crate::http::{Header, is_reg_name, is_token, trim, visible_len};
+use crate::http::{Header, is_reg_name, is_token, visible_len};
 
 use headers::HeaderIndex;
 
@@ -118,42 +119,6 @@ fn is_protocol_value(dialect: Dialect, value: &[u8]) -> bool {
         return value.iter().all(|byte| matches!(byte, 0x20..=0x7E));
     }
     list_members(value).all(|member| member.iter().copied().all(is_token))
-}
-
-/// Returns `true` for `name; parameter; parameter=value, name`: tokens, except that a value may be
-/// quoted (RFC 6455, section 9.1). Empty members are ignored (RQ-17).
-fn is_extension_list(value: &[u8]) -> bool {
-    let is_token = |token: &[u8]| !token.is_empty() && token.iter().copied().all(is_token);
-    let is_value = |value: &[u8]| match value {
-        [b'"', quoted @ .., b'"'] => is_quoted_token(quoted),
-        _ => is_token(value),
-    };
-    let is_parameter = |parameter: &[u8]| match parameter.iter().position(|byte| *byte == b'=') {
-        None => is_token(trim(parameter)),
-        Some(at) => {
-            let (name, value) = parameter.split_at_checked(at).unwrap_or((parameter, &[]));
-            let value = value.get(1..).unwrap_or_default();
-            is_token(trim(name)) && is_value(trim(value))
-        }
-    };
-    let is_extension = |extension: &[u8]| {
-        let mut segments = extension.split(|byte| *byte == b';');
-        segments.next().is_some_and(|name| is_token(trim(name))) && segments.all(is_parameter)
-    };
-    list_members(value).all(is_extension)
-}
-
-/// Returns `true` for the inside of a quoted string that is a token once each backslash, which
-/// quotes the next byte, is removed.
-fn is_quoted_token(mut quoted: &[u8]) -> bool {
-    let is_empty = quoted.is_empty();
-    while let [b'\\', byte, rest @ ..] | [byte, rest @ ..] = quoted {
-        if !is_token(*byte) {
-            return false;
-        }
-        quoted = rest;
-    }
-    !is_empty
 }
 
 /// Checks that `Connection` is a list with the member `Upgrade`, in any case (RQ-15; RFC 6455,

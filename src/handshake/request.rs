@@ -3,10 +3,11 @@
 use alloc::sync::Arc;
 use core::fmt;
 
+use super::extensions::is_extension_list;
 use super::headers::HeaderIndex;
 use super::{
-    check_connection, invalid_authority_at, is_authority, is_extension_list, is_origin,
-    is_protocol_value, list_members,
+    check_connection, invalid_authority_at, is_authority, is_origin, is_protocol_value,
+    list_members,
 };
 use crate::config::Config;
 use crate::dialect::{Dialect, Dialects, Selector};
