@@ -6,6 +6,8 @@ use core::mem;
 use core::ops::Deref;
 use core::time::Duration;
 
+#[cfg(feature = "deflate")]
+use crate::deflate::config::Deflate;
 use crate::dialect::Dialects;
 
 /// The role of an endpoint in a connection.
@@ -49,6 +51,8 @@ pub struct Config {
     pub(crate) close_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) keepalive: Option<Keepalive>,
+    #[cfg(feature = "deflate")]
+    pub(crate) deflate: Option<Deflate>,
 }
 
 /// See [`Config::keepalive`].
@@ -86,6 +90,8 @@ impl Config {
             close_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(30),
             keepalive: None,
+            #[cfg(feature = "deflate")]
+            deflate: None,
         }
     }
 
@@ -347,6 +353,23 @@ impl Config {
     #[must_use]
     pub const fn keepalive(mut self, interval: Duration, timeout: Duration) -> Self {
         self.keepalive = Some(Keepalive { interval, timeout });
+        self
+    }
+
+    /// Sets that a server accepts compression and a client offers it, and with which parameters.
+    ///
+    /// Default: neither; offers are declined. What both sides agreed to is
+    /// [`Handshake::compression`](crate::Handshake::compression). A server declines it for one
+    /// request with [`AcceptOptions::no_compression`](crate::AcceptOptions::no_compression).
+    ///
+    /// ```
+    /// use hybi::{Config, Deflate};
+    /// static CONFIG: Config = Config::new().deflate(Deflate::new());
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn deflate(mut self, deflate: Deflate) -> Self {
+        self.deflate = Some(deflate);
         self
     }
 }

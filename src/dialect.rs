@@ -18,6 +18,9 @@ pub(crate) struct Row {
     pub(crate) request: RequestForm,
     pub(crate) response: ResponseForm,
     pub(crate) protocol: ProtocolForm,
+    /// Whether compression can be negotiated: no browser offered it in an earlier dialect (DF-3).
+    #[cfg_attr(not(feature = "deflate"), expect(dead_code))]
+    pub(crate) has_compression: bool,
     pub(crate) frames: FrameFormat,
 }
 
@@ -211,6 +214,7 @@ dialects! {
             header: HeaderName::Hixie75Protocol,
             is_single: true,
         },
+        has_compression: false,
         frames: FrameFormat::Hixie { has_close: false },
     },
     /// draft-hixie-thewebsocketprotocol-76, May 2010, which became
@@ -243,6 +247,7 @@ dialects! {
             header: HeaderName::Protocol,
             is_single: true,
         },
+        has_compression: false,
         frames: FrameFormat::Hixie { has_close: true },
     },
     /// draft-ietf-hybi-thewebsocketprotocol-07, April 2011: masked frames,
@@ -253,6 +258,7 @@ dialects! {
         request: hybi_request("7", HeaderName::SecOrigin),
         response: HYBI_RESPONSE,
         protocol: HYBI_PROTOCOL,
+        has_compression: false,
         frames: FrameFormat::Hybi { minimal_lengths: false },
     },
     /// draft-ietf-hybi-thewebsocketprotocol-08 to -12, June to August 2011:
@@ -263,6 +269,7 @@ dialects! {
         request: hybi_request("8", HeaderName::SecOrigin),
         response: HYBI_RESPONSE,
         protocol: HYBI_PROTOCOL,
+        has_compression: false,
         frames: FrameFormat::Hybi { minimal_lengths: false },
     },
     /// RFC 6455, December 2011, and the drafts -13 to -17: `Sec-WebSocket-Version: 13`.
@@ -272,6 +279,7 @@ dialects! {
         request: hybi_request("13", HeaderName::Origin),
         response: HYBI_RESPONSE,
         protocol: HYBI_PROTOCOL,
+        has_compression: true,
         frames: FrameFormat::Hybi { minimal_lengths: true },
     },
 }

@@ -4,9 +4,11 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use crate::close_code;
+#[cfg(feature = "deflate")]
+use crate::deflate::Compression;
 use crate::dialect::Dialect;
 use crate::error::ProtocolError;
-use crate::handshake::{Rejection, Reply, Request};
+use crate::handshake::{Extensions, Rejection, Reply, Request};
 
 /// An event returned by [`Connection::receive`](crate::Connection::receive).
 ///
@@ -75,6 +77,7 @@ pub enum Event<'i> {
 pub struct Handshake {
     pub(crate) dialect: Dialect,
     pub(crate) reply: Option<Reply>,
+    pub(crate) extensions: Extensions,
 }
 
 impl Handshake {
@@ -86,7 +89,29 @@ impl Handshake {
         Self {
             dialect,
             reply: None,
+            extensions: Extensions::NONE,
         }
+    }
+
+    /// Sets the compression that both sides agreed to, which is the value of
+    /// `Sec-WebSocket-Extensions` in the response.
+    ///
+    /// Ignored in dialects other than RFC 6455, which have no compression.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn with_compression(mut self, compression: Compression) -> Self {
+        if self.dialect.row().has_compression {
+            self.extensions.compression = Some(compression);
+        }
+        self
+    }
+
+    /// Returns the compression that both sides agreed to, or `None` if messages are not
+    /// compressed.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn compression(&self) -> Option<&Compression> {
+        self.extensions.compression.as_ref()
     }
 
     /// Returns the dialect of the connection.

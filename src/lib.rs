@@ -265,6 +265,8 @@
 //! # Features
 //!
 //! - `std` (default): byte search and UTF-8 validation with run-time SIMD detection.
+//! - `deflate`: compression of messages with permessage-deflate and, on servers,
+//!   x-webkit-deflate-frame, if [`Config`] enables it.
 //! - `getrandom`: `Entropy::from_os`, random bytes of the operating system for clients.
 //! - `http`: `http::Request` to [`Request`], and [`UpgradeResponse`] or [`ProtocolError`] to
 //!   `http::Response`, for servers such as hyper and axum. The crate `http` needs the standard
@@ -306,6 +308,8 @@ mod call_errors;
 pub mod close_code;
 mod config;
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod dialect;
 mod entropy;
 mod error;
@@ -333,6 +337,8 @@ pub use call_errors::{
 };
 pub use config::{Config, SharedConfig};
 pub use connection::{Connection, VectoredMessage};
+#[cfg(feature = "deflate")]
+pub use deflate::{Compression, Deflate, ParseCompressionError};
 pub use dialect::{Dialect, Dialects, DialectsIter, ParseDialectError};
 pub use entropy::Entropy;
 #[cfg(feature = "getrandom")]

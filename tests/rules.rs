@@ -10,7 +10,9 @@ use std::path::Path;
 use std::{fs, io};
 
 /// Prefixes of rule ids. RFC's have a section number before the rule number, as in `RFC-5.5.1-2`.
-const FAMILIES: [&str; 9] = ["RQ", "H75", "H76", "KEY", "FR", "CL", "PX", "HY", "RFC"];
+const FAMILIES: [&str; 10] = [
+    "RQ", "H75", "H76", "KEY", "FR", "CL", "PX", "HY", "RFC", "DF",
+];
 
 /// Folders of files with rules and tests, besides the folders in src/.
 const DIRS: [&str; 5] = [

@@ -3,11 +3,12 @@
 use alloc::boxed::Box;
 use core::{fmt, mem};
 
+use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::error::ProtocolError;
 use crate::fixed_buf::FixedBuf;
 use crate::handshake::challenge::{self, Proof};
-use crate::handshake::{self, ClientRequest, Rejection, Reply, Request};
+use crate::handshake::{self, ClientRequest, Extensions, Rejection, Reply, Request};
 use crate::http::{Head, Limits, Progress};
 use crate::random::Random;
 
@@ -23,7 +24,7 @@ pub(super) enum Outcome {
     /// A client's reply is complete and valid, and these bytes have to follow.
     Challenge(Reply, [u8; 16]),
     /// A client's reply is complete and valid; with the generator of masks.
-    Open(Reply, Option<Box<Random>>),
+    Open(Reply, Extensions, Option<Box<Random>>),
     FlashPolicy,
     Rejected(Rejection),
     Failed(ProtocolError),
@@ -76,14 +77,12 @@ pub(super) struct PendingReply {
     pub(super) head: Head,
     pub(super) request: ClientRequest,
     pub(super) proof: Proof,
-    /// Whether to make the exact checks of browsers.
-    pub(super) strict: bool,
     /// Generates the masks of the open connection.
     pub(super) masks: Option<Box<Random>>,
 }
 
 impl PendingReply {
-    pub(super) fn read(&mut self, input: &mut &[u8]) -> Outcome {
+    pub(super) fn read(&mut self, config: &Config, input: &mut &[u8]) -> Outcome {
         match self.head.read(input) {
             Ok(Progress::Complete) => {
                 let head = mem::replace(&mut self.head, Head::response(Limits::NONE));
@@ -91,14 +90,14 @@ impl PendingReply {
                     return Outcome::Rejected(Rejection::new(head));
                 }
                 match (
-                    handshake::check_response(head, &self.request, &self.proof, self.strict),
+                    handshake::check_response(head, &self.request, &self.proof, config),
                     self.proof,
                 ) {
-                    (Ok(reply), Proof::ChallengeResponse(expected)) => {
+                    (Ok((reply, _)), Proof::ChallengeResponse(expected)) => {
                         Outcome::Challenge(reply, expected)
                     }
-                    (Ok(reply), Proof::None | Proof::Accept(_)) => {
-                        Outcome::Open(reply, self.masks.take())
+                    (Ok((reply, extensions)), Proof::None | Proof::Accept(_)) => {
+                        Outcome::Open(reply, extensions, self.masks.take())
                     }
                     (Err(error), _) => Outcome::Failed(error),
                 }
@@ -132,7 +131,7 @@ impl Challenge {
         };
         let pairs = received.iter().zip(&self.expected);
         match pairs.take_while(|(a, b)| a == b).count() {
-            16 => Outcome::Open(self.reply.clone(), None),
+            16 => Outcome::Open(self.reply.clone(), Extensions::NONE, None),
             at => Outcome::Failed(ProtocolError::ChallengeMismatch { at: at as u32 }),
         }
     }

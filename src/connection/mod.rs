@@ -12,6 +12,8 @@ use alloc::vec::Vec;
 
 use crate::call_errors::{AcceptError, CloseError, RespondError};
 use crate::config::{Role, SharedConfig};
+#[cfg(feature = "deflate")]
+use crate::deflate::Compression;
 use crate::dialect::{Dialect, FrameFormat};
 use crate::entropy::Entropy;
 use crate::event::{Close, Closed, Handshake};
@@ -94,14 +96,13 @@ impl Connection {
     ) -> Self {
         let config = config.into();
         let mut random = Random::new(entropy);
-        let (bytes, proof) = request.request(&mut random);
+        let (bytes, proof) = request.request(&config, &mut random);
         random.reseed();
         let state = State::client(PendingReply {
             head: Head::response(Limits::from_config(&config)),
             request: request.clone(),
             proof,
             masks: masks(request.dialect(), random),
-            strict: config.strict_reply,
         });
         let mut conn = Self::new(config, state);
         conn.send_buffer.push_vec(bytes);
@@ -153,8 +154,8 @@ impl Connection {
         let config = config.into();
         let dialect = request.enabled_dialect(config.dialects);
         let dialect = dialect.map_err(AcceptError::Protocol)?;
-        let head = handshake::accept(&config, request, dialect, options)?;
-        let state = State::accepted(dialect, request.key_parts());
+        let (head, extensions) = handshake::accept(&config, request, dialect, options)?;
+        let state = State::accepted(dialect, request.key_parts(), extensions);
         let conn = Self::new(config, state);
         Ok((conn, UpgradeResponse::new(head)))
     }
@@ -173,7 +174,12 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn established_server(config: impl Into<SharedConfig>, handshake: &Handshake) -> Self {
-        let state = State::established(handshake.dialect(), Role::Server, None);
+        let state = State::established(
+            handshake.dialect(),
+            Role::Server,
+            handshake.extensions,
+            None,
+        );
         Self::new(config.into(), state)
     }
 
@@ -188,7 +194,7 @@ impl Connection {
     ) -> Self {
         let dialect = handshake.dialect();
         let masks = masks(dialect, Random::new(entropy));
-        let state = State::established(dialect, Role::Client, masks);
+        let state = State::established(dialect, Role::Client, handshake.extensions, masks);
         Self::new(config.into(), state)
     }
 
@@ -209,10 +215,10 @@ impl Connection {
     pub fn accept(&mut self, options: &AcceptOptions) -> Result<(), AcceptError> {
         let request = self.pending_request().ok_or(AcceptError::NoRequest)?;
         let dialect = request.dialect().ok_or(AcceptError::NoRequest)?;
-        let head = handshake::accept(&self.config, request, dialect, options)?;
+        let (head, extensions) = handshake::accept(&self.config, request, dialect, options)?;
         let key_parts = request.key_parts();
         self.send_buffer.push_vec(head);
-        self.state.accept(dialect, key_parts);
+        self.state.accept(dialect, key_parts, extensions);
         Ok(())
     }
 
@@ -485,6 +491,14 @@ impl Connection {
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
         self.state.dialect()
+    }
+
+    /// Returns the compression that both sides agreed to, or `None` if messages are not compressed,
+    /// before it is known, and once the connection has ended.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn compression(&self) -> Option<&Compression> {
+        self.state.extensions()?.compression.as_ref()
     }
 }
 

@@ -102,9 +102,12 @@ impl Connection {
 
     /// Reads on in the handshake.
     fn receive_handshake<'i>(&mut self, input: &mut &'i mut [u8]) -> Step<'i> {
-        if let Some(dialect) = self.state.report_open() {
-            let reply = None;
-            return Step::Event(Event::Open(Handshake { dialect, reply }));
+        if let Some((dialect, extensions)) = self.state.report_open() {
+            return Step::Event(Event::Open(Handshake {
+                dialect,
+                reply: None,
+                extensions,
+            }));
         }
         let State::Handshaking(handshaking) = &mut self.state else {
             return Step::Continue;
@@ -121,11 +124,14 @@ impl Connection {
             Outcome::Continue | Outcome::Challenge(..) => {}
             Outcome::Request(request) => return Step::Event(Event::Request(request)),
             Outcome::Respond(response) => self.send_buffer.push(&response), // H76-4: before Open
-            Outcome::Open(reply, masks) => {
+            Outcome::Open(reply, extensions, masks) => {
                 let dialect = reply.dialect();
-                self.state.open(dialect, masks);
-                let reply = Some(reply);
-                return Step::Event(Event::Open(Handshake { dialect, reply }));
+                self.state.open(dialect, extensions, masks);
+                return Step::Event(Event::Open(Handshake {
+                    dialect,
+                    reply: Some(reply),
+                    extensions,
+                }));
             }
             Outcome::FlashPolicy => {
                 let policy = self.config.flash_policy.as_deref().unwrap_or_default();

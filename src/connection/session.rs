@@ -11,12 +11,14 @@ use crate::frame::Decoder;
 use crate::frame::encode::{Framing, HIXIE_CLOSE, HIXIE_TERMINATOR};
 use crate::frame::header::{self, HeaderBytes};
 use crate::frame::opcode::{MAX_CONTROL_LEN, Opcode};
+use crate::handshake::Extensions;
 use crate::random::Random;
 use crate::send_buffer::SendBuffer;
 
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) dialect: Dialect,
+    pub(super) extensions: Extensions,
     pub(super) decoder: Decoder,
     /// Generates the masking keys: `Some` on a client from HyBi-7 on (HY-5).
     masks: Option<Box<Random>>,
@@ -25,9 +27,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(dialect: Dialect, role: Role, masks: Option<Box<Random>>) -> Self {
+    pub(super) fn new(
+        dialect: Dialect,
+        role: Role,
+        extensions: Extensions,
+        masks: Option<Box<Random>>,
+    ) -> Self {
         Self {
             dialect,
+            extensions,
             decoder: Decoder::new(dialect, role),
             masks,
             deferred_pong: None,

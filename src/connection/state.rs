@@ -11,7 +11,7 @@ use crate::error::ProtocolError;
 use crate::event::{Close, Closed, Phase};
 use crate::frame::opcode::Opcode;
 use crate::frame::take;
-use crate::handshake::Request;
+use crate::handshake::{Extensions, Request};
 use crate::http::{Head, Limits, Progress};
 use crate::random::Random;
 use crate::sniff::{Sniffed, Sniffer};
@@ -87,31 +87,42 @@ impl State {
         Self::Handshaking(Handshaking::ReplyHead(Box::new(pending)))
     }
 
-    pub(super) fn established(dialect: Dialect, role: Role, masks: Option<Box<Random>>) -> Self {
-        Self::Open(Open::new(Session::new(dialect, role, masks)))
+    pub(super) fn established(
+        dialect: Dialect,
+        role: Role,
+        extensions: Extensions,
+        masks: Option<Box<Random>>,
+    ) -> Self {
+        Self::Open(Open::new(Session::new(dialect, role, extensions, masks)))
     }
 
     /// The state after the head of a 101 was queued or handed out.
-    pub(super) fn accepted(dialect: Dialect, key_parts: [u32; 2]) -> Self {
+    pub(super) fn accepted(dialect: Dialect, key_parts: [u32; 2], extensions: Extensions) -> Self {
         Self::Handshaking(match dialect.row().request.selector {
             Selector::KeyNumbers => Handshaking::KeyBytes(KeyBytes::new(dialect, key_parts)),
             // H75-5: open at once.
-            Selector::None | Selector::Version(_) => Handshaking::accepted(dialect),
+            Selector::None | Selector::Version(_) => Handshaking::accepted(dialect, extensions),
         })
     }
 
     /// Leaves [`Handshaking::AwaitAnswer`]: the head of a 101 was queued.
-    pub(super) fn accept(&mut self, dialect: Dialect, key_parts: [u32; 2]) {
-        *self = Self::accepted(dialect, key_parts);
+    pub(super) fn accept(&mut self, dialect: Dialect, key_parts: [u32; 2], extensions: Extensions) {
+        *self = Self::accepted(dialect, key_parts, extensions);
     }
 
     /// Leaves the handshake of a client.
-    pub(super) fn open(&mut self, dialect: Dialect, masks: Option<Box<Random>>) {
-        *self = Self::established(dialect, Role::Client, masks);
+    pub(super) fn open(
+        &mut self,
+        dialect: Dialect,
+        extensions: Extensions,
+        masks: Option<Box<Random>>,
+    ) {
+        *self = Self::established(dialect, Role::Client, extensions, masks);
     }
 
-    /// Leaves [`Handshaking::Accepted`], if that is the state; returns the dialect.
-    pub(super) fn report_open(&mut self) -> Option<Dialect> {
+    /// Leaves [`Handshaking::Accepted`], if that is the state; returns what was
+    /// agreed on.
+    pub(super) fn report_open(&mut self) -> Option<(Dialect, Extensions)> {
         if !matches!(self, Self::Handshaking(Handshaking::Accepted { .. })) {
             return None;
         }
@@ -122,13 +133,13 @@ impl State {
         else {
             return None;
         };
-        let dialect = session.dialect;
+        let agreed = (session.dialect, session.extensions);
         *self = if is_closing {
             Self::Closing(session)
         } else {
             Self::Open(Open::new(session))
         };
-        Some(dialect)
+        Some(agreed)
     }
 
     /// The closing handshake: this side's close frame was queued.
@@ -205,6 +216,18 @@ impl State {
         }
     }
 
+    #[cfg(feature = "deflate")]
+    pub(super) fn extensions(&self) -> Option<&Extensions> {
+        let session = match self {
+            Self::Handshaking(Handshaking::Accepted { session, .. }) => session,
+            Self::Open(open) => &open.session,
+            Self::PeerClosed(peer_closed) => &peer_closed.open.session,
+            Self::Closing(session) => session,
+            Self::Handshaking(_) | Self::Closed(_) => return None,
+        };
+        Some(&session.extensions)
+    }
+
     /// The phase in which the input ends. CL-8, CL-10: an incomplete message is not delivered as
     /// complete.
     pub(super) fn phase(&self) -> Phase {
@@ -222,9 +245,9 @@ impl State {
 }
 
 impl Handshaking {
-    fn accepted(dialect: Dialect) -> Self {
+    fn accepted(dialect: Dialect, extensions: Extensions) -> Self {
         Self::Accepted {
-            session: Session::new(dialect, Role::Server, None),
+            session: Session::new(dialect, Role::Server, extensions, None),
             is_closing: false,
         }
     }
@@ -307,12 +330,12 @@ impl Handshaking {
             Self::AwaitAnswer(_) | Self::Accepted { .. } => Outcome::NeedMore,
             Self::KeyBytes(keys) => match keys.read(rest) {
                 Some(response) => {
-                    *self = Self::accepted(keys.dialect);
+                    *self = Self::accepted(keys.dialect, Extensions::NONE);
                     Outcome::Respond(response)
                 }
                 None => Outcome::NeedMore,
             },
-            Self::ReplyHead(pending) => match pending.read(rest) {
+            Self::ReplyHead(pending) => match pending.read(config, rest) {
                 Outcome::Challenge(reply, expected) => {
                     *self = Self::Challenge(Challenge::new(reply, expected));
                     Outcome::Continue

@@ -7,9 +7,12 @@ use core::str::FromStr;
 
 use data_encoding::BASE64;
 
+#[cfg(feature = "deflate")]
+use super::compression;
 use super::response::{is_connection_or_framing, is_valid_header, push_header};
 use super::{invalid_authority_at, is_authority, is_visible, parse_port};
 use crate::call_errors::{ClientRequestError, InvalidHeader};
+use crate::config::Config;
 use crate::dialect::{Dialect, Selector};
 use crate::handshake::challenge::{self, Proof};
 use crate::header_name::HeaderName;
@@ -264,7 +267,8 @@ impl ClientRequest {
     }
 
     /// Returns the bytes of the request and what the server must send to prove that it read them.
-    pub(crate) fn request(&self, random: &mut Random) -> (Vec<u8>, Proof) {
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables))]
+    pub(crate) fn request(&self, config: &Config, random: &mut Random) -> (Vec<u8>, Proof) {
         let mut head = Vec::new();
         // H75-1: Hixie-75 prescribes this order.
         head.extend_from_slice(b"GET ");
@@ -306,6 +310,11 @@ impl ClientRequest {
                 let key = challenge::make_websocket_key(random);
                 push_header(HeaderName::Version.as_str(), version.as_bytes());
                 push_header(HeaderName::Key.as_str(), key.as_str().as_bytes());
+                #[cfg(feature = "deflate")]
+                if let Some(deflate) = config.deflate.as_ref().filter(|_| row.has_compression) {
+                    let offers = compression::offers(deflate);
+                    push_header(HeaderName::Extensions.as_str(), offers.as_bytes());
+                }
                 Proof::Accept(challenge::accept_value(key.as_str().as_bytes()))
             }
         };

@@ -1,14 +1,30 @@
-//! Lists of extensions.
+//! Lists of extensions, and what a handshake agrees on.
 
 use super::list_members;
+#[cfg(feature = "deflate")]
+use crate::deflate::Compression;
 use crate::http::{is_token, trim};
+
+/// The extensions that both sides agreed to. Without features for any it has no size.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extensions {
+    #[cfg(feature = "deflate")]
+    pub(crate) compression: Option<Compression>,
+}
+
+impl Extensions {
+    pub(crate) const NONE: Self = Self {
+        #[cfg(feature = "deflate")]
+        compression: None,
+    };
+}
 
 /// Returns the extensions of a valid list, as in `name; parameter; parameter=value, name`. Empty
 /// members are ignored (RQ-17).
 ///
 /// No comma or semicolon is part of a value, since also a quoted one has to be a token (RFC 6455,
 /// section 9.1).
-fn members(list: &[u8]) -> impl Iterator<Item = Extension<'_>> {
+pub(super) fn members(list: &[u8]) -> impl Iterator<Item = Extension<'_>> {
     list_members(list).map(Extension)
 }
 
@@ -17,11 +33,11 @@ type Parameter<'h> = (&'h [u8], Option<&'h [u8]>);
 
 /// A member of a list of extensions.
 #[derive(Clone, Copy)]
-struct Extension<'h>(&'h [u8]);
+pub(super) struct Extension<'h>(&'h [u8]);
 
 impl<'h> Extension<'h> {
     /// Returns the name and the parameters.
-    fn parts(self) -> (&'h [u8], impl Iterator<Item = Parameter<'h>>) {
+    pub(super) fn parts(self) -> (&'h [u8], impl Iterator<Item = Parameter<'h>>) {
         let mut segments = self.0.split(|byte| *byte == b';');
         let name = trim(segments.next().unwrap_or_default());
         let parameters = segments.map(|parameter| {
@@ -53,6 +69,12 @@ pub(super) fn is_extension_list(value: &[u8]) -> bool {
     members(value).all(Extension::is_valid)
 }
 
+/// Returns the extensions of a list, or `None` if it is not valid.
+#[cfg(feature = "deflate")]
+pub(super) fn parse(list: &[u8]) -> Option<impl Iterator<Item = Extension<'_>>> {
+    is_extension_list(list).then(|| members(list))
+}
+
 /// Returns `true` for the inside of a quoted string that is a token once each backslash, which
 /// quotes the next byte, is removed.
 fn is_quoted_token(mut quoted: &[u8]) -> bool {
@@ -64,4 +86,11 @@ fn is_quoted_token(mut quoted: &[u8]) -> bool {
         quoted = rest;
     }
     !is_empty
+}
+
+/// Returns the bytes of a valid value, without quotes and backslashes. Neither is part of a token.
+#[cfg(feature = "deflate")]
+pub(super) fn unquoted(value: &[u8]) -> impl Iterator<Item = u8> {
+    let bytes = value.iter().copied();
+    bytes.filter(|byte| !matches!(byte, b'"' | b'\\'))
 }

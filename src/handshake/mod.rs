@@ -2,6 +2,8 @@
 
 pub(crate) mod challenge;
 mod client;
+#[cfg(feature = "deflate")]
+mod compression;
 mod extensions;
 mod headers;
 mod rejection;
@@ -10,6 +12,7 @@ mod request;
 mod response;
 
 pub use client::ClientRequest;
+pub(crate) use extensions::Extensions;
 pub use rejection::Rejection;
 pub(crate) use reply::{Reply, check_response};
 pub use request::Request;

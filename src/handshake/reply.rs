@@ -2,9 +2,12 @@
 
 use alloc::sync::Arc;
 
+#[cfg(feature = "deflate")]
+use super::compression;
 use super::headers::HeaderIndex;
 use super::request::name_value;
-use super::{ClientRequest, check_connection};
+use super::{ClientRequest, Extensions, check_connection};
+use crate::config::Config;
 use crate::dialect::{Dialect, ProtocolForm, ResponseCheck, StrictCheck};
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge::Proof;
@@ -40,14 +43,14 @@ impl Reply {
     }
 }
 
-/// Checks a response with status 101 against the request. `strict` adds the exact checks of
-/// browsers.
+/// Checks a response with status 101 against the request.
 pub(crate) fn check_response(
     head: Head,
     request: &ClientRequest,
     proof: &Proof,
-    strict: bool,
-) -> Result<Reply, ProtocolError> {
+    config: &Config,
+) -> Result<(Reply, Extensions), ProtocolError> {
+    let strict = config.strict_reply;
     let headers = HeaderIndex::new(head);
     let dialect = request.dialect();
     let row = dialect.row();
@@ -86,28 +89,46 @@ pub(crate) fn check_response(
             request.is_location(header.value)
         })?;
     }
+    let mut extensions = Extensions::NONE;
     if let Proof::Accept(expected) = proof {
         let expected = expected.as_str().as_bytes();
         expect_header(&headers, HeaderName::Accept, |header| {
             header.trimmed() == expected
         })?;
-        check_extensions(&headers)?;
+        extensions = check_extensions(&headers, dialect, config)?;
     }
     let has_protocol = check_protocol(&headers, request, strict)?;
-    Ok(Reply {
+    let reply = Reply {
         headers: Arc::new(headers),
         dialect,
         has_protocol,
-    })
+    };
+    Ok((reply, extensions))
 }
 
-/// Checks that the server selects no extension, since none was offered (HY-4).
-fn check_extensions(headers: &HeaderIndex) -> Result<(), ProtocolError> {
+/// Checks that the server selects no extension that was not offered (HY-4).
+#[cfg_attr(not(feature = "deflate"), expect(unused_variables))]
+fn check_extensions(
+    headers: &HeaderIndex,
+    dialect: Dialect,
+    config: &Config,
+) -> Result<Extensions, ProtocolError> {
     let name = HeaderName::Extensions;
-    match headers.first(name) {
-        Some(header) => Err(headers.error(name, &header, HeaderErrorKind::NotRequested)),
-        None => Ok(()),
+    let Some(header) = headers.first(name) else {
+        return Ok(Extensions::NONE);
+    };
+    #[cfg(feature = "deflate")]
+    let offered = config.deflate.as_ref();
+    #[cfg(feature = "deflate")]
+    if let Some(deflate) = offered.filter(|_| dialect.row().has_compression) {
+        headers.at_most_one(name)?;
+        let compression = compression::check_reply(header.trimmed(), deflate)
+            .map_err(|kind| headers.error(name, &header, kind))?;
+        return Ok(Extensions {
+            compression: Some(compression),
+        });
     }
+    Err(headers.error(name, &header, HeaderErrorKind::NotRequested))
 }
 
 /// Checks the first three lines byte by byte, as WebKit did (H75-2, H75-6).

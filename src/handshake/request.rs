@@ -3,6 +3,8 @@
 use alloc::sync::Arc;
 use core::fmt;
 
+#[cfg(feature = "deflate")]
+use super::compression;
 use super::extensions::is_extension_list;
 use super::headers::HeaderIndex;
 use super::{
@@ -10,6 +12,8 @@ use super::{
     list_members,
 };
 use crate::config::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::Compression;
 use crate::dialect::{Dialect, Dialects, Selector};
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge;
@@ -287,6 +291,26 @@ impl Request {
             .filter_map(|value| core::str::from_utf8(value).ok())
     }
 
+    /// Returns `true` if the client offers compression that this crate can accept:
+    /// permessage-deflate or x-webkit-deflate-frame with valid parameters, in RFC 6455.
+    ///
+    /// Whether it is accepted depends on [`Config::deflate`](crate::Config::deflate) and on
+    /// [`AcceptOptions::no_compression`](crate::AcceptOptions::no_compression).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn offers_compression(&self) -> bool {
+        self.compression_offer().is_some()
+    }
+
+    /// Returns the first offer of compression that this crate can accept (DF-1, DF-3).
+    #[cfg(feature = "deflate")]
+    pub(super) fn compression_offer(&self) -> Option<Compression> {
+        self.dialect()
+            .filter(|dialect| dialect.row().has_compression)?;
+        let headers = self.0.headers.all(HeaderName::Extensions);
+        compression::acceptable_offers(headers.map(|header| header.trimmed())).next()
+    }
+
     /// Returns the value of the first header field with this name, without surrounding white space.
     ///
     /// The name is compared without regard to case.
@@ -465,7 +489,7 @@ fn check_protocol(headers: &HeaderIndex, dialect: Dialect) -> Result<(), Protoco
     }
 }
 
-/// Checks the grammar of extensions, which are all declined (HY-4).
+/// Checks the grammar of extensions (HY-4).
 fn check_extensions(headers: &HeaderIndex) -> Result<(), ProtocolError> {
     let is_invalid = |header: &Header<'_>| !is_extension_list(header.trimmed());
     match headers.all(HeaderName::Extensions).find(is_invalid) {

@@ -2,12 +2,16 @@
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::string::String;
+#[cfg(feature = "deflate")]
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 
 use memchr::memchr;
 
-use super::{Request, invalid_authority_at};
+#[cfg(feature = "deflate")]
+use super::compression;
+use super::{Extensions, Request, invalid_authority_at};
 use crate::call_errors::{AcceptError, InvalidHeader, RespondError};
 use crate::config::Config;
 use crate::dialect::{Dialect, Dialects, Selector};
@@ -38,6 +42,8 @@ pub struct AcceptOptions {
     protocol: Option<String>,
     authority: Option<String>,
     headers: Vec<HeaderPair>,
+    #[cfg(feature = "deflate")]
+    no_compression: bool,
 }
 
 impl AcceptOptions {
@@ -53,6 +59,8 @@ impl AcceptOptions {
             protocol: None,
             authority: None,
             headers: Vec::new(),
+            #[cfg(feature = "deflate")]
+            no_compression: false,
         }
     }
 
@@ -84,6 +92,33 @@ impl AcceptOptions {
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push(header_pair(name, value.as_ref()));
+        self
+    }
+
+    /// Declines compression for this connection, although
+    /// [`Config::deflate`](crate::Config::deflate) is set and the client offers it.
+    ///
+    /// Use it for clients that fail later: Safari 15.0 to 15.3 accepts compression, but cannot
+    /// decompress longer messages.
+    ///
+    /// ```
+    /// # use hybi::{AcceptOptions, Request};
+    /// fn options(request: &Request) -> AcceptOptions {
+    ///     let user_agent = request.header("User-Agent").unwrap_or_default();
+    ///     let user_agent = String::from_utf8_lossy(user_agent);
+    ///     let affected = ["15.0", "15.1", "15.2", "15.3"];
+    ///     match user_agent.split_once("Version/") {
+    ///         Some((_, version)) if affected.iter().any(|v| version.starts_with(v)) => {
+    ///             AcceptOptions::new().no_compression()
+    ///         }
+    ///         _ => AcceptOptions::new(),
+    ///     }
+    /// }
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn no_compression(mut self) -> Self {
+        self.no_compression = true;
         self
     }
 }
@@ -247,13 +282,13 @@ impl fmt::Debug for UpgradeResponse {
 /// The initial capacity for a 101: enough for most, including the challenge response of Hixie-76.
 const TYPICAL_RESPONSE_LEN: usize = 384;
 
-/// Returns the head of the response that accepts a request.
+/// Returns the head of the response that accepts a request, and what it agrees to.
 pub(crate) fn accept(
     config: &Config,
     request: &Request,
     dialect: Dialect,
     options: &AcceptOptions,
-) -> Result<Vec<u8>, AcceptError> {
+) -> Result<(Vec<u8>, Extensions), AcceptError> {
     let row = dialect.row();
     let authority = match options.authority.as_deref().map(str::as_bytes) {
         Some(authority) => match invalid_authority_at(authority) {
@@ -321,11 +356,39 @@ pub(crate) fn accept(
         }
         None => {}
     }
+    let extensions = select_extensions(config, request, options);
+    #[cfg(feature = "deflate")]
+    if let Some(compression) = &extensions.compression {
+        let value = compression.to_string();
+        push_header(
+            &mut head,
+            HeaderName::Extensions.as_str(),
+            &[value.as_bytes()],
+        );
+    }
     for (name, value) in &options.headers {
         push_header(&mut head, name, &[value]);
     }
     head.extend_from_slice(b"\r\n"); // H76-17
-    Ok(head)
+    Ok((head, extensions))
+}
+
+/// Returns what a server selects of the extensions that the client offers.
+#[cfg(feature = "deflate")]
+fn select_extensions(config: &Config, request: &Request, options: &AcceptOptions) -> Extensions {
+    let enabled = config.deflate.as_ref();
+    let deflate = enabled.filter(|_| !options.no_compression);
+    let compression = deflate.and_then(|deflate| {
+        let offer = request.compression_offer()?;
+        Some(compression::accept_offer(&offer, deflate))
+    });
+    Extensions { compression }
+}
+
+/// None: the crate is built without features for any.
+#[cfg(not(feature = "deflate"))]
+fn select_extensions(_: &Config, _: &Request, _: &AcceptOptions) -> Extensions {
+    Extensions::NONE
 }
 
 /// Returns the bytes of a response, at most `limit`. `is_head`: the method of the request is `HEAD`.
