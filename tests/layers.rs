@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("dialect", "header_name"),
     ("deflate/config", ""),
     ("config", "deflate/config dialect"),
-    ("deflate", "config"),
+    ("deflate", "config work"),
     ("error", "close_code dialect"),
     ("call_errors", "dialect error"),
     ("random", "entropy"),

@@ -1,7 +1,18 @@
 //! Compression of messages: permessage-deflate (RFC 7692) and x-webkit-deflate-frame.
+//!
+//! A connection keeps only the text that the next message may refer to. The states of the
+//! compression library, which are many times larger, belong to the thread and work on one message
+//! at a time: at the end of a message the stream is on a byte boundary between two blocks, so that
+//! a state which is reset and given that text as its dictionary continues the stream.
 
+mod compress;
 pub(crate) mod config;
+mod history;
+mod inflate;
 mod params;
+mod states;
+#[cfg(test)]
+mod tests;
 
 pub use config::Deflate;
 pub use params::{Compression, ParseCompressionError};

@@ -1,0 +1,133 @@
+//! Compresses messages.
+
+use std::vec::Vec;
+
+use super::history::History;
+use super::states::Deflater;
+
+/// What ends each flush: an empty stored block without its header bits. RFC 7692 has the sender
+/// remove it at the end of a message.
+pub(super) const FLUSH_END: [u8; 4] = [0, 0, 0xff, 0xff];
+
+/// The library refers to text at most the window less this many bytes before the current position.
+const UNREACHABLE: usize = 262;
+
+/// Compresses the messages of a connection.
+pub(crate) struct Compressor {
+    window_bits: u8,
+    level: u8,
+    /// Compressed text sent so far. Empty without context takeover.
+    history: History,
+    /// The state of a message that is sent in fragments.
+    deflater: Option<Deflater>,
+}
+
+/// The library could not compress. It has no reason to.
+#[derive(Debug)]
+pub(crate) struct CompressionFailed;
+
+impl Compressor {
+    /// `window_bits` from 8 to 15, `level` from 1 to 9.
+    pub(crate) fn new(window_bits: u8, level: u8, takeover: bool) -> Self {
+        let window_bits = supported(window_bits);
+        let reach = (1 << window_bits) - UNREACHABLE;
+        Self {
+            window_bits,
+            level: level.clamp(1, 9),
+            history: History::new(if takeover { reach } else { 0 }),
+            deflater: None,
+        }
+    }
+
+    /// Appends the compressed message, or returns `false` if it would not be smaller. Then nothing
+    /// was appended, and the message is to be sent as it is.
+    #[must_use]
+    pub(crate) fn compress(&mut self, message: &[u8], output: &mut Vec<u8>) -> bool {
+        let mut deflater = Deflater::new(self.window_bits, self.level, &self.history);
+        let is_smaller = compress_message(&mut deflater, message, output);
+        if is_smaller {
+            self.history.add(message);
+        }
+        is_smaller
+    }
+
+    /// Appends a fragment of a message, which is compressed even if it grows. Between the fragments
+    /// of a message the connection keeps a state of the library.
+    pub(crate) fn compress_fragment(
+        &mut self,
+        fragment: &[u8],
+        is_last: bool,
+        output: &mut Vec<u8>,
+    ) -> Result<(), CompressionFailed> {
+        if fragment.is_empty() {
+            if is_last {
+                self.deflater = None;
+                // The header of an empty stored block, RFC 7692, section 7.2.3.6: the library does
+                // not flush twice.
+                output.push(0);
+            }
+            return Ok(());
+        }
+        let (window_bits, level, history) = (self.window_bits, self.level, &self.history);
+        let new = || Deflater::new(window_bits, level, history);
+        let deflater = self.deflater.get_or_insert_with(new);
+        if !deflater.flush(fragment, output) {
+            return Err(CompressionFailed);
+        }
+        self.history.add(fragment);
+        if is_last {
+            self.deflater = None;
+            remove_flush_end(output);
+        }
+        Ok(())
+    }
+
+    /// To be called for a message that was compressed by [`compress_without_history`] and sent: the
+    /// distance to older text has grown by its length.
+    pub(crate) fn add_to_history(&mut self, message: &[u8]) {
+        self.history.add(message);
+    }
+
+    /// Releases the history. The next message compresses as the first one did.
+    pub(crate) fn clear_history(&mut self) {
+        self.history.clear();
+    }
+}
+
+/// Returns the compressed message, if it is smaller. Any receiver whose window is at least as large
+/// can inflate it. `window_bits` from 8 to 15, `level` from 1 to 9.
+pub(crate) fn compress_without_history(
+    message: &[u8],
+    window_bits: u8,
+    level: u8,
+) -> Option<Vec<u8>> {
+    let mut output = Vec::new();
+    let mut deflater = Deflater::new(supported(window_bits), level.clamp(1, 9), &History::new(0));
+    let is_smaller = compress_message(&mut deflater, message, &mut output);
+    output.shrink_to_fit();
+    is_smaller.then_some(output)
+}
+
+/// A window of 8 bits is not supported by the library, which panics. With 9 bits it refers to text
+/// at most 250 bytes back, which a window of 8 bits holds.
+fn supported(window_bits: u8) -> u8 {
+    window_bits.clamp(9, 15)
+}
+
+fn compress_message(deflater: &mut Deflater, message: &[u8], output: &mut Vec<u8>) -> bool {
+    let start = output.len();
+    let is_compressed = deflater.flush(message, output) && remove_flush_end(output);
+    let is_smaller = is_compressed && output.len() - start < message.len();
+    if !is_smaller {
+        output.truncate(start);
+    }
+    is_smaller
+}
+
+fn remove_flush_end(output: &mut Vec<u8>) -> bool {
+    let has_end = output.ends_with(&FLUSH_END);
+    if has_end {
+        output.truncate(output.len() - FLUSH_END.len());
+    }
+    has_end
+}

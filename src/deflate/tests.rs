@@ -1,0 +1,637 @@
+//! Compressor and decompressor with each other and with miniz_oxide.
+
+use std::format;
+use std::string::String;
+use std::vec;
+use std::vec::Vec;
+
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
+use proptest::prelude::*;
+use testkit::allocator::{CountingAllocator, measure};
+
+use super::compress::{Compressor, FLUSH_END, compress_without_history};
+use super::history::History;
+use super::inflate::{Decompressor, END, Finish, InvalidDeflate};
+use super::states::{Deflater, KEPT_STATES, kept_states};
+use crate::work;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+const LEVELS: [u8; 3] = [1, 6, 9];
+/// "Hello" as in RFC 7692, section 7.2.3.1.
+const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+
+/// Inflates a message in steps of at most these many bytes.
+fn inflate_in_steps(
+    decompressor: &mut Decompressor,
+    message: &[u8],
+    input_step: usize,
+    output_step: usize,
+) -> Result<Vec<u8>, InvalidDeflate> {
+    let (mut text, mut output) = (Vec::new(), vec![0; output_step]);
+    for input in message.chunks(input_step) {
+        let mut consumed = 0;
+        loop {
+            let progress = decompressor.inflate(&input[consumed..], &mut output)?;
+            text.extend(&output[..progress.produced]);
+            consumed += progress.consumed;
+            if progress.produced < output_step {
+                assert_eq!(consumed, input.len());
+                break;
+            }
+        }
+    }
+    loop {
+        match decompressor.finish_message(&mut output)? {
+            Finish::More(produced) => {
+                assert_eq!(produced, output_step);
+                text.extend(&output);
+            }
+            Finish::Done(produced) => {
+                text.extend(&output[..produced]);
+                return Ok(text);
+            }
+        }
+    }
+}
+
+fn inflate(decompressor: &mut Decompressor, message: &[u8]) -> Result<Vec<u8>, InvalidDeflate> {
+    inflate_in_steps(decompressor, message, usize::MAX, 4096)
+}
+
+/// Inflates by miniz_oxide a message that may refer to `history`.
+fn reference(history: &[u8], message: &[u8]) -> Option<Vec<u8>> {
+    let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
+        | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
+    let (mut output, mut length) = (history.to_vec(), history.len());
+    output.resize(length + 4096, 0);
+    let (mut state, mut rest) = (None, message);
+    while !rest.is_empty() || state.is_some() {
+        let zlib = state.get_or_insert_with(DecompressorOxide::new);
+        let (status, consumed, produced) = decompress(zlib, rest, &mut output, length, flags);
+        length += produced;
+        rest = &rest[consumed..];
+        let is_end = rest.as_ptr_range().end == END.as_ptr_range().end;
+        match status {
+            TINFLStatus::HasMoreOutput => output.resize(2 * output.len(), 0),
+            TINFLStatus::NeedsMoreInput if !is_end => rest = &END,
+            TINFLStatus::Done if !is_end || rest.is_empty() => state = None,
+            _ => return None,
+        }
+    }
+    Some(output[history.len()..length].to_vec())
+}
+
+fn compressor(bits: u8, level: u8, takeover: bool) -> Compressor {
+    Compressor::new(bits, level, takeover)
+}
+
+fn json(number: usize) -> Vec<u8> {
+    format!(
+        r#"{{"type":"quote","symbol":"SYM{}","bid":{}.{:02},"ask":{}.{:02},"size":{},"venue":"XNYS","time":{}}}"#,
+        number * 7 % 13,
+        100 + number * 3 % 50,
+        number * 37 % 100,
+        101 + number * 3 % 50,
+        number * 41 % 100,
+        number * 97 % 5000,
+        1_700_000_000_000_usize + number * 1379,
+    )
+    .into_bytes()
+}
+
+/// Bytes that do not compress.
+fn noise(length: usize, mut seed: u64) -> Vec<u8> {
+    let byte = |_| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 56) as u8
+    };
+    (0..length).map(byte).collect()
+}
+
+/// A block of the fixed codes which repeats the three bytes at `distance`, and an empty block.
+fn reference_to(distance: usize) -> Vec<u8> {
+    let (mut bytes, mut bit) = (vec![0_u8], 0);
+    let mut push = |value: usize, count: u32, is_code: bool| {
+        for index in 0..count {
+            let shift = if is_code { count - 1 - index } else { index };
+            *bytes.last_mut().unwrap() |= ((value >> shift & 1) as u8) << bit;
+            bit += 1;
+            if bit == 8 {
+                bytes.push(0);
+                bit = 0;
+            }
+        }
+    };
+    push(0b010, 3, false);
+    push(1, 7, true); // length 3
+    match (distance - 1).checked_ilog2() {
+        Some(log) if log > 0 => {
+            let (extra, rest) = (log - 1, distance - 1);
+            push(2 * log as usize + (rest >> extra & 1), 5, true);
+            push(rest & ((1 << extra) - 1), extra, false);
+        }
+        _ => push(distance - 1, 5, true),
+    }
+    push(0, 7, true); // end of block
+    push(0b000, 3, false);
+    if bit == 0 {
+        bytes.pop();
+    }
+    bytes
+}
+
+#[test]
+fn rfc7692_examples() {
+    let hello = Ok(b"Hello".to_vec());
+    for (message, text) in [
+        (HELLO, hello.clone()),
+        (b"\0\x05\0\xfa\xffHello\0", hello.clone()),
+        (b"\xf3\x48\xcd\xc9\xc9\x07\0\0", hello.clone()),
+        (b"\xf3\x48\xcd\xc9\xc9\x07\0", hello.clone()),
+        (b"\xf2\x48\x05\0\0\0\xff\xff\xca\xc9\xc9\x07\0", hello),
+        (b"\0", Ok(vec![])),
+        (b"", Ok(vec![])),
+        (b"\x03\0", Ok(vec![])),
+        (b"\x03\0\x03\0\0", Ok(vec![])),
+        // Within a block, or with the end that the sender had to remove.
+        (&HELLO[..5], Err(InvalidDeflate)),
+        (b"\0\0\0\xff\xff", Err(InvalidDeflate)),
+        (
+            b"\xf2\x48\xcd\xc9\xc9\x07\0\0\0\xff\xff",
+            Err(InvalidDeflate),
+        ),
+        (b"\x06", Err(InvalidDeflate)), // reserved type of block
+    ] {
+        for takeover in [false, true] {
+            let mut decompressor = Decompressor::new(15, takeover);
+            for _ in 0..2 {
+                let found = inflate(&mut decompressor, message);
+                assert_eq!(found, text, "{message:02x?} {takeover}");
+            }
+        }
+        assert_eq!(reference(&[], message), text.ok(), "{message:02x?}");
+    }
+    let mut decompressor = Decompressor::new(9, true);
+    for message in [HELLO, b"\xf2\0\x11\0\0"] {
+        assert_eq!(inflate(&mut decompressor, message), Ok(b"Hello".to_vec()));
+    }
+    let mut compressor = compressor(9, 6, true);
+    let mut output = Vec::new();
+    assert!(!compressor.compress(b"Hello", &mut output));
+    assert!(output.is_empty());
+    for expected in [b"\0", b"\0"] {
+        output.clear();
+        compressor
+            .compress_fragment(b"", false, &mut output)
+            .unwrap();
+        compressor
+            .compress_fragment(b"", true, &mut output)
+            .unwrap();
+        assert_eq!(output, expected);
+    }
+}
+
+#[test]
+fn a_block_after_a_final_block_refers_to_the_text_before_it() {
+    for takeover in [false, true] {
+        let mut decompressor = Decompressor::new(8, takeover);
+        let message = [b"\xf3\x48\xcd\xc9\xc9\x07\0", &*reference_to(5)].concat();
+        assert_eq!(
+            inflate(&mut decompressor, &message),
+            Ok(b"HelloHel".to_vec())
+        );
+    }
+}
+
+#[test]
+fn round_trips_with_each_window_and_level() {
+    for bits in 8..=15 {
+        for level in LEVELS {
+            for takeover in [false, true] {
+                let mut compressor = compressor(bits, level, takeover);
+                let mut decompressor = Decompressor::new(bits, takeover);
+                let (mut history, mut sizes) = (Vec::new(), (0, 0));
+                for number in 0..40 {
+                    let message = json(number);
+                    let mut output = b"header".to_vec();
+                    let is_smaller = compressor.compress(&message, &mut output);
+                    let compressed = output.strip_prefix(b"header").unwrap();
+                    sizes = (sizes.0 + message.len(), sizes.1 + compressed.len());
+                    if !is_smaller {
+                        assert!(compressed.is_empty());
+                        continue;
+                    }
+                    assert!(compressed.len() < message.len());
+                    let name = format!("{bits} bits, level {level}, {takeover}");
+                    let text = inflate(&mut decompressor, compressed);
+                    assert_eq!(text.as_ref(), Ok(&message), "{name}");
+                    let window = history.len() - history.len().min(1 << bits);
+                    let text = reference(&history[window..], compressed);
+                    assert_eq!(text.as_ref(), Some(&message), "{name}");
+                    if takeover {
+                        history.extend(message);
+                    }
+                }
+                let ratio = 100 * sizes.1 / sizes.0;
+                let expected = if takeover { 20..55 } else { 60..95 };
+                assert!(
+                    expected.contains(&ratio),
+                    "{bits} {level} {takeover} {ratio}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_refers_to_no_text_outside_the_window() {
+    for bits in 8..=14 {
+        for level in 1..=9 {
+            // The repetition can be found only outside the window.
+            let half = noise((1 << bits) + 1, 1);
+            let message = [&*half, &*half].concat();
+            let compressed = compress_without_history(&message, bits, level);
+            assert_eq!(compressed, None, "{bits} {level}");
+            assert!(compress_without_history(&message, 15, level).is_some());
+        }
+    }
+}
+
+#[test]
+fn every_split_and_output_size_inflate_to_the_same_text() {
+    let mut compressor = compressor(10, 6, true);
+    let mut fragments = Vec::new();
+    for (is_last, fragment) in [(false, json(1)), (true, json(2))] {
+        compressor
+            .compress_fragment(&fragment, is_last, &mut fragments)
+            .unwrap();
+    }
+    let mut noisy = vec![0, 16, 0, 0xef, 0xff];
+    noisy.extend(noise(16, 3));
+    noisy.push(0);
+    let run = compress_without_history(&[b'a'; 3000], 9, 9).unwrap();
+    let finals = [
+        b"\xf3\x48\xcd\xc9\xc9\x07\0",
+        &*reference_to(5),
+        b"\0\0\xff\xff\x03\0\x03\0",
+        &reference_to(8),
+    ];
+    for message in [HELLO.to_vec(), fragments, noisy, run, finals.concat()] {
+        let expected = reference(&[], &message).unwrap();
+        for output_step in (1..=64).chain([258, expected.len(), 1000]) {
+            for input_step in 1..=message.len() {
+                let mut decompressor = Decompressor::new(15, false);
+                for _ in 0..2 {
+                    let text =
+                        inflate_in_steps(&mut decompressor, &message, input_step, output_step);
+                    assert_eq!(text.as_ref(), Ok(&expected));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn short_streams_are_accepted_and_rejected_as_by_miniz_oxide() {
+    let limit = if cfg!(debug_assertions) {
+        1 << 16
+    } else {
+        1 << 24
+    };
+    let mut accepted = 0;
+    for length in 0..=3 {
+        for number in 0..limit.min(1_u32 << (8 * length)) {
+            let message = &number.to_le_bytes()[..length];
+            let text = inflate(&mut Decompressor::new(15, true), message);
+            assert_eq!(
+                text.as_ref().ok(),
+                reference(&[], message).as_ref(),
+                "{message:02x?}"
+            );
+            accepted += u32::from(text.is_ok());
+        }
+    }
+    assert!(accepted > 100, "{accepted}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_inflate_as_by_miniz_oxide(
+        bytes in prop::collection::vec(any::<u8>(), 0..100),
+        prefix in 0..60_usize,
+        (input_step, output_step) in (1..50_usize, 1..300_usize),
+    ) {
+        let history = json(1);
+        let mut start = Vec::new();
+        compressor(9, 9, true).compress_fragment(&history, true, &mut start).unwrap();
+        let mut decompressor = Decompressor::new(15, true);
+        prop_assert_eq!(inflate(&mut decompressor, &start), Ok(history.clone()));
+        // Compressed text that turns into noise.
+        start.truncate(prefix);
+        start.extend(bytes);
+        let text = inflate_in_steps(&mut decompressor, &start, input_step, output_step);
+        prop_assert_eq!(text.ok(), reference(&history, &start));
+    }
+
+    #[test]
+    fn any_messages_round_trip(
+        messages in prop::collection::vec((any::<bool>(), any::<bool>(), 0..2000_usize, any::<u64>()), 1..12),
+        (bits, level, takeover) in (8..=15_u8, 1..=9_u8, any::<bool>()),
+        (input_step, output_step) in (1..3000_usize, 1..3000_usize),
+    ) {
+        let mut compressor = compressor(bits, level, takeover);
+        let mut decompressor = Decompressor::new(bits, takeover);
+        let mut history = Vec::new();
+        for (in_fragments, is_prepared, length, seed) in messages {
+            let words = noise(length, seed);
+            let text = words.iter().flat_map(|byte| if byte % 8 == 0 { vec![*byte] } else { json(usize::from(byte % 32))[8..30].to_vec() });
+            let message: Vec<u8> = text.take(length).collect();
+            let mut output = Vec::new();
+            if is_prepared {
+                let Some(prepared) = compress_without_history(&message, bits, level) else { continue };
+                output = prepared;
+                compressor.add_to_history(&message);
+            } else if in_fragments {
+                let (first, second) = message.split_at(length / 3);
+                compressor.compress_fragment(first, false, &mut output).unwrap();
+                compressor.compress_fragment(second, length % 2 == 0, &mut output).unwrap();
+                if length % 2 == 1 {
+                    compressor.compress_fragment(b"", true, &mut output).unwrap();
+                }
+            } else if !compressor.compress(&message, &mut output) {
+                continue;
+            }
+            let inflated = inflate_in_steps(&mut decompressor, &output, input_step, output_step);
+            prop_assert_eq!(inflated.as_ref(), Ok(&message));
+            let window = history.len() - history.len().min(1 << bits);
+            prop_assert_eq!(reference(&history[window..], &output), Some(message.clone()));
+            if takeover {
+                history.extend(message);
+            }
+        }
+    }
+
+    #[test]
+    fn text_compressed_by_miniz_oxide_inflates(numbers in prop::collection::vec(0..1000_usize, 0..400), level in 0..=10_u8) {
+        let text = numbers.iter().flat_map(|number| json(*number)).collect::<Vec<_>>();
+        let mut message = miniz_oxide::deflate::compress_to_vec(&text, level);
+        let mut decompressor = Decompressor::new(15, true);
+        prop_assert_eq!(inflate(&mut decompressor, &message), Ok(text.clone()));
+        message.push(0);
+        prop_assert_eq!(inflate(&mut decompressor, &message), Ok(text.clone()));
+    }
+
+    #[test]
+    fn a_history_keeps_the_last_bytes(limit in 0..50_usize, texts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..120), 0..10)) {
+        let (mut history, mut all) = (History::new(limit), Vec::new());
+        for text in texts {
+            let ((), usage) = measure(|| history.add(&text));
+            prop_assert!(usage.largest <= limit);
+            all.extend(text);
+            let expected = &all[all.len().saturating_sub(limit)..];
+            prop_assert_eq!(&*history.parts().concat(), expected);
+            prop_assert_eq!(history.len(), expected.len());
+        }
+    }
+}
+
+#[test]
+fn text_of_another_connection_cannot_be_reached() {
+    let secret = String::from("the secret of another connection, again and again").repeat(1000);
+    let compressed = compress_without_history(secret.as_bytes(), 15, 6).unwrap();
+    for takeover in [false, true] {
+        for distance in [1, 2, 3, 5, 6, 24, 100, 262, 1000, 4096, 24577, 32768] {
+            for known in [&b""[..], b"Hello"] {
+                let mut another = Decompressor::new(15, true);
+                assert_eq!(
+                    inflate(&mut another, &compressed).unwrap(),
+                    secret.as_bytes()
+                );
+                let mut decompressor = Decompressor::new(15, takeover);
+                if !known.is_empty() {
+                    assert_eq!(inflate(&mut decompressor, HELLO).unwrap(), known);
+                }
+                let text = inflate(&mut decompressor, &reference_to(distance));
+                let is_valid = takeover && distance <= known.len();
+                assert_eq!(text.is_ok(), is_valid, "{takeover} {distance} {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn earlier_messages_can_be_referred_to_within_the_window() {
+    for (bits, distances) in [(8, 255..=257), (9, 511..=513), (15, 32767..=32768)] {
+        for distance in distances {
+            let mut decompressor = Decompressor::new(bits, true);
+            let text = noise(40_000, 1);
+            let stored = |part: &[u8]| {
+                let length = part.len() as u16;
+                [
+                    &[0][..],
+                    &length.to_le_bytes(),
+                    &(!length).to_le_bytes(),
+                    part,
+                    &[0],
+                ]
+                .concat()
+            };
+            for part in text.chunks(20_000) {
+                assert_eq!(inflate(&mut decompressor, &stored(part)).unwrap(), part);
+            }
+            let found = inflate(&mut decompressor, &reference_to(distance));
+            let start = text.len() - distance;
+            let expected = (distance <= 1 << bits).then(|| text[start..start + 3].to_vec());
+            assert_eq!(found.ok(), expected, "{bits} {distance}");
+        }
+    }
+}
+
+/// Shared states make no difference to what is sent either.
+#[test]
+fn output_does_not_depend_on_other_connections() {
+    let run = |others: usize| {
+        let mut ours = compressor(10, 6, true);
+        let mut others: Vec<_> = (0..others).map(|_| compressor(10, 6, true)).collect();
+        let mut output = Vec::new();
+        for number in 0..20 {
+            for (index, other) in others.iter_mut().enumerate() {
+                let _ = other.compress(&json(number + index), &mut Vec::new());
+            }
+            assert!(ours.compress(&json(number), &mut output) || number == 0);
+        }
+        output
+    };
+    let expected = std::thread::spawn(move || run(0)).join().unwrap();
+    assert_eq!(run(3), expected);
+}
+
+/// zlib-rs 0.6.8 panics with fewer than 9 bits, and when a state whose output space ran out is used
+/// again after a reset.
+#[test]
+fn no_message_makes_the_library_panic() {
+    for level in 1..=9 {
+        for bits in [8, 9, 12, 15] {
+            for length in (0..80)
+                .step_by(7)
+                .chain([255, 1000, 4097, 16_383, 16_384, 40_000])
+            {
+                let mixed = [noise(length / 2, length as u64), vec![b'a'; length / 2]].concat();
+                for message in [noise(length, 7), mixed] {
+                    let compressed = compress_without_history(&message, bits, level);
+                    let smaller = compressed.map_or(message.len(), |bytes| bytes.len());
+                    assert!(smaller <= message.len());
+                }
+            }
+        }
+        assert!(kept_states().0 > 0);
+    }
+}
+
+#[test]
+fn a_state_that_ran_out_of_output_space_is_not_used_again() {
+    std::thread::spawn(|| {
+        for level in 1..=9 {
+            let message = noise(5000, 1);
+            let mut deflater = Deflater::new(9, level, &History::new(0));
+            assert_eq!(deflater.flush_to(&message, &mut [0; 100]), None);
+            assert!(!deflater.flush(&message, &mut Vec::new()));
+            drop(deflater);
+            assert_eq!(kept_states(), (0, 0));
+        }
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn a_thread_keeps_few_states() {
+    std::thread::spawn(|| {
+        let mut peers = Vec::new();
+        for number in 0..3 * KEPT_STATES {
+            let mut compressor = compressor(9 + number as u8 % 7, 1, false);
+            compressor
+                .compress_fragment(&json(number), false, &mut Vec::new())
+                .unwrap();
+            let mut decompressor = Decompressor::new(15, false);
+            decompressor.inflate(HELLO, &mut [0; 2]).unwrap();
+            peers.push((compressor, decompressor));
+        }
+        assert_eq!(kept_states(), (0, 0));
+        // Connections that end within a message.
+        drop(peers);
+        assert_eq!(kept_states(), (KEPT_STATES, KEPT_STATES));
+        let (_, usage) = measure(|| compress_without_history(&json(1), 11, 1));
+        assert!(usage.largest < 1000, "{usage:?}");
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn a_bomb_inflates_in_bounded_steps() {
+    // A multiple of the output.
+    let length = 16 << 20;
+    let bomb = compress_without_history(&vec![0; length], 15, 9).unwrap();
+    assert!(bomb.len() < 17_000);
+    let mut output = [0; 4096];
+    let mut decompressor = Decompressor::new(15, true);
+    work::take();
+    let ((), usage) = measure(|| {
+        let (mut consumed, mut produced) = (0, 0);
+        loop {
+            let progress = decompressor
+                .inflate(&bomb[consumed..], &mut output)
+                .unwrap();
+            consumed += progress.consumed;
+            produced += progress.produced;
+            if progress.produced < output.len() {
+                break;
+            }
+        }
+        let finish = decompressor.finish_message(&mut output).unwrap();
+        assert_eq!(
+            (consumed, produced, finish),
+            (bomb.len(), length, Finish::Done(0))
+        );
+    });
+    assert!(
+        usage.peak < 48_000 + 2 * 32_768 && usage.retained < 48_000 + 32_768,
+        "{usage:?}"
+    );
+    let work = work::take() as usize;
+    assert!(work <= bomb.len() + END.len() + length, "{work}");
+}
+
+/// Final blocks cost more, since the state has to be given the text again.
+#[test]
+fn work_is_proportional_to_input_output_and_final_blocks() {
+    let mut decompressor = Decompressor::new(10, true);
+    let text = inflate(
+        &mut decompressor,
+        &compress_without_history(&vec![0; 4096], 15, 9).unwrap(),
+    );
+    assert_eq!(text.unwrap().len(), 4096);
+    work::take();
+    let finals = b"\x03\0".repeat(1000);
+    assert_eq!(inflate(&mut decompressor, &finals), Ok(vec![]));
+    assert_eq!(work::take(), 1000 * (1024 + 2));
+}
+
+#[test]
+fn a_connection_keeps_two_kilobytes_with_10_bits() {
+    let peer = || (compressor(10, 1, true), Decompressor::new(10, true));
+    let chat = |(compressor, decompressor): &mut (Compressor, Decompressor)| {
+        let mut sizes = Vec::new();
+        for number in 0..50 {
+            let mut output = Vec::with_capacity(1000);
+            if compressor.compress(&json(number), &mut output) {
+                assert!(inflate(decompressor, &output).is_ok());
+            }
+            sizes.push(output.len());
+        }
+        sizes
+    };
+    chat(&mut peer());
+    let (mut used, usage) = measure(|| {
+        let mut peer = peer();
+        chat(&mut peer);
+        peer
+    });
+    let kept = usage.retained as usize + size_of_val(&used);
+    assert!((1700..2100).contains(&kept), "{kept}");
+    // And the next message compresses as well as before.
+    assert!(chat(&mut used)[0] < 60);
+    let ((), usage) = measure(|| used.0.clear_history());
+    assert_eq!(usage.retained, -(1024 - 262));
+
+    let mut without = (compressor(15, 1, false), Decompressor::new(15, false));
+    assert!(without.0.compress(&json(0), &mut Vec::new())); // The state of the thread.
+    let ((), usage) = measure(|| {
+        for number in 0..10 {
+            let message = compress_without_history(&json(number), 15, 1).unwrap();
+            let mut output = Vec::new();
+            assert!(without.0.compress(&json(number), &mut output));
+            assert_eq!(message, output);
+            assert_eq!(inflate(&mut without.1, &message), Ok(json(number)));
+        }
+    });
+    assert!(
+        usage.retained == 0 && size_of_val(&without) <= 150,
+        "{usage:?}"
+    );
+}
+
+#[test]
+fn a_flush_ends_as_the_standard_says() {
+    let mut output = Vec::new();
+    compressor(9, 1, true)
+        .compress_fragment(b"Hello", false, &mut output)
+        .unwrap();
+    assert_eq!(output, [HELLO, &FLUSH_END].concat());
+}
