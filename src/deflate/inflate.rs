@@ -6,7 +6,14 @@ use super::states::Inflater;
 /// What follows a message: the end of the sender's flush, which RFC 7692 has the receiver append,
 /// and an empty final block, by which the library reports that the message did not end within a
 /// block.
-pub(super) static END: [u8; 6] = [0, 0, 0xff, 0xff, 3, 0];
+pub(super) const END: [u8; 6] = [0, 0, 0xff, 0xff, 3, 0];
+
+/// How many bytes of history each byte of input pays for: as many as a byte can inflate to. A block
+/// after a final block needs the history again, and final blocks can be two bytes long.
+const HISTORY_PER_BYTE: usize = 1024;
+
+/// For how many final blocks in a message nothing has to be paid.
+const FREE_FINAL_BLOCKS: usize = 3;
 
 /// Inflates the messages of a connection. Within a message it holds a state of the library, which
 /// is 48 KB.
@@ -18,6 +25,8 @@ pub(crate) struct Decompressor {
     inflater: Option<Inflater>,
     /// How much of [`END`] has been inflated.
     end: usize,
+    /// How many bytes of history have been loaded in this message, and are not yet paid for.
+    debt: usize,
 }
 
 /// The number of bytes of input and of output.
@@ -35,8 +44,8 @@ pub(crate) enum Finish {
     Done(usize),
 }
 
-/// The input is no DEFLATE stream, or refers to text before the start of the stream. Also after it
-/// the decompressor must not be used.
+/// The input is not a DEFLATE stream, refers to text before the start of the stream, or has too many
+/// final blocks for its length. The decompressor must not be used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidDeflate;
 
@@ -50,11 +59,12 @@ impl Decompressor {
             takeover,
             inflater: None,
             end: 0,
+            debt: 0,
         }
     }
 
-    /// Inflates a part of a message, until the input is consumed or the output is full. If it is
-    /// full there may be more output, also without input.
+    /// Inflates a part of a message, until the input is consumed or the output is full. If the
+    /// output is full there may be more, for which no input is needed.
     pub(crate) fn inflate(
         &mut self,
         input: &[u8],
@@ -94,7 +104,7 @@ impl Decompressor {
                 return Err(InvalidDeflate);
             }
         }
-        self.end = 0;
+        (self.end, self.debt) = (0, 0);
         if !self.takeover {
             self.history.clear();
         }
@@ -109,6 +119,12 @@ impl Decompressor {
         output: &mut [u8],
     ) -> Result<(Progress, bool), InvalidDeflate> {
         let history = &self.history;
+        if self.inflater.is_none() {
+            if self.debt > FREE_FINAL_BLOCKS << 15 {
+                return Err(InvalidDeflate);
+            }
+            self.debt += history.len();
+        }
         let inflater = self.inflater.get_or_insert_with(|| Inflater::new(history));
         let Some(step) = inflater.inflate(input, output) else {
             self.inflater = None;
@@ -116,6 +132,8 @@ impl Decompressor {
         };
         self.history
             .add(output.get(..step.produced).unwrap_or_default());
+        let paid = step.consumed.saturating_mul(HISTORY_PER_BYTE);
+        self.debt = self.debt.saturating_sub(paid);
         if step.is_end {
             self.inflater = None;
         }
