@@ -374,6 +374,15 @@ impl Config {
     }
 }
 
+#[cfg(feature = "deflate")]
+impl Config {
+    /// Returns the configuration of compression; the default if compression was agreed elsewhere.
+    pub(crate) fn deflate_or_default(&self) -> &Deflate {
+        const DEFAULT: &Deflate = &Deflate::new();
+        self.deflate.as_ref().unwrap_or(DEFAULT)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self::new()

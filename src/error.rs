@@ -192,6 +192,22 @@ pub enum ProtocolError {
         /// The limit in frames.
         limit: u32,
     },
+    /// The payload of a compressed message is not a valid DEFLATE stream, or refers to data that
+    /// was not sent (RFC 7692, section 7.2.2; DF-12).
+    #[error("the compressed message is invalid after {at} decompressed bytes")]
+    #[non_exhaustive]
+    InvalidDeflate {
+        /// How many bytes of the message were decompressed before.
+        at: u64,
+    },
+    /// A compressed message exceeds the limit `Deflate::max_inflated_len` of the feature `deflate`
+    /// (DF-13).
+    #[error("the decompressed message is longer than the limit of {limit} bytes")]
+    #[non_exhaustive]
+    InflatedTooLong {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The payload of a close frame is one byte; a close code takes two (RFC 6455,
     /// section 5.5.1; HY-8).
     #[error("the close frame has a payload of one byte, but a close code takes two")]
@@ -297,6 +313,8 @@ impl ProtocolError {
             | Self::UnexpectedContinuation
             | Self::ExpectedContinuation { .. }
             | Self::TooManyFragments { .. }
+            | Self::InvalidDeflate { .. }
+            | Self::InflatedTooLong { .. }
             | Self::InvalidCloseLength
             | Self::InvalidCloseCode { .. }
             | Self::ChallengeMismatch { .. }
@@ -312,10 +330,10 @@ impl ProtocolError {
     #[must_use]
     pub const fn close_code(&self) -> u16 {
         match self {
-            Self::InvalidUtf8 { .. } => close_code::INVALID_PAYLOAD,
-            Self::FrameTooLong { .. } | Self::TooManyFragments { .. } => {
-                close_code::MESSAGE_TOO_BIG
-            }
+            Self::InvalidUtf8 { .. } | Self::InvalidDeflate { .. } => close_code::INVALID_PAYLOAD,
+            Self::FrameTooLong { .. }
+            | Self::TooManyFragments { .. }
+            | Self::InflatedTooLong { .. } => close_code::MESSAGE_TOO_BIG,
             Self::HeadTooLong { .. }
             | Self::LineTooLong { .. }
             | Self::TooManyHeaders { .. }

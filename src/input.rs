@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
+#[cfg(feature = "deflate")]
+use crate::deflate::Buffer;
 use crate::fixed_buf::FixedBuf;
 
 /// The most bytes that an event refers to besides the caller's: the payload of a control frame.
@@ -90,6 +92,9 @@ pub(crate) enum Storage {
     Bytes(FixedBuf<STORAGE_LEN>),
     /// Text with U+FFFD.
     Text(Box<str>),
+    /// A chunk of a message that was compressed.
+    #[cfg(feature = "deflate")]
+    Inflated(Buffer),
 }
 
 impl Storage {
@@ -101,17 +106,32 @@ impl Storage {
         *self = Self::Bytes(stored);
     }
 
+    /// Returns the buffer for an inflated chunk.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn inflate_buffer(&mut self) -> &mut Buffer {
+        loop {
+            if let Self::Inflated(buffer) = self {
+                return buffer;
+            }
+            *self = Self::Inflated(Buffer::new());
+        }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Empty => &[],
             Self::Bytes(bytes) => bytes.as_slice(),
             Self::Text(text) => text.as_bytes(),
+            #[cfg(feature = "deflate")]
+            Self::Inflated(buffer) => buffer.bytes(),
         }
     }
 
     pub(crate) fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
+            #[cfg(feature = "deflate")]
+            Self::Inflated(buffer) => buffer.text(),
             Self::Empty | Self::Bytes(_) => core::str::from_utf8(self.bytes()).unwrap_or_default(),
         }
     }

@@ -1,5 +1,7 @@
 //! The connection: constructors, answers to a request, closing, and output.
 
+#[cfg(feature = "deflate")]
+mod compression;
 mod handshaking;
 mod receive;
 mod send;
@@ -12,8 +14,6 @@ use alloc::vec::Vec;
 
 use crate::call_errors::{AcceptError, CloseError, RespondError};
 use crate::config::{Role, SharedConfig};
-#[cfg(feature = "deflate")]
-use crate::deflate::Compression;
 use crate::dialect::{Dialect, FrameFormat};
 use crate::entropy::Entropy;
 use crate::event::{Close, Closed, Handshake};
@@ -72,6 +72,9 @@ pub struct Connection {
     state: State,
     /// `receive_eof` was called.
     eof: bool,
+    /// See [`set_compression`](Self::set_compression).
+    #[cfg(feature = "deflate")]
+    compresses: bool,
     send_buffer: SendBuffer,
     timers: Timers,
 }
@@ -115,6 +118,8 @@ impl Connection {
             config,
             state,
             eof: false,
+            #[cfg(feature = "deflate")]
+            compresses: true,
             send_buffer,
             timers: Timers::new(),
         }
@@ -491,14 +496,6 @@ impl Connection {
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
         self.state.dialect()
-    }
-
-    /// Returns the compression that both sides agreed to, or `None` if messages are not compressed,
-    /// before it is known, and once the connection has ended.
-    #[cfg(feature = "deflate")]
-    #[must_use]
-    pub fn compression(&self) -> Option<&Compression> {
-        self.state.extensions()?.compression.as_ref()
     }
 }
 

@@ -23,6 +23,8 @@ impl Stored {
     fn event(self, storage: &Storage) -> Event<'_> {
         match self {
             Self::Text { is_final } => Event::Text(TextChunk::new(storage.text(), is_final)),
+            #[cfg(feature = "deflate")]
+            Self::Binary { is_final } => Event::Binary(BinaryChunk::new(storage.bytes(), is_final)),
             Self::Ping => Event::Ping(Payload::new(storage.bytes())),
             Self::Pong => Event::Pong(Payload::new(storage.bytes())),
         }

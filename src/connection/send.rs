@@ -1,6 +1,8 @@
 //! Sending messages and control frames.
 
 use crate::call_errors::SendError;
+#[cfg(feature = "deflate")]
+use crate::config::Config;
 use crate::dialect::FrameFormat;
 use crate::frame::encode::{self, Framing};
 use crate::frame::header::HeaderBytes;
@@ -46,6 +48,8 @@ impl Connection {
 
     /// Queues one fragment of a text message, so that a long message need not be in memory as a
     /// whole. `fin` marks the last fragment. Until it is sent, no other message can be.
+    ///
+    /// Fragments are not compressed.
     ///
     /// From HyBi-7 on, a fragment is a frame of its own. In Hixie-75 and Hixie-76, all fragments are
     /// parts of one frame, which the last one ends.
@@ -146,7 +150,18 @@ impl Connection {
     /// # Ok::<(), hybi::SendError>(())
     /// ```
     pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
-        match &message.0 {
+        #[cfg(feature = "deflate")]
+        if let Some(compressed) = &message.compressed {
+            let (opcode, payload) = match &message.payload {
+                Payload::Text(text) => (Opcode::Text, text.as_bytes()),
+                Payload::Binary(bytes) => (Opcode::Binary, &**bytes),
+            };
+            let mut sender = self.message_sender()?;
+            if sender.send_precompressed(opcode, payload, compressed)? {
+                return Ok(());
+            }
+        }
+        match &message.payload {
             Payload::Text(text) => self.send_text(text),
             Payload::Binary(bytes) => self.send_binary(bytes),
         }
@@ -158,7 +173,7 @@ impl Connection {
     /// Pass [`VectoredMessage::slices`] to a vectored write, and the number of bytes written to
     /// [`VectoredMessage::advance`]. The bytes of the message that were not written are queued when
     /// the `VectoredMessage` is dropped. A client from HyBi-7 on has to mask the payload, and
-    /// therefore queues a copy.
+    /// therefore queues a copy. A message that is compressed is queued, too.
     ///
     /// # Errors
     /// As [`send_text`](Self::send_text).
@@ -215,7 +230,9 @@ impl Connection {
         payload: &'a [u8],
     ) -> Result<VectoredMessage<'a>, SendError> {
         let mut sender = self.message_sender()?;
-        let frame = if sender.session.is_masking() {
+        let frame = if sender.is_sent_compressed(opcode, payload)? {
+            FrameSlices::EMPTY
+        } else if sender.session.is_masking() {
             sender.send_frame(opcode, true, payload)?;
             FrameSlices::EMPTY
         } else {
@@ -248,6 +265,10 @@ impl Connection {
                 session,
                 fragmented,
                 buffer: &mut self.send_buffer,
+                #[cfg(feature = "deflate")]
+                config: &self.config,
+                #[cfg(feature = "deflate")]
+                compresses: self.compresses,
             }),
             State::Handshaking(Handshaking::Accepted {
                 is_closing: true, ..
@@ -268,11 +289,16 @@ impl Connection {
 }
 
 /// What a send needs.
-struct Sender<'c> {
-    session: &'c mut Session,
+pub(super) struct Sender<'c> {
+    pub(super) session: &'c mut Session,
     /// See [`Open`].
     fragmented: &'c mut Option<Opcode>,
-    buffer: &'c mut SendBuffer,
+    pub(super) buffer: &'c mut SendBuffer,
+    #[cfg(feature = "deflate")]
+    pub(super) config: &'c Config,
+    /// See [`Connection::set_compression`].
+    #[cfg(feature = "deflate")]
+    pub(super) compresses: bool,
 }
 
 impl Sender<'_> {
@@ -312,16 +338,36 @@ impl Sender<'_> {
 
     /// As [`reserve`](Self::reserve), for a message or a fragment of one.
     #[inline]
-    fn reserve_message(&mut self, len: usize) -> Result<(), SendError> {
+    pub(super) fn reserve_message(&mut self, len: usize) -> Result<(), SendError> {
         self.reserve(len)?;
         self.buffer.start_message();
         Ok(())
+    }
+
+    /// Queues a complete message if compression is agreed on and makes it shorter. Returns whether
+    /// it did.
+    #[cfg(feature = "deflate")]
+    #[inline(always)]
+    fn is_sent_compressed(&mut self, opcode: Opcode, payload: &[u8]) -> Result<bool, SendError> {
+        match self.session.extensions.compression {
+            None => Ok(false),
+            Some(_) => self.send_compressed(opcode, payload),
+        }
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    #[inline(always)]
+    fn is_sent_compressed(&mut self, _: Opcode, _: &[u8]) -> Result<bool, SendError> {
+        Ok(false)
     }
 
     /// Queues a complete message of HyBi-7 and later.
     // Inlined, so that the opcode is a constant.
     #[inline(always)]
     fn send_message(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
+        if self.is_sent_compressed(opcode, payload)? {
+            return Ok(());
+        }
         if self.session.is_masking() {
             return self.send_frame(opcode, true, payload);
         }

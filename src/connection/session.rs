@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 
 use crate::call_errors::SendError;
 use crate::config::Role;
+#[cfg(feature = "deflate")]
+use crate::deflate::Compressor;
 use crate::dialect::{Dialect, FrameFormat};
 use crate::event::Close;
 use crate::fixed_buf::FixedBuf;
@@ -24,6 +26,9 @@ pub(super) struct Session {
     masks: Option<Box<Random>>,
     /// The payload of the latest ping that arrived while more than `high_water` bytes were pending.
     deferred_pong: Option<Box<FixedBuf<MAX_CONTROL_LEN>>>,
+    /// Created for the first message that is compressed.
+    #[cfg(feature = "deflate")]
+    pub(super) compressor: Option<Box<Compressor>>,
 }
 
 impl Session {
@@ -33,12 +38,20 @@ impl Session {
         extensions: Extensions,
         masks: Option<Box<Random>>,
     ) -> Self {
+        let decoder = Decoder::new(dialect, role);
+        #[cfg(feature = "deflate")]
+        let decoder = match extensions.compression {
+            Some(agreed) => decoder.with_compression(agreed.format, agreed.receive(role)),
+            None => decoder,
+        };
         Self {
             dialect,
             extensions,
-            decoder: Decoder::new(dialect, role),
+            decoder,
             masks,
             deferred_pong: None,
+            #[cfg(feature = "deflate")]
+            compressor: None,
         }
     }
 
@@ -71,16 +84,28 @@ impl Session {
         fin: bool,
         payload: &[u8],
     ) {
-        // HY-5: a new key for each frame.
-        let key = self.masks.as_mut().map(|masks| masks.masking_key());
+        let key = self.masking_key();
         let header = HeaderBytes::encode(opcode, fin, payload.len(), key);
-        match key {
-            Some(key) => buffer.push_masked(header, payload, key),
-            None => {
-                let terminator = None;
-                buffer.push_framed(Framing { header, terminator }, payload);
-            }
-        }
+        push_frame(buffer, header, payload, key);
+    }
+
+    /// Queues a compressed message, without checking the limit (DF-11).
+    #[cfg(feature = "deflate")]
+    pub(super) fn queue_compressed(
+        &mut self,
+        buffer: &mut SendBuffer,
+        opcode: Opcode,
+        compressed: &[u8],
+    ) {
+        let key = self.masking_key();
+        let header = HeaderBytes::encode(opcode, true, compressed.len(), key);
+        push_frame(buffer, header.compressed(), compressed, key);
+    }
+
+    /// HY-5: a new key for each frame of a client.
+    #[inline]
+    fn masking_key(&mut self) -> Option<[u8; 4]> {
+        self.masks.as_mut().map(|masks| masks.masking_key())
     }
 
     /// Queues a close frame if the dialect has one (CL-1, CL-20).
@@ -168,6 +193,18 @@ impl Session {
     fn queue_pong(&mut self, buffer: &mut SendBuffer) {
         if let Some(pong) = self.deferred_pong.take() {
             self.queue_frame(buffer, Opcode::Pong, true, pong.as_slice());
+        }
+    }
+}
+
+/// Queues a frame of HyBi-7 and later.
+#[inline]
+fn push_frame(buffer: &mut SendBuffer, header: HeaderBytes, payload: &[u8], key: Option<[u8; 4]>) {
+    match key {
+        Some(key) => buffer.push_masked(header, payload, key),
+        None => {
+            let terminator = None;
+            buffer.push_framed(Framing { header, terminator }, payload);
         }
     }
 }

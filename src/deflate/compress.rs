@@ -18,13 +18,17 @@ pub(crate) struct Compressor {
     level: u8,
     /// Compressed text sent so far. Empty without context takeover.
     history: History,
-    /// The state of a message that is sent in fragments.
-    deflater: Option<Deflater>,
 }
 
-/// The library could not compress. It has no reason to.
-#[derive(Debug)]
-pub(crate) struct CompressionFailed;
+/// Omits the text.
+impl core::fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Compressor")
+            .field("window_bits", &self.window_bits)
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Compressor {
     /// `window_bits` from 8 to 15, `level` from 1 to 9.
@@ -35,7 +39,6 @@ impl Compressor {
             window_bits,
             level: level.clamp(1, 9),
             history: History::new(if takeover { reach } else { 0 }),
-            deflater: None,
         }
     }
 
@@ -51,46 +54,10 @@ impl Compressor {
         is_smaller
     }
 
-    /// Appends a fragment of a message, which is compressed even if it grows. Between the fragments
-    /// of a message the connection keeps a state of the library.
-    pub(crate) fn compress_fragment(
-        &mut self,
-        fragment: &[u8],
-        is_last: bool,
-        output: &mut Vec<u8>,
-    ) -> Result<(), CompressionFailed> {
-        if fragment.is_empty() {
-            if is_last {
-                self.deflater = None;
-                // The header of an empty stored block, RFC 7692, section 7.2.3.6: the library does
-                // not flush twice.
-                output.push(0);
-            }
-            return Ok(());
-        }
-        let (window_bits, level, history) = (self.window_bits, self.level, &self.history);
-        let new = || Deflater::new(window_bits, level, history);
-        let deflater = self.deflater.get_or_insert_with(new);
-        if !deflater.flush(fragment, output) {
-            return Err(CompressionFailed);
-        }
-        self.history.add(fragment);
-        if is_last {
-            self.deflater = None;
-            remove_flush_end(output);
-        }
-        Ok(())
-    }
-
     /// To be called for a message that was compressed by [`compress_without_history`] and sent: the
     /// distance to older text has grown by its length.
     pub(crate) fn add_to_history(&mut self, message: &[u8]) {
         self.history.add(message);
-    }
-
-    /// Releases the history. The next message compresses as the first one did.
-    pub(crate) fn clear_history(&mut self) {
-        self.history.clear();
     }
 }
 

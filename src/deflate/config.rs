@@ -101,6 +101,14 @@ impl Deflate {
     }
 }
 
+impl Deflate {
+    /// Returns the length from which on messages are compressed.
+    pub(crate) fn min_len(&self, context_takeover: bool) -> usize {
+        let default = if context_takeover { 32 } else { 256 };
+        self.threshold.unwrap_or(default)
+    }
+}
+
 impl Default for Deflate {
     fn default() -> Self {
         Self::new()

@@ -1,7 +1,7 @@
 //! Inflates messages in bounded steps.
 
 use super::history::History;
-use super::states::Inflater;
+use super::states::{Inflater, Step, StepResult};
 
 /// What follows a message: the end of the sender's flush, which RFC 7692 has the receiver append,
 /// and an empty final block, by which the library reports that the message did not end within a
@@ -29,25 +29,27 @@ pub(crate) struct Decompressor {
     debt: usize,
 }
 
-/// The number of bytes of input and of output.
+/// What a call did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
+    /// Bytes of input.
     pub(crate) consumed: usize,
+    /// Bytes of output.
     pub(crate) produced: usize,
+    pub(crate) status: Status,
 }
 
-/// The number of bytes of output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Finish {
-    /// The output is full, and there is more.
-    More(usize),
-    Done(usize),
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// All of the input was consumed, or all of the message was inflated.
+    #[default]
+    Done,
+    /// The output is full. There may be more, for which no input is needed.
+    OutputFull,
+    /// The input is not a DEFLATE stream, refers to text before the start of the stream, or has too
+    /// many final blocks for its length. The decompressor must not be used again.
+    Invalid,
 }
-
-/// The input is not a DEFLATE stream, refers to text before the start of the stream, or has too many
-/// final blocks for its length. The decompressor must not be used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InvalidDeflate;
 
 impl Decompressor {
     /// `window_bits` from 8 to 15. A message cannot refer to text of earlier messages farther than
@@ -63,84 +65,73 @@ impl Decompressor {
         }
     }
 
-    /// Inflates a part of a message, until the input is consumed or the output is full. If the
-    /// output is full there may be more, for which no input is needed.
-    pub(crate) fn inflate(
-        &mut self,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<Progress, InvalidDeflate> {
+    /// Inflates a part of a message.
+    pub(crate) fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Progress {
         let mut progress = Progress::default();
         loop {
             let input = input.get(progress.consumed..).unwrap_or_default();
             let output = output.get_mut(progress.produced..).unwrap_or_default();
             if input.is_empty() && self.inflater.is_none() {
-                return Ok(progress);
+                return progress;
             }
-            let (step, is_end) = self.step(input, output)?;
+            let step = self.step(input, output);
             progress.consumed += step.consumed;
             progress.produced += step.produced;
-            if step.produced == output.len() || !is_end {
-                return Ok(progress);
-            }
+            progress.status = match step.result {
+                StepResult::Invalid => Status::Invalid,
+                _ if step.produced == output.len() => Status::OutputFull,
+                StepResult::Continue => Status::Done,
+                StepResult::End => continue,
+            };
+            return progress;
         }
     }
 
     /// Inflates what is left when the last byte of a message has been consumed. To be repeated
-    /// until it is done.
-    pub(crate) fn finish_message(&mut self, output: &mut [u8]) -> Result<Finish, InvalidDeflate> {
-        let mut produced = 0;
+    /// while the output is full.
+    pub(crate) fn finish_message(&mut self, output: &mut [u8]) -> Progress {
+        let mut progress = Progress::default();
         // A message without a byte is accepted as empty, and nothing has to follow a final block.
         if self.inflater.is_some() {
             let end = END.get(self.end..).unwrap_or_default();
-            let (step, is_end) = self.step(end, output)?;
+            let step = self.step(end, output);
             self.end += step.consumed;
-            produced = step.produced;
-            if !is_end && produced == output.len() {
-                return Ok(Finish::More(produced));
-            }
-            // 0: the final block of the message itself ended in its last byte.
-            if !is_end || ![0, END.len()].contains(&self.end) {
-                return Err(InvalidDeflate);
+            progress.produced = step.produced;
+            progress.status = match step.result {
+                StepResult::Continue if step.produced == output.len() => Status::OutputFull,
+                // 0: the final block of the message itself ended in its last byte.
+                StepResult::End if [0, END.len()].contains(&self.end) => Status::Done,
+                _ => Status::Invalid,
+            };
+        }
+        if progress.status == Status::Done {
+            (self.end, self.debt) = (0, 0);
+            if !self.takeover {
+                self.history.clear();
             }
         }
-        (self.end, self.debt) = (0, 0);
-        if !self.takeover {
-            self.history.clear();
-        }
-        Ok(Finish::Done(produced))
+        progress
     }
 
-    /// Returns whether a final block ended. The next byte starts another block then, which may
-    /// refer to the same text: RFC 7692, section 7.2.3.4.
-    fn step(
-        &mut self,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<(Progress, bool), InvalidDeflate> {
+    /// After a final block the next byte starts another block, which may refer to the same text:
+    /// RFC 7692, section 7.2.3.4.
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Step {
         let history = &self.history;
         if self.inflater.is_none() {
             if self.debt > FREE_FINAL_BLOCKS << 15 {
-                return Err(InvalidDeflate);
+                return Step::INVALID;
             }
             self.debt += history.len();
         }
         let inflater = self.inflater.get_or_insert_with(|| Inflater::new(history));
-        let Some(step) = inflater.inflate(input, output) else {
-            self.inflater = None;
-            return Err(InvalidDeflate);
-        };
-        self.history
-            .add(output.get(..step.produced).unwrap_or_default());
+        let step = inflater.inflate(input, output);
+        let produced = output.get(..step.produced).unwrap_or_default();
+        self.history.add(produced);
         let paid = step.consumed.saturating_mul(HISTORY_PER_BYTE);
         self.debt = self.debt.saturating_sub(paid);
-        if step.is_end {
+        if step.result != StepResult::Continue {
             self.inflater = None;
         }
-        let progress = Progress {
-            consumed: step.consumed,
-            produced: step.produced,
-        };
-        Ok((progress, step.is_end))
+        step
     }
 }

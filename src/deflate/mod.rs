@@ -5,15 +5,22 @@
 //! at a time: at the end of a message the stream is on a byte boundary between two blocks, so that
 //! a state which is reset and given that text as its dictionary continues the stream.
 
+mod buffer;
 mod compress;
 pub(crate) mod config;
 mod history;
 mod inflate;
+mod output;
 mod params;
+mod pool;
 mod states;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use buffer::Buffer;
+pub(crate) use compress::{Compressor, compress_without_history};
 pub use config::Deflate;
+pub(crate) use inflate::{Decompressor, Status};
+pub(crate) use output::Output;
 pub use params::{Compression, ParseCompressionError};
-pub(crate) use params::{Format, Limit, MAX_WINDOW_BITS};
+pub(crate) use params::{Format, Limit, MAX_WINDOW_BITS, Window};

@@ -66,7 +66,6 @@ pub(crate) struct Window {
 
 impl Window {
     /// Returns the part of the window that a side uses which keeps 2^`ours` bytes, or nothing.
-    #[cfg_attr(not(test), expect(dead_code, reason = "frames are not compressed yet"))]
     pub(crate) fn limited_to(self, ours: Option<u8>) -> Self {
         Self {
             bits: self.bits.min(ours.unwrap_or(MAX_WINDOW_BITS)),
@@ -113,7 +112,6 @@ impl Compression {
 
     /// Returns the window that the peer allows for what `role` sends. It may be larger than that of
     /// [`Deflate::send_window`](crate::Deflate::send_window).
-    #[cfg_attr(not(test), expect(dead_code, reason = "frames are not compressed yet"))]
     pub(crate) const fn send(&self, role: Role) -> Window {
         match role {
             Role::Server => self.server.window(),
@@ -122,7 +120,6 @@ impl Compression {
     }
 
     /// Returns the window that the peer of `role` may use for what it sends.
-    #[cfg_attr(not(test), expect(dead_code, reason = "frames are not compressed yet"))]
     pub(crate) const fn receive(&self, role: Role) -> Window {
         match role {
             Role::Server => self.client.window(),

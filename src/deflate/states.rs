@@ -1,19 +1,18 @@
 //! The states of the compression library. Each thread keeps a few, since creating one costs more
-//! than most messages.
+//! than most messages: 48 KB for each inflater, and 150 KB (window of 9 bits) to 380 KB (15 bits)
+//! for each deflater. A server needs one deflater for each size of window that it agrees on.
 
 use std::boxed::Box;
 use std::cell::RefCell;
+use std::mem;
+use std::panic::AssertUnwindSafe;
 use std::vec::Vec;
 
 use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status, compress_bound};
 
 use super::history::History;
+use super::pool::{put, take};
 use crate::work;
-
-/// How many states of each kind a thread keeps: 48 KB each for an inflater, and 150 KB (window of 9
-/// bits) to 380 KB (15 bits) for a deflater. A server needs one deflater for each size of window
-/// that it agrees on.
-pub(super) const KEPT_STATES: usize = 4;
 
 std::thread_local! {
     static DEFLATERS: RefCell<Vec<DeflateState>> = const { RefCell::new(Vec::new()) };
@@ -21,30 +20,15 @@ std::thread_local! {
 }
 
 struct DeflateState {
-    zlib: Box<Deflate>,
+    // A state in which a call has panicked is not used again; see `Deflater::flush_to`.
+    zlib: AssertUnwindSafe<Box<Deflate>>,
     window_bits: u8,
     level: u8,
 }
 
 struct InflateState {
-    zlib: Box<Inflate>,
-}
-
-/// Removes and returns a state of this thread.
-fn take<T>(states: &RefCell<Vec<T>>, is_suitable: impl Fn(&T) -> bool) -> Option<T> {
-    let mut states = states.borrow_mut();
-    let index = states.iter().rposition(is_suitable)?;
-    Some(states.remove(index))
-}
-
-/// Keeps a state, and drops the one that has not been used for the longest time if there are too
-/// many.
-fn put<T>(states: &RefCell<Vec<T>>, state: T) {
-    let mut states = states.borrow_mut();
-    if states.len() == KEPT_STATES {
-        states.remove(0);
-    }
-    states.push(state);
+    // It is reset before each message.
+    zlib: AssertUnwindSafe<Box<Inflate>>,
 }
 
 /// A state that compresses one message. It returns to the thread that drops it.
@@ -66,7 +50,11 @@ impl Deflater {
                 state
             }
             None => DeflateState {
-                zlib: Box::new(Deflate::new(i32::from(level), false, window_bits)),
+                zlib: AssertUnwindSafe(Box::new(Deflate::new(
+                    i32::from(level),
+                    false,
+                    window_bits,
+                ))),
                 window_bits,
                 level,
             },
@@ -90,18 +78,22 @@ impl Deflater {
         output.resize(start.saturating_add(space), 0);
         let produced = self.flush_to(input, output.get_mut(start..).unwrap_or_default());
         output.truncate(start + produced.unwrap_or(0));
-        self.is_reusable = produced.is_some();
         work::record(input.len() + produced.unwrap_or(0));
-        self.is_reusable
+        produced.is_some()
     }
 
+    /// Writes to the front of `output`, and returns the length; `None` as `false` in
+    /// [`flush`](Self::flush).
     pub(super) fn flush_to(&mut self, input: &[u8], output: &mut [u8]) -> Option<usize> {
-        let zlib = &mut self.state.as_mut().filter(|_| self.is_reusable)?.zlib;
+        // Not reusable if the library panics.
+        let is_usable = mem::take(&mut self.is_reusable);
+        let zlib = &mut self.state.as_mut().filter(|_| is_usable)?.zlib;
         let (total_in, total_out) = (zlib.total_in(), zlib.total_out());
         zlib.compress(input, output, DeflateFlush::SyncFlush).ok()?;
         let consumed = usize::try_from(zlib.total_in() - total_in).ok()?;
         let produced = usize::try_from(zlib.total_out() - total_out).ok()?;
-        (consumed == input.len() && produced < output.len()).then_some(produced)
+        self.is_reusable = consumed == input.len() && produced < output.len();
+        self.is_reusable.then_some(produced)
     }
 }
 
@@ -130,8 +122,27 @@ pub(super) struct Inflater {
 pub(super) struct Step {
     pub(super) consumed: usize,
     pub(super) produced: usize,
-    /// The end of a final block.
-    pub(super) is_end: bool,
+    pub(super) result: StepResult,
+}
+
+impl Step {
+    /// Invalid without any output.
+    pub(super) const INVALID: Self = Self {
+        consumed: 0,
+        produced: 0,
+        result: StepResult::Invalid,
+    };
+}
+
+/// What comes after a [`Step`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum StepResult {
+    /// More of the block.
+    Continue,
+    /// A final block ended.
+    End,
+    /// The input is invalid.
+    Invalid,
 }
 
 impl Inflater {
@@ -144,7 +155,7 @@ impl Inflater {
                 state
             }
             None => InflateState {
-                zlib: Box::new(Inflate::new(false, 15)),
+                zlib: AssertUnwindSafe(Box::new(Inflate::new(false, 15))),
             },
         };
         for part in history.parts() {
@@ -155,18 +166,25 @@ impl Inflater {
         Self { state: Some(state) }
     }
 
-    /// Returns `None` if the input is invalid.
-    pub(super) fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Option<Step> {
-        let zlib = &mut self.state.as_mut()?.zlib;
+    /// Inflates until the input is consumed, the output is full or a final block ends.
+    pub(super) fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Step {
+        let Some(InflateState { zlib }) = &mut self.state else {
+            return Step::INVALID;
+        };
         let (total_in, total_out) = (zlib.total_in(), zlib.total_out());
-        let status = zlib.decompress(input, output, InflateFlush::NoFlush).ok()?;
+        let result = match zlib.decompress(input, output, InflateFlush::NoFlush) {
+            Ok(Status::StreamEnd) => StepResult::End,
+            Ok(_) => StepResult::Continue,
+            Err(_) => StepResult::Invalid,
+        };
         let step = Step {
-            consumed: usize::try_from(zlib.total_in() - total_in).ok()?,
-            produced: usize::try_from(zlib.total_out() - total_out).ok()?,
-            is_end: status == Status::StreamEnd,
+            // At most the lengths of the slices.
+            consumed: (zlib.total_in() - total_in) as usize,
+            produced: (zlib.total_out() - total_out) as usize,
+            result,
         };
         work::record(step.consumed + step.produced);
-        Some(step)
+        step
     }
 }
 

@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 
 use super::opcode::{MAX_CONTROL_LEN, Opcode};
+#[cfg(feature = "deflate")]
+use crate::deflate::Format;
 use crate::error::ProtocolError;
 
 /// The length of the longest header in bytes: two bytes, a 64-bit length and a masking key.
@@ -18,7 +20,33 @@ pub(crate) struct FramePolicy {
     pub(crate) masked: bool,
     /// HY-6: RFC 6455 requires the shortest form of each length.
     pub(crate) minimal_lengths: bool,
+    /// DF-11: how compressed messages are marked, if compression is agreed.
+    #[cfg(feature = "deflate")]
+    pub(crate) compression: Option<Format>,
 }
+
+impl FramePolicy {
+    /// Returns whether a frame with this opcode may have RSV1 set, which marks it as compressed.
+    #[cfg(feature = "deflate")]
+    fn allows_rsv1(self, opcode: u8) -> bool {
+        match self.compression {
+            None => false,
+            Some(Format::PerMessage) => matches!(opcode, 1 | 2),
+            Some(Format::PerFrame) => matches!(opcode, 0..=2),
+        }
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    fn allows_rsv1(self, _: u8) -> bool {
+        false
+    }
+}
+
+/// The reserved bits of the first byte.
+const RESERVED: u8 = 0x70;
+
+/// The first reserved bit.
+const RSV1: u8 = 0x40;
 
 /// A header that was read.
 #[derive(Clone, Copy)]
@@ -30,6 +58,9 @@ pub(crate) struct Header {
     pub(crate) payload_len: u64,
     /// The length of the header itself in bytes.
     pub(crate) len: u8,
+    /// RSV1 is set.
+    #[cfg(feature = "deflate")]
+    pub(crate) compressed: bool,
 }
 
 /// Omits the masking key.
@@ -114,11 +145,12 @@ pub(crate) fn parse(
     let Some(&first) = bytes.first() else {
         return Ok(None);
     };
-    if first & 0x70 != 0 {
-        return Err(ProtocolError::ReservedBits { byte: first });
-    }
     let fin = first & 0x80 != 0;
     let number = first & 0x0F;
+    let compressed = first & RESERVED == RSV1 && policy.allows_rsv1(number);
+    if first & RESERVED != 0 && !compressed {
+        return Err(ProtocolError::ReservedBits { byte: first });
+    }
     let opcode =
         Opcode::from_bits(number).ok_or(ProtocolError::UnknownOpcode { opcode: number })?;
     if opcode.is_control() && !fin {
@@ -131,7 +163,15 @@ pub(crate) fn parse(
         }
         _ => {}
     }
-    parse_from_second(bytes, policy, opcode, fin)
+    let header = parse_from_second(bytes, policy, opcode, fin);
+    #[cfg(feature = "deflate")]
+    let header = header.map(|header| {
+        header.map(|header| Header {
+            compressed,
+            ..header
+        })
+    });
+    header
 }
 
 /// Parses the header from the second byte on.
@@ -177,6 +217,8 @@ fn parse_from_second(
         key,
         payload_len,
         len: len as u8, // at most MAX_HEADER_LEN
+        #[cfg(feature = "deflate")]
+        compressed: false,
     }))
 }
 
@@ -254,6 +296,13 @@ impl HeaderBytes {
         };
         let len = encoded_len(payload_len, key.is_some()) as u8;
         Self { number, len }
+    }
+
+    /// Sets RSV1.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn compressed(self) -> Self {
+        let number = self.number | u128::from(RSV1) << 120;
+        Self { number, ..self }
     }
 
     /// Appends the header to `out`.

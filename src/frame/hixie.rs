@@ -98,7 +98,8 @@ impl Decoder {
         matches!(self.state, State::FrameStart)
     }
 
-    pub(crate) fn has_failed(&self) -> bool {
+    /// See [`Decoder::has_pending_event`](super::Decoder::has_pending_event).
+    pub(crate) fn has_pending_event(&self) -> bool {
         matches!(self.state, State::Failed(_))
     }
 

@@ -6,9 +6,13 @@
 
 use alloc::boxed::Box;
 
+#[cfg(feature = "deflate")]
+use super::inflation::Inflation;
 use super::mask::{self, Unmasked};
 use super::{Decoded, FastPath, FrameEvent, Stored, take, take_byte};
 use crate::config::{Config, Role};
+#[cfg(feature = "deflate")]
+use crate::deflate::{Format, Window};
 use crate::error::ProtocolError;
 use crate::event::{BinaryChunk, Close, Payload, TextChunk};
 use crate::fixed_buf::FixedBuf;
@@ -26,6 +30,8 @@ pub(crate) struct Decoder {
     message: Option<CurrentMessage>,
     /// The payload of a control frame, if the input splits it.
     control: Option<Box<FixedBuf<MAX_CONTROL_LEN>>>,
+    #[cfg(feature = "deflate")]
+    inflation: Option<Box<Inflation>>,
 }
 
 /// A message whose last frame is incomplete or has not arrived.
@@ -34,8 +40,11 @@ pub(crate) struct Decoder {
 struct CurrentMessage {
     opcode: Opcode,
     fragments: u32,
-    /// Payload bytes received, over all frames.
+    /// Bytes of the message received: of the payloads of all frames, or what they inflated to.
     received: u64,
+    /// The payload of the current frame is compressed.
+    #[cfg(feature = "deflate")]
+    compressed: bool,
     incomplete_char: IncompleteChar,
 }
 
@@ -55,14 +64,14 @@ impl State {
 /// A frame whose header is complete.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
-struct CurrentFrame {
-    header: Header,
+pub(super) struct CurrentFrame {
+    pub(super) header: Header,
     /// Payload bytes received.
     received: u64,
 }
 
 impl CurrentFrame {
-    fn remaining(&self) -> u64 {
+    pub(super) fn remaining(&self) -> u64 {
         self.header.payload_len - self.received
     }
 
@@ -72,6 +81,31 @@ impl CurrentFrame {
         let payload = unmask(take(input, max), &self.header, self.received);
         self.received += payload.bytes.len() as u64;
         payload
+    }
+
+    /// Returns payload at the front of `input`, unmasked in a copy, without consuming it.
+    #[cfg(feature = "deflate")]
+    pub(super) fn peek<'b>(&self, input: &'b [u8], copy: &'b mut [u8]) -> &'b [u8] {
+        let max = usize::try_from(self.remaining()).map_or(input.len(), |n| n.min(input.len()));
+        let payload = input.get(..max).unwrap_or_default();
+        let Some(key) = self.header.key else {
+            return payload;
+        };
+        let n = payload.len().min(copy.len());
+        let copy = copy.get_mut(..n).unwrap_or_default();
+        for (copy, byte) in copy.iter_mut().zip(payload) {
+            *copy = *byte;
+        }
+        work::record(n);
+        mask::unmask(copy, key, self.received);
+        copy
+    }
+
+    /// Consumes `n` bytes of payload from the front of `input`.
+    #[cfg(feature = "deflate")]
+    pub(super) fn consume(&mut self, input: &mut &mut [u8], n: usize) {
+        take(input, n);
+        self.received += n as u64;
     }
 }
 
@@ -248,11 +282,23 @@ impl Decoder {
             policy: FramePolicy {
                 masked: role == Role::Server,
                 minimal_lengths,
+                #[cfg(feature = "deflate")]
+                compression: None,
             },
             state: State::FRAME_START,
             message: None,
             control: None,
+            #[cfg(feature = "deflate")]
+            inflation: None,
         }
+    }
+
+    /// Accepts compressed messages.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn with_compression(mut self, format: Format, window: Window) -> Self {
+        self.policy.compression = Some(format);
+        self.inflation = Some(Box::new(Inflation::new(format, window)));
+        self
     }
 
     pub(crate) fn at_boundary(&self) -> bool {
@@ -260,8 +306,21 @@ impl Decoder {
         at_header && self.message.is_none()
     }
 
-    pub(crate) fn has_failed(&self) -> bool {
-        matches!(self.state, State::Failed(_))
+    /// See [`Decoder::has_pending_event`](super::Decoder::has_pending_event).
+    pub(crate) fn has_pending_event(&self) -> bool {
+        matches!(self.state, State::Failed(_)) || self.has_more_inflated()
+    }
+
+    /// Returns whether there may be more of a compressed message without further input.
+    #[cfg(feature = "deflate")]
+    fn has_more_inflated(&self) -> bool {
+        let inflation = self.inflation.as_ref();
+        inflation.is_some_and(|inflation| inflation.has_more())
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    fn has_more_inflated(&self) -> bool {
+        false
     }
 
     /// Fast path: decodes a complete message in one frame, or more payload of an incomplete frame.
@@ -272,9 +331,10 @@ impl Decoder {
         input: &mut &'i mut [u8],
     ) -> FastPath<'i> {
         if input.is_empty() {
-            return match self.state {
-                State::Failed(_) => FastPath::Miss,
-                _ => FastPath::NeedMore,
+            return if self.has_pending_event() {
+                FastPath::Miss
+            } else {
+                FastPath::NeedMore
             };
         }
         if !self.at_boundary() {
@@ -307,6 +367,10 @@ impl Decoder {
             return FastPath::Miss;
         };
         if frame.header.opcode.is_control() || !message.incomplete_char.is_empty() {
+            return FastPath::Miss;
+        }
+        #[cfg(feature = "deflate")]
+        if message.compressed {
             return FastPath::Miss;
         }
         let chunk = message.take_chunk(frame, input, usize::MAX);
@@ -357,7 +421,7 @@ impl Decoder {
                 State::Payload(frame) if frame.header.opcode.is_control() => {
                     self.read_control(input, storage)?
                 }
-                State::Payload(_) => match self.read_payload(input, storage)? {
+                State::Payload(_) => match self.read_payload(config, input, storage)? {
                     Ok(Some(event)) => Ok(event),
                     Ok(None) => continue,
                     Err(error) => Err(error),
@@ -412,19 +476,33 @@ impl Decoder {
             opcode: header.opcode,
             fragments: 0,
             received: 0,
+            #[cfg(feature = "deflate")]
+            compressed: false,
             incomplete_char: IncompleteChar::EMPTY,
         });
+        #[cfg(feature = "deflate")]
+        if let Some(inflation) = &self.inflation {
+            if inflation.marks(message.fragments == 0) {
+                message.compressed = header.compressed;
+            }
+        }
         message.fragments = fragments;
         self.state = State::Payload(frame);
         Ok(())
     }
 
     /// Decodes more payload. Returns `Ok(None)` if there is nothing to report yet.
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables))]
     fn read_payload<'i>(
         &mut self,
+        config: &Config,
         input: &mut &'i mut [u8],
         storage: &mut Storage,
     ) -> Option<Result<Option<FrameEvent<'i>>, ProtocolError>> {
+        #[cfg(feature = "deflate")]
+        if self.message.as_ref()?.compressed {
+            return self.read_compressed(config, input, storage);
+        }
         let State::Payload(frame) = &mut self.state else {
             return None;
         };
@@ -459,6 +537,69 @@ impl Decoder {
                 Ok(Some(FrameEvent::Text(TextChunk::new(valid, false))))
             }
         })
+    }
+
+    /// Inflates more payload of a compressed message to `storage`. As
+    /// [`read_payload`](Self::read_payload).
+    #[cfg(feature = "deflate")]
+    fn read_compressed<'i>(
+        &mut self,
+        config: &Config,
+        input: &mut &'i mut [u8],
+        storage: &mut Storage,
+    ) -> Option<Result<Option<FrameEvent<'i>>, ProtocolError>> {
+        let inflation = self.inflation.as_mut()?;
+        let State::Payload(frame) = &mut self.state else {
+            return None;
+        };
+        if input.is_empty() && frame.remaining() > 0 && !inflation.has_more() {
+            return None;
+        }
+        let message = self.message.as_mut()?;
+        let buffer = storage.inflate_buffer();
+        let (bytes, valid) = buffer.start()?;
+        // The first bytes of a character, which the last chunk ended with.
+        let prefix_len = message.incomplete_char.copy_to(bytes);
+        let limit = config.deflate_or_default().max_inflated_len;
+        let output = bytes.get_mut(prefix_len..)?;
+        let inflated = inflation.read(frame, input, output, message.received, limit);
+        let fin = frame.header.fin;
+        let len = prefix_len + inflated.len;
+        let chunk = Chunk {
+            payload: Unmasked::unchecked(bytes.get(..len)?),
+            offset: message.received - prefix_len as u64,
+            frame_ended: inflated.frame_ended,
+            is_final: inflated.frame_ended && fin,
+        };
+        message.received += inflated.len as u64;
+        let (is_final, is_text) = (chunk.is_final, message.opcode == Opcode::Text);
+        let (is_reported, error) = match message.decode(&chunk) {
+            Ok(Some(Data::Text(text))) => {
+                valid.push_str(text);
+                (true, inflated.error)
+            }
+            Ok(Some(Data::Binary(_))) => (true, inflated.error),
+            Ok(None) => (false, inflated.error),
+            Err(InvalidText { valid: text, error }) => {
+                valid.push_str(text);
+                (!text.is_empty(), Some(error))
+            }
+        };
+        self.finish_chunk(&chunk);
+        buffer.set_len(len);
+        match (is_reported, error) {
+            (false, Some(error)) => return Some(Err(error)),
+            // The error is returned by the next call.
+            (true, Some(error)) => self.state = State::Failed(error),
+            (_, None) => {}
+        }
+        let is_final = is_final && error.is_none();
+        let stored = if is_text {
+            Stored::Text { is_final }
+        } else {
+            Stored::Binary { is_final }
+        };
+        Some(Ok(is_reported.then_some(FrameEvent::Stored(stored))))
     }
 
     /// Reads a control frame, which is reported when it is complete: it has at most 125 bytes.

@@ -6,6 +6,8 @@ pub(crate) mod encode;
 pub(crate) mod header;
 mod hixie;
 mod hybi;
+#[cfg(feature = "deflate")]
+mod inflation;
 pub(crate) mod mask;
 pub(crate) mod opcode;
 pub(crate) mod utf8;
@@ -16,6 +18,8 @@ use alloc::boxed::Box;
 use core::mem;
 
 use crate::config::{Config, Role};
+#[cfg(feature = "deflate")]
+use crate::deflate::{Format, Window};
 use crate::dialect::{Dialect, FrameFormat};
 use crate::error::ProtocolError;
 use crate::event::{BinaryChunk, Close, Payload, SkippedFrame, TextChunk};
@@ -37,8 +41,13 @@ pub(crate) enum FrameEvent<'i> {
 /// An event whose bytes do not lie in the input as a whole.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stored {
-    /// A chunk of text: a character that was split, or text with U+FFFD.
+    /// A chunk of text: a character that was split, text with U+FFFD, or text that was compressed.
     Text {
+        is_final: bool,
+    },
+    /// A chunk of a binary message that was compressed.
+    #[cfg(feature = "deflate")]
+    Binary {
         is_final: bool,
     },
     Ping,
@@ -105,6 +114,15 @@ impl Decoder {
         }
     }
 
+    /// Accepts compressed messages, in dialects that can have them.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn with_compression(self, format: Format, window: Window) -> Self {
+        match self {
+            Self::Hybi(decoder) => Self::Hybi(decoder.with_compression(format, window)),
+            Self::Hixie(_) => self,
+        }
+    }
+
     /// Returns whether no frame and no fragmented message is incomplete.
     pub(crate) fn at_boundary(&self) -> bool {
         match self {
@@ -113,11 +131,11 @@ impl Decoder {
         }
     }
 
-    /// Returns whether [`decode`](Self::decode) returns an error for any input, also if it is empty.
-    pub(crate) fn has_failed(&self) -> bool {
+    /// Returns whether [`decode`](Self::decode) may return an event or an error for empty input.
+    pub(crate) fn has_pending_event(&self) -> bool {
         match self {
-            Self::Hixie(decoder) => decoder.has_failed(),
-            Self::Hybi(decoder) => decoder.has_failed(),
+            Self::Hixie(decoder) => decoder.has_pending_event(),
+            Self::Hybi(decoder) => decoder.has_pending_event(),
         }
     }
 

@@ -43,6 +43,14 @@ impl IncompleteChar {
         self.0.fill(suffix);
     }
 
+    /// Writes the bytes to the front of `target`, and returns their number.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn copy_to(&self, target: &mut [u8]) -> usize {
+        let bytes = self.0.as_slice();
+        let pairs = target.iter_mut().zip(bytes);
+        pairs.map(|(target, byte)| *target = *byte).count()
+    }
+
     /// Completes the character with bytes from the front of `input`. Returns how many bytes were
     /// consumed.
     pub(crate) fn complete(&mut self, input: &[u8]) -> (usize, Completion) {

@@ -54,6 +54,8 @@ errors! { ProtocolError:
     UnexpectedContinuation,
     ExpectedContinuation { opcode: u8 },
     TooManyFragments { limit: u32 },
+    InvalidDeflate { at: u64 },
+    InflatedTooLong { limit: u64 },
     InvalidCloseLength,
     InvalidCloseCode { code: u16 },
     InvalidLength { at: u64 },
@@ -104,8 +106,10 @@ impl ProtocolError {
     /// Returns the close code for this error (HY-5 to HY-8).
     pub fn close_code(self) -> u16 {
         match self {
-            Self::InvalidUtf8 { .. } => 1007,
-            Self::FrameTooLong { .. } | Self::TooManyFragments { .. } => 1009,
+            Self::InvalidUtf8 { .. } | Self::InvalidDeflate { .. } => 1007,
+            Self::FrameTooLong { .. }
+            | Self::TooManyFragments { .. }
+            | Self::InflatedTooLong { .. } => 1009,
             _ => 1002,
         }
     }

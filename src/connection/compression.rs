@@ -1,0 +1,117 @@
+//! Sending compressed messages.
+
+use alloc::boxed::Box;
+
+use super::Connection;
+use super::send::Sender;
+use crate::call_errors::SendError;
+use crate::config::Role;
+use crate::deflate::{Compression, Compressor, Output, Window};
+use crate::frame::opcode::Opcode;
+use crate::prepared::Compressed;
+
+impl Connection {
+    /// Returns the compression that both sides agreed to, or `None` if messages are not compressed,
+    /// before it is known, and once the connection has ended.
+    #[must_use]
+    pub fn compression(&self) -> Option<&Compression> {
+        self.state.extensions()?.compression.as_ref()
+    }
+
+    /// Sets whether the messages that are sent from now on are compressed. Has no effect without an
+    /// agreed [`compression`](Self::compression).
+    ///
+    /// Default: `true`. Pass `false` before a message that contains a secret beside data of another
+    /// party, or that is compressed already, such as an image.
+    ///
+    /// Fragments ([`send_text_fragment`](Self::send_text_fragment)), control frames, and messages
+    /// that compression would not make shorter are never compressed.
+    ///
+    /// ```
+    /// # use hybi::{Compression, Config, Connection, Dialect, Handshake, SendError};
+    /// # let compression: Compression = "permessage-deflate".parse().unwrap();
+    /// # let handshake = Handshake::new(Dialect::Rfc6455).with_compression(compression);
+    /// # let mut conn = Connection::established_server(Config::new(), &handshake);
+    /// let message = "a".repeat(1000);
+    /// conn.send_text(&message)?;
+    /// assert!(conn.pending() < 100);
+    ///
+    /// conn.set_compression(false);
+    /// conn.send_text(&message)?;
+    /// assert!(conn.pending() > 1000);
+    /// # Ok::<(), SendError>(())
+    /// ```
+    pub fn set_compression(&mut self, on: bool) {
+        self.compresses = on;
+    }
+}
+
+impl Sender<'_> {
+    /// Compresses and queues a complete message. Returns `Ok(false)` if it is to be sent as it is.
+    ///
+    /// The limit of the send buffer applies to the message before compression, so that the result
+    /// does not depend on its content.
+    #[inline(never)]
+    pub(super) fn send_compressed(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+    ) -> Result<bool, SendError> {
+        let deflate = self.config.deflate_or_default();
+        let Some(window) = self.window() else {
+            return Ok(false);
+        };
+        if payload.len() < deflate.min_len(window.context_takeover) {
+            return Ok(false);
+        }
+        self.reserve_message(self.session.frame_len(payload.len()))?;
+        let mut compressed = Output::new();
+        let is_shorter = self
+            .compressor(window)
+            .compress(payload, compressed.as_mut());
+        if is_shorter {
+            self.session
+                .queue_compressed(self.buffer, opcode, compressed.as_mut());
+        }
+        Ok(is_shorter)
+    }
+
+    /// Queues a message that was compressed for many connections. As
+    /// [`send_compressed`](Self::send_compressed).
+    pub(super) fn send_precompressed(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        compressed: &Compressed,
+    ) -> Result<bool, SendError> {
+        let window = self.window();
+        let Some(window) = window.filter(|window| compressed.window_bits <= window.bits) else {
+            return Ok(false);
+        };
+        self.reserve_message(self.session.frame_len(payload.len()))?;
+        self.session
+            .queue_compressed(self.buffer, opcode, &compressed.bytes);
+        // The receiver adds it to its window.
+        self.compressor(window).add_to_history(payload);
+        Ok(true)
+    }
+
+    /// Returns the window for messages that are sent, if they are compressed.
+    fn window(&self) -> Option<Window> {
+        let compression = self.session.extensions.compression.as_ref();
+        let compression = compression.filter(|_| self.compresses)?;
+        let role = if self.session.is_masking() {
+            Role::Client
+        } else {
+            Role::Server
+        };
+        let window = compression.send(role);
+        Some(window.limited_to(self.config.deflate_or_default().send_window))
+    }
+
+    fn compressor(&mut self, window: Window) -> &mut Compressor {
+        let level = self.config.deflate_or_default().level;
+        let new = || Box::new(Compressor::new(window.bits, level, window.context_takeover));
+        self.session.compressor.get_or_insert_with(new)
+    }
+}

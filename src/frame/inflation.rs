@@ -1,0 +1,142 @@
+//! Decompression of payloads: what is between unmasking and the check of text.
+
+use crate::deflate::{Decompressor, Format, Status, Window};
+use crate::error::ProtocolError;
+
+use super::hybi::CurrentFrame;
+
+/// How many bytes of a masked payload are unmasked at a time: in a copy, since not all of them may
+/// be consumed.
+const MASKED_LEN: usize = 1024;
+
+/// The decompression of the messages of a connection.
+pub(super) struct Inflation {
+    format: Format,
+    decompressor: Decompressor,
+    /// The last output was full, so there may be more without further input.
+    has_more: bool,
+}
+
+/// A part of a message.
+pub(super) struct Inflated {
+    /// The number of bytes.
+    pub(super) len: usize,
+    pub(super) frame_ended: bool,
+    /// What is wrong with the bytes that follow.
+    pub(super) error: Option<ProtocolError>,
+}
+
+impl Inflation {
+    pub(super) fn new(format: Format, window: Window) -> Self {
+        Self {
+            format,
+            decompressor: Decompressor::new(window.bits, window.context_takeover),
+            has_more: false,
+        }
+    }
+
+    pub(super) fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// Inflates the payload at the front of `input`, until that is consumed or `output` is full.
+    /// The message is `received` bytes long so far, and may be `limit` bytes long (DF-13).
+    pub(super) fn read(
+        &mut self,
+        frame: &mut CurrentFrame,
+        input: &mut &mut [u8],
+        output: &mut [u8],
+        received: u64,
+        limit: u64,
+    ) -> Inflated {
+        let mut inflated = Inflated {
+            len: 0,
+            frame_ended: false,
+            error: None,
+        };
+        // One byte over the limit is inflated, to know that there is one.
+        let allowed = limit.saturating_sub(received);
+        let allowed = usize::try_from(allowed).map_or(usize::MAX, |n| n.saturating_add(1));
+        let (output, _) = output.split_at_mut(allowed.min(output.len()));
+        let mut unmasked = [0; MASKED_LEN];
+        loop {
+            let space = output.get_mut(inflated.len..).unwrap_or_default();
+            let is_consumed = frame.remaining() == 0;
+            let progress = if is_consumed && self.ends_stream(frame) {
+                self.decompressor.finish_message(space)
+            } else {
+                let payload = frame.peek(input, &mut unmasked);
+                let progress = self.decompressor.inflate(payload, space);
+                frame.consume(input, progress.consumed);
+                progress
+            };
+            inflated.len += progress.produced;
+            self.has_more = progress.status == Status::OutputFull;
+            let at = received + inflated.len as u64;
+            if at > limit {
+                inflated.len -= 1;
+                inflated.error = Some(ProtocolError::InflatedTooLong { limit });
+                return inflated;
+            }
+            match progress.status {
+                Status::Invalid => {
+                    inflated.error = Some(ProtocolError::InvalidDeflate { at });
+                    return inflated;
+                }
+                Status::OutputFull => return inflated,
+                Status::Done if frame.remaining() > 0 && input.is_empty() => return inflated,
+                Status::Done if frame.remaining() > 0 => {}
+                Status::Done if is_consumed || !self.ends_stream(frame) => {
+                    inflated.frame_ended = true;
+                    return inflated;
+                }
+                Status::Done => {}
+            }
+        }
+    }
+
+    /// Returns whether the compressed data ends with the frame.
+    fn ends_stream(&self, frame: &CurrentFrame) -> bool {
+        match self.format {
+            Format::PerMessage => frame.header.fin,
+            Format::PerFrame => true,
+        }
+    }
+
+    /// Returns whether RSV1 of a frame says whether it is compressed.
+    pub(super) fn marks(&self, is_first_of_message: bool) -> bool {
+        match self.format {
+            Format::PerMessage => is_first_of_message,
+            Format::PerFrame => true,
+        }
+    }
+}
+
+/// Omits payload bytes.
+impl core::fmt::Debug for Inflation {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Inflation")
+            .field("format", &self.format)
+            .field("has_more", &self.has_more)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the decompressor, which the fast path does not use.
+#[cfg(any(fuzzing, hybi_verify))]
+impl Clone for Inflation {
+    fn clone(&self) -> Self {
+        Self {
+            format: self.format,
+            decompressor: Decompressor::new(8, false),
+            has_more: self.has_more,
+        }
+    }
+}
+
+#[cfg(any(fuzzing, hybi_verify))]
+impl PartialEq for Inflation {
+    fn eq(&self, other: &Self) -> bool {
+        (self.format, self.has_more) == (other.format, other.has_more)
+    }
+}

@@ -1,0 +1,646 @@
+//! Compressed messages (RFC 7692; x-webkit-deflate-frame).
+#![cfg(feature = "deflate")]
+
+use std::time::Duration;
+
+use flate2::{Compress, Compression as Level, Decompress, FlushCompress, FlushDecompress};
+use hybi::{
+    Compression, Config, Connection, Deflate, Dialect, Entropy, Handshake, Input, PreparedMessage,
+    SendError,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use testkit::allocator::{CountingAllocator, measure};
+use testkit::strategies::*;
+use testkit::*;
+
+use ProtocolError::{InflatedTooLong, InvalidDeflate, InvalidUtf8, ReservedBits};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+const PER_MESSAGE: &str = "permessage-deflate";
+const PER_FRAME: &str = "x-webkit-deflate-frame";
+
+/// The first byte of a frame.
+const TEXT: u8 = 0xC1;
+const BINARY: u8 = 0xC2;
+const PLAIN_TEXT: u8 = 0x81;
+
+fn compressed(config: Config, role: Role, agreed: &str) -> Connection {
+    let compression: Compression = agreed.parse().unwrap();
+    let handshake = Handshake::new(Dialect::Rfc6455).with_compression(compression);
+    match role {
+        Role::Server => Connection::established_server(config, &handshake),
+        Role::Client => {
+            Connection::established_client(config, &handshake, Entropy::from_bytes([9; 32]))
+        }
+    }
+}
+
+/// What another implementation sends: one DEFLATE stream, flushed after each message or frame.
+struct Peer(Compress);
+
+impl Peer {
+    fn new() -> Self {
+        Self(Compress::new(Level::new(6), false))
+    }
+
+    fn compress(&mut self, message: impl AsRef<[u8]>) -> Vec<u8> {
+        let message = message.as_ref();
+        let mut out = Vec::with_capacity(message.len() + 1000);
+        let flush = FlushCompress::Sync;
+        self.0.compress_vec(message, &mut out, flush).unwrap();
+        out.truncate(out.strip_suffix(&[0, 0, 0xff, 0xff]).unwrap().len());
+        out
+    }
+}
+
+/// Inflates the frames that a connection sent. Returns the first byte of each and its payload.
+fn contents(sent: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut zlib = Decompress::new(false);
+    let frames = parse_frames(sent).into_iter().map(|frame| {
+        if frame.first & 0x40 == 0 {
+            return (frame.first, frame.payload);
+        }
+        let payload = [&frame.payload[..], &[0, 0, 0xff, 0xff]].concat();
+        let mut out = Vec::with_capacity(1 << 20);
+        let flush = FlushDecompress::Sync;
+        zlib.decompress_vec(&payload, &mut out, flush).unwrap();
+        (frame.first, out)
+    });
+    frames.collect()
+}
+
+/// Checks the events for frames from the peer, in both roles and at every split.
+#[track_caller]
+fn expect_events(agreed: &str, frames: &[(u8, Vec<u8>)], expected: &[Observed]) {
+    expect_events_with(&Config::new(), agreed, frames, expected);
+}
+
+#[track_caller]
+fn expect_events_with(
+    config: &Config,
+    agreed: &str,
+    frames: &[(u8, Vec<u8>)],
+    expected: &[Observed],
+) {
+    // No client offers x-webkit-deflate-frame.
+    let roles = [Role::Server, Role::Client];
+    let count = if agreed == PER_FRAME { 1 } else { 2 };
+    for role in roles.into_iter().take(count) {
+        let frames = frames.iter();
+        let bytes: Vec<u8> = frames
+            .flat_map(|(first, payload)| frame(other(role), *first, payload))
+            .collect();
+        let transcript = at_every_split(|| compressed(config.clone(), role, agreed), &bytes);
+        assert_eq!(transcript.events, expected, "{role:?} {agreed}");
+    }
+}
+
+/// Text whose characters are split between chunks, and more than one chunk of it.
+fn long_text() -> String {
+    (0..1200).map(|n| ["é", "€", "𝄞", "a"][n % 4]).collect()
+}
+
+#[test]
+fn the_examples_of_rfc_7692_are_inflated_df_11() {
+    let hello = |payload: &[u8]| (TEXT, payload.to_vec());
+    let frames = [
+        hello(b"\xf2\x48\xcd\xc9\xc9\x07\x00"),
+        // The same with the window.
+        hello(b"\xf2\x00\x11\x00\x00"),
+        // Without compression.
+        hello(b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"),
+        // A final block.
+        hello(b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00"),
+        // Two blocks.
+        hello(b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"),
+        // No data.
+        hello(b"\x00"),
+    ];
+    let texts = ["Hello", "Hello", "Hello", "Hello", "Hello", ""];
+    expect_events(PER_MESSAGE, &frames, &texts.map(text));
+}
+
+#[test]
+fn messages_of_any_length_are_inflated_at_every_split_df_11() {
+    let mut peer = Peer::new();
+    let (mut frames, mut expected) = (Vec::new(), Vec::new());
+    let texts = ["", "a", "Hello, Hello, Hello", &long_text(), "Hello, Hello"];
+    for message in texts {
+        frames.push((TEXT, peer.compress(message)));
+        expected.push(text(message));
+    }
+    // Multiples of the length of a chunk, and one byte less and more.
+    for len in [4095, 4096, 4097, 8192] {
+        let message = vec![b'x'; len];
+        frames.push((BINARY, peer.compress(&message)));
+        expected.push(binary(&message));
+    }
+    expect_events(PER_MESSAGE, &frames, &expected);
+}
+
+#[test]
+fn messages_in_fragments_and_control_frames_between_them_are_inflated_df_11() {
+    let mut peer = Peer::new();
+    let (first, second) = ("one, two, ".repeat(5), "two, one".repeat(5));
+    let payload = peer.compress([&*first, &*second].concat());
+    let (head, tail) = payload.split_at(3);
+    let frames = [
+        (0x41, head.to_vec()),
+        (0x89, b"ping".to_vec()),
+        (0x00, tail.to_vec()),
+        (0x80, vec![]),
+        // A message that is not compressed is not part of the window.
+        (PLAIN_TEXT, b"plain".to_vec()),
+        (TEXT, peer.compress("one, two, plain")),
+    ];
+    let both = [&*first, &*second].concat();
+    let expected = [
+        ping("ping"),
+        text(&both),
+        text("plain"),
+        text("one, two, plain"),
+    ];
+    expect_events(PER_MESSAGE, &frames, &expected);
+}
+
+#[test]
+fn each_frame_of_x_webkit_deflate_frame_has_its_own_mark_df_11() {
+    let mut peer = Peer::new();
+    let frames = [
+        (0x41, peer.compress("compressed, \u{e9}")),
+        (0x00, b"plain, \xc3".to_vec()),
+        (0xC0, peer.compress(b"\xa9 compressed, ")),
+        (PLAIN_TEXT, b"plain".to_vec()),
+        (TEXT, peer.compress("compressed, ")),
+    ];
+    let first = "compressed, éplain, é compressed, ";
+    let expected = [text(first), text("plain"), text("compressed, ")];
+    expect_events("x-webkit-deflate-frame", &frames, &expected);
+}
+
+/// websockets#1720, jetty#3159, bun#33001
+#[test]
+fn rsv1_is_rejected_where_it_has_no_meaning_df_11() {
+    let hello = Peer::new().compress("Hello");
+    let start = (0x41, hello.clone());
+    let reserved = |byte| [protocol_error(ReservedBits { byte })];
+    for agreed in [PER_MESSAGE, PER_FRAME] {
+        for control in [0xC8, 0xC9, 0xCA] {
+            expect_events(agreed, &[(control, vec![])], &reserved(control));
+        }
+        for other_bits in [0xE1, 0xD1, 0xF1, 0xA1, 0x91] {
+            expect_events(
+                agreed,
+                &[(other_bits, hello.clone())],
+                &reserved(other_bits),
+            );
+        }
+    }
+    let continuation = [start, (0xC0, vec![])];
+    let mut expected = vec![Observed::IncompleteText("Hello".to_owned())];
+    expected.extend(reserved(0xC0));
+    expect_events(PER_MESSAGE, &continuation, &expected);
+    for role in [Role::Server, Role::Client] {
+        let mut driver = open(
+            &Config::new().deflate(Deflate::new()),
+            role,
+            Dialect::Rfc6455,
+        );
+        driver.feed(&frame(other(role), TEXT, &hello));
+        assert_eq!(driver.events(), reserved(TEXT));
+    }
+}
+
+#[test]
+fn invalid_data_is_rejected_with_1007_after_the_valid_data_before_it_df_12() {
+    let mut valid = Peer::new().compress("Hello, Hello");
+    valid.extend([0, 0, 0xff, 0xff]);
+    let after_valid = |bytes: &[u8]| [&*valid, bytes].concat();
+    let incomplete = |text: &str| Observed::IncompleteText(text.to_owned());
+    let invalid = |at| protocol_error(InvalidDeflate { at });
+    for (payload, expected) in [
+        // A reserved type of block.
+        (vec![0x07], vec![invalid(0)]),
+        (
+            after_valid(&[0x07]),
+            vec![incomplete("Hello, Hello"), invalid(12)],
+        ),
+        // A reference before the start of the stream.
+        (
+            b"\xf2\x00\x11\x00\x00".to_vec(),
+            vec![incomplete("H"), invalid(1)],
+        ),
+        // The end of the flush was not removed.
+        (valid.clone(), vec![incomplete("Hello, Hello"), invalid(12)]),
+    ] {
+        for agreed in [PER_MESSAGE, PER_FRAME] {
+            expect_events(agreed, &[(TEXT, payload.clone())], &expected);
+        }
+    }
+    // The message ends within a block.
+    let text = "Hello, Hello, what a message";
+    let mut payload = Peer::new().compress(text);
+    payload.truncate(payload.len() / 2);
+    for role in [Role::Server, Role::Client] {
+        let conn = || compressed(Config::new(), role, PER_MESSAGE);
+        let transcript = at_every_split(conn, &frame(other(role), TEXT, &payload));
+        let last = transcript.events.last().unwrap();
+        assert!(matches!(
+            last,
+            Observed::ProtocolError(InvalidDeflate { .. })
+        ));
+        assert_eq!(close_code(&transcript.sent), 1007);
+    }
+}
+
+#[test]
+fn text_is_validated_after_decompression_hy_7() {
+    let mut peer = Peer::new();
+    let frames = [
+        (TEXT, peer.compress("é")),
+        (TEXT, peer.compress(b"abc\xff")),
+    ];
+    let incomplete = Observed::IncompleteText("abc".to_owned());
+    let expected = [text("é"), incomplete, protocol_error(InvalidUtf8 { at: 3 })];
+    expect_events(PER_MESSAGE, &frames, &expected);
+    // A character that the end of the message cuts.
+    let frames = [(TEXT, Peer::new().compress(b"a\xe2\x82"))];
+    let expected = [
+        Observed::IncompleteText("a".to_owned()),
+        protocol_error(InvalidUtf8 { at: 1 }),
+    ];
+    for role in [Role::Server, Role::Client] {
+        let bytes = frame(other(role), frames[0].0, &frames[0].1);
+        let transcript = at_every_split(|| compressed(Config::new(), role, PER_MESSAGE), &bytes);
+        let events = transcript.events;
+        assert_eq!(events.last(), expected.last());
+    }
+}
+
+/// CVE-2018-1000518, CVE-2026-1526, tornado#2391
+#[test]
+fn the_limit_applies_to_the_decompressed_message_df_13() {
+    const LIMIT: u64 = 5000;
+    let config = Config::new().deflate(Deflate::new().max_inflated_len(LIMIT));
+    for len in [4999, 5000, 5001, 100_000] {
+        let message = "a".repeat(len);
+        let frames = [(TEXT, Peer::new().compress(&message))];
+        let expected = if len as u64 <= LIMIT {
+            vec![text(&message)]
+        } else {
+            let limit = LIMIT;
+            vec![
+                Observed::IncompleteText("a".repeat(5000)),
+                protocol_error(InflatedTooLong { limit }),
+            ]
+        };
+        for agreed in [PER_MESSAGE, PER_FRAME] {
+            expect_events_with(&config, agreed, &frames, &expected);
+        }
+    }
+}
+
+#[test]
+fn a_decompression_bomb_uses_little_memory_df_13() {
+    let bomb = Peer::new().compress(vec![0; 64 << 20]);
+    assert!(bomb.len() < 70_000);
+    let mut bytes = frame(Role::Client, BINARY, &bomb);
+    let mut conn = compressed(Config::new(), Role::Server, PER_MESSAGE);
+    let ((), usage) = measure(|| {
+        let mut input = input(&mut bytes);
+        let mut len = 0;
+        while let Some(event) = conn.receive(&mut input) {
+            if let hybi::Event::Binary(chunk) = event {
+                assert!(chunk.as_bytes().len() <= 4096);
+                len += chunk.as_bytes().len();
+            }
+        }
+        assert_eq!(len, 16 << 20);
+    });
+    assert!(usage.peak < 200_000, "{usage:?}");
+    assert_eq!(close_code(conn.transmit()), 1009);
+}
+
+/// The deadline says so, since no further input may come.
+#[test]
+fn what_a_pause_left_of_a_message_is_returned_without_input() {
+    let now = Duration::from_secs(1);
+    let mut paused = 0;
+    for message_len in (8192..16_384).step_by(101) {
+        let payload = Peer::new().compress("a".repeat(message_len));
+        let mut bytes = frame(Role::Client, TEXT, &payload);
+        let mut conn = compressed(Config::new(), Role::Server, PER_MESSAGE);
+        let (mut len, mut is_complete) = (0, false);
+        let mut input = Input::new(&mut bytes, now);
+        while !input.remaining().is_empty() {
+            let Some(hybi::Event::Text(chunk)) = conn.receive(&mut input) else {
+                panic!("no chunk");
+            };
+            len += chunk.as_str().len();
+            is_complete = chunk.is_final();
+        }
+        if !is_complete {
+            paused += 1;
+            assert!(conn.deadline().is_some_and(|deadline| deadline <= now));
+        }
+        while let Some(hybi::Event::Text(chunk)) = conn.receive(&mut Input::new(&mut [], now)) {
+            len += chunk.as_str().len();
+            is_complete = chunk.is_final();
+        }
+        assert!(is_complete);
+        assert_eq!(len, message_len);
+    }
+    assert!(paused > 0);
+}
+
+fn json(n: usize) -> String {
+    format!(
+        r#"{{"id":{n},"user":"user{}","text":"the quick brown fox {n}","ok":true}}"#,
+        n % 7
+    )
+}
+
+#[test]
+fn messages_are_sent_compressed_df_11() {
+    for role in [Role::Server, Role::Client] {
+        for agreed in [PER_MESSAGE, PER_FRAME] {
+            let mut conn = compressed(Config::new(), role, agreed);
+            let mut expected = Vec::new();
+            let mut plain_len = 0;
+            for n in 0..20 {
+                conn.send_text(&json(n)).unwrap();
+                conn.send_binary(json(n).as_bytes()).unwrap();
+                let vectored = conn.send_text_vectored(&json(n)).map(drop);
+                assert_eq!(vectored, Ok(()));
+                for first in [TEXT, BINARY, TEXT] {
+                    expected.push((first, json(n).into_bytes()));
+                    plain_len += json(n).len();
+                }
+            }
+            let sent = drain(&mut conn);
+            // x-webkit-deflate-frame does not say what the client can inflate.
+            let takeover = agreed == PER_MESSAGE;
+            if takeover {
+                assert!(sent.len() < plain_len / 2, "{}", sent.len());
+                assert_eq!(contents(&sent), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn short_messages_fragments_and_what_does_not_shrink_are_sent_as_they_are() {
+    let mut state = 1_u64;
+    let mut random = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    };
+    let noise: Vec<u8> = (0..1000).map(|_| random()).collect();
+    let long = "a".repeat(1000);
+    let mut conn = compressed(Config::new(), Role::Server, PER_MESSAGE);
+    conn.send_text(&"a".repeat(31)).unwrap();
+    conn.send_binary(&noise).unwrap();
+    conn.send_text_fragment(&long, false).unwrap();
+    conn.send_ping(&[b'a'; 100]).unwrap();
+    conn.send_text_fragment(&long, true).unwrap();
+    conn.set_compression(false);
+    conn.send_text(&long).unwrap();
+    conn.set_compression(true);
+    let firsts: Vec<u8> = parse_frames(conn.transmit())
+        .iter()
+        .map(|f| f.first)
+        .collect();
+    assert_eq!(firsts, [0x81, 0x82, 0x01, 0x89, 0x80, 0x81]);
+    drain(&mut conn);
+    conn.send_text(&long).unwrap();
+    assert_eq!(contents(&drain(&mut conn)), [(TEXT, long.into_bytes())]);
+    // Thresholds: with and without context takeover, and a configured one.
+    let alone = "permessage-deflate; server_no_context_takeover";
+    let seven = Config::new().deflate(Deflate::new().threshold(7));
+    for (config, agreed, min_len) in [
+        (Config::new(), PER_MESSAGE, 32),
+        (Config::new(), alone, 256),
+        (seven, alone, 7),
+    ] {
+        let mut conn = compressed(config, Role::Server, agreed);
+        for len in [min_len - 1, min_len] {
+            conn.send_text(&"a".repeat(len)).unwrap();
+        }
+        let firsts: Vec<u8> = parse_frames(conn.transmit())
+            .iter()
+            .map(|f| f.first)
+            .collect();
+        assert_eq!(firsts, [PLAIN_TEXT, TEXT], "{min_len}");
+    }
+}
+
+/// A message that was compressed for all is part of the window of each receiver.
+#[test]
+fn a_prepared_message_is_compressed_once_and_part_of_the_window() {
+    let deflate = Deflate::new();
+    let news = PreparedMessage::text(&json(1).repeat(4)).compressed(&deflate);
+    let picture = PreparedMessage::binary(&[7; 500]).compressed(&deflate);
+    for agreed in [PER_MESSAGE, "permessage-deflate; server_max_window_bits=9"] {
+        let mut conn = compressed(Config::new(), Role::Server, agreed);
+        let mut expected = Vec::new();
+        for n in 0..10 {
+            conn.send_text(&json(n)).unwrap();
+            conn.send_prepared(&news).unwrap();
+            conn.send_prepared(&picture).unwrap();
+            expected.push((TEXT, json(n).into_bytes()));
+            expected.push((TEXT, json(1).repeat(4).into_bytes()));
+            expected.push((BINARY, vec![7; 500]));
+        }
+        assert_eq!(contents(&drain(&mut conn)), expected, "{agreed}");
+    }
+    let mut plain = established(&Config::new(), Role::Server, Dialect::Hixie76);
+    plain.send_prepared(&news).unwrap();
+    assert_eq!(drain(&mut plain), hixie_frame(&json(1).repeat(4)));
+}
+
+/// The result does not depend on how well a message compresses.
+#[test]
+fn the_limit_of_the_send_buffer_applies_before_compression() {
+    let config = Config::new().max_send_buffer(2000);
+    let mut conn = compressed(config, Role::Server, PER_MESSAGE);
+    let error = rejected(&mut conn, |conn| conn.send_text(&"a".repeat(2001)));
+    let too_long = error.to_string();
+    assert!(matches!(error, SendError::MessageTooLong { .. }));
+    let prepared = PreparedMessage::text(&"a".repeat(2001)).compressed(&Deflate::new());
+    let error = rejected(&mut conn, |conn| conn.send_prepared(&prepared));
+    assert_eq!(error.to_string(), too_long);
+    conn.send_text(&"a".repeat(1900)).unwrap();
+    assert!(conn.pending() < 100);
+    let error = conn.send_text(&"b".repeat(1990)).unwrap_err();
+    assert!(matches!(error, SendError::BufferFull { .. }));
+    // What was rejected is not part of the window.
+    conn.send_text(&"b".repeat(200)).unwrap();
+    let expected = [(TEXT, vec![b'a'; 1900]), (TEXT, vec![b'b'; 200])];
+    assert_eq!(contents(&drain(&mut conn)), expected);
+}
+
+/// The state of the compression library is shared by the connections of a thread.
+#[test]
+fn the_text_of_one_connection_cannot_be_reached_from_another() {
+    let secret = Peer::new().compress("the password is swordfish");
+    for agreed in [
+        PER_MESSAGE,
+        "permessage-deflate; client_no_context_takeover",
+    ] {
+        for distance in 1..40 {
+            let mut victim = Driver::new(compressed(Config::new(), Role::Server, agreed));
+            victim.feed(&frame(Role::Client, TEXT, &secret));
+            assert_eq!(victim.events(), [text("the password is swordfish")]);
+            // Three bytes at a distance, as a block of its own.
+            let bytes = reference(distance);
+            let mut attacker = Driver::new(compressed(Config::new(), Role::Server, agreed));
+            attacker.feed(&frame(Role::Client, BINARY, &bytes));
+            let expected = [protocol_error(InvalidDeflate { at: 0 })];
+            assert_eq!(attacker.events(), expected, "{distance}");
+        }
+    }
+}
+
+/// A block of the fixed codes that repeats the three bytes at a distance of at most 40.
+fn reference(distance: usize) -> Vec<u8> {
+    const BASES: [usize; 11] = [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33];
+    let code = BASES.iter().rposition(|base| *base <= distance).unwrap();
+    let extra_bits = (code / 2).saturating_sub(1);
+    let mut bits = vec![0, 1, 0]; // not final, fixed codes
+    let mut push_code = |value: usize, len: usize, is_huffman: bool| {
+        let bit = |n: usize| (value >> n & 1) as u8;
+        if is_huffman {
+            bits.extend((0..len).rev().map(bit));
+        } else {
+            bits.extend((0..len).map(bit));
+        }
+    };
+    push_code(1, 7, true); // length 3
+    push_code(code, 5, true);
+    push_code(distance - BASES[code], extra_bits, false);
+    push_code(0, 7, true); // end of block
+    push_code(0, 3, false); // an empty stored block, without its length
+    let byte = |bits: &[u8]| bits.iter().rev().fold(0, |byte, bit| byte << 1 | bit);
+    bits[..].chunks(8).map(byte).collect()
+}
+
+#[test]
+fn a_connection_with_compression_keeps_at_most_2_5_kib_after_4_kib_each_way() {
+    let compression: Compression = "permessage-deflate; server_max_window_bits=10; \
+        client_max_window_bits=10"
+        .parse()
+        .unwrap();
+    let handshake = Handshake::new(Dialect::Rfc6455).with_compression(compression);
+    static CONFIG: Config = Config::new().deflate(Deflate::new());
+    let run = |messages: usize| {
+        let mut peer = compressed(CONFIG.clone(), Role::Client, &compression.to_string());
+        let mut conn = Connection::established_server(&CONFIG, &handshake);
+        let mut last = 0;
+        for n in 0..messages {
+            peer.send_text(&json(n)).unwrap();
+            feed(&mut conn, drain(&mut peer));
+            conn.send_text(&json(n)).unwrap();
+            last = drain(&mut conn).len();
+        }
+        // Idle for two seconds.
+        for seconds in 0..3 {
+            let now = Duration::from_secs(seconds);
+            assert!(conn.receive(&mut Input::new(&mut [], now)).is_none());
+        }
+        (conn, last)
+    };
+    drop(run(100)); // the states of the thread
+    let ((conn, last), usage) = measure(|| run(100));
+    let kept = usize::try_from(usage.retained).unwrap() + size_of_val(&conn);
+    assert!(kept <= 2560, "{kept}");
+    assert!(last < json(99).len() / 2, "{last}");
+    let alone = "permessage-deflate; client_no_context_takeover; server_no_context_takeover";
+    let handshake = Handshake::new(Dialect::Rfc6455).with_compression(alone.parse().unwrap());
+    let run = || {
+        let mut conn = Connection::established_server(&CONFIG, &handshake);
+        conn.send_text(&json(1).repeat(5)).unwrap();
+        drain(&mut conn);
+        for seconds in 0..3 {
+            let now = Duration::from_secs(seconds);
+            assert!(conn.receive(&mut Input::new(&mut [], now)).is_none());
+        }
+        conn
+    };
+    drop(run());
+    let (conn, usage) = measure(run);
+    let kept = usize::try_from(usage.retained).unwrap() + size_of_val(&conn);
+    assert!(kept <= 512, "{kept}");
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    /// Any messages, agreed parameters and splits: what one side sends, the other receives.
+    #[test]
+    fn messages_survive_a_round_trip(
+        server_bits in 8..=15_u8,
+        client_bits in 8..=15_u8,
+        no_takeover in any::<[bool; 2]>(),
+        level in 1..=9_u8,
+        send_window in proptest::option::of(9..=15_u8),
+        messages in vec((0..3000_usize, any::<u8>(), any::<bool>()), 1..10),
+        splits in splits(),
+    ) {
+        let mut agreed = PER_MESSAGE.to_owned();
+        for (name, on) in ["server", "client"].iter().zip(no_takeover) {
+            if on {
+                agreed += &format!("; {name}_no_context_takeover");
+            }
+        }
+        agreed += &format!("; server_max_window_bits={server_bits}");
+        agreed += &format!("; client_max_window_bits={client_bits}");
+        let deflate = Deflate::new().level(level).send_window(send_window);
+        let config = Config::new().deflate(deflate);
+        for role in [Role::Server, Role::Client] {
+            let mut sender = compressed(config.clone(), role, &agreed);
+            let mut expected = Vec::new();
+            for (len, seed, is_text) in &messages {
+                let message: String = (0..*len).map(|n| {
+                    char::from(b'a' + (n.wrapping_mul(usize::from(*seed)) >> 3) as u8 % 26)
+                }).collect();
+                if *is_text {
+                    sender.send_text(&message).unwrap();
+                    expected.push(text(&message));
+                } else {
+                    sender.send_binary(message.as_bytes()).unwrap();
+                    expected.push(binary(&message));
+                }
+            }
+            let bytes = drain(&mut sender);
+            let points = split_points(&splits, bytes.len());
+            let receiver = compressed(config.clone(), other(role), &agreed);
+            let transcript = run_checked(receiver, &bytes, &points, false);
+            prop_assert_eq!(transcript.events, expected);
+        }
+    }
+
+    /// A changed byte never causes a panic, and the result does not depend on the split.
+    #[test]
+    fn damaged_messages_give_the_same_events_however_they_are_split(
+        text in string(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        splits in splits(),
+    ) {
+        let mut peer = Peer::new();
+        let mut payload = peer.compress(text.repeat(30));
+        for (at, byte) in changes {
+            let at = at.index(payload.len());
+            payload[at] = byte;
+        }
+        let bytes = frame(Role::Client, TEXT, &payload);
+        let conn = || compressed(Config::new(), Role::Server, PER_MESSAGE);
+        let whole = run_checked(conn(), &bytes, &[], true);
+        let split = run_checked(conn(), &bytes, &split_points(&splits, bytes.len()), true);
+        prop_assert_eq!(split, whole);
+    }
+}
