@@ -47,7 +47,12 @@ fn every_protocol_error_has_a_row() {
             Case::Call(_) => None,
         })
         .collect();
-    for name in names {
+    // They need the feature `deflate`: tests/compression.rs has the inputs.
+    let only_compressed = ["InflatedTooLong", "InvalidDeflate"];
+    for name in names
+        .into_iter()
+        .filter(|name| !only_compressed.contains(name))
+    {
         let has_row = [" ", ")"].map(|end| events.contains(&format!("ProtocolError({name}{end}")));
         assert!(has_row.contains(&true), "{name}");
     }
