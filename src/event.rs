@@ -468,6 +468,9 @@ pub enum Timeout {
     /// [`close_timeout`](crate::Config::close_timeout): the peer, or the application, did not answer
     /// a close frame.
     Close,
+    /// `Deflate::message_timeout`, with the feature `deflate`: a compressed message was not complete
+    /// in time.
+    Message,
 }
 
 impl fmt::Display for Timeout {
@@ -477,6 +480,7 @@ impl fmt::Display for Timeout {
             Self::Keepalive => "the peer sent nothing for too long",
             Self::Write => "the peer accepted too few bytes in time",
             Self::Close => "the closing handshake was not complete in time",
+            Self::Message => "a compressed message was not complete in time",
         })
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use flate2::{Compress, Compression as Level, Decompress, FlushCompress, FlushDecompress};
 use hybi::{
-    Compression, Config, Connection, Deflate, Dialect, Entropy, Handshake, Input, PreparedMessage,
-    SendError,
+    Closed, Compression, Config, Connection, Deflate, Dialect, Entropy, Handshake, Input,
+    PreparedMessage, SendError, Timeout,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -280,6 +280,30 @@ fn text_is_validated_after_decompression_hy_7() {
     }
 }
 
+/// Frames that are not compressed count, too.
+#[test]
+fn the_limit_applies_to_all_frames_of_a_message_df_13() {
+    let config = Config::new().deflate(Deflate::new().max_inflated_len(8));
+    let error = protocol_error(InflatedTooLong { limit: 8 });
+    for (plain, next, received) in [(9, "", 9), (8, "", 8), (8, "b", 8), (5, "bbbb", 8)] {
+        let next_len = next.len();
+        let frames = [
+            (0x01, vec![b'a'; plain]),
+            (0xC0, Peer::new().compress(next)),
+        ];
+        let message = format!("{}{next}", "a".repeat(plain));
+        let expected = if message.len() <= 8 {
+            vec![text(&message)]
+        } else {
+            let received = message[..received].to_owned();
+            vec![Observed::IncompleteText(received), error.clone()]
+        };
+        let name = format!("{plain} and {next_len}");
+        println!("{name}");
+        expect_events_with(&config, PER_FRAME, &frames, &expected);
+    }
+}
+
 /// CVE-2018-1000518, CVE-2026-1526, tornado#2391
 #[test]
 fn the_limit_applies_to_the_decompressed_message_df_13() {
@@ -354,6 +378,40 @@ fn what_a_pause_left_of_a_message_is_returned_without_input() {
         assert_eq!(len, message_len);
     }
     assert!(paused > 0);
+}
+
+/// While it is incomplete, the connection holds the state of the decompressor.
+#[test]
+fn a_compressed_message_has_to_be_complete_in_time() {
+    let config = Config::new().deflate(Deflate::new().message_timeout(Duration::from_secs(10)));
+    let seconds = Duration::from_secs;
+    for agreed in [PER_MESSAGE, PER_FRAME] {
+        let mut peer = Peer::new();
+        let mut driver = Driver::new(compressed(config.clone(), Role::Server, agreed));
+        let messages = [1, 2, 3].map(|n| frame(Role::Client, TEXT, peer.compress(json(n))));
+        let [first, second, third] = &messages;
+        let (start, end) = first.split_at(20);
+        driver.feed(start);
+        assert_eq!(driver.conn.deadline(), Some(seconds(10)), "{agreed}");
+        // The next message starts the timeout again.
+        driver.now = seconds(9);
+        driver.feed(&[end, &second[..20]].concat());
+        assert_eq!(driver.conn.deadline(), Some(seconds(19)));
+        driver.now = seconds(18);
+        driver.feed(&second[20..]);
+        assert_eq!(driver.conn.deadline(), None);
+        driver.feed(&third[..20]);
+        assert_eq!(driver.at(seconds(27)), Some(seconds(28)));
+        driver.at(seconds(28));
+        let timed_out = Observed::Closed(Closed::TimedOut(Timeout::Message));
+        let events = driver.events();
+        assert_eq!(events[..2], [text(&json(1)), text(&json(2))]);
+        assert_eq!(events.last(), Some(&timed_out));
+    }
+    // Messages that are not compressed may take any time.
+    let mut driver = Driver::new(compressed(config, Role::Server, PER_MESSAGE));
+    driver.feed(&frame(Role::Client, PLAIN_TEXT, "Hello")[..9]);
+    assert_eq!(driver.conn.deadline(), None);
 }
 
 fn json(n: usize) -> String {

@@ -60,6 +60,9 @@ enum Phase {
     Handshake,
     /// This side's close frame was written, or the application has to answer that of the peer.
     Close,
+    /// Open, with an incomplete message that is compressed.
+    #[cfg(feature = "deflate")]
+    Message,
     /// Open, with memory to release if it is not used.
     Idle,
 }
@@ -217,8 +220,9 @@ impl Connection {
             self.timers.phase = None;
             return None;
         };
+        let is_restarted = self.starts_message(phase);
         let deadline = match self.timers.phase {
-            Some(timer) if timer.phase == phase => timer.deadline,
+            Some(timer) if timer.phase == phase && !is_restarted => timer.deadline,
             _ => {
                 self.send_buffer.take_queued();
                 now.after(timeout)
@@ -231,6 +235,8 @@ impl Connection {
         match phase {
             Phase::Handshake => Some(Timeout::Handshake),
             Phase::Close => Some(Timeout::Close),
+            #[cfg(feature = "deflate")]
+            Phase::Message => Some(Timeout::Message),
             Phase::Idle => {
                 self.release_memory();
                 let deadline = now.after(timeout);
@@ -239,6 +245,19 @@ impl Connection {
                 None
             }
         }
+    }
+
+    /// Returns whether another compressed message has started, so that its timeout starts again.
+    #[cfg(feature = "deflate")]
+    fn starts_message(&mut self, phase: Phase) -> bool {
+        let session = self.state.session().filter(|_| phase == Phase::Message);
+        session.is_some_and(|session| session.decoder.take_started())
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    #[inline(always)]
+    fn starts_message(&mut self, _: Phase) -> bool {
+        false
     }
 
     /// Returns whether memory can be released before more output is written.
@@ -324,6 +343,11 @@ impl Connection {
         match &self.state {
             State::Handshaking(Handshaking::Accepted { .. }) => None,
             State::Handshaking(_) => Some((Phase::Handshake, self.config.handshake_timeout)),
+            #[cfg(feature = "deflate")]
+            State::Open(open) if open.session.decoder.is_inflating() && !self.is_congested() => {
+                let timeout = self.config.deflate_or_default().message_timeout;
+                Some((Phase::Message, timeout))
+            }
             State::Open(open) => (self.send_buffer.is_retained() || open.session.has_generator())
                 .then_some((Phase::Idle, IDLE_RELEASE)),
             State::PeerClosed(_) => Some(close),

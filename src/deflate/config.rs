@@ -1,5 +1,7 @@
 //! What this side agrees to.
 
+use core::time::Duration;
+
 /// The compression that a server accepts or a client offers, for
 /// [`Config::deflate`](crate::Config::deflate).
 ///
@@ -28,6 +30,7 @@ pub struct Deflate {
     /// `None`: the default, which depends on what is negotiated.
     pub(crate) threshold: Option<usize>,
     pub(crate) max_inflated_len: u64,
+    pub(crate) message_timeout: Duration,
 }
 
 /// The windows that zlib can use. RFC 7692 also allows 8 bits, which a peer may require.
@@ -43,6 +46,7 @@ impl Deflate {
             level: 1,
             threshold: None,
             max_inflated_len: 16 * 1024 * 1024,
+            message_timeout: Duration::from_secs(120),
         }
     }
 
@@ -87,6 +91,18 @@ impl Deflate {
     #[must_use]
     pub const fn threshold(mut self, bytes: usize) -> Self {
         self.threshold = Some(bytes);
+        self
+    }
+
+    /// Sets how long a compressed message may take to arrive; then the connection ends with
+    /// [`Timeout::Message`](crate::Timeout::Message). The timeout does not run while the connection
+    /// is [congested](crate::Connection::is_congested).
+    ///
+    /// Default: 2 minutes. From the first to the last byte of a compressed message, a connection
+    /// holds the state of the decompressor, which is 48 KB.
+    #[must_use]
+    pub const fn message_timeout(mut self, timeout: Duration) -> Self {
+        self.message_timeout = timeout;
         self
     }
 

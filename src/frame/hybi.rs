@@ -5,6 +5,8 @@
 //! [`FastPath::Miss`]; the slow path goes on from that state.
 
 use alloc::boxed::Box;
+#[cfg(feature = "deflate")]
+use core::mem;
 
 #[cfg(feature = "deflate")]
 use super::inflation::Inflation;
@@ -45,6 +47,9 @@ struct CurrentMessage {
     /// The payload of the current frame is compressed.
     #[cfg(feature = "deflate")]
     compressed: bool,
+    /// See [`Decoder::take_started`].
+    #[cfg(feature = "deflate")]
+    is_new: bool,
     incomplete_char: IncompleteChar,
 }
 
@@ -311,6 +316,20 @@ impl Decoder {
         matches!(self.state, State::Failed(_)) || self.has_more_inflated()
     }
 
+    /// Returns whether a compressed message is incomplete.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn is_inflating(&self) -> bool {
+        let message = self.message.as_ref();
+        message.is_some_and(|message| message.compressed)
+    }
+
+    /// Returns whether the current message started since the last call.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn take_started(&mut self) -> bool {
+        let message = self.message.as_mut();
+        message.is_some_and(|message| mem::take(&mut message.is_new))
+    }
+
     /// Returns whether there may be more of a compressed message without further input.
     #[cfg(feature = "deflate")]
     fn has_more_inflated(&self) -> bool {
@@ -478,6 +497,8 @@ impl Decoder {
             received: 0,
             #[cfg(feature = "deflate")]
             compressed: false,
+            #[cfg(feature = "deflate")]
+            is_new: true,
             incomplete_char: IncompleteChar::EMPTY,
         });
         #[cfg(feature = "deflate")]

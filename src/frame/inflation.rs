@@ -74,7 +74,8 @@ impl Inflation {
             self.has_more = progress.status == Status::OutputFull;
             let at = received + inflated.len as u64;
             if at > limit {
-                inflated.len -= 1;
+                // A message of x-webkit-deflate-frame may have been too long before.
+                inflated.len = inflated.len.saturating_sub(1);
                 inflated.error = Some(ProtocolError::InflatedTooLong { limit });
                 return inflated;
             }

@@ -123,6 +123,24 @@ impl Decoder {
         }
     }
 
+    /// Returns whether a compressed message is incomplete.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn is_inflating(&self) -> bool {
+        match self {
+            Self::Hixie(_) => false,
+            Self::Hybi(decoder) => decoder.is_inflating(),
+        }
+    }
+
+    /// Returns whether the current message started since the last call.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn take_started(&mut self) -> bool {
+        match self {
+            Self::Hixie(_) => false,
+            Self::Hybi(decoder) => decoder.take_started(),
+        }
+    }
+
     /// Returns whether no frame and no fragmented message is incomplete.
     pub(crate) fn at_boundary(&self) -> bool {
         match self {
