@@ -18,7 +18,8 @@ const STORAGE_LEN: usize = crate::frame::opcode::MAX_CONTROL_LEN;
 /// what does not lie in the bytes as a whole. That is a character or a control frame that was split
 /// between two reads, which lies in the `Input` itself, and text in which U+FFFD replaces invalid
 /// UTF-8 (FR-10), which is allocated: at most 3 bytes for each byte of the input, and 7 while it is
-/// made.
+/// made. With the feature `deflate`, chunks of compressed messages lie in 8 KiB of memory, which the
+/// thread keeps for the next `Input`.
 ///
 /// ```
 /// # use hybi::{Config, Connection, Dialect, Event, Handshake, Input};

@@ -5,11 +5,21 @@ use core::time::Duration;
 /// The compression that a server accepts or a client offers, for
 /// [`Config::deflate`](crate::Config::deflate).
 ///
-/// It costs a peer little to send a secret and text of an attacker in one message, or in messages
-/// that share a window, and the length of what is sent then reveals the secret (CRIME, BREACH). Do
-/// not compress messages that contain both.
-///
 /// Values out of range are replaced by the nearest one in range.
+///
+/// # Secrets
+///
+/// The length of a compressed message shows how much of it repeats other data of the message or of
+/// its window. Where an attacker chooses part of that data, the lengths reveal a secret in the rest,
+/// such as a session token (CRIME, BREACH). Do not compress messages with secrets:
+/// [`Connection::set_compression`](crate::Connection::set_compression).
+///
+/// # Memory
+///
+/// A connection keeps at most its two windows, and allocates them with the first compressed
+/// messages. Within a compressed message that it receives it also holds a decompressor of 48 KB.
+/// Each thread keeps up to four of these and up to four compressors of 150 to 380 KB for the next
+/// messages of any connection.
 ///
 /// ```
 /// use hybi::{Config, Deflate};
