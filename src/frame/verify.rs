@@ -77,7 +77,7 @@ impl Outcome {
                 // The fast path leaves other frames to the slow path.
                 FrameEvent::Ping(_)
                 | FrameEvent::Pong(_)
-                | FrameEvent::Stored(Stored::Ping | Stored::Pong)
+                | FrameEvent::Stored(_)
                 | FrameEvent::Skipped(_)
                 | FrameEvent::Close(_) => outcome.is_final = true,
             }
