@@ -362,9 +362,9 @@ impl Connection {
             State::Handshaking(Handshaking::Accepted { .. }) => true,
             State::Handshaking(Handshaking::AwaitAnswer(_)) => false,
             State::Handshaking(_) => self.eof,
-            // An error that follows valid text, or more of a compressed message.
+            // The valid text before invalid UTF-8 was returned, and the error is not.
             State::Open(Open { session, .. }) | State::Closing(session) => {
-                self.eof || session.decoder.has_pending_event()
+                self.eof || session.decoder.has_failed()
             }
             State::PeerClosed(_) => self.config.auto_close,
             State::Closed(ended) => !ended.is_reported,

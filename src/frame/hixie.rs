@@ -98,8 +98,7 @@ impl Decoder {
         matches!(self.state, State::FrameStart)
     }
 
-    /// See [`Decoder::has_pending_event`](super::Decoder::has_pending_event).
-    pub(crate) fn has_pending_event(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         matches!(self.state, State::Failed(_))
     }
 

@@ -88,11 +88,12 @@ impl CurrentFrame {
         payload
     }
 
-    /// Returns payload at the front of `input`, unmasked in a copy, without consuming it.
+    /// Returns payload after the first `skipped` bytes of `input`, unmasked in a copy, without
+    /// consuming it.
     #[cfg(feature = "deflate")]
-    pub(super) fn peek<'b>(&self, input: &'b [u8], copy: &'b mut [u8]) -> &'b [u8] {
+    pub(super) fn peek<'b>(&self, input: &'b [u8], skipped: usize, copy: &'b mut [u8]) -> &'b [u8] {
         let max = usize::try_from(self.remaining()).map_or(input.len(), |n| n.min(input.len()));
-        let payload = input.get(..max).unwrap_or_default();
+        let payload = input.get(skipped..max).unwrap_or_default();
         let Some(key) = self.header.key else {
             return payload;
         };
@@ -102,7 +103,7 @@ impl CurrentFrame {
             *copy = *byte;
         }
         work::record(n);
-        mask::unmask(copy, key, self.received);
+        mask::unmask(copy, key, self.received + skipped as u64);
         copy
     }
 
@@ -311,9 +312,8 @@ impl Decoder {
         at_header && self.message.is_none()
     }
 
-    /// See [`Decoder::has_pending_event`](super::Decoder::has_pending_event).
-    pub(crate) fn has_pending_event(&self) -> bool {
-        matches!(self.state, State::Failed(_)) || self.has_more_inflated()
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.state, State::Failed(_))
     }
 
     /// Returns whether a compressed message is incomplete.
@@ -330,18 +330,6 @@ impl Decoder {
         message.is_some_and(|message| mem::take(&mut message.is_new))
     }
 
-    /// Returns whether there may be more of a compressed message without further input.
-    #[cfg(feature = "deflate")]
-    fn has_more_inflated(&self) -> bool {
-        let inflation = self.inflation.as_ref();
-        inflation.is_some_and(|inflation| inflation.has_more())
-    }
-
-    #[cfg(not(feature = "deflate"))]
-    fn has_more_inflated(&self) -> bool {
-        false
-    }
-
     /// Fast path: decodes a complete message in one frame, or more payload of an incomplete frame.
     #[inline]
     pub(crate) fn decode_fast<'i>(
@@ -350,10 +338,9 @@ impl Decoder {
         input: &mut &'i mut [u8],
     ) -> FastPath<'i> {
         if input.is_empty() {
-            return if self.has_pending_event() {
-                FastPath::Miss
-            } else {
-                FastPath::NeedMore
+            return match self.state {
+                State::Failed(_) => FastPath::Miss,
+                _ => FastPath::NeedMore,
             };
         }
         if !self.at_boundary() {
@@ -573,7 +560,7 @@ impl Decoder {
         let State::Payload(frame) = &mut self.state else {
             return None;
         };
-        if input.is_empty() && frame.remaining() > 0 && !inflation.has_more() {
+        if input.is_empty() && frame.remaining() > 0 {
             return None;
         }
         let message = self.message.as_mut()?;

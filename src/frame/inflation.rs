@@ -13,8 +13,11 @@ const MASKED_LEN: usize = 1024;
 pub(super) struct Inflation {
     format: Format,
     decompressor: Decompressor,
-    /// The last output was full, so there may be more without further input.
-    has_more: bool,
+    /// The first byte of the payload that is left was inflated already.
+    ///
+    /// It is consumed once everything that it inflated to was returned: so the caller keeps input as
+    /// long as there is more of a message, and can pause.
+    is_first_inflated: bool,
 }
 
 /// A part of a message.
@@ -31,12 +34,8 @@ impl Inflation {
         Self {
             format,
             decompressor: Decompressor::new(window.bits, window.context_takeover),
-            has_more: false,
+            is_first_inflated: false,
         }
-    }
-
-    pub(super) fn has_more(&self) -> bool {
-        self.has_more
     }
 
     /// Inflates the payload at the front of `input`, until that is consumed or `output` is full.
@@ -61,17 +60,15 @@ impl Inflation {
         let mut unmasked = [0; MASKED_LEN];
         loop {
             let space = output.get_mut(inflated.len..).unwrap_or_default();
-            let is_consumed = frame.remaining() == 0;
-            let progress = if is_consumed && self.ends_stream(frame) {
+            let skipped = usize::from(self.is_first_inflated);
+            let is_end = self.ends_stream(frame) && frame.remaining() == skipped as u64;
+            let progress = if is_end {
                 self.decompressor.finish_message(space)
             } else {
-                let payload = frame.peek(input, &mut unmasked);
-                let progress = self.decompressor.inflate(payload, space);
-                frame.consume(input, progress.consumed);
-                progress
+                let payload = frame.peek(input, skipped, &mut unmasked);
+                self.decompressor.inflate(payload, space)
             };
             inflated.len += progress.produced;
-            self.has_more = progress.status == Status::OutputFull;
             let at = received + inflated.len as u64;
             if at > limit {
                 // A message of x-webkit-deflate-frame may have been too long before.
@@ -79,21 +76,38 @@ impl Inflation {
                 inflated.error = Some(ProtocolError::InflatedTooLong { limit });
                 return inflated;
             }
+            self.consume(
+                frame,
+                input,
+                skipped + progress.consumed,
+                progress.status,
+                is_end,
+            );
             match progress.status {
-                Status::Invalid => {
-                    inflated.error = Some(ProtocolError::InvalidDeflate { at });
-                    return inflated;
-                }
-                Status::OutputFull => return inflated,
-                Status::Done if frame.remaining() > 0 && input.is_empty() => return inflated,
-                Status::Done if frame.remaining() > 0 => {}
-                Status::Done if is_consumed || !self.ends_stream(frame) => {
-                    inflated.frame_ended = true;
-                    return inflated;
-                }
-                Status::Done => {}
+                Status::Invalid => inflated.error = Some(ProtocolError::InvalidDeflate { at }),
+                Status::OutputFull => {}
+                Status::Done if frame.remaining() == 0 => inflated.frame_ended = true,
+                Status::Done if input.is_empty() => {}
+                Status::Done => continue,
             }
+            return inflated;
         }
+    }
+
+    /// Consumes `n` bytes that were inflated, but not the last one if there may be more output.
+    fn consume(
+        &mut self,
+        frame: &mut CurrentFrame,
+        input: &mut &mut [u8],
+        n: usize,
+        status: Status,
+        is_end: bool,
+    ) {
+        let is_last = frame.remaining() == n as u64;
+        let has_more =
+            status == Status::OutputFull || is_last && self.ends_stream(frame) && !is_end;
+        self.is_first_inflated = has_more && n > 0;
+        frame.consume(input, n - usize::from(self.is_first_inflated));
     }
 
     /// Returns whether the compressed data ends with the frame.
@@ -118,7 +132,6 @@ impl core::fmt::Debug for Inflation {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Inflation")
             .field("format", &self.format)
-            .field("has_more", &self.has_more)
             .finish_non_exhaustive()
     }
 }
@@ -130,7 +143,7 @@ impl Clone for Inflation {
         Self {
             format: self.format,
             decompressor: Decompressor::new(8, false),
-            has_more: self.has_more,
+            is_first_inflated: self.is_first_inflated,
         }
     }
 }
@@ -138,6 +151,6 @@ impl Clone for Inflation {
 #[cfg(any(fuzzing, hybi_verify))]
 impl PartialEq for Inflation {
     fn eq(&self, other: &Self) -> bool {
-        (self.format, self.has_more) == (other.format, other.has_more)
+        (self.format, self.is_first_inflated) == (other.format, other.is_first_inflated)
     }
 }

@@ -149,11 +149,11 @@ impl Decoder {
         }
     }
 
-    /// Returns whether [`decode`](Self::decode) may return an event or an error for empty input.
-    pub(crate) fn has_pending_event(&self) -> bool {
+    /// Returns whether [`decode`](Self::decode) returns an error for any input, also if it is empty.
+    pub(crate) fn has_failed(&self) -> bool {
         match self {
-            Self::Hixie(decoder) => decoder.has_pending_event(),
-            Self::Hybi(decoder) => decoder.has_pending_event(),
+            Self::Hixie(decoder) => decoder.has_failed(),
+            Self::Hybi(decoder) => decoder.has_failed(),
         }
     }
 
