@@ -159,6 +159,9 @@ fn absolute_form_target_rq_4_h76_8() {
             }
         }
     }
+    // A scheme is not empty.
+    let (head, at) = replace_marked(PAGE, "/demo", "^://example.com/");
+    assert_eq!(reject(&head), ProtocolError::InvalidStartLine { at });
     // Offsets of later lines are those of the input.
     let head = replace_once(PAGE, "/demo", "http://a?b");
     let (head, at) = replace_marked(&head, "Host: example.com", "^Host: a/b");

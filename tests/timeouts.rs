@@ -511,6 +511,24 @@ fn keep_alive_is_paused_while_congested_and_then_restarts() {
 }
 
 #[test]
+fn keep_alive_runs_while_high_water_bytes_are_pending() {
+    let config = KEEPALIVE.high_water(1000).write_timeout(Duration::MAX);
+    for kind in every() {
+        let conn = &mut established(&config, kind);
+        at(conn, Duration::ZERO);
+        conn.send_text(&"a".repeat(100)).unwrap();
+        let overhead = conn.pending() - 100;
+        conn.send_text(&"a".repeat(800)).unwrap();
+        let rest = 1000 - conn.pending() - overhead;
+        conn.send_text(&"a".repeat(rest)).unwrap();
+        assert_eq!(conn.pending(), 1000);
+        conn.advance(1);
+        assert_eq!(at(conn, 5 * SECOND), None);
+        assert_eq!(conn.deadline(), Some(10 * SECOND));
+    }
+}
+
+#[test]
 fn keep_alive_runs_only_while_open() {
     let config = KEEPALIVE
         .handshake_timeout(Duration::MAX)
