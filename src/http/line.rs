@@ -106,8 +106,8 @@ fn scheme_len(target: &[u8]) -> Option<usize> {
     let is_scheme_byte = |byte: &&u8| byte.is_ascii_alphanumeric();
     let start = target.iter().take(MAX_SCHEME_LEN);
     let len = start.take_while(is_scheme_byte).count();
-    let is_scheme = len > 0 && target.get(len..)?.starts_with(b"://");
-    is_scheme.then_some(len + 3)
+    let rest = target.get(len..)?;
+    rest.starts_with(b"://").then_some(len + 3)
 }
 
 /// Returns the length of the authority, which ends at the path or the query, unless it is empty.
