@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::net::ToSocketAddrs;
 
+use hybi_examples::chat;
 use hybi_examples::cli::{self, log};
 use hybi_examples::mio_chat::server::{self, Server};
 use mio::net::TcpListener;
@@ -13,12 +14,12 @@ use mio::{Poll, Waker};
 const HELP: &str = "\
 Serves the poke page and its WebSocket on a single thread.
 
-Usage: mio_chat [ADDR]
+Usage: mio_chat [ADDR] [--no-compression]
 
 ADDR defaults to 127.0.0.1:1234; port 0 picks a free port.";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Some(address) = cli::listen_address(None)? else {
+    let Some(options) = cli::server_options(false)? else {
         log(HELP);
         return Ok(());
     };
@@ -27,9 +28,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     ctrlc::set_handler(move || {
         let _ = interrupt.wake();
     })?;
-    let address = address.to_socket_addrs()?.next();
+    let address = options.address.to_socket_addrs()?.next();
     let listener = TcpListener::bind(address.ok_or("the host name has no address")?)?;
     cli::log_address(listener.local_addr()?);
-    Server::new(poll, listener)?.run()?;
+    let config = chat::config(options.compression);
+    Server::new(poll, listener, config)?.run()?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use hybi::{
     Close, Connection, Event, Handshake, MessageAssembler, MessageTooLong, Request, Response,
+    SharedConfig,
 };
 use hybi_examples::chat::{self, MAX_MESSAGE_LEN, MAX_QUEUED};
 use hybi_examples::cli::{self, log};
@@ -21,7 +22,7 @@ use hybi_examples::outbox::{self, Message};
 const HELP: &str = "\
 Serves the poke page and its WebSocket.
 
-Usage: poke [ADDR] [--origin ORIGIN]...
+Usage: poke [ADDR] [--origin ORIGIN]... [--no-compression]
 
 ADDR defaults to 127.0.0.1:1234; port 0 picks a free port. Pages of any origin may
 connect, unless ORIGIN, such as http://localhost:1234, is given.";
@@ -33,8 +34,7 @@ const MAX_CONNECTIONS: usize = 1000;
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(7);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut origins = Vec::new();
-    let Some(address) = cli::listen_address(Some(&mut origins))? else {
+    let Some(options) = cli::server_options(true)? else {
         log(HELP);
         return Ok(());
     };
@@ -42,12 +42,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     ctrlc::set_handler(move || {
         let _ = interrupt.send(());
     })?;
-    let listener = TcpListener::bind(address)?;
+    let listener = TcpListener::bind(options.address)?;
     cli::log_address(listener.local_addr()?);
 
     let server = Arc::new(Server {
-        origins,
-        ..Server::default()
+        config: chat::config(options.compression).into(),
+        origins: options.origins,
+        clients: Mutex::default(),
+        client_removed: Condvar::new(),
     });
     let accepting = Arc::clone(&server);
     thread::Builder::new().spawn(move || accept_all(&listener, &accepting))?;
@@ -71,8 +73,8 @@ fn accept_all(listener: &TcpListener, server: &Arc<Server>) {
     }
 }
 
-#[derive(Default)]
 struct Server {
+    config: SharedConfig,
     /// The origins of pages that may connect; if there are none, all.
     origins: Vec<String>,
     clients: Mutex<BTreeMap<u64, Arc<Client>>>,
@@ -89,7 +91,7 @@ struct Client {
 }
 
 fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr) {
-    let conn = Connection::server(&chat::CONFIG);
+    let conn = Connection::server(server.config.clone());
     // A client that floods the chat has to read its own messages.
     let connection = match BlockingConnection::new(socket, conn, WhenCongested::Pause) {
         Ok(connection) => connection,

@@ -13,14 +13,15 @@ use hybi::{
     ClientRequest, Close, Closed, Config, Connection, Dialect, Entropy, Event, MessageAssembler,
     SendError,
 };
-use hybi_examples::cli;
 use hybi_examples::link::{BlockingConnection, WhenCongested};
+use hybi_examples::{cli, compression};
 
 const HELP: &str = "\
 Sends each line of standard input as a text message and prints received ones, on a
 terminal with control characters escaped.
 
 Usage: std_client URL [--dialect DIALECT] [--origin ORIGIN] [--protocol NAME]
+                      [--no-compression]
 
 URL is ws://HOST[:PORT]/PATH. DIALECT is rfc6455 (the default), hybi-8, hybi-7,
 hixie-76 or hixie-75. The last two always send an origin, by default http://HOST.
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Box<dyn Error>> {
-    let Some(request) = parse_args()? else {
+    let Some((request, has_compression)) = parse_args()? else {
         println!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     };
@@ -58,13 +59,16 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     let socket = TcpStream::connect((host, request.port()))?;
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy)?;
-    let config = Config::new()
+    let mut config = Config::new()
         .max_frame_len(MAX_MESSAGE_LEN as u64)
         .max_send_buffer(MAX_MESSAGE_LEN)
         .close_timeout(CLOSE_TIMEOUT);
+    if has_compression {
+        config = compression::enable(config, MAX_MESSAGE_LEN);
+    }
     let connection = Arc::new(BlockingConnection::new(
         socket,
-        Connection::client(config.clone(), &request, Entropy::from_bytes(entropy)),
+        Connection::client(config, &request, Entropy::from_bytes(entropy)),
         WhenCongested::ReadOn,
     )?);
 
@@ -120,15 +124,17 @@ fn close(connection: &BlockingConnection, code: u16, reason: &str) {
     let _ = connection.with(|conn| conn.close(&Close::new(code, reason)));
 }
 
-fn parse_args() -> Result<Option<ClientRequest>, Box<dyn Error>> {
+/// Returns the request and whether to offer compression, or `None` if `--help` is given.
+fn parse_args() -> Result<Option<(ClientRequest, bool)>, Box<dyn Error>> {
     use lexopt::prelude::*;
     let (mut url, mut origin, mut protocol) = (None, None, None);
-    let mut dialect = Dialect::Rfc6455;
+    let (mut dialect, mut has_compression) = (Dialect::Rfc6455, true);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Long("dialect") => dialect = parser.value()?.parse()?,
+            Long("no-compression") => has_compression = false,
             Long("origin") => origin = Some(parser.value()?.string()?),
             Long("protocol") => protocol = Some(parser.value()?.string()?),
             Value(value) if url.is_none() => url = Some(value.string()?),
@@ -143,7 +149,7 @@ fn parse_args() -> Result<Option<ClientRequest>, Box<dyn Error>> {
     if let Some(protocol) = protocol {
         request = request.with_protocol(&protocol)?;
     }
-    Ok(Some(request))
+    Ok(Some((request, has_compression)))
 }
 
 fn lock(time: &Mutex<Instant>) -> MutexGuard<'_, Instant> {

@@ -3,6 +3,7 @@
 use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,17 @@ use hybi::{AcceptOptions, Close, Config, Connection, Event, Input, MessageAssemb
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const MAX_MESSAGE_LEN: usize = 64 * 1024;
-static CONFIG: Config = Config::new().max_frame_len(MAX_MESSAGE_LEN as u64);
+static CONFIG: LazyLock<Config> = LazyLock::new(|| {
+    let config = Config::new().max_frame_len(MAX_MESSAGE_LEN as u64);
+    #[cfg(feature = "deflate")]
+    if std::env::args().all(|arg| arg != "--no-compression") {
+        return config.deflate(hybi::Deflate::new().max_inflated_len(MAX_MESSAGE_LEN as u64));
+    }
+    config
+});
 
 fn main() -> Result {
-    let address = std::env::args().nth(1);
+    let address = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8075"))?;
     println!("listening on ws://{}/", listener.local_addr()?);
     loop {
@@ -32,7 +40,7 @@ fn main() -> Result {
 
 fn serve(mut socket: TcpStream, peer: SocketAddr) -> Result {
     let start = Instant::now();
-    let mut conn = Connection::server(&CONFIG);
+    let mut conn = Connection::server(&*CONFIG);
     let mut message = MessageAssembler::new(MAX_MESSAGE_LEN);
     let mut buf = [0; 16 * 1024];
     let mut unread = 0..0; // the range of `buf` that was not consumed yet

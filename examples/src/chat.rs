@@ -4,6 +4,8 @@ use std::error::Error;
 
 use hybi::{AcceptOptions, Closed, Config, Connection, Dialects, Request, Response};
 
+use crate::compression;
+
 pub const MAX_MESSAGE_LEN: usize = 16 << 20;
 
 /// The most bytes that may wait to be sent in the whole process, without the send buffers: `CONFIG`
@@ -30,6 +32,16 @@ pub static CONFIG: Config = Config::new()
     .plain_http(true)
     .max_frame_len(MAX_MESSAGE_LEN as u64)
     .high_water(16 * 1024);
+
+/// Returns `CONFIG`, with compression or without.
+pub fn config(has_compression: bool) -> Config {
+    let config = CONFIG.clone();
+    if has_compression {
+        compression::enable(config, MAX_MESSAGE_LEN)
+    } else {
+        config
+    }
+}
 
 /// Accepts a WebSocket request for any resource from any origin; serves the page at `/`.
 pub fn handle_request(conn: &mut Connection, request: &Request) -> Result<(), Box<dyn Error>> {

@@ -5,23 +5,34 @@ use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
 
-/// Returns the address to listen on, or `None` if `--help` is given. If there are `origins`, appends
-/// the values of the option `--origin`.
-pub fn listen_address(
-    mut origins: Option<&mut Vec<String>>,
-) -> Result<Option<String>, lexopt::Error> {
+/// What the command line of a chat server says.
+pub struct ServerOptions {
+    /// Where to listen.
+    pub address: String,
+    pub origins: Vec<String>,
+    pub compression: bool,
+}
+
+/// Reads the command line of a chat server, with `--origin` or without. Returns `None` if `--help`
+/// is given.
+pub fn server_options(has_origins: bool) -> Result<Option<ServerOptions>, lexopt::Error> {
     use lexopt::prelude::*;
-    let mut address = None;
+    let (mut address, mut origins, mut compression) = (None, Vec::new(), true);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
-        match (argument, &mut origins) {
-            (Short('h') | Long("help"), _) => return Ok(None),
-            (Long("origin"), Some(origins)) => origins.push(parser.value()?.string()?),
-            (Value(value), _) if address.is_none() => address = Some(value.string()?),
-            (other, _) => return Err(other.unexpected()),
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Long("no-compression") => compression = false,
+            Long("origin") if has_origins => origins.push(parser.value()?.string()?),
+            Value(value) if address.is_none() => address = Some(value.string()?),
+            other => return Err(other.unexpected()),
         }
     }
-    Ok(Some(address.unwrap_or("127.0.0.1:1234".to_owned())))
+    Ok(Some(ServerOptions {
+        address: address.unwrap_or("127.0.0.1:1234".to_owned()),
+        origins,
+        compression,
+    }))
 }
 
 /// Prints where to connect to, for programs and for people.

@@ -3,6 +3,7 @@
 
 pub mod chat;
 pub mod cli;
+pub mod compression;
 pub mod link;
 pub mod mio_chat;
 pub mod outbox;

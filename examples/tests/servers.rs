@@ -889,6 +889,129 @@ fn std_client_reads_while_its_own_output_is_blocked() {
     sending.join().unwrap();
 }
 
+/// Compression is negotiated, and each side refers to the messages that it sent before.
+#[cfg(feature = "deflate")]
+mod compression {
+    use hybi::{Compression, Dialect, Entropy, Handshake};
+
+    use super::*;
+
+    const OFFER: &str = "permessage-deflate; client_max_window_bits";
+    const AGREED: &str = "permessage-deflate; server_max_window_bits=10; client_max_window_bits=10";
+
+    test_servers! { std_echo: compresses_messages_if_offered declines_with_the_option }
+    test_chat_servers! { compresses_messages_if_offered declines_with_the_option }
+
+    /// Lines of JSON, each of which becomes shorter on its own, too.
+    fn events(count: usize) -> String {
+        let event = |n| {
+            format!(
+                "{{\"event\":\"moved\",\"id\":{n},\"position\":[{n},{n},0.0],\"velocity\":[0.0,0.0,0.0],\
+                 \"visible\":true,\"moving\":true}}\n"
+            )
+        };
+        (0..count).map(event).collect()
+    }
+
+    fn with_extensions(head: &str, value: &str) -> String {
+        let head = head.strip_suffix("\r\n").unwrap();
+        format!("{head}Sec-WebSocket-Extensions: {value}\r\n\r\n")
+    }
+
+    fn compresses_messages_if_offered(name: &str) {
+        let server = start(name);
+        let mut socket = TcpStream::connect(server.address()).unwrap();
+        let peer = Peer::from(socket.try_clone().unwrap());
+        peer.after_sending(with_extensions(REQUEST_RFC, OFFER))
+            .expect(with_extensions(RESPONSE_RFC, AGREED));
+        let compression: Compression = AGREED.parse().unwrap();
+        let handshake = Handshake::new(Dialect::Rfc6455).with_compression(compression);
+        let entropy = Entropy::from_bytes([7; 32]);
+        let mut conn = Connection::established_client(Config::new(), &handshake, entropy);
+
+        let text = events(5);
+        for max_len in [text.len() / 2, 40] {
+            conn.send_text(&text).unwrap();
+            assert!(conn.pending() < max_len, "{}", conn.pending());
+            socket.write_all(conn.transmit()).unwrap();
+            conn.advance(conn.pending());
+            let received = read_message(&mut socket, &mut conn, &text);
+            assert_eq!(received[0], 0xc1, "not one compressed frame");
+            assert!(received.len() < max_len, "{}", received.len());
+        }
+    }
+
+    /// Reads until the message is complete. Returns its bytes.
+    fn read_message(socket: &mut TcpStream, conn: &mut Connection, expected: &str) -> Vec<u8> {
+        let mut message = MessageAssembler::new(expected.len());
+        let mut received = Vec::new();
+        let mut is_complete = false;
+        while !is_complete {
+            let mut buf = [0; 4096];
+            let n = socket.read(&mut buf).unwrap();
+            assert_ne!(n, 0, "end of input");
+            received.extend_from_slice(&buf[..n]);
+            let mut input = Input::new(&mut buf[..n], Duration::ZERO);
+            while let Some(event) = conn.receive(&mut input) {
+                let Event::Text(chunk) = event else {
+                    panic!("{event:?}");
+                };
+                is_complete = message.push_text(chunk).unwrap() == Some(expected);
+            }
+        }
+        received
+    }
+
+    fn declines_with_the_option(name: &str) {
+        let server = Server::start_with_arguments(&example(name), &["--no-compression"]);
+        Peer::connect(server.address())
+            .after_sending(with_extensions(REQUEST_RFC, OFFER))
+            .expect(RESPONSE_RFC);
+    }
+
+    /// Through a relay that counts the bytes.
+    #[test]
+    fn std_client_and_poke_compress_unless_switched_off() {
+        let poke = start("poke");
+        let lines = events(500);
+        for arguments in [&[][..], &["--no-compression"]] {
+            let relay = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut client = Command::new(example("std_client"));
+            client.arg(format!("ws://{}/", relay.local_addr().unwrap()));
+            client.args(arguments).stdin(Stdio::piped());
+            client.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut client = client.spawn().unwrap();
+            let (client_side, _) = relay.accept().unwrap();
+            let server_side = TcpStream::connect(poke.address()).unwrap();
+            let to_server = copy(&client_side, &server_side);
+            let to_client = copy(&server_side, &client_side);
+
+            let mut stdin = client.stdin.take().unwrap();
+            stdin.write_all(lines.as_bytes()).unwrap();
+            drop(stdin);
+            let output = client.wait_with_output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{stderr}");
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), lines);
+            for copying in [to_server, to_client] {
+                let is_compressed = copying.join().unwrap() < lines.len() as u64 / 2;
+                assert_eq!(is_compressed, arguments.is_empty());
+            }
+        }
+    }
+
+    /// Copies in a thread to the end of input. The thread returns the number of bytes.
+    fn copy(from: &TcpStream, to: &TcpStream) -> thread::JoinHandle<u64> {
+        let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+        thread::spawn(move || {
+            let copied = io::copy(&mut from, &mut to).unwrap();
+            // Fails if the peer has already disconnected.
+            let _ = to.shutdown(Shutdown::Write);
+            copied
+        })
+    }
+}
+
 /// With code 1009, if the dialect has codes: a frame as soon as its header is received, and a
 /// fragmented message as soon as it is too long.
 fn rejects_messages_over_the_limit(name: &str) {

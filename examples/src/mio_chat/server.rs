@@ -5,13 +5,13 @@ use std::mem;
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
+use hybi::Config;
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use super::clients::{Clients, READ_LEN};
 use super::link::Socket;
-use crate::chat;
 use crate::cli::log;
 
 const ACCEPTS_PER_TURN: usize = 64;
@@ -41,7 +41,7 @@ struct Acceptor {
 }
 
 impl Server {
-    pub fn new(poll: Poll, mut listener: TcpListener) -> io::Result<Self> {
+    pub fn new(poll: Poll, mut listener: TcpListener, config: Config) -> io::Result<Self> {
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(Self {
@@ -55,7 +55,7 @@ impl Server {
                 error_logged: false,
             }),
             accepted: 0,
-            clients: Clients::new(&chat::CONFIG, |line| log(line)),
+            clients: Clients::new(config, |line| log(line)),
         })
     }
 
