@@ -1,5 +1,5 @@
 //! Reference pages: the usual tasks, the rules of the protocol, the responses to invalid input,
-//! reverse proxies, and what a new version may change.
+//! compression (with the feature `deflate`), reverse proxies, and what a new version may change.
 
 /// Tasks that need more than one item. [How do I](crate#how-do-i) lists all of them.
 ///
@@ -230,6 +230,12 @@
 /// A proxy forwards small messages as a whole ([`MessageAssembler`](crate::MessageAssembler)), and
 /// streams only long ones: a fragment for each chunk could mean a fragment for each byte, and the
 /// receiver limits the [number of fragments](crate::Config::max_fragments).
+///
+/// # Compression
+///
+/// With the feature `deflate`, servers accept and clients offer compression if `Config::deflate` is
+/// set. The page `compression` of this [guide](crate::guide) says when it pays and what it costs, and
+/// how to decline it for one request or one message.
 pub mod tasks {}
 
 #[doc = include_str!("../docs/wire.md")]
@@ -237,6 +243,11 @@ pub mod wire_rules {}
 
 #[doc = include_str!("../docs/bad-inputs.md")]
 pub mod bad_inputs {}
+
+#[cfg(feature = "deflate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
+#[doc = include_str!("../docs/compression.md")]
+pub mod compression {}
 
 #[doc = include_str!("../docs/proxies.md")]
 pub mod proxies {}

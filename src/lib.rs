@@ -59,6 +59,7 @@
 //! | limit memory? | [`Config`], whose setters name the defaults, and [`MessageAssembler::new`] |
 //! | handle a slow peer? | [back-pressure](#back-pressure) |
 //! | send to many connections? | [`PreparedMessage`]; those that read too slowly: [back-pressure](#back-pressure), third row |
+//! | compress messages? | the [feature](#features) `deflate` and `Config::deflate`: see the page `compression` of the [guide] |
 //! | use subprotocols and cookies? | [`AcceptOptions`], [`Request`], [`ClientRequest`]: [example](guide::tasks#subprotocols-and-cookies) |
 //! | stream long messages? | [`send_text_fragment`](Connection::send_text_fragment), and each chunk as it arrives: [example](guide::tasks#streaming) |
 //!
