@@ -491,6 +491,44 @@ fn short_messages_fragments_and_what_does_not_shrink_are_sent_as_they_are() {
     }
 }
 
+/// Alone, each of them would become longer.
+#[test]
+fn short_messages_are_compressed_once_there_is_a_window() {
+    for (agreed, is_compressed) in [
+        (PER_MESSAGE, true),
+        ("permessage-deflate; server_max_window_bits=9", true),
+        ("permessage-deflate; server_no_context_takeover", false),
+    ] {
+        let config = Config::new().deflate(Deflate::new().threshold(32));
+        let mut conn = compressed(config, Role::Server, agreed);
+        let message = |n: usize| {
+            format!(
+                r#"{{"symbol":"SYM{}","bid":{n},"size":{}}}"#,
+                n % 7,
+                n * 7 % 90
+            )
+        };
+        let (mut plain_len, mut expected) = (0, Vec::new());
+        for n in 0..200 {
+            conn.send_text(&message(n)).unwrap();
+            plain_len += message(n).len() + 2;
+            expected.push(message(n).into_bytes());
+        }
+        let sent = drain(&mut conn);
+        assert_eq!(sent.len() < plain_len * 2 / 3, is_compressed, "{agreed}");
+        assert!(sent.len() < plain_len + 10, "{agreed}");
+        let received = contents(&sent).into_iter().map(|(_, message)| message);
+        assert_eq!(received.collect::<Vec<_>>(), expected);
+    }
+    // The limit of the send buffer holds for the longer form, too.
+    let config = Config::new()
+        .deflate(Deflate::new().threshold(0))
+        .max_send_buffer(14);
+    let mut conn = compressed(config, Role::Server, PER_MESSAGE);
+    conn.send_text("Hello, 12345").unwrap();
+    assert_eq!(drain(&mut conn), b"\x81\x0cHello, 12345");
+}
+
 /// A message that was compressed for all is part of the window of each receiver.
 #[test]
 fn a_prepared_message_is_compressed_once_and_part_of_the_window() {

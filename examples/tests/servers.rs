@@ -1128,10 +1128,11 @@ fn logs_no_error_for_a_connection_without_a_request(name: &str) {
 }
 
 /// The timeout counts from when the output was queued, or from the last bytes that the kernel
-/// accepted, also without a reader.
+/// accepted, also without a reader: on a busy machine it may accept some at the end of the timeout,
+/// when the server tries again.
 #[track_caller]
 fn check_write_timeout(elapsed: Duration) {
-    let (min, max) = (WRITE_TIMEOUT * 9 / 10, WRITE_TIMEOUT * 3 / 2);
+    let (min, max) = (WRITE_TIMEOUT * 9 / 10, WRITE_TIMEOUT * 5 / 2);
     assert!(min < elapsed && elapsed < max, "{elapsed:?}");
 }
 

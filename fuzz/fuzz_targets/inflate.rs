@@ -102,7 +102,8 @@ fn send(conn: &mut Connection, message: &[u8], takeover: bool, sent: &mut Vec<u8
         assert_eq!(payload, message);
     } else {
         assert_eq!(header, 0xC2);
-        assert!(payload.len() < message.len());
+        // The first messages may become longer.
+        assert!(payload.len() < message.len() + 8);
         let inflated = reference(if takeover { sent } else { &[] }, payload);
         assert_eq!(inflated.output.as_deref(), Some(message));
         sent.extend(message);

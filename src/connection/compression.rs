@@ -6,7 +6,7 @@ use super::Connection;
 use super::send::Sender;
 use crate::call_errors::SendError;
 use crate::config::Role;
-use crate::deflate::{Compression, Compressor, Output, Window};
+use crate::deflate::{Compression, Compressor, MAX_GROWTH, Output, Window};
 use crate::frame::opcode::Opcode;
 use crate::prepared::Compressed;
 
@@ -24,8 +24,9 @@ impl Connection {
     /// Default: `true`. Pass `false` before a message that contains a secret beside data of another
     /// party, or that is compressed already, such as an image.
     ///
-    /// Fragments ([`send_text_fragment`](Self::send_text_fragment)), control frames, and messages
-    /// that compression would not make shorter are never compressed.
+    /// Fragments ([`send_text_fragment`](Self::send_text_fragment)) and control frames are never
+    /// compressed, nor are messages that would not become shorter. With context takeover, the first
+    /// messages may become a few bytes longer, so that the next ones can refer to them.
     ///
     /// ```
     /// # use hybi::{Compression, Config, Connection, Dialect, Handshake, SendError};
@@ -65,15 +66,16 @@ impl Sender<'_> {
             return Ok(false);
         }
         self.reserve_message(self.session.frame_len(payload.len()))?;
+        let longer = self.session.frame_len(payload.len() + MAX_GROWTH);
+        let may_grow = self.reserve_message(longer).is_ok();
         let mut compressed = Output::new();
-        let is_shorter = self
-            .compressor(window)
-            .compress(payload, compressed.as_mut());
-        if is_shorter {
+        let compressor = self.compressor(window);
+        let is_compressed = compressor.compress(payload, may_grow, compressed.as_mut());
+        if is_compressed {
             self.session
                 .queue_compressed(self.buffer, opcode, compressed.as_mut());
         }
-        Ok(is_shorter)
+        Ok(is_compressed)
     }
 
     /// Queues a message that was compressed for many connections. As

@@ -12,6 +12,11 @@ pub(super) const FLUSH_END: [u8; 4] = [0, 0, 0xff, 0xff];
 /// The library refers to text at most the window less this many bytes before the current position.
 const UNREACHABLE: usize = 262;
 
+/// By how much the first messages of a connection may become longer, together [`FIRST_LEN`] bytes of
+/// text. Otherwise one whose messages are all short would never have a history.
+pub(crate) const MAX_GROWTH: usize = 8;
+const FIRST_LEN: usize = 128;
+
 /// Compresses the messages of a connection.
 pub(crate) struct Compressor {
     window_bits: u8,
@@ -44,14 +49,24 @@ impl Compressor {
 
     /// Appends the compressed message, or returns `false` if it would not be smaller. Then nothing
     /// was appended, and the message is to be sent as it is.
+    ///
+    /// `may_grow`: it may also be up to [`MAX_GROWTH`] bytes longer, if it is one of the first.
     #[must_use]
-    pub(crate) fn compress(&mut self, message: &[u8], output: &mut Vec<u8>) -> bool {
+    pub(crate) fn compress(
+        &mut self,
+        message: &[u8],
+        may_grow: bool,
+        output: &mut Vec<u8>,
+    ) -> bool {
         let mut deflater = Deflater::new(self.window_bits, self.level, &self.history);
-        let is_smaller = compress_message(&mut deflater, message, output);
-        if is_smaller {
+        let is_first = self.history.is_kept() && self.history.len() < FIRST_LEN;
+        let max_growth = if may_grow && is_first { MAX_GROWTH } else { 0 };
+        let max_len = message.len() + max_growth;
+        let is_compressed = compress_message(&mut deflater, message, max_len, output);
+        if is_compressed {
             self.history.add(message);
         }
-        is_smaller
+        is_compressed
     }
 
     /// To be called for a message that was compressed by [`compress_without_history`] and sent: the
@@ -70,7 +85,7 @@ pub(crate) fn compress_without_history(
 ) -> Option<Vec<u8>> {
     let mut output = Vec::new();
     let mut deflater = Deflater::new(supported(window_bits), level.clamp(1, 9), &History::new(0));
-    let is_smaller = compress_message(&mut deflater, message, &mut output);
+    let is_smaller = compress_message(&mut deflater, message, message.len(), &mut output);
     output.shrink_to_fit();
     is_smaller.then_some(output)
 }
@@ -81,14 +96,20 @@ fn supported(window_bits: u8) -> u8 {
     window_bits.clamp(9, 15)
 }
 
-fn compress_message(deflater: &mut Deflater, message: &[u8], output: &mut Vec<u8>) -> bool {
+/// Appends the compressed message if it is shorter than `max_len`. Returns whether it is.
+fn compress_message(
+    deflater: &mut Deflater,
+    message: &[u8],
+    max_len: usize,
+    output: &mut Vec<u8>,
+) -> bool {
     let start = output.len();
     let is_compressed = deflater.flush(message, output) && remove_flush_end(output);
-    let is_smaller = is_compressed && output.len() - start < message.len();
-    if !is_smaller {
+    let is_shorter = is_compressed && output.len() - start < max_len;
+    if !is_shorter {
         output.truncate(start);
     }
-    is_smaller
+    is_shorter
 }
 
 fn remove_flush_end(output: &mut Vec<u8>) -> bool {

@@ -42,6 +42,11 @@ impl History {
         [older, newer]
     }
 
+    /// Returns whether text is kept at all.
+    pub(super) fn is_kept(&self) -> bool {
+        self.limit > 0
+    }
+
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }

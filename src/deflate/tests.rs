@@ -191,7 +191,7 @@ fn rfc7692_examples() {
     }
     let mut compressor = compressor(9, 6, true);
     let mut output = Vec::new();
-    assert!(!compressor.compress(b"Hello", &mut output));
+    assert!(!compressor.compress(b"Hello", false, &mut output));
     assert!(output.is_empty());
 }
 
@@ -218,7 +218,7 @@ fn round_trips_with_each_window_and_level() {
                 for number in 0..40 {
                     let message = json(number);
                     let mut output = b"header".to_vec();
-                    let is_smaller = compressor.compress(&message, &mut output);
+                    let is_smaller = compressor.compress(&message, false, &mut output);
                     let compressed = output.strip_prefix(b"header").unwrap();
                     sizes = (sizes.0 + message.len(), sizes.1 + compressed.len());
                     if !is_smaller {
@@ -323,7 +323,7 @@ proptest! {
     ) {
         let history = json(1);
         let mut start = Vec::new();
-        prop_assert!(compressor(9, 9, true).compress(&history, &mut start));
+        prop_assert!(compressor(9, 9, true).compress(&history, false, &mut start));
         let mut decompressor = Decompressor::new(15, true);
         prop_assert_eq!(inflate(&mut decompressor, &start), Ok(history.clone()));
         // Compressed text that turns into noise.
@@ -351,7 +351,7 @@ proptest! {
                 let Some(prepared) = compress_without_history(&message, bits, level) else { continue };
                 output = prepared;
                 compressor.add_to_history(&message);
-            } else if !compressor.compress(&message, &mut output) {
+            } else if !compressor.compress(&message, false, &mut output) {
                 continue;
             }
             let inflated = inflate_in_steps(&mut decompressor, &output, input_step, output_step);
@@ -449,9 +449,9 @@ fn output_does_not_depend_on_other_connections() {
         let mut output = Vec::new();
         for number in 0..20 {
             for (index, other) in others.iter_mut().enumerate() {
-                let _ = other.compress(&json(number + index), &mut Vec::new());
+                let _ = other.compress(&json(number + index), false, &mut Vec::new());
             }
-            assert!(ours.compress(&json(number), &mut output) || number == 0);
+            assert!(ours.compress(&json(number), false, &mut output) || number == 0);
         }
         output
     };
@@ -581,7 +581,7 @@ fn a_connection_keeps_two_kilobytes_with_10_bits() {
         let mut sizes = Vec::new();
         for number in 0..50 {
             let mut output = Vec::with_capacity(1000);
-            if compressor.compress(&json(number), &mut output) {
+            if compressor.compress(&json(number), false, &mut output) {
                 assert!(inflate(decompressor, &output).is_ok());
             }
             sizes.push(output.len());
@@ -600,12 +600,12 @@ fn a_connection_keeps_two_kilobytes_with_10_bits() {
     assert!(chat(&mut used)[0] < 60);
 
     let mut without = (compressor(15, 1, false), Decompressor::new(15, false));
-    assert!(without.0.compress(&json(0), &mut Vec::new())); // The state of the thread.
+    assert!(without.0.compress(&json(0), false, &mut Vec::new())); // The state of the thread.
     let ((), usage) = measure(|| {
         for number in 0..10 {
             let message = compress_without_history(&json(number), 15, 1).unwrap();
             let mut output = Vec::new();
-            assert!(without.0.compress(&json(number), &mut output));
+            assert!(without.0.compress(&json(number), false, &mut output));
             assert_eq!(message, output);
             assert_eq!(inflate(&mut without.1, &message), Ok(json(number)));
         }
