@@ -1,6 +1,7 @@
 """Opens a chat server's page in Chromium and PhantomJS and exchanges messages between them.
 
-Both browsers are driven over WebDriver.
+Both browsers are driven over WebDriver. What Chromium sends and receives is recorded, to check that
+messages are compressed.
 Usage: browsers.py HOST:PORT PROFILE CHROMIUM.png PHANTOMJS.png PHANTOMJS NO_OPENSSL
 PROFILE is an empty directory for Chromium's profile.
 """
@@ -13,6 +14,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -62,6 +64,53 @@ def wait_until(condition, what):
         if time.monotonic() > deadline:
             sys.exit(f"no {what} within {TIMEOUT} s")
         time.sleep(0.02)
+
+
+class Recorder:
+    """Forwards connections to `address` and records both directions of each."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self.server, self.connections = (host, int(port)), []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, server = self.listener.accept()[0], socket.create_connection(self.server)
+            streams = bytearray(), bytearray()
+            self.connections.append(streams)
+            for ends, stream in zip([(client, server), (server, client)], streams):
+                threading.Thread(target=self.forward, args=[*ends, stream], daemon=True).start()
+
+    def forward(self, source, target, stream):
+        with contextlib.suppress(OSError):
+            while received := source.recv(1 << 16):
+                stream += received
+                target.sendall(received)
+            target.shutdown(socket.SHUT_WR)
+
+    def compressed(self):
+        """Returns how many frames are compressed that clients sent, and that the server sent."""
+        upgraded = [streams for streams in self.connections if b"101 " in streams[1][:20]]
+        return [sum(map(is_compressed, frames(stream))) for stream in sum(upgraded, ())]
+
+
+def frames(stream):
+    """Yields the first byte of each frame that follows the handshake."""
+    at = stream.index(b"\r\n\r\n") + 4
+    while at + 2 <= len(stream):
+        yield stream[at]
+        is_masked, length = divmod(stream[at + 1], 128)
+        size = {126: 2, 127: 8}.get(length, 0)
+        if size:
+            length = int.from_bytes(stream[at + 2 : at + 2 + size], "big")
+        at += 2 + size + 4 * is_masked + length
+
+
+def is_compressed(first_byte):
+    return first_byte & 0x40 != 0
 
 
 class Browser:
@@ -147,18 +196,20 @@ class Browser:
         Path(file).write_bytes(base64.b64decode(png))
 
 
-def chat(url, chromium, phantomjs, screenshots):
+def chat(address, chromium, phantomjs, screenshots):
     both = chromium, phantomjs
-    for one in both:
-        one.visit(url)
+    recorder = Recorder(address)
+    for one, host in zip(both, (recorder.address, address)):
+        one.visit(f"http://{host}/")
         one.run(PREPARE, *(each.name for each in both))
-    check(chromium.run("return window.ws.extensions"), "", "Chromium's extensions")
+    (extension, *_) = chromium.run("return window.ws.extensions").split(";")
+    check(extension, "permessage-deflate", "Chromium's extension")
 
     for one in both:
         one.click("poke")
         one.expect("Quit poking me!")
     for one in both:
-        text = f"{one.name}: héllo ☃ 😀"
+        text = f"{one.name}: " + "héllo ☃ 😀 " * 3
         one.type_and_send(text)
         for each in both:
             each.expect(text)
@@ -185,12 +236,14 @@ def chat(url, chromium, phantomjs, screenshots):
     wait_until(lambda: chromium.run(STATE) == "closed", "closed connection in Chromium")
     check(chromium.run("return window.closeEvent"), [4000, "enough", True], "Chromium's close event")
     check(phantomjs.run("return window.received"), phantomjs.expected, "messages in PhantomJS")
+    sent, received = recorder.compressed()
+    check((sent > 0, received > 0), (True, True), f"compressed frames, {sent} and {received}")
 
 
 address, _, *screenshots, phantomjs, no_openssl = sys.argv[1:]
 with contextlib.ExitStack() as stack:
     chat(
-        f"http://{address}/",
+        address,
         Browser("Chromium", stack, ["chromedriver", "--port={port}"]),
         Browser(
             "PhantomJS",

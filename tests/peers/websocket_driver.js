@@ -16,7 +16,8 @@ server.on('upgrade', (request, socket, head) => {
   const protocolHeader = version === 'hixie-75' ? 'WebSocket-Protocol' : 'Sec-WebSocket-Protocol';
   const protocol = isHixie ? headers[protocolHeader.toLowerCase()] : driver.protocol;
   const origin = headers[/^hybi-[78]$/.test(version) ? 'sec-websocket-origin' : 'origin'];
-  const extensions = headers['sec-websocket-extensions'] || '';
+  // Of those that are offered, since it has none. Without parameters and other offers.
+  const [extensions] = (headers['sec-websocket-extensions'] || '').split(/[;,]/);
   let tail = Buffer.alloc(0);
   let code;
 
