@@ -78,16 +78,18 @@ pub(super) fn offers(deflate: &Deflate) -> String {
         // The server may limit this client.
         value.push_str("; client_max_window_bits");
     }
-    if offer.server != Limit::default() {
-        // For servers that cannot do what the first offer requires of them.
+    if offer.server != Limit::default() || offer.client.max_window_bits.is_some() {
+        // For servers that cannot do what the first offer requires of them. ws has to be allowed to
+        // limit the client to its own number of bits.
         value.push_str(", ");
         value.push_str(Format::PerMessage.name());
+        value.push_str("; client_max_window_bits");
     }
     value
 }
 
 /// Checks the value of `Sec-WebSocket-Extensions` in the response to [`offers`] (DF-10).
-pub(super) fn check_reply(value: &[u8], deflate: &Deflate) -> Result<Compression, HeaderErrorKind> {
+pub(super) fn check_reply(value: &[u8]) -> Result<Compression, HeaderErrorKind> {
     use ParseCompressionError::{
         InvalidParameter, NotOne, Syntax, UnknownExtension, UnknownParameter,
     };
@@ -98,11 +100,7 @@ pub(super) fn check_reply(value: &[u8], deflate: &Deflate) -> Result<Compression
     if reply.format != Format::PerMessage {
         return Err(HeaderErrorKind::NotRequested);
     }
-    // The server's bits are not compared: the second offer allows any.
-    let max_window_bits = deflate.send_window.unwrap_or(MAX_WINDOW_BITS);
-    if reply.client.max_window_bits > Some(max_window_bits) {
-        return Err(HeaderErrorKind::Mismatch);
-    }
+    // Bits are not compared: there is an offer that allows any. We compress with at most our own.
     Ok(reply)
 }
 

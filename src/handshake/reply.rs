@@ -118,11 +118,9 @@ fn check_extensions(
         return Ok(Extensions::NONE);
     };
     #[cfg(feature = "deflate")]
-    let offered = config.deflate.as_ref();
-    #[cfg(feature = "deflate")]
-    if let Some(deflate) = offered.filter(|_| dialect.row().has_compression) {
+    if config.deflate.is_some() && dialect.row().has_compression {
         headers.at_most_one(name)?;
-        let compression = compression::check_reply(header.trimmed(), deflate)
+        let compression = compression::check_reply(header.trimmed())
             .map_err(|kind| headers.error(name, &header, kind))?;
         return Ok(Extensions {
             compression: Some(compression),
