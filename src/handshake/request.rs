@@ -117,7 +117,6 @@ impl Request {
     pub(crate) fn check_enabled(&self, config: &Config) -> Result<(), ProtocolError> {
         match self.dialect() {
             None if config.plain_http && !self.has_handshake_header() => Ok(()),
-            None if config.plain_http => Err(self.not_websocket()),
             _ => self.enabled_dialect(config.dialects).map(drop),
         }
     }
