@@ -55,6 +55,7 @@ impl<const N: usize> FixedBuf<N> {
     }
 }
 
+#[cfg(any(fuzzing, hybi_verify))]
 impl<const N: usize> PartialEq for FixedBuf<N> {
     fn eq(&self, other: &Self) -> bool {
         self.as_slice() == other.as_slice()

@@ -527,6 +527,12 @@ fn short_messages_are_compressed_once_there_is_a_window() {
     let mut conn = compressed(config, Role::Server, PER_MESSAGE);
     conn.send_text("Hello, 12345").unwrap();
     assert_eq!(drain(&mut conn), b"\x81\x0cHello, 12345");
+    let config = Config::new()
+        .deflate(Deflate::new().threshold(0))
+        .max_send_buffer(22);
+    let mut conn = compressed(config, Role::Server, PER_MESSAGE);
+    conn.send_text("Hello, 12345").unwrap();
+    assert_eq!(conn.transmit()[0], TEXT);
 }
 
 /// A message that was compressed for all is part of the window of each receiver.
@@ -548,6 +554,18 @@ fn a_prepared_message_is_compressed_once_and_part_of_the_window() {
         }
         assert_eq!(contents(&drain(&mut conn)), expected, "{agreed}");
     }
+    // The same bytes for each connection whose window is large enough, whatever it sent before.
+    let payload = |agreed, first: &str| {
+        let mut conn = compressed(Config::new(), Role::Server, agreed);
+        conn.send_text(first).unwrap();
+        drain(&mut conn);
+        conn.send_prepared(&news).unwrap();
+        parse_frames(&drain(&mut conn)).remove(0).payload
+    };
+    let small = "permessage-deflate; server_max_window_bits=9";
+    let once = payload(PER_MESSAGE, "");
+    assert_eq!(payload(PER_MESSAGE, &json(1)), once);
+    assert_ne!(payload(small, &json(1)), once);
     let mut plain = established(&Config::new(), Role::Server, Dialect::Hixie76);
     plain.send_prepared(&news).unwrap();
     assert_eq!(drain(&mut plain), hixie_frame(&json(1).repeat(4)));

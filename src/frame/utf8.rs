@@ -19,7 +19,8 @@ pub(crate) enum Completion {
 }
 
 /// The first bytes of a character, at most three.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
 pub(crate) struct IncompleteChar(FixedBuf<4>);
 
 impl IncompleteChar {
