@@ -108,7 +108,7 @@ fn json(number: usize) -> Vec<u8> {
         101 + number * 3 % 50,
         number * 41 % 100,
         number * 97 % 5000,
-        1_700_000_000_000_usize + number * 1379,
+        1_700_000_000_000 + number as u64 * 1379,
     )
     .into_bytes()
 }
