@@ -638,6 +638,33 @@ fn reference(distance: usize) -> Vec<u8> {
 }
 
 #[test]
+fn compressed_messages_do_not_allocate_once_the_windows_are_full() {
+    let agreed = "permessage-deflate; server_max_window_bits=10; client_max_window_bits=10";
+    let mut peer = compressed(Config::new(), Role::Client, agreed);
+    let mut conn = compressed(Config::new(), Role::Server, agreed);
+    let mut message = |n: usize| {
+        peer.send_text(&json(n)).unwrap();
+        drain(&mut peer)
+    };
+    let mut exchange = |bytes: &mut [u8], n: usize| {
+        let text = json(n);
+        let ((), usage) = measure(|| {
+            let mut input = input(bytes);
+            while conn.receive(&mut input).is_some() {}
+            conn.send_text(&text).unwrap();
+            conn.advance(conn.pending());
+        });
+        usage.allocations
+    };
+    for n in 0..50 {
+        exchange(&mut message(n), n);
+    }
+    for n in 50..60 {
+        assert_eq!(exchange(&mut message(n), n), 0);
+    }
+}
+
+#[test]
 fn a_connection_with_compression_keeps_at_most_2_5_kib_after_4_kib_each_way() {
     let compression: Compression = "permessage-deflate; server_max_window_bits=10; \
         client_max_window_bits=10"
