@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use core::fmt;
+use core::mem;
 use core::time::Duration;
 
 #[cfg(feature = "deflate")]
@@ -136,4 +137,17 @@ impl Storage {
             Self::Empty | Self::Bytes(_) => core::str::from_utf8(self.bytes()).unwrap_or_default(),
         }
     }
+}
+
+pub(crate) fn take_byte(input: &mut &mut [u8]) -> Option<u8> {
+    take(input, 1).first().copied()
+}
+
+/// Removes the first `n` bytes of `input` and returns them, or all bytes if there are fewer.
+#[inline]
+pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
+    let n = n.min(input.len());
+    let (front, rest) = mem::take(input).split_at_mut(n);
+    *input = rest;
+    front
 }

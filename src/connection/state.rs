@@ -10,9 +10,9 @@ use crate::dialect::{Dialect, Selector};
 use crate::error::ProtocolError;
 use crate::event::{Close, Closed, Phase};
 use crate::frame::opcode::Opcode;
-use crate::frame::take;
 use crate::handshake::{Extensions, Request};
 use crate::http::{Head, Limits, Progress};
+use crate::input::take;
 use crate::random::Random;
 use crate::sniff::{Sniffed, Sniffer};
 

@@ -5,12 +5,12 @@ use alloc::boxed::Box;
 
 use memchr::memchr;
 
-use super::{Decoded, FastPath, FrameEvent, Stored, take, take_byte};
+use super::{Decoded, FastPath, FrameEvent, Stored};
 use crate::config::Config;
 use crate::error::ProtocolError;
 use crate::event::{Close, SkippedFrame, TextChunk};
 use crate::frame::utf8::{self, Completion, IncompleteChar, InvalidUtf8};
-use crate::input::Storage;
+use crate::input::{Storage, take, take_byte};
 use crate::work;
 
 /// The last byte of a text frame, and of a skipped frame of type 0x01 to 0x7F.

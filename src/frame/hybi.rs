@@ -10,8 +10,9 @@ use core::mem;
 
 #[cfg(feature = "deflate")]
 use super::inflation::Inflation;
-use super::mask::{self, Unmasked};
-use super::{Decoded, FastPath, FrameEvent, Stored, take, take_byte};
+use super::mask::Unmasked;
+use super::payload::{Chunk, CurrentFrame, Data, InvalidText, unmask, validate_text};
+use super::{Decoded, FastPath, FrameEvent, Stored};
 use crate::config::{Config, Role};
 #[cfg(feature = "deflate")]
 use crate::deflate::{Format, Window};
@@ -20,8 +21,8 @@ use crate::event::{BinaryChunk, Close, Payload, TextChunk};
 use crate::fixed_buf::FixedBuf;
 use crate::frame::header::{self, FramePolicy, Header, MAX_HEADER_LEN};
 use crate::frame::opcode::{self, MAX_CONTROL_LEN, Opcode};
-use crate::frame::utf8::{self, Completion, IncompleteChar};
-use crate::input::Storage;
+use crate::frame::utf8::{self, IncompleteChar};
+use crate::input::{Storage, take, take_byte};
 use crate::work;
 
 #[derive(Debug)]
@@ -66,88 +67,6 @@ impl State {
     const FRAME_START: Self = Self::Header(FixedBuf::EMPTY);
 }
 
-/// A frame whose header is complete.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
-pub(super) struct CurrentFrame {
-    pub(super) header: Header,
-    /// Payload bytes received.
-    received: u64,
-}
-
-impl CurrentFrame {
-    pub(super) fn remaining(&self) -> u64 {
-        self.header.payload_len - self.received
-    }
-
-    /// Consumes up to `max` bytes of payload from the front of `input`, and unmasks them.
-    fn take<'i>(&mut self, input: &mut &'i mut [u8], max: usize) -> Unmasked<'i> {
-        let max = usize::try_from(self.remaining()).map_or(max, |n| n.min(max));
-        let payload = unmask(take(input, max), &self.header, self.received);
-        self.received += payload.bytes.len() as u64;
-        payload
-    }
-
-    /// Returns payload after the first `skipped` bytes of `input`, unmasked in a copy, without
-    /// consuming it.
-    #[cfg(feature = "deflate")]
-    pub(super) fn peek<'b>(&self, input: &'b [u8], skipped: usize, copy: &'b mut [u8]) -> &'b [u8] {
-        let max = usize::try_from(self.remaining()).map_or(input.len(), |n| n.min(input.len()));
-        let payload = input.get(skipped..max).unwrap_or_default();
-        let Some(key) = self.header.key else {
-            return payload;
-        };
-        let n = payload.len().min(copy.len());
-        let copy = copy.get_mut(..n).unwrap_or_default();
-        for (copy, byte) in copy.iter_mut().zip(payload) {
-            *copy = *byte;
-        }
-        work::record(n);
-        mask::unmask(copy, key, self.received + skipped as u64);
-        copy
-    }
-
-    /// Consumes `n` bytes of payload from the front of `input`.
-    #[cfg(feature = "deflate")]
-    pub(super) fn consume(&mut self, input: &mut &mut [u8], n: usize) {
-        take(input, n);
-        self.received += n as u64;
-    }
-}
-
-/// Unmasks payload bytes that follow `offset` others of their frame.
-#[inline]
-fn unmask<'i>(payload: &'i mut [u8], header: &Header, offset: u64) -> Unmasked<'i> {
-    work::record(payload.len());
-    match header.key {
-        Some(key) if header.opcode == Opcode::Binary => mask::unmask(payload, key, offset),
-        Some(key) => return mask::unmask_text(payload, key, offset),
-        None => {}
-    }
-    Unmasked::unchecked(payload)
-}
-
-/// Payload bytes of a message.
-struct Chunk<'i> {
-    payload: Unmasked<'i>,
-    /// How many bytes of the message come before.
-    offset: u64,
-    frame_ended: bool,
-    is_final: bool,
-}
-
-/// What a chunk contains.
-enum Data<'i> {
-    Text(&'i str),
-    Binary(&'i [u8]),
-}
-
-/// Invalid UTF-8, with the valid text before it.
-struct InvalidText<'i> {
-    valid: &'i str,
-    error: ProtocolError,
-}
-
 impl CurrentMessage {
     /// Consumes up to `max` bytes of payload from the front of `input`.
     fn take_chunk<'i>(
@@ -156,86 +75,15 @@ impl CurrentMessage {
         input: &mut &'i mut [u8],
         max: usize,
     ) -> Chunk<'i> {
-        let payload = frame.take(input, max);
-        let offset = self.received;
-        self.received += payload.bytes.len() as u64;
-        let frame_ended = frame.remaining() == 0;
-        Chunk {
-            payload,
-            offset,
-            frame_ended,
-            is_final: frame_ended && frame.header.fin,
-        }
+        let chunk = frame.take_chunk(input, max, self.received);
+        self.received += chunk.payload.bytes.len() as u64;
+        chunk
     }
 
-    /// Decodes a chunk that follows complete characters, and buffers an incomplete last one.
-    ///
-    /// Returns `Ok(None)` if there is nothing to report.
+    /// See [`Chunk::decode`].
     fn decode<'i>(&mut self, chunk: &Chunk<'i>) -> Result<Option<Data<'i>>, InvalidText<'i>> {
-        let data = match self.opcode {
-            Opcode::Text => {
-                let text = match chunk.payload.ascii {
-                    Some(ascii) => ascii,
-                    None => validate_text(self.split_incomplete(chunk), chunk.offset)?,
-                };
-                Data::Text(text)
-            }
-            _ => Data::Binary(chunk.payload.bytes),
-        };
-        let is_empty = match data {
-            Data::Text(text) => text.is_empty(),
-            Data::Binary(bytes) => bytes.is_empty(),
-        };
-        Ok((!is_empty || chunk.is_final).then_some(data))
+        chunk.decode(self.opcode, &mut self.incomplete_char)
     }
-
-    /// Buffers an incomplete last character, and returns the bytes before it. At the end of the
-    /// message such a character is invalid, and is not split off.
-    fn split_incomplete<'i>(&mut self, chunk: &Chunk<'i>) -> &'i [u8] {
-        let bytes = chunk.payload.bytes;
-        let suffix_len = if chunk.is_final {
-            0
-        } else {
-            utf8::incomplete_suffix_len(bytes)
-        };
-        let complete_len = bytes.len() - suffix_len;
-        let (complete, suffix) = bytes.split_at_checked(complete_len).unwrap_or((bytes, &[]));
-        self.incomplete_char.set(suffix);
-        complete
-    }
-
-    /// Adds at most one byte to an incomplete character. Returns whether that is complete, and in
-    /// `storage`.
-    ///
-    /// Byte by byte, so that the first byte that makes the character invalid is an error at once.
-    fn complete_char(
-        &mut self,
-        chunk: &Chunk<'_>,
-        storage: &mut Storage,
-    ) -> Result<bool, ProtocolError> {
-        let at = chunk.offset - self.incomplete_char.len() as u64;
-        match self.incomplete_char.complete(chunk.payload.bytes) {
-            (_, Completion::Char(bytes)) => {
-                storage.store(bytes.as_slice());
-                Ok(true)
-            }
-            (_, Completion::Incomplete) if !chunk.is_final => Ok(false),
-            (_, Completion::Incomplete | Completion::Invalid) => {
-                Err(ProtocolError::InvalidUtf8 { at })
-            }
-        }
-    }
-}
-
-/// HY-7: validates text that follows `offset` bytes of its message.
-fn validate_text(bytes: &[u8], offset: u64) -> Result<&str, InvalidText<'_>> {
-    work::record(bytes.len());
-    utf8::validate(bytes).map_err(|invalid| {
-        let valid = invalid.valid_prefix();
-        let at = offset + valid.len() as u64;
-        let error = ProtocolError::InvalidUtf8 { at };
-        InvalidText { valid, error }
-    })
 }
 
 /// The payload bytes that allow a message one more frame than `max_fragments` (HY-7).
@@ -465,10 +313,7 @@ impl Decoder {
 
     /// Starts the payload of a frame whose header is complete.
     fn start_frame(&mut self, config: &Config, header: Header) -> Result<(), ProtocolError> {
-        let frame = CurrentFrame {
-            header,
-            received: 0,
-        };
+        let frame = CurrentFrame::new(header);
         if header.opcode.is_control() {
             check_limits(config, &header, 0, 0)?;
             self.state = State::Payload(frame);
@@ -523,7 +368,7 @@ impl Decoder {
         let chunk = message.take_chunk(frame, input, max);
         let is_final = chunk.is_final;
         if is_char_incomplete {
-            let completed = message.complete_char(&chunk, storage);
+            let completed = chunk.complete_char(&mut message.incomplete_char, storage);
             self.finish_chunk(&chunk);
             let stored = FrameEvent::Stored(Stored::Text { is_final });
             return Some(completed.map(|is_complete| is_complete.then_some(stored)));

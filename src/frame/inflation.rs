@@ -3,7 +3,7 @@
 use crate::deflate::{Decompressor, Format, Status, Window};
 use crate::error::ProtocolError;
 
-use super::hybi::CurrentFrame;
+use super::payload::CurrentFrame;
 
 /// How many bytes of a masked payload are unmasked at a time: in a copy, since not all of them may
 /// be consumed.

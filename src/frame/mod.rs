@@ -10,12 +10,12 @@ mod hybi;
 mod inflation;
 pub(crate) mod mask;
 pub(crate) mod opcode;
+mod payload;
 pub(crate) mod utf8;
 #[cfg(all(feature = "std", any(fuzzing, hybi_verify)))]
 mod verify;
 
 use alloc::boxed::Box;
-use core::mem;
 
 use crate::config::{Config, Role};
 #[cfg(feature = "deflate")]
@@ -212,19 +212,6 @@ impl Decoder {
             Self::Hybi(decoder) => decoder.decode(config, input, storage),
         }
     }
-}
-
-fn take_byte(input: &mut &mut [u8]) -> Option<u8> {
-    take(input, 1).first().copied()
-}
-
-/// Removes the first `n` bytes of `input` and returns them, or all bytes if there are fewer.
-#[inline]
-pub(crate) fn take<'i>(input: &mut &'i mut [u8], n: usize) -> &'i mut [u8] {
-    let n = n.min(input.len());
-    let (front, rest) = mem::take(input).split_at_mut(n);
-    *input = rest;
-    front
 }
 
 #[cfg(all(feature = "std", not(hybi_slow_path)))]
