@@ -26,18 +26,19 @@ pub(crate) struct FramePolicy {
 }
 
 impl FramePolicy {
-    /// Returns whether a frame with this opcode may have RSV1 set, which marks it as compressed.
+    /// DF-11: returns whether RSV1 of a frame with this opcode says whether it is compressed, or its
+    /// message. Otherwise it is a reserved bit.
     #[cfg(feature = "deflate")]
-    fn allows_rsv1(self, opcode: u8) -> bool {
-        match self.compression {
-            None => false,
-            Some(Format::PerMessage) => matches!(opcode, 1 | 2),
-            Some(Format::PerFrame) => matches!(opcode, 0..=2),
+    pub(crate) fn has_compression_bit(self, opcode: Opcode) -> bool {
+        match opcode {
+            Opcode::Text | Opcode::Binary => self.compression.is_some(),
+            Opcode::Continuation => self.compression == Some(Format::PerFrame),
+            Opcode::Close | Opcode::Ping | Opcode::Pong => false,
         }
     }
 
     #[cfg(not(feature = "deflate"))]
-    fn allows_rsv1(self, _: u8) -> bool {
+    fn has_compression_bit(self, _: Opcode) -> bool {
         false
     }
 }
@@ -147,7 +148,8 @@ pub(crate) fn parse(
     };
     let fin = first & 0x80 != 0;
     let number = first & 0x0F;
-    let compressed = first & RESERVED == RSV1 && policy.allows_rsv1(number);
+    let compressed = first & RESERVED == RSV1
+        && Opcode::from_bits(number).is_some_and(|opcode| policy.has_compression_bit(opcode));
     if first & RESERVED != 0 && !compressed {
         return Err(ProtocolError::ReservedBits { byte: first });
     }

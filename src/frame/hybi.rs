@@ -334,10 +334,8 @@ impl Decoder {
             incomplete_char: IncompleteChar::EMPTY,
         });
         #[cfg(feature = "deflate")]
-        if let Some(inflation) = &self.inflation {
-            if inflation.marks(message.fragments == 0) {
-                message.compressed = header.compressed;
-            }
+        if self.policy.has_compression_bit(header.opcode) {
+            message.compressed = header.compressed;
         }
         message.fragments = fragments;
         self.state = State::Payload(frame);

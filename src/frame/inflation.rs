@@ -117,14 +117,6 @@ impl Inflation {
             Format::PerFrame => true,
         }
     }
-
-    /// Returns whether RSV1 of a frame says whether it is compressed.
-    pub(super) fn marks(&self, is_first_of_message: bool) -> bool {
-        match self.format {
-            Format::PerMessage => is_first_of_message,
-            Format::PerFrame => true,
-        }
-    }
 }
 
 /// Omits payload bytes.
