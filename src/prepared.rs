@@ -65,8 +65,9 @@ impl PreparedMessage {
     ///
     /// It is compressed without the messages before it, so it is longer than
     /// [`send_text`](crate::Connection::send_text) would make it on a connection with context
-    /// takeover. A connection whose peer requires a smaller window than
-    /// [`Deflate::send_window`](crate::Deflate::send_window) compresses the message by itself.
+    /// takeover. A connection with a smaller window than that of `deflate`
+    /// ([`Deflate::send_window`](crate::Deflate::send_window)), because its own configuration has one
+    /// or its peer requires it, compresses the message by itself.
     ///
     /// ```
     /// # use hybi::{Compression, Config, Connection, Deflate, Dialect, Handshake, PreparedMessage};

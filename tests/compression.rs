@@ -571,6 +571,28 @@ fn a_prepared_message_is_compressed_once_and_part_of_the_window() {
     assert_eq!(drain(&mut plain), hixie_frame(&json(1).repeat(4)));
 }
 
+#[test]
+fn a_prepared_message_refers_no_farther_back_than_the_own_window_df_10() {
+    // Bytes that are repeated 600 bytes later, and do not compress otherwise.
+    let unique: Vec<u8> = (0..600)
+        .map(|n: u32| (n.pow(3).wrapping_mul(2_654_435_769) >> 24) as u8)
+        .collect();
+    let message = PreparedMessage::binary(&unique.repeat(2));
+    let message = message.compressed(&Deflate::new().send_window(Some(12)));
+    for role in [Role::Server, Role::Client] {
+        for (window, is_compressed) in [(Some(9), false), (Some(12), true), (None, true)] {
+            let config = Config::new().deflate(Deflate::new().send_window(window));
+            let mut conn = compressed(config, role, PER_MESSAGE);
+            // Not one of the first messages, which may become longer.
+            conn.send_text(&"a".repeat(300)).unwrap();
+            drain(&mut conn);
+            conn.send_prepared(&message).unwrap();
+            let first = parse_frames(conn.transmit())[0].first;
+            assert_eq!(first == BINARY, is_compressed, "{role:?}, {window:?}");
+        }
+    }
+}
+
 /// The result does not depend on how well a message compresses.
 #[test]
 fn the_limit_of_the_send_buffer_applies_before_compression() {

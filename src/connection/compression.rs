@@ -5,7 +5,6 @@ use alloc::boxed::Box;
 use super::Connection;
 use super::send::Sender;
 use crate::call_errors::SendError;
-use crate::config::Role;
 use crate::deflate::{Compression, Compressor, MAX_GROWTH, Output, Window};
 use crate::frame::opcode::Opcode;
 use crate::prepared::Compressed;
@@ -100,15 +99,8 @@ impl Sender<'_> {
 
     /// Returns the window for messages that are sent, if they are compressed.
     fn window(&self) -> Option<Window> {
-        let compression = self.session.extensions.compression.as_ref();
-        let compression = compression.filter(|_| self.compresses)?;
-        let role = if self.session.is_masking() {
-            Role::Client
-        } else {
-            Role::Server
-        };
-        let window = compression.send(role);
-        Some(window.limited_to(self.config.deflate_or_default().send_window))
+        let allowed = self.session.send_window.filter(|_| self.compresses)?;
+        Some(allowed.limited_to(self.config.deflate_or_default().send_window))
     }
 
     fn compressor(&mut self, window: Window) -> &mut Compressor {

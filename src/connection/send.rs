@@ -349,7 +349,7 @@ impl Sender<'_> {
     #[cfg(feature = "deflate")]
     #[inline(always)]
     fn is_sent_compressed(&mut self, opcode: Opcode, payload: &[u8]) -> Result<bool, SendError> {
-        match self.session.extensions.compression {
+        match self.session.send_window {
             None => Ok(false),
             Some(_) => self.send_compressed(opcode, payload),
         }

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use crate::call_errors::SendError;
 use crate::config::Role;
 #[cfg(feature = "deflate")]
-use crate::deflate::Compressor;
+use crate::deflate::{Compressor, Window};
 use crate::dialect::{Dialect, FrameFormat};
 use crate::event::Close;
 use crate::fixed_buf::FixedBuf;
@@ -26,6 +26,9 @@ pub(super) struct Session {
     masks: Option<Box<Random>>,
     /// The payload of the latest ping that arrived while more than `high_water` bytes were pending.
     deferred_pong: Option<Box<FixedBuf<MAX_CONTROL_LEN>>>,
+    /// The window that the peer allows for messages that are sent, if it allows compressed ones.
+    #[cfg(feature = "deflate")]
+    pub(super) send_window: Option<Window>,
     /// Created for the first message that is compressed.
     #[cfg(feature = "deflate")]
     pub(super) compressor: Option<Box<Compressor>>,
@@ -50,6 +53,8 @@ impl Session {
             decoder,
             masks,
             deferred_pong: None,
+            #[cfg(feature = "deflate")]
+            send_window: extensions.compression.map(|agreed| agreed.send(role)),
             #[cfg(feature = "deflate")]
             compressor: None,
         }
