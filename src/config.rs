@@ -359,12 +359,40 @@ impl Config {
     /// Sets that a server accepts compression and a client offers it, and with which parameters.
     ///
     /// Default: neither; offers are declined. What both sides agreed to is
-    /// [`Handshake::compression`](crate::Handshake::compression). A server declines it for one
-    /// request with [`AcceptOptions::no_compression`](crate::AcceptOptions::no_compression).
+    /// [`Handshake::compression`](crate::Handshake::compression).
+    ///
+    /// A compressed message costs some microseconds, and a connection keeps
+    /// [memory](crate::Deflate#memory) for it. Fragments, control frames and short messages are not
+    /// compressed, and the limits of messages have [setters of their own](crate::Deflate#limits). The
+    /// page [`compression`](crate::guide::compression) of the guide says when compression pays, with
+    /// figures.
+    ///
+    /// A server declines it for one request with
+    /// [`AcceptOptions::no_compression`](crate::AcceptOptions::no_compression), and either side for
+    /// one message with [`Connection::set_compression`](crate::Connection::set_compression).
     ///
     /// ```
-    /// use hybi::{Config, Deflate};
+    /// use hybi::{AcceptOptions, Config, Connection, Deflate, Event, Input};
     /// static CONFIG: Config = Config::new().deflate(Deflate::new());
+    ///
+    /// let mut conn = Connection::server(&CONFIG);
+    /// # let mut bytes = *b"GET /pictures HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+    /// #     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    /// #     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    /// # let mut input = Input::new(&mut bytes, std::time::Duration::ZERO);
+    /// while let Some(event) = conn.receive(&mut input) {
+    ///     if let Event::Request(request) = event {
+    ///         let options = match request.resource() {
+    ///             // They are compressed already.
+    ///             "/pictures" => AcceptOptions::new().no_compression(),
+    ///             _ => AcceptOptions::new(),
+    ///         };
+    ///         conn.accept(&options)?;
+    ///     }
+    /// }
+    /// # assert!(conn.is_open());
+    /// assert_eq!(conn.compression(), None);
+    /// # Ok::<(), hybi::AcceptError>(())
     /// ```
     #[cfg(feature = "deflate")]
     #[must_use]

@@ -17,9 +17,30 @@ use core::time::Duration;
 /// # Memory
 ///
 /// A connection keeps at most its two windows, and allocates them with the first compressed
-/// messages. Within a compressed message that it receives it also holds a decompressor of 48 KB.
-/// Each thread keeps up to four of these and up to four compressors of 150 to 380 KB for the next
-/// messages of any connection.
+/// messages. A thread keeps compressors for the next messages of any connection, up to four, one for
+/// each window and level that is used:
+///
+/// | window in bits | a connection keeps, for each direction | a thread keeps, for each compressor |
+/// | --- | --- | --- |
+/// | none | 0 | 380 KB |
+/// | 9 | 0.5 KiB | 251 KB |
+/// | 10, the default | 1 KiB | 253 KB |
+/// | 12 | 4 KiB | 265 KB |
+/// | 15 | 32 KiB | 380 KB |
+///
+/// Within a compressed message that it receives, a connection also holds a decompressor of 48 KB,
+/// whatever the window. A thread keeps up to four of these.
+///
+/// # Limits
+///
+/// A received message may be [`max_inflated_len`](Self::max_inflated_len) bytes long after
+/// decompression, and take [`message_timeout`](Self::message_timeout) to arrive.
+/// [`Config::max_send_buffer`](crate::Config::max_send_buffer) applies to a message before
+/// compression, [`Config::max_frame_len`](crate::Config::max_frame_len) to a received frame before
+/// decompression.
+///
+/// The page [`compression`](crate::guide::compression) of the guide has the lengths of compressed
+/// messages and the time that they take.
 ///
 /// ```
 /// use hybi::{Config, Deflate};

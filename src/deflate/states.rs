@@ -1,5 +1,5 @@
 //! The states of the compression library. Each thread keeps a few, since creating one costs more
-//! than most messages: 48 KB for each inflater, and 150 KB (window of 9 bits) to 380 KB (15 bits)
+//! than most messages: 48 KB for each inflater, and 250 KB (window of 9 bits) to 380 KB (15 bits)
 //! for each deflater. A server needs one deflater for each size of window that it agrees on.
 
 use std::boxed::Box;

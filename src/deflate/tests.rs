@@ -14,7 +14,7 @@ use super::compress::{Compressor, FLUSH_END, compress_without_history};
 use super::history::History;
 use super::inflate::{Decompressor, END, Status};
 use super::pool::KEPT;
-use super::states::{Deflater, kept_states};
+use super::states::{Deflater, Inflater, kept_states};
 use crate::work;
 
 #[global_allocator]
@@ -621,4 +621,18 @@ fn a_flush_ends_as_the_standard_says() {
     let (mut deflater, mut output) = (Deflater::new(9, 1, &History::new(0)), Vec::new());
     assert!(deflater.flush(b"Hello", &mut output));
     assert_eq!(output, [HELLO, &FLUSH_END].concat());
+}
+
+/// The documentation of `Deflate` has these numbers.
+#[test]
+fn the_memory_of_the_states_of_a_thread_in_kb() {
+    let kb = |bytes: isize| (bytes + 500) / 1000;
+    for (bits, expected) in [(9, 251), (10, 253), (12, 265), (15, 380)] {
+        for level in LEVELS {
+            let (_deflater, usage) = measure(|| Deflater::new(bits, level, &History::new(0)));
+            assert_eq!(kb(usage.retained), expected, "{bits} bits, level {level}");
+        }
+    }
+    let (_inflater, usage) = measure(|| Inflater::new(&History::new(0)));
+    assert_eq!(kb(usage.retained), 48);
 }
