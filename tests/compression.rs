@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use flate2::{Compress, Compression as Level, Decompress, FlushCompress, FlushDecompress};
+use flate2::{Compress, Compression as Level, FlushCompress};
 use hybi::{
     Closed, Compression, Config, Connection, Deflate, Dialect, Entropy, Handshake, Input,
     PreparedMessage, SendError, Timeout,
@@ -58,16 +58,15 @@ impl Peer {
 
 /// Inflates the frames that a connection sent. Returns the first byte of each and its payload.
 fn contents(sent: &[u8]) -> Vec<(u8, Vec<u8>)> {
-    let mut zlib = Decompress::new(false);
-    let frames = parse_frames(sent).into_iter().map(|frame| {
-        if frame.first & 0x40 == 0 {
-            return (frame.first, frame.payload);
+    let mut history = Vec::new();
+    let frames = frame_contents(sent).into_iter().map(|(first, payload)| {
+        if first & 0x40 == 0 {
+            return (first, payload);
         }
-        let payload = [&frame.payload[..], &[0, 0, 0xff, 0xff]].concat();
-        let mut out = Vec::with_capacity(1 << 20);
-        let flush = FlushDecompress::Sync;
-        zlib.decompress_vec(&payload, &mut out, flush).unwrap();
-        (frame.first, out)
+        let message = reference_inflate(&history, &payload).message.unwrap();
+        history.extend_from_slice(&message);
+        history.drain(..history.len().saturating_sub(1 << 15));
+        (first, message)
     });
     frames.collect()
 }

@@ -4,9 +4,8 @@
 
 use hybi::{Compression, Config, Connection, Deflate, Dialect, Event, Handshake, Input};
 use libfuzzer_sys::fuzz_target;
-use miniz_oxide::inflate::TINFLStatus;
-use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 use std::time::Duration;
+use testkit::reference_inflate;
 
 /// More is not inflated: an input of 2 KiB can inflate to 2 MiB.
 const MAX_LEN: usize = 100_000;
@@ -34,21 +33,24 @@ fuzz_target!(|data: &[u8]| {
 
     let (mut received, mut sent) = (Vec::new(), Vec::new());
     for payload in [first, second] {
-        let expected = reference(if takeover { &received } else { &[] }, payload);
+        let expected = reference_inflate(if takeover { &received } else { &[] }, payload);
         match receive(&mut conn, payload, split) {
             Some(message) => {
-                assert_eq!(Some(&message), expected.output.as_ref());
+                assert_eq!(Some(&message), expected.message.as_ref());
                 received.extend(&message);
                 send(&mut conn, &message, takeover, &mut sent);
             }
             None => {
-                let is_too_long = expected.output.is_some_and(|output| output.len() > MAX_LEN);
+                let is_invalid = expected.message.is_none();
+                let is_too_long = expected
+                    .message
+                    .is_some_and(|message| message.len() > MAX_LEN);
                 // The library does not keep more than the window for the blocks after a final one,
                 // and accepts a limited number of those.
                 let has_final_blocks = expected.final_blocks > if bits < 15 { 0 } else { 3 };
                 let reaches = 1 << bits < received.len();
                 assert!(
-                    expected.is_invalid || is_too_long || has_final_blocks || reaches,
+                    is_invalid || is_too_long || has_final_blocks || reaches,
                     "rejected"
                 );
                 return;
@@ -104,53 +106,9 @@ fn send(conn: &mut Connection, message: &[u8], takeover: bool, sent: &mut Vec<u8
         assert_eq!(header, 0xC2);
         // The first messages may become longer.
         assert!(payload.len() < message.len() + 8);
-        let inflated = reference(if takeover { sent } else { &[] }, payload);
-        assert_eq!(inflated.output.as_deref(), Some(message));
+        let inflated = reference_inflate(if takeover { sent } else { &[] }, payload);
+        assert_eq!(inflated.message.as_deref(), Some(message));
         sent.extend(message);
     }
     conn.advance(conn.pending());
-}
-
-struct Reference {
-    output: Option<Vec<u8>>,
-    is_invalid: bool,
-    final_blocks: usize,
-}
-
-/// Inflates a message that may refer to `history`.
-fn reference(history: &[u8], message: &[u8]) -> Reference {
-    // The end of the sender's flush, and an empty final block.
-    const END: [u8; 6] = [0, 0, 0xff, 0xff, 3, 0];
-    let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
-        | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
-    let (mut output, mut len) = (history.to_vec(), history.len());
-    output.resize(len + 4096, 0);
-    let (mut state, mut rest, mut is_end) = (None, message, false);
-    let mut final_blocks = 0;
-    while !rest.is_empty() || state.is_some() {
-        let zlib = state.get_or_insert_with(DecompressorOxide::new);
-        let (status, consumed, produced) = decompress(zlib, rest, &mut output, len, flags);
-        len += produced;
-        rest = &rest[consumed..];
-        match status {
-            TINFLStatus::HasMoreOutput => output.resize(2 * output.len(), 0),
-            TINFLStatus::NeedsMoreInput if !is_end => (rest, is_end) = (&END, true),
-            TINFLStatus::Done if !is_end || rest.is_empty() => {
-                final_blocks += 1;
-                state = None;
-            }
-            _ => {
-                return Reference {
-                    output: None,
-                    is_invalid: true,
-                    final_blocks,
-                };
-            }
-        }
-    }
-    Reference {
-        output: Some(output[history.len()..len].to_vec()),
-        is_invalid: false,
-        final_blocks,
-    }
 }

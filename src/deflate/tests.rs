@@ -5,10 +5,9 @@ use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
-use miniz_oxide::inflate::TINFLStatus;
-use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 use proptest::prelude::*;
 use testkit::allocator::{CountingAllocator, measure};
+use testkit::reference_inflate;
 
 use super::compress::{Compressor, FLUSH_END, compress_without_history};
 use super::history::History;
@@ -61,28 +60,6 @@ fn inflate_in_steps(
 
 fn inflate(decompressor: &mut Decompressor, message: &[u8]) -> Result<Vec<u8>, InvalidDeflate> {
     inflate_in_steps(decompressor, message, usize::MAX, 4096)
-}
-
-/// Inflates by miniz_oxide a message that may refer to `history`.
-fn reference(history: &[u8], message: &[u8]) -> Option<Vec<u8>> {
-    let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
-        | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
-    let (mut output, mut length) = (history.to_vec(), history.len());
-    output.resize(length + 4096, 0);
-    let (mut state, mut rest, mut is_end) = (None, message, false);
-    while !rest.is_empty() || state.is_some() {
-        let zlib = state.get_or_insert_with(DecompressorOxide::new);
-        let (status, consumed, produced) = decompress(zlib, rest, &mut output, length, flags);
-        length += produced;
-        rest = &rest[consumed..];
-        match status {
-            TINFLStatus::HasMoreOutput => output.resize(2 * output.len(), 0),
-            TINFLStatus::NeedsMoreInput if !is_end => (rest, is_end) = (&END, true),
-            TINFLStatus::Done if !is_end || rest.is_empty() => state = None,
-            _ => return None,
-        }
-    }
-    Some(output[history.len()..length].to_vec())
 }
 
 fn compressor(bits: u8, level: u8, takeover: bool) -> Compressor {
@@ -183,7 +160,11 @@ fn rfc7692_examples() {
                 assert_eq!(found, text, "{message:02x?} {takeover}");
             }
         }
-        assert_eq!(reference(&[], message), text.ok(), "{message:02x?}");
+        assert_eq!(
+            reference_inflate(&[], message).message,
+            text.ok(),
+            "{message:02x?}"
+        );
     }
     let mut decompressor = Decompressor::new(9, true);
     for message in [HELLO, b"\xf2\0\x11\0\0"] {
@@ -230,7 +211,7 @@ fn round_trips_with_each_window_and_level() {
                     let text = inflate(&mut decompressor, compressed);
                     assert_eq!(text.as_ref(), Ok(&message), "{name}");
                     let window = history.len() - history.len().min(1 << bits);
-                    let text = reference(&history[window..], compressed);
+                    let text = reference_inflate(&history[window..], compressed).message;
                     assert_eq!(text.as_ref(), Some(&message), "{name}");
                     if takeover {
                         history.extend(message);
@@ -275,7 +256,7 @@ fn every_split_and_output_size_inflate_to_the_same_text() {
         &reference_to(8),
     ];
     for message in [HELLO.to_vec(), fragments, noisy, run, finals.concat()] {
-        let expected = reference(&[], &message).unwrap();
+        let expected = reference_inflate(&[], &message).message.unwrap();
         for output_step in (1..=64).chain([258, expected.len(), 1000]) {
             for input_step in 1..=message.len() {
                 let mut decompressor = Decompressor::new(15, false);
@@ -303,7 +284,7 @@ fn short_streams_are_accepted_and_rejected_as_by_miniz_oxide() {
             let text = inflate(&mut Decompressor::new(15, true), message);
             assert_eq!(
                 text.as_ref().ok(),
-                reference(&[], message).as_ref(),
+                reference_inflate(&[], message).message.as_ref(),
                 "{message:02x?}"
             );
             accepted += u32::from(text.is_ok());
@@ -330,7 +311,7 @@ proptest! {
         start.truncate(prefix);
         start.extend(bytes);
         let text = inflate_in_steps(&mut decompressor, &start, input_step, output_step);
-        prop_assert_eq!(text.ok(), reference(&history, &start));
+        prop_assert_eq!(text.ok(), reference_inflate(&history, &start).message);
     }
 
     #[test]
@@ -357,7 +338,7 @@ proptest! {
             let inflated = inflate_in_steps(&mut decompressor, &output, input_step, output_step);
             prop_assert_eq!(inflated.as_ref(), Ok(&message));
             let window = history.len() - history.len().min(1 << bits);
-            prop_assert_eq!(reference(&history[window..], &output), Some(message.clone()));
+            prop_assert_eq!(reference_inflate(&history[window..], &output).message, Some(message.clone()));
             if takeover {
                 history.extend(message);
             }

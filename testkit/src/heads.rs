@@ -52,6 +52,21 @@ pub const RFC6455_RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\
     Connection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
+/// Values of `Sec-WebSocket-Extensions` that are not lists of extensions (RFC 6455, section 9.1).
+pub const MALFORMED_EXTENSIONS: [&str; 11] = [
+    ";",
+    ";=,\"x",
+    "a b",
+    "a;",
+    "a; =b",
+    "a; b=",
+    "a; b=\"",
+    "a; b=\"c d\"",
+    "a=b",
+    "a; b=c=d",
+    "(a)",
+];
+
 /// `Sec-WebSocket-Version` of a 426 response if every dialect is enabled (HY-9).
 pub const VERSIONS: &str = "13, 8, 7";
 
