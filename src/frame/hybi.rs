@@ -54,17 +54,23 @@ struct CurrentMessage {
     incomplete_char: IncompleteChar,
 }
 
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
+#[derive(Debug)]
+#[cfg_attr(any(fuzzing, hybi_verify), derive(Clone, PartialEq))]
 enum State {
     /// Reading a header; with the bytes of an incomplete one.
     Header(FixedBuf<MAX_HEADER_LEN>),
     Payload(CurrentFrame),
-    Failed(ProtocolError),
+    /// Boxed, since the size of each connection depends on it.
+    Failed(Box<ProtocolError>),
 }
 
 impl State {
     const FRAME_START: Self = Self::Header(FixedBuf::EMPTY);
+
+    #[cold]
+    fn failed(error: ProtocolError) -> Self {
+        Self::Failed(Box::new(error))
+    }
 }
 
 impl CurrentMessage {
@@ -241,7 +247,7 @@ impl Decoder {
 
     #[cold]
     fn fail_fast<'i>(&mut self, invalid: InvalidText<'i>) -> FastPath<'i> {
-        self.state = State::Failed(invalid.error);
+        self.state = State::failed(invalid.error);
         FastPath::before_failure(invalid.valid)
     }
 
@@ -280,10 +286,10 @@ impl Decoder {
                     Ok(None) => continue,
                     Err(error) => Err(error),
                 },
-                State::Failed(error) => Err(*error),
+                State::Failed(error) => Err(**error),
             };
             if let Err(error) = result {
-                self.state = State::Failed(error);
+                self.state = State::failed(error);
             }
             return Some(result);
         }
@@ -384,7 +390,7 @@ impl Decoder {
             Err(InvalidText { valid: "", error }) => Err(error),
             // The error is returned by the next call.
             Err(InvalidText { valid, error }) => {
-                self.state = State::Failed(error);
+                self.state = State::failed(error);
                 Ok(Some(FrameEvent::Text(TextChunk::new(valid, false))))
             }
         })
@@ -441,7 +447,7 @@ impl Decoder {
         match (is_reported, error) {
             (false, Some(error)) => return Some(Err(error)),
             // The error is returned by the next call.
-            (true, Some(error)) => self.state = State::Failed(error),
+            (true, Some(error)) => self.state = State::failed(error),
             (_, None) => {}
         }
         let is_final = is_final && error.is_none();

@@ -18,20 +18,28 @@ pub(crate) enum Completion {
     Invalid,
 }
 
-/// The first bytes of a character, at most three.
-#[derive(Clone, Debug)]
+/// The first bytes of a character, at most three. The others are 0, which no such character
+/// contains.
+#[derive(Clone)]
 #[cfg_attr(any(fuzzing, hybi_verify), derive(PartialEq))]
-pub(crate) struct IncompleteChar(FixedBuf<4>);
+pub(crate) struct IncompleteChar([u8; 3]);
 
 impl IncompleteChar {
-    pub(crate) const EMPTY: Self = Self(FixedBuf::EMPTY);
+    pub(crate) const EMPTY: Self = Self([0; 3]);
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.as_slice().len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        let [first, ..] = self.0;
+        first == 0
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        let len = self.0.iter().take_while(|byte| **byte != 0).count();
+        self.0.get(..len).unwrap_or_default()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -41,41 +49,47 @@ impl IncompleteChar {
     /// Replaces the bytes with an incomplete character; see [`incomplete_suffix_len`].
     pub(crate) fn set(&mut self, suffix: &[u8]) {
         self.clear();
-        self.0.fill(suffix);
+        for (target, byte) in self.0.iter_mut().zip(suffix) {
+            *target = *byte;
+        }
     }
 
     /// Writes the bytes to the front of `target`, and returns their number.
     #[cfg(feature = "deflate")]
     pub(crate) fn copy_to(&self, target: &mut [u8]) -> usize {
-        let bytes = self.0.as_slice();
-        let pairs = target.iter_mut().zip(bytes);
+        let pairs = target.iter_mut().zip(self.as_slice());
         pairs.map(|(target, byte)| *target = *byte).count()
     }
 
     /// Completes the character with bytes from the front of `input`. Returns how many bytes were
-    /// consumed.
+    /// consumed. An invalid sequence is kept.
     pub(crate) fn complete(&mut self, input: &[u8]) -> (usize, Completion) {
         for (consumed, byte) in input.iter().enumerate() {
-            let previous = self.0;
-            self.0.push(*byte);
-            match bytes_needed(self.0.as_slice()) {
+            let mut character = FixedBuf::EMPTY;
+            character.fill(self.as_slice());
+            character.push(*byte);
+            match bytes_needed(character.as_slice()) {
                 Some(0) => {
-                    let character = Completion::Char(self.0);
                     self.clear();
-                    return (consumed + 1, character);
+                    return (consumed + 1, Completion::Char(character));
                 }
-                Some(_) => {}
+                Some(_) => self.set(character.as_slice()),
                 // The byte starts no character: it is the invalid sequence itself.
-                None if previous.is_empty() => {
+                None if self.is_empty() => {
+                    self.set(&[*byte]);
                     return (consumed + 1, Completion::Invalid);
                 }
-                None => {
-                    self.0 = previous;
-                    return (consumed, Completion::Invalid);
-                }
+                None => return (consumed, Completion::Invalid),
             }
         }
         (input.len(), Completion::Incomplete)
+    }
+}
+
+/// Omits the bytes.
+impl core::fmt::Debug for IncompleteChar {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "IncompleteChar({} bytes)", self.len())
     }
 }
 
@@ -253,7 +267,8 @@ mod tests {
             let starts_character = matches!(byte, 0xC2..=0xF4);
             let mut incomplete = IncompleteChar::EMPTY;
             let (consumed, completion) = incomplete.complete(&[byte]);
-            assert_eq!(consumed, 1, "{byte:02x}");
+            // The byte counts as a part of the sequence that is replaced.
+            assert_eq!((consumed, incomplete.len()), (1, 1), "{byte:02x}");
             let is_incomplete = matches!(completion, Completion::Incomplete);
             assert_eq!(is_incomplete, starts_character, "{byte:02x}");
         }
