@@ -331,6 +331,7 @@ mod proxy;
 mod random;
 mod send_buffer;
 mod sniff;
+mod time;
 mod work;
 
 pub use call_errors::{

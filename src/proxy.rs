@@ -60,7 +60,7 @@ impl ProxyTunnel {
             push_header(&mut head, name, &[value]);
         }
         head.extend_from_slice(b"\r\n");
-        let mut send_buffer = SendBuffer::new(config.max_send_buffer);
+        let mut send_buffer = SendBuffer::EMPTY;
         send_buffer.push_vec(head);
         Ok(Self {
             head: Head::response(Limits::from_config(config)),

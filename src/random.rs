@@ -1,4 +1,4 @@
-//! Random bytes, derived from the [`Entropy`] of a client.
+//! Random bytes and masking keys, derived from the [`Entropy`] of a client.
 
 use alloc::boxed::Box;
 
@@ -8,47 +8,18 @@ use chacha20::rand_core::{Rng, SeedableRng};
 use crate::entropy::Entropy;
 
 /// A random number generator (ChaCha12) with a seed from the caller.
-pub(crate) struct Random {
-    seed: [u8; 32],
-    /// Allocated on first use: connections that only receive need none.
-    rng: Option<Box<ChaCha12Rng>>,
-}
+pub(crate) struct Random(ChaCha12Rng);
 
 impl Random {
     pub(crate) fn new(entropy: Entropy) -> Self {
-        Self {
-            seed: entropy.into_bytes(),
-            rng: None,
-        }
+        Self(ChaCha12Rng::from_seed(entropy.into_bytes()))
     }
 
     /// Returns the next `N` bytes.
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.rng().fill_bytes(&mut bytes);
+        self.0.fill_bytes(&mut bytes);
         bytes
-    }
-
-    /// Returns the masking key of a frame (HY-5).
-    #[inline(never)]
-    pub(crate) fn masking_key(&mut self) -> [u8; 4] {
-        self.rng().next_u32().to_le_bytes()
-    }
-
-    #[inline]
-    fn rng(&mut self) -> &mut ChaCha12Rng {
-        let Self { seed, rng } = self;
-        rng.get_or_insert_with(|| Box::new(ChaCha12Rng::from_seed(*seed)))
-    }
-
-    pub(crate) fn is_allocated(&self) -> bool {
-        self.rng.is_some()
-    }
-
-    /// Replaces the seed with the next 32 bytes, and releases the generator until its next use.
-    pub(crate) fn reseed(&mut self) {
-        self.seed = self.bytes();
-        self.rng = None;
     }
 
     /// Returns a number from 0 to `max`, uniformly distributed.
@@ -64,10 +35,55 @@ impl Random {
     }
 }
 
+/// The masking keys of a client (HY-5).
+pub(crate) struct Masks {
+    /// 128 bits, since each idle connection keeps them.
+    seed: [u8; 16],
+    /// Allocated on first use: connections that only receive need none.
+    rng: Option<Box<ChaCha12Rng>>,
+}
+
+impl Masks {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        Self {
+            seed: random.bytes(),
+            rng: None,
+        }
+    }
+
+    /// Returns the masking key of a frame.
+    #[inline(never)]
+    pub(crate) fn next_key(&mut self) -> [u8; 4] {
+        self.rng().next_u32().to_le_bytes()
+    }
+
+    #[inline]
+    fn rng(&mut self) -> &mut ChaCha12Rng {
+        let Self { seed, rng } = self;
+        rng.get_or_insert_with(|| {
+            let mut key = [0; 32];
+            let (front, _) = key.split_at_mut(seed.len());
+            front.copy_from_slice(seed);
+            Box::new(ChaCha12Rng::from_seed(key))
+        })
+    }
+
+    pub(crate) fn is_allocated(&self) -> bool {
+        self.rng.is_some()
+    }
+
+    /// Replaces the seed with random bytes, and releases the generator until its next use.
+    pub(crate) fn reseed(&mut self) {
+        let mut seed = [0; 16];
+        self.rng().fill_bytes(&mut seed);
+        *self = Self { seed, rng: None };
+    }
+}
+
 /// Omits the seed.
-impl core::fmt::Debug for Random {
+impl core::fmt::Debug for Masks {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Random")
+        f.write_str("Masks")
     }
 }
 

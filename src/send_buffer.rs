@@ -1,11 +1,16 @@
 //! The send buffer: bytes that are queued for the socket.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::mem;
+use core::time::Duration;
 
 use crate::call_errors::SendError;
+use crate::config::Config;
 use crate::frame::encode::Framing;
 use crate::frame::header::HeaderBytes;
 use crate::frame::mask;
+use crate::time::Time;
 
 /// The most bytes, queued from one empty state to the next, after which a buffer with more than
 /// [`RETAINED_CAPACITY`] is dropped.
@@ -23,48 +28,56 @@ const CONTROL_CAPACITY: usize = 1024;
 /// few bytes apart modulo the page size.
 const BLOCK: usize = 2 * 1024;
 
-/// A byte queue: `bytes[sent..]` is pending. The memory is reused.
+/// The bytes that the peer has to accept within
+/// [`write_timeout`](crate::Config::write_timeout).
+const MIN_PROGRESS: usize = 16 * 1024;
+
+/// A byte queue. It is allocated while bytes are pending or memory is kept for more of them, so
+/// that an idle connection holds a pointer only.
 pub(crate) struct SendBuffer {
+    queue: Option<Box<Queue>>,
+}
+
+/// `bytes[sent..]` is pending. The memory is reused.
+#[derive(Default)]
+pub(crate) struct Queue {
     bytes: Vec<u8>,
     sent: usize,
     /// Sent bytes that `compact` has removed since the buffer was last empty.
     compacted: usize,
-    /// The most bytes that messages may leave pending.
-    limit: usize,
     /// The capacity that an empty buffer retains: [`RETAINED_CAPACITY`] while messages are sent,
     /// otherwise 0, since many connections only receive, and answer pings.
     retained: u32,
-    /// A message was queued since [`take_queued`](Self::take_queued).
+    /// The most bytes that messages may leave pending. 0 until messages are sent.
+    limit: usize,
+    /// A message was queued since [`SendBuffer::take_queued`].
     queued_message: bool,
+    /// Runs while bytes are pending.
+    timer: Option<WriteTimer>,
+    /// The value of [`written`](Self::written) at which the close frame has been written; 0 if none
+    /// is pending. Pongs may follow it.
+    close_end: usize,
+}
+
+#[derive(Clone, Copy)]
+struct WriteTimer {
+    deadline: Time,
+    /// The value of [`Queue::written`] that has to be reached.
+    goal: usize,
 }
 
 impl SendBuffer {
-    /// Creates a buffer for messages of at most `limit` bytes. It does not allocate.
-    pub(crate) const fn new(limit: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            sent: 0,
-            compacted: 0,
-            limit,
-            retained: 0,
-            queued_message: false,
-        }
-    }
+    /// An empty buffer.
+    pub(crate) const EMPTY: Self = Self { queue: None };
 
     #[inline]
     pub(crate) fn pending(&self) -> &[u8] {
-        self.bytes.get(self.sent..).unwrap_or_default()
+        self.queue.as_ref().map_or(&[], |queue| queue.pending())
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.sent
-    }
-
-    /// Returns how many bytes were sent since the buffer was last empty.
-    #[inline]
-    pub(crate) fn written(&self) -> usize {
-        self.compacted.saturating_add(self.sent)
+        self.queue.as_ref().map_or(0, |queue| queue.len())
     }
 
     #[inline]
@@ -72,10 +85,204 @@ impl SendBuffer {
         self.len() == 0
     }
 
-    /// Checks that a message of `len` bytes can be pending, and `pong_len` bytes before it.
+    /// Returns the queue to append to; allocates it if there is none.
+    #[inline(always)]
+    pub(crate) fn queue(&mut self) -> &mut Queue {
+        self.queue.get_or_insert_default()
+    }
+
+    /// Returns the queue to append a message to, whose memory is worth keeping for more of them.
+    /// That of control frames is not: a peer that sends pings would keep the buffer allocated.
+    #[inline(always)]
+    pub(crate) fn message_queue(&mut self, config: &Config) -> &mut Queue {
+        if self.queue.as_ref().is_none_or(|queue| queue.retained == 0) {
+            self.retain(config);
+        }
+        self.queue()
+    }
+
+    #[cold]
+    fn retain(&mut self, config: &Config) {
+        let queue = self.queue();
+        queue.retained = RETAINED_CAPACITY;
+        queue.limit = config.max_send_buffer;
+    }
+
+    /// Appends a message that is already encoded.
+    pub(crate) fn push_all(&mut self, slices: [&[u8]; 3]) {
+        let queue = self.queue();
+        queue.reserve(slices.map(<[u8]>::len).iter().sum());
+        for slice in slices {
+            queue.append(slice);
+        }
+    }
+
+    /// Appends bytes.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.push_all([bytes, &[], &[]]);
+    }
+
+    /// Appends `bytes`; does not copy them if the buffer is empty and retains no capacity.
+    pub(crate) fn push_vec(&mut self, bytes: Vec<u8>) {
+        let queue = self.queue();
+        if queue.bytes.is_empty() && queue.retained == 0 {
+            queue.bytes = bytes;
+        } else {
+            self.push(&bytes);
+        }
+    }
+
+    /// Records that the close frame was queued last.
+    pub(crate) fn end_with_close(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.close_end = queue.written().saturating_add(queue.len());
+        }
+    }
+
+    /// Returns whether the close frame, or a part of it, is pending.
+    pub(crate) fn has_unsent_close(&self) -> bool {
+        self.queue
+            .as_ref()
+            .is_some_and(|queue| queue.written() < queue.close_end)
+    }
+
+    /// Removes the first `n` pending bytes.
+    ///
+    /// # Panics
+    /// Panics if `n` is greater than the number of pending bytes.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, n: usize) {
+        match &mut self.queue {
+            Some(queue) if n < queue.len() => queue.sent += n,
+            Some(queue) if n == queue.len() && !queue.is_released_when_empty() => queue.clear(),
+            _ => self.advance_to_release(n),
+        }
+    }
+
+    /// [`advance`](Self::advance), for a queue that retains less than it has allocated.
+    #[cold]
+    fn advance_to_release(&mut self, n: usize) {
+        let pending = self.len();
+        assert!(n == pending, "advance({n}) with {pending} bytes pending");
+        self.clear();
+    }
+
+    /// Returns all pending bytes, and makes `spare`, whose content is dropped, the buffer.
+    pub(crate) fn take(&mut self, spare: Vec<u8>, config: &Config) -> Vec<u8> {
+        // Kept until no message is queued for a time.
+        let queue = self.message_queue(config);
+        let mut bytes = mem::replace(&mut queue.bytes, spare);
+        bytes.drain(..queue.sent);
+        queue.clear();
+        bytes
+    }
+
+    /// Drops all pending bytes.
+    pub(crate) fn clear(&mut self) {
+        match &mut self.queue {
+            Some(queue) if queue.retained > 0 => {
+                if queue.is_released_when_empty() {
+                    queue.release_large();
+                }
+                queue.clear();
+            }
+            _ => self.queue = None,
+        }
+    }
+
+    /// Returns whether memory is kept for more than what is pending.
     #[inline]
-    pub(crate) fn check_capacity(&self, len: usize, pong_len: usize) -> Result<(), SendError> {
-        let limit = self.limit;
+    pub(crate) fn is_retained(&self) -> bool {
+        self.queue
+            .as_ref()
+            .is_some_and(|queue| queue.retained > 0 || queue.is_large() || queue.len() == 0)
+    }
+
+    /// Returns whether a message was queued since the last call.
+    pub(crate) fn take_queued(&mut self) -> bool {
+        let queue = self.queue.as_mut();
+        queue.is_some_and(|queue| mem::take(&mut queue.queued_message))
+    }
+
+    /// Retains no memory from the next time on that the buffer is empty, until the next message.
+    pub(crate) fn release_when_empty(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.retained = 0;
+            if queue.len() == 0 {
+                self.queue = None;
+            }
+        }
+    }
+
+    /// Returns whether little is pending in a large buffer. Not if nothing is: then large messages
+    /// may be sent one by one.
+    pub(crate) fn is_oversized(&self) -> bool {
+        self.queue
+            .as_ref()
+            .is_some_and(|queue| queue.is_oversized())
+    }
+
+    /// Releases the unused capacity of a large buffer in which little is pending: a peer could
+    /// leave a few bytes pending at all times.
+    pub(crate) fn release_unused(&mut self) {
+        if let Some(queue) = self.queue.as_mut().filter(|queue| queue.is_oversized()) {
+            queue.bytes = queue.pending().to_vec();
+            queue.compacted = queue.written();
+            queue.sent = 0;
+        }
+    }
+
+    /// Returns when [`run_timer`](Self::run_timer) has to be called next; `now` if the timer does
+    /// not run yet. `None` if nothing is pending.
+    pub(crate) fn deadline(&self, now: Time) -> Option<Time> {
+        let queue = self.queue.as_ref().filter(|queue| queue.len() > 0)?;
+        Some(queue.timer.map_or(now, |timer| timer.deadline))
+    }
+
+    /// Starts the timer again if [`MIN_PROGRESS`] bytes, or all, were written since it was started.
+    /// Returns whether it has expired.
+    pub(crate) fn run_timer(&mut self, now: Time, timeout: Duration) -> bool {
+        let Some(queue) = self.queue.as_mut().filter(|queue| queue.len() > 0) else {
+            return false;
+        };
+        match queue.timer {
+            Some(timer) if queue.written() < timer.goal => now >= timer.deadline,
+            _ => {
+                let deadline = now.after(timeout);
+                let goal = queue.written() + queue.len().min(MIN_PROGRESS);
+                queue.timer = Some(WriteTimer { deadline, goal });
+                false
+            }
+        }
+    }
+}
+
+impl Queue {
+    #[inline]
+    fn pending(&self) -> &[u8] {
+        self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    /// Returns how many bytes were sent since the buffer was last empty.
+    #[inline]
+    fn written(&self) -> usize {
+        self.compacted.saturating_add(self.sent)
+    }
+
+    /// Checks that a message of `len` bytes can be pending, and `pong_len` bytes before it, with a
+    /// limit of `limit` bytes.
+    #[inline]
+    pub(crate) fn check_capacity(
+        &self,
+        len: usize,
+        pong_len: usize,
+        limit: usize,
+    ) -> Result<(), SendError> {
         let Some(capacity) = limit.checked_sub(len) else {
             return Err(SendError::MessageTooLong { limit });
         };
@@ -88,12 +295,49 @@ impl SendBuffer {
         }
     }
 
-    /// Records that a message is queued next, whose memory is worth keeping for more of them. Control
-    /// frames are not: a peer that sends pings would keep the buffer allocated.
+    /// Returns the most bytes that messages may leave pending.
+    #[inline]
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Records that a message is queued next.
     #[inline]
     pub(crate) fn start_message(&mut self) {
-        self.retained = RETAINED_CAPACITY;
         self.queued_message = true;
+    }
+
+    /// Drops all bytes.
+    #[inline]
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.sent = 0;
+        self.compacted = 0;
+        self.timer = None;
+        self.close_end = 0;
+    }
+
+    #[inline]
+    fn is_released_when_empty(&self) -> bool {
+        self.bytes.capacity() > self.retained as usize
+    }
+
+    /// Releases the memory unless what was queued since the buffer was last empty needed it: large
+    /// messages often follow one another, and allocating for each costs more than writing it.
+    fn release_large(&mut self) {
+        let queued = self.bytes.len().saturating_add(self.compacted);
+        if queued <= RETAINED_LEN {
+            self.bytes = Vec::new();
+        }
+    }
+
+    #[inline]
+    fn is_large(&self) -> bool {
+        self.bytes.capacity() > RETAINED_CAPACITY as usize
+    }
+
+    fn is_oversized(&self) -> bool {
+        self.is_large() && (1..=RETAINED_LEN).contains(&self.len())
     }
 
     /// Appends a frame. Inlined, which avoids a store-forwarding stall on the header.
@@ -113,20 +357,6 @@ impl SendBuffer {
         self.reserve_frame(payload.len());
         header.write(&mut self.bytes);
         mask::extend_masked(&mut self.bytes, payload, key);
-    }
-
-    /// Appends a message that is already encoded.
-    pub(crate) fn push_all(&mut self, slices: [&[u8]; 3]) {
-        self.reserve(slices.map(<[u8]>::len).iter().sum());
-        for slice in slices {
-            self.append(slice);
-        }
-    }
-
-    /// Appends bytes.
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
-        self.append(bytes);
     }
 
     /// Reserves capacity for a frame with a payload of `payload_len` bytes.
@@ -195,100 +425,6 @@ impl SendBuffer {
     fn append_blocks(&mut self, bytes: &[u8]) {
         for block in bytes.chunks(BLOCK) {
             self.bytes.extend_from_slice(block);
-        }
-    }
-
-    /// Appends `bytes`; does not copy them if the buffer is empty and retains no capacity.
-    pub(crate) fn push_vec(&mut self, bytes: Vec<u8>) {
-        if self.bytes.is_empty() && self.retained == 0 {
-            self.bytes = bytes;
-        } else {
-            self.push(&bytes);
-        }
-    }
-
-    /// Removes the first `n` pending bytes.
-    ///
-    /// # Panics
-    /// Panics if `n` is greater than the number of pending bytes.
-    #[inline]
-    pub(crate) fn advance(&mut self, n: usize) {
-        let pending = self.len();
-        assert!(n <= pending, "advance({n}) with {pending} bytes pending");
-        if n == pending {
-            self.clear();
-        } else {
-            self.sent += n;
-        }
-    }
-
-    /// Returns all pending bytes, and makes `spare`, whose content is dropped, the buffer.
-    pub(crate) fn take(&mut self, mut spare: Vec<u8>) -> Vec<u8> {
-        spare.clear();
-        let mut bytes = core::mem::replace(&mut self.bytes, spare);
-        bytes.drain(..self.sent);
-        self.sent = 0;
-        self.compacted = 0;
-        // Kept until no message is queued for a time.
-        self.retained = RETAINED_CAPACITY;
-        bytes
-    }
-
-    /// Drops all pending bytes.
-    #[inline]
-    pub(crate) fn clear(&mut self) {
-        if self.bytes.capacity() > self.retained as usize {
-            self.clear_large();
-        }
-        self.bytes.clear();
-        self.sent = 0;
-        self.compacted = 0;
-    }
-
-    /// Releases the memory unless what was queued since the buffer was last empty needed it: large
-    /// messages often follow one another, and allocating for each costs more than writing it.
-    #[cold]
-    fn clear_large(&mut self) {
-        let queued = self.bytes.len().saturating_add(self.compacted);
-        if self.retained == 0 || queued <= RETAINED_LEN {
-            self.bytes = Vec::new();
-        }
-    }
-
-    /// Returns whether capacity is kept for more than what is pending.
-    #[inline]
-    pub(crate) fn is_retained(&self) -> bool {
-        self.bytes.capacity() > 0
-            && (self.retained > 0 || self.bytes.capacity() > RETAINED_CAPACITY as usize)
-    }
-
-    /// Returns whether a message was queued since the last call.
-    pub(crate) fn take_queued(&mut self) -> bool {
-        core::mem::take(&mut self.queued_message)
-    }
-
-    /// Retains no memory from the next time on that the buffer is empty, until the next message.
-    pub(crate) fn release_when_empty(&mut self) {
-        self.retained = 0;
-        if self.is_empty() {
-            self.clear();
-        }
-    }
-
-    /// Returns whether little is pending in a large buffer. Not if nothing is: then large messages
-    /// may be sent one by one.
-    pub(crate) fn is_oversized(&self) -> bool {
-        let is_large = self.bytes.capacity() > RETAINED_CAPACITY as usize;
-        is_large && (1..=RETAINED_LEN).contains(&self.len())
-    }
-
-    /// Releases the unused capacity of a large buffer in which little is pending: a peer could
-    /// leave a few bytes pending at all times.
-    pub(crate) fn release_unused(&mut self) {
-        if self.is_oversized() {
-            self.bytes = self.pending().to_vec();
-            self.compacted = self.compacted.saturating_add(self.sent);
-            self.sent = 0;
         }
     }
 }

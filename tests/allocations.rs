@@ -749,7 +749,9 @@ fn the_first_flush_of_at_most_64_kib_releases_the_capacity_of_large_messages() {
             flush(&mut conn, write_len);
         });
         assert_eq!(more.allocations, 0, "the capacity is there");
-        assert_eq!(usage.retained + more.retained, 0, "all of it is released");
+        // The empty queue is kept, since messages are sent.
+        let retained = usage.retained + more.retained;
+        assert!((0..=128).contains(&retained), "{retained} bytes");
         for _ in 0..100 {
             conn.send_text("small").unwrap();
             flush(&mut conn, write_len);

@@ -9,6 +9,7 @@ use std::{fs, io};
 const LAYERS: &[(&str, &str)] = &[
     ("work", ""),
     ("fixed_buf", ""),
+    ("time", ""),
     ("guide", ""),
     ("header_name", ""),
     ("close_code", ""),
@@ -36,9 +37,9 @@ const LAYERS: &[(&str, &str)] = &[
     ("frame/inflation", "deflate error frame/payload"),
     ("frame", "config deflate dialect error event fixed_buf frame/encode frame/header frame/inflation frame/mask frame/opcode frame/payload frame/utf8 input work"),
     ("message", "close_code event"),
-    ("send_buffer", "call_errors frame/encode frame/header frame/mask"),
+    ("send_buffer", "call_errors config frame/encode frame/header frame/mask time"),
     ("proxy", "call_errors config event handshake http send_buffer"),
-    ("connection", "call_errors config deflate dialect entropy error event fixed_buf frame frame/encode frame/header frame/opcode handshake http input prepared random send_buffer sniff"),
+    ("connection", "call_errors config deflate dialect entropy error event fixed_buf frame frame/encode frame/header frame/opcode handshake http input prepared random send_buffer sniff time"),
 ];
 
 #[test]

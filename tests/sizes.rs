@@ -131,8 +131,8 @@ impl TestHandshake {
     }
 }
 
-/// What an idle connection uses at most: 320 bytes, and what the feature `deflate` adds.
-const MAX_IDLE: usize = if cfg!(feature = "deflate") { 344 } else { 320 };
+/// What an idle connection uses at most: 192 bytes, and what the feature `deflate` adds.
+const MAX_IDLE: usize = if cfg!(feature = "deflate") { 232 } else { 192 };
 
 /// Returns the size of a connection and its allocations.
 fn size(usage: Usage) -> usize {
@@ -140,7 +140,7 @@ fn size(usage: Usage) -> usize {
 }
 
 #[test]
-fn an_idle_connection_uses_at_most_320_bytes() {
+fn an_idle_connection_uses_at_most_192_bytes() {
     for mut handshake in TestHandshake::all() {
         let (conn, usage) = measure(|| handshake.open());
         assert!(size(usage) <= MAX_IDLE, "{} bytes: {conn:?}", size(usage));
@@ -171,7 +171,7 @@ fn a_connection_that_sent_a_short_message_uses_at_most_1_kib() {
 }
 
 #[test]
-fn after_an_idle_second_a_connection_uses_at_most_320_bytes() {
+fn after_an_idle_second_a_connection_uses_at_most_192_bytes() {
     for mut handshake in TestHandshake::all() {
         let (mut conn, usage) = measure(|| {
             let mut conn = handshake.open();

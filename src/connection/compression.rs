@@ -72,7 +72,7 @@ impl Sender<'_> {
         let is_compressed = compressor.compress(payload, may_grow, compressed.as_mut());
         if is_compressed {
             self.session
-                .queue_compressed(self.buffer, opcode, compressed.as_mut());
+                .queue_compressed(self.buffer.queue(), opcode, compressed.as_mut());
         }
         Ok(is_compressed)
     }
@@ -91,7 +91,7 @@ impl Sender<'_> {
         };
         self.reserve_message(self.session.frame_len(payload.len()))?;
         self.session
-            .queue_compressed(self.buffer, opcode, &compressed.bytes);
+            .queue_compressed(self.buffer.queue(), opcode, &compressed.bytes);
         // The receiver adds it to its window.
         self.compressor(window).add_to_history(payload);
         Ok(true)

@@ -10,7 +10,7 @@ use crate::fixed_buf::FixedBuf;
 use crate::handshake::challenge::{self, Proof};
 use crate::handshake::{self, ClientRequest, Extensions, Rejection, Reply, Request};
 use crate::http::{Head, Limits, Progress};
-use crate::random::Random;
+use crate::random::Masks;
 
 /// The result of reading on in the handshake.
 pub(super) enum Outcome {
@@ -24,7 +24,7 @@ pub(super) enum Outcome {
     /// A client's reply is complete and valid, and these bytes have to follow.
     Challenge(Reply, [u8; 16]),
     /// A client's reply is complete and valid; with the generator of masks.
-    Open(Reply, Extensions, Option<Box<Random>>),
+    Open(Reply, Extensions, Option<Box<Masks>>),
     FlashPolicy,
     Rejected(Rejection),
     Failed(ProtocolError),
@@ -78,7 +78,7 @@ pub(super) struct PendingReply {
     pub(super) request: ClientRequest,
     pub(super) proof: Proof,
     /// Generates the masks of the open connection.
-    pub(super) masks: Option<Box<Random>>,
+    pub(super) masks: Option<Box<Masks>>,
 }
 
 impl PendingReply {

@@ -20,7 +20,7 @@ use crate::event::{Close, Closed, Handshake};
 use crate::frame::opcode::{self, MAX_CONTROL_LEN};
 use crate::handshake::{self, AcceptOptions, ClientRequest, Request, Response, UpgradeResponse};
 use crate::http::{Head, Limits};
-use crate::random::Random;
+use crate::random::{Masks, Random};
 use crate::send_buffer::SendBuffer;
 
 use handshaking::PendingReply;
@@ -100,12 +100,11 @@ impl Connection {
         let config = config.into();
         let mut random = Random::new(entropy);
         let (bytes, proof) = request.request(&config, &mut random);
-        random.reseed();
         let state = State::client(PendingReply {
             head: Head::response(Limits::from_config(&config)),
             request: request.clone(),
             proof,
-            masks: masks(request.dialect(), random),
+            masks: masks(request.dialect(), &mut random),
         });
         let mut conn = Self::new(config, state);
         conn.send_buffer.push_vec(bytes);
@@ -113,14 +112,13 @@ impl Connection {
     }
 
     fn new(config: SharedConfig, state: State) -> Self {
-        let send_buffer = SendBuffer::new(config.max_send_buffer);
         Self {
             config,
             state,
             eof: false,
             #[cfg(feature = "deflate")]
             compresses: true,
-            send_buffer,
+            send_buffer: SendBuffer::EMPTY,
             timers: Timers::new(),
         }
     }
@@ -198,7 +196,7 @@ impl Connection {
         entropy: Entropy,
     ) -> Self {
         let dialect = handshake.dialect();
-        let masks = masks(dialect, Random::new(entropy));
+        let masks = masks(dialect, &mut Random::new(entropy));
         let state = State::established(dialect, Role::Client, handshake.extensions, masks);
         Self::new(config.into(), state)
     }
@@ -281,14 +279,13 @@ impl Connection {
     ///   4999.
     /// - [`CloseError::ReasonTooLong`] if the reason is longer than 123 bytes.
     pub fn close(&mut self, close: &Close) -> Result<(), CloseError> {
-        let (session, fragmented) = match &mut self.state {
+        let session = match &mut self.state {
             State::Handshaking(Handshaking::Accepted {
                 session,
                 is_closing: false,
-            }) => (session, None),
-            State::Open(open) | State::PeerClosed(PeerClosed { open, .. }) => {
-                (&mut open.session, open.fragmented)
-            }
+            })
+            | State::Open(session)
+            | State::PeerClosed(PeerClosed { session, .. }) => session,
             State::Handshaking(Handshaking::Accepted {
                 is_closing: true, ..
             })
@@ -312,8 +309,7 @@ impl Connection {
                 if let FrameFormat::Hybi { .. } = frames {
                     check_close(close)?;
                 }
-                session.queue_close(&mut self.send_buffer, fragmented, close);
-                self.timers.queued_close(self.send_buffer.len());
+                session.queue_close(&mut self.send_buffer, close);
                 self.state.close();
             }
         }
@@ -325,7 +321,6 @@ impl Connection {
     /// before, only pending output is dropped.
     pub fn abort(&mut self) {
         self.send_buffer.clear();
-        self.timers.stop_write();
         if !matches!(self.state, State::Closed(_)) {
             self.state.finish(Closed::Aborted);
         }
@@ -347,19 +342,15 @@ impl Connection {
     /// [`abort`](Self::abort) has dropped them: then a greater `n` removes all that are pending.
     #[inline]
     pub fn advance(&mut self, n: usize) {
-        let State::Open(open) = &mut self.state else {
+        let State::Open(session) = &mut self.state else {
             return self.advance_not_open(n);
         };
         if self.timers.runs_keepalive() && self.send_buffer.len() > self.config.high_water {
             self.timers.restart_keepalive();
         }
         self.send_buffer.advance(n);
-        if self.send_buffer.is_empty() {
-            self.timers.stop_write();
-        }
-        if open.session.has_deferred_pong() {
-            open.session
-                .flush_pong(&mut self.send_buffer, self.config.high_water);
+        if session.has_deferred_pong() {
+            session.flush_pong(&mut self.send_buffer, self.config.high_water);
         }
     }
 
@@ -370,15 +361,11 @@ impl Connection {
             _ => n,
         };
         self.send_buffer.advance(n);
-        self.after_write(n);
+        self.flush_pong();
     }
 
-    /// Updates the timers and queues a deferred pong after `n` bytes were removed.
-    fn after_write(&mut self, n: usize) {
-        self.timers.advance(n);
-        if self.send_buffer.is_empty() {
-            self.timers.stop_write();
-        }
+    /// Queues a deferred pong after output was removed.
+    fn flush_pong(&mut self) {
         if let Some(session) = self.state.session() {
             session.flush_pong(&mut self.send_buffer, self.config.high_water);
         }
@@ -406,8 +393,8 @@ impl Connection {
         if self.is_congested() {
             self.timers.restart_keepalive();
         }
-        let output = self.send_buffer.take(spare);
-        self.after_write(output.len());
+        let output = self.send_buffer.take(spare, &self.config);
+        self.flush_pong();
         output
     }
 
@@ -499,9 +486,12 @@ impl Connection {
     }
 }
 
-/// Returns the generator of the masking keys of a client, if its dialect has them (HY-5).
-fn masks(dialect: Dialect, random: Random) -> Option<Box<Random>> {
-    dialect.row().has_opcodes().then(|| Box::new(random))
+/// Returns the masking keys of a client, if its dialect has them (HY-5).
+fn masks(dialect: Dialect, random: &mut Random) -> Option<Box<Masks>> {
+    dialect
+        .row()
+        .has_opcodes()
+        .then(|| Box::new(Masks::new(random)))
 }
 
 /// HY-8: checks that a close frame may contain the code and reason.

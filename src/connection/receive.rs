@@ -198,15 +198,13 @@ impl Connection {
     ///
     /// HY-8: the code and reason are sent back.
     fn answer_close<'i>(&mut self) -> Step<'i> {
-        let State::PeerClosed(PeerClosed { open, close }) = &mut self.state else {
+        let State::PeerClosed(PeerClosed { session, close }) = &mut self.state else {
             return Step::Continue;
         };
         if !self.config.auto_close {
             return Step::NeedMore;
         }
-        let fragmented = open.fragmented;
-        open.session
-            .queue_close(&mut self.send_buffer, fragmented, close);
+        session.queue_close(&mut self.send_buffer, close);
         self.state.close();
         Step::Continue
     }
@@ -226,11 +224,9 @@ impl Connection {
                     self.send_buffer.push_vec(response);
                 }
             }
-            State::Open(open) => {
+            State::Open(session) => {
                 let close = Close::new(error.close_code(), "");
-                let fragmented = open.fragmented;
-                open.session
-                    .queue_close(&mut self.send_buffer, fragmented, &close);
+                session.queue_close(&mut self.send_buffer, &close);
             }
             // PX-4: a response or a close frame was sent before.
             State::Handshaking(_) | State::PeerClosed(_) | State::Closing(_) | State::Closed(_) => {

@@ -1,18 +1,17 @@
 //! Sending messages and control frames.
 
 use crate::call_errors::SendError;
-#[cfg(feature = "deflate")]
 use crate::config::Config;
 use crate::dialect::FrameFormat;
 use crate::frame::encode::{self, Framing};
 use crate::frame::header::HeaderBytes;
 use crate::frame::opcode::{MAX_CONTROL_LEN, Opcode};
 use crate::prepared::{Payload, PreparedMessage};
-use crate::send_buffer::SendBuffer;
+use crate::send_buffer::{Queue, SendBuffer};
 
 use super::Connection;
 use super::session::Session;
-use super::state::{Handshaking, Open, PeerClosed, State};
+use super::state::{Handshaking, PeerClosed, State};
 
 impl Connection {
     /// Queues a complete text message.
@@ -78,7 +77,7 @@ impl Connection {
             }
             FrameFormat::Hybi { .. } => sender.send_frame(opcode, fin, payload)?,
         }
-        *sender.fragmented = (!fin).then_some(Opcode::Text);
+        sender.session.fragmented = (!fin).then_some(Opcode::Text);
         Ok(())
     }
 
@@ -94,7 +93,7 @@ impl Connection {
         sender.check_has_opcodes()?;
         let opcode = sender.fragment_opcode(Opcode::Binary)?;
         sender.send_frame(opcode, fin, bytes)?;
-        *sender.fragmented = (!fin).then_some(Opcode::Binary);
+        sender.session.fragmented = (!fin).then_some(Opcode::Binary);
         Ok(())
     }
 
@@ -119,15 +118,20 @@ impl Connection {
     }
 
     fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
-        let mut sender = self.sender()?;
+        let sender = self.sender()?;
         sender.check_has_opcodes()?;
         if payload.len() > MAX_CONTROL_LEN {
             return Err(SendError::ControlTooLong);
         }
-        sender.reserve(sender.session.frame_len(payload.len()))?;
-        sender
-            .session
-            .queue_frame(sender.buffer, opcode, true, payload);
+        let Sender {
+            session,
+            buffer,
+            config,
+            ..
+        } = sender;
+        let (queue, len) = (buffer.queue(), session.frame_len(payload.len()));
+        session.reserve(queue, len, config.max_send_buffer)?;
+        session.queue_frame(queue, opcode, true, payload);
         Ok(())
     }
 
@@ -249,34 +253,17 @@ impl Connection {
     /// Returns what a send needs if the connection is open.
     #[inline]
     fn sender(&mut self) -> Result<Sender<'_>, SendError> {
-        match &mut self.state {
-            State::Open(Open {
-                session,
-                fragmented,
-            })
-            | State::PeerClosed(PeerClosed {
-                open:
-                    Open {
-                        session,
-                        fragmented,
-                    },
-                ..
-            }) => Ok(Sender {
-                session,
-                fragmented,
-                buffer: &mut self.send_buffer,
-                #[cfg(feature = "deflate")]
-                config: &self.config,
-                #[cfg(feature = "deflate")]
-                compresses: self.compresses,
-            }),
-            State::Handshaking(Handshaking::Accepted {
-                is_closing: true, ..
-            })
-            | State::Closing(_)
-            | State::Closed(_) => Err(SendError::Closing),
-            State::Handshaking(_) => Err(SendError::NotOpen),
-        }
+        let session = match &mut self.state {
+            State::Open(session) => session,
+            state => sending_session(state)?,
+        };
+        Ok(Sender {
+            session,
+            buffer: &mut self.send_buffer,
+            config: &self.config,
+            #[cfg(feature = "deflate")]
+            compresses: self.compresses,
+        })
     }
 
     /// As [`sender`](Self::sender), for a complete message.
@@ -288,13 +275,24 @@ impl Connection {
     }
 }
 
+/// Returns the session of a connection that can send, though it is not open.
+#[cold]
+fn sending_session(state: &mut State) -> Result<&mut Session, SendError> {
+    match state {
+        State::Open(session) | State::PeerClosed(PeerClosed { session, .. }) => Ok(session),
+        State::Handshaking(Handshaking::Accepted {
+            is_closing: true, ..
+        })
+        | State::Closing(_)
+        | State::Closed(_) => Err(SendError::Closing),
+        State::Handshaking(_) => Err(SendError::NotOpen),
+    }
+}
+
 /// What a send needs.
 pub(super) struct Sender<'c> {
     pub(super) session: &'c mut Session,
-    /// See [`Open`].
-    fragmented: &'c mut Option<Opcode>,
     pub(super) buffer: &'c mut SendBuffer,
-    #[cfg(feature = "deflate")]
     pub(super) config: &'c Config,
     /// See [`Connection::set_compression`].
     #[cfg(feature = "deflate")]
@@ -315,7 +313,7 @@ impl Sender<'_> {
     /// Checks that no message is being sent in fragments.
     #[inline]
     fn check_no_fragment(&self) -> Result<(), SendError> {
-        match self.fragmented {
+        match self.session.fragmented {
             None => Ok(()),
             Some(_) => Err(SendError::FragmentInProgress),
         }
@@ -323,25 +321,24 @@ impl Sender<'_> {
 
     /// Returns the opcode of the next fragment of a message.
     fn fragment_opcode(&self, message_type: Opcode) -> Result<Opcode, SendError> {
-        match *self.fragmented {
+        match self.session.fragmented {
             None => Ok(message_type),
             Some(current) if current == message_type => Ok(Opcode::Continuation),
             Some(_) => Err(SendError::FragmentInProgress),
         }
     }
 
-    /// Checks that a frame of `len` bytes can be queued.
-    #[inline]
-    fn reserve(&mut self, len: usize) -> Result<(), SendError> {
-        self.session.reserve(self.buffer, len)
-    }
-
-    /// As [`reserve`](Self::reserve), for a message or a fragment of one.
-    #[inline]
-    pub(super) fn reserve_message(&mut self, len: usize) -> Result<(), SendError> {
-        self.reserve(len)?;
-        self.buffer.start_message();
-        Ok(())
+    /// Checks that a message, or a fragment of one, of `len` bytes can be queued. Returns what it is
+    /// queued with.
+    #[inline(always)]
+    pub(super) fn reserve_message(
+        &mut self,
+        len: usize,
+    ) -> Result<(&mut Session, &mut Queue), SendError> {
+        let queue = self.buffer.message_queue(self.config);
+        self.session.reserve(queue, len, queue.limit())?;
+        queue.start_message();
+        Ok((self.session, queue))
     }
 
     /// Queues a complete message if compression is agreed on and makes it shorter. Returns whether
@@ -376,16 +373,17 @@ impl Sender<'_> {
 
     #[inline(always)]
     fn send_framed(&mut self, framing: Framing, payload: &[u8]) -> Result<(), SendError> {
-        self.reserve_message(framing.encoded_len(payload))?;
-        self.buffer.push_framed(framing, payload);
+        let (_, queue) = self.reserve_message(framing.encoded_len(payload))?;
+        queue.push_framed(framing, payload);
         Ok(())
     }
 
     /// Queues a frame of a message of HyBi-7 and later.
     #[inline]
     fn send_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) -> Result<(), SendError> {
-        self.reserve_message(self.session.frame_len(payload.len()))?;
-        self.session.queue_frame(self.buffer, opcode, fin, payload);
+        let len = self.session.frame_len(payload.len());
+        let (session, queue) = self.reserve_message(len)?;
+        session.queue_frame(queue, opcode, fin, payload);
         Ok(())
     }
 }

@@ -14,16 +14,18 @@ use crate::frame::encode::{Framing, HIXIE_CLOSE, HIXIE_TERMINATOR};
 use crate::frame::header::{self, HeaderBytes};
 use crate::frame::opcode::{MAX_CONTROL_LEN, Opcode};
 use crate::handshake::Extensions;
-use crate::random::Random;
-use crate::send_buffer::SendBuffer;
+use crate::random::Masks;
+use crate::send_buffer::{Queue, SendBuffer};
 
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) dialect: Dialect,
     pub(super) extensions: Extensions,
     pub(super) decoder: Decoder,
+    /// The type of the message of which fragments were sent, but not the last.
+    pub(super) fragmented: Option<Opcode>,
     /// Generates the masking keys: `Some` on a client from HyBi-7 on (HY-5).
-    masks: Option<Box<Random>>,
+    masks: Option<Box<Masks>>,
     /// The payload of the latest ping that arrived while more than `high_water` bytes were pending.
     deferred_pong: Option<Box<FixedBuf<MAX_CONTROL_LEN>>>,
     /// The window that the peer allows for messages that are sent, if it allows compressed ones.
@@ -39,7 +41,7 @@ impl Session {
         dialect: Dialect,
         role: Role,
         extensions: Extensions,
-        masks: Option<Box<Random>>,
+        masks: Option<Box<Masks>>,
     ) -> Self {
         let decoder = Decoder::new(dialect, role);
         #[cfg(feature = "deflate")]
@@ -51,6 +53,7 @@ impl Session {
             dialect,
             extensions,
             decoder,
+            fragmented: None,
             masks,
             deferred_pong: None,
             #[cfg(feature = "deflate")]
@@ -84,48 +87,41 @@ impl Session {
     #[inline]
     pub(super) fn queue_frame(
         &mut self,
-        buffer: &mut SendBuffer,
+        queue: &mut Queue,
         opcode: Opcode,
         fin: bool,
         payload: &[u8],
     ) {
         let key = self.masking_key();
         let header = HeaderBytes::encode(opcode, fin, payload.len(), key);
-        push_frame(buffer, header, payload, key);
+        push_frame(queue, header, payload, key);
     }
 
     /// Queues a compressed message, without checking the limit (DF-11).
     #[cfg(feature = "deflate")]
     pub(super) fn queue_compressed(
         &mut self,
-        buffer: &mut SendBuffer,
+        queue: &mut Queue,
         opcode: Opcode,
         compressed: &[u8],
     ) {
         let key = self.masking_key();
         let header = HeaderBytes::encode(opcode, true, compressed.len(), key);
-        push_frame(buffer, header.compressed(), compressed, key);
+        push_frame(queue, header.compressed(), compressed, key);
     }
 
     /// HY-5: a new key for each frame of a client.
     #[inline]
     fn masking_key(&mut self) -> Option<[u8; 4]> {
-        self.masks.as_mut().map(|masks| masks.masking_key())
+        self.masks.as_mut().map(|masks| masks.next_key())
     }
 
     /// Queues a close frame if the dialect has one (CL-1, CL-20).
-    ///
-    /// `fragmented`: the type of a message of which the last fragment was not sent.
-    pub(super) fn queue_close(
-        &mut self,
-        buffer: &mut SendBuffer,
-        fragmented: Option<Opcode>,
-        close: &Close,
-    ) {
+    pub(super) fn queue_close(&mut self, buffer: &mut SendBuffer, close: &Close) {
         match self.dialect.row().frames {
             FrameFormat::Hixie { has_close: false } => {}
             FrameFormat::Hixie { has_close: true } => {
-                if fragmented.is_some() {
+                if self.fragmented.is_some() {
                     buffer.push(&[HIXIE_TERMINATOR]);
                 }
                 buffer.push(HIXIE_CLOSE);
@@ -134,9 +130,15 @@ impl Session {
                 let reason = close.reason().as_bytes();
                 let code = close.code();
                 let payload = code.map(|code| [&code.to_be_bytes(), reason].concat());
-                self.queue_frame(buffer, Opcode::Close, true, &payload.unwrap_or_default());
+                self.queue_frame(
+                    buffer.queue(),
+                    Opcode::Close,
+                    true,
+                    &payload.unwrap_or_default(),
+                );
             }
         }
+        buffer.end_with_close();
         buffer.release_when_empty();
     }
 
@@ -146,18 +148,24 @@ impl Session {
         header::encoded_len(payload_len, self.is_masking()) + payload_len
     }
 
-    /// Checks that `len` more bytes can be queued.
+    /// Checks that a message or control frame of `len` bytes can be queued, with at most `limit`
+    /// pending.
     ///
     /// Queues a deferred pong first, which then has to fit as well, so that messages cannot starve
     /// it.
     #[inline]
-    pub(super) fn reserve(&mut self, buffer: &mut SendBuffer, len: usize) -> Result<(), SendError> {
+    pub(super) fn reserve(
+        &mut self,
+        queue: &mut Queue,
+        len: usize,
+        limit: usize,
+    ) -> Result<(), SendError> {
         match &self.deferred_pong {
-            None => buffer.check_capacity(len, 0),
+            None => queue.check_capacity(len, 0, limit),
             Some(pong) => {
                 let pong_len = self.frame_len(pong.len());
-                buffer.check_capacity(len, pong_len)?;
-                self.queue_pong(buffer);
+                queue.check_capacity(len, pong_len, limit)?;
+                self.queue_pong(queue);
                 Ok(())
             }
         }
@@ -173,7 +181,7 @@ impl Session {
         payload: &[u8],
     ) {
         if buffer.len() <= high_water {
-            self.queue_frame(buffer, Opcode::Pong, true, payload);
+            self.queue_frame(buffer.queue(), Opcode::Pong, true, payload);
         } else {
             let mut pong = FixedBuf::EMPTY;
             pong.fill(payload);
@@ -190,26 +198,26 @@ impl Session {
     #[inline]
     pub(super) fn flush_pong(&mut self, buffer: &mut SendBuffer, high_water: usize) {
         if self.deferred_pong.is_some() && buffer.len() <= high_water {
-            self.queue_pong(buffer);
+            self.queue_pong(buffer.queue());
         }
     }
 
     #[cold]
-    fn queue_pong(&mut self, buffer: &mut SendBuffer) {
+    fn queue_pong(&mut self, queue: &mut Queue) {
         if let Some(pong) = self.deferred_pong.take() {
-            self.queue_frame(buffer, Opcode::Pong, true, pong.as_slice());
+            self.queue_frame(queue, Opcode::Pong, true, pong.as_slice());
         }
     }
 }
 
 /// Queues a frame of HyBi-7 and later.
 #[inline]
-fn push_frame(buffer: &mut SendBuffer, header: HeaderBytes, payload: &[u8], key: Option<[u8; 4]>) {
+fn push_frame(queue: &mut Queue, header: HeaderBytes, payload: &[u8], key: Option<[u8; 4]>) {
     match key {
-        Some(key) => buffer.push_masked(header, payload, key),
+        Some(key) => queue.push_masked(header, payload, key),
         None => {
             let terminator = None;
-            buffer.push_framed(Framing { header, terminator }, payload);
+            queue.push_framed(Framing { header, terminator }, payload);
         }
     }
 }

@@ -9,17 +9,16 @@ use crate::config::{Config, Role};
 use crate::dialect::{Dialect, Selector};
 use crate::error::ProtocolError;
 use crate::event::{Close, Closed, Phase};
-use crate::frame::opcode::Opcode;
 use crate::handshake::{Extensions, Request};
 use crate::http::{Head, Limits, Progress};
 use crate::input::take;
-use crate::random::Random;
+use crate::random::Masks;
 use crate::sniff::{Sniffed, Sniffer};
 
 #[derive(Debug)]
 pub(super) enum State {
     Handshaking(Handshaking),
-    Open(Open),
+    Open(Session),
     /// The peer's close frame was reported and is not answered yet.
     PeerClosed(PeerClosed),
     /// The close frame was queued; the peer has to answer it.
@@ -32,7 +31,7 @@ pub(super) enum Handshaking {
     /// Server: reading the first bytes, which may not be HTTP.
     Sniff(Sniffer, Limits),
     /// Server: reading the head of the request.
-    RequestHead(Head),
+    RequestHead(Box<Head>),
     /// Server: the application has to accept or answer the request.
     AwaitAnswer(Request),
     /// Server: the head of the response is queued; reading the bytes after the head of the request.
@@ -46,26 +45,10 @@ pub(super) enum Handshaking {
     Challenge(Challenge),
 }
 
-#[derive(Debug)]
-pub(super) struct Open {
-    pub(super) session: Session,
-    /// The type of the message of which fragments were sent, but not the last.
-    pub(super) fragmented: Option<Opcode>,
-}
-
-impl Open {
-    fn new(session: Session) -> Self {
-        Self {
-            session,
-            fragmented: None,
-        }
-    }
-}
-
 /// An open connection whose peer sends no more messages.
 #[derive(Debug)]
 pub(super) struct PeerClosed {
-    pub(super) open: Open,
+    pub(super) session: Session,
     pub(super) close: Close,
 }
 
@@ -91,9 +74,9 @@ impl State {
         dialect: Dialect,
         role: Role,
         extensions: Extensions,
-        masks: Option<Box<Random>>,
+        masks: Option<Box<Masks>>,
     ) -> Self {
-        Self::Open(Open::new(Session::new(dialect, role, extensions, masks)))
+        Self::Open(Session::new(dialect, role, extensions, masks))
     }
 
     /// The state after the head of a 101 was queued or handed out.
@@ -115,7 +98,7 @@ impl State {
         &mut self,
         dialect: Dialect,
         extensions: Extensions,
-        masks: Option<Box<Random>>,
+        masks: Option<Box<Masks>>,
     ) {
         *self = Self::established(dialect, Role::Client, extensions, masks);
     }
@@ -137,7 +120,7 @@ impl State {
         *self = if is_closing {
             Self::Closing(session)
         } else {
-            Self::Open(Open::new(session))
+            Self::Open(session)
         };
         Some(agreed)
     }
@@ -150,7 +133,7 @@ impl State {
         }
         let dialect = self.dialect();
         *self = match self.take() {
-            Self::Open(open) => Self::Closing(open.session),
+            Self::Open(session) => Self::Closing(session),
             // CL-2, CL-5, CL-6: one close frame from each side.
             Self::PeerClosed(peer_closed) => {
                 Self::closed(Closed::Clean(peer_closed.close), dialect)
@@ -164,9 +147,9 @@ impl State {
     pub(super) fn peer_close(&mut self, close: Close) -> Option<Close> {
         let dialect = self.dialect();
         match self.take() {
-            Self::Open(open) => {
+            Self::Open(session) => {
                 let event = close.clone();
-                *self = Self::PeerClosed(PeerClosed { open, close });
+                *self = Self::PeerClosed(PeerClosed { session, close });
                 Some(event)
             }
             _ => {
@@ -198,8 +181,7 @@ impl State {
     #[inline]
     pub(super) fn session(&mut self) -> Option<&mut Session> {
         match self {
-            Self::Open(open) => Some(&mut open.session),
-            Self::Closing(session) => Some(session),
+            Self::Open(session) | Self::Closing(session) => Some(session),
             Self::Handshaking(_) | Self::PeerClosed(_) | Self::Closed(_) => None,
         }
     }
@@ -209,9 +191,8 @@ impl State {
             Self::Handshaking(Handshaking::KeyBytes(keys)) => Some(keys.dialect),
             Self::Handshaking(Handshaking::Accepted { session, .. }) => Some(session.dialect),
             Self::Handshaking(_) => None,
-            Self::Open(open) => Some(open.session.dialect),
-            Self::PeerClosed(peer_closed) => Some(peer_closed.open.session.dialect),
-            Self::Closing(session) => Some(session.dialect),
+            Self::Open(session) | Self::Closing(session) => Some(session.dialect),
+            Self::PeerClosed(peer_closed) => Some(peer_closed.session.dialect),
             Self::Closed(ended) => ended.dialect,
         }
     }
@@ -219,10 +200,10 @@ impl State {
     #[cfg(feature = "deflate")]
     pub(super) fn extensions(&self) -> Option<&Extensions> {
         let session = match self {
-            Self::Handshaking(Handshaking::Accepted { session, .. }) => session,
-            Self::Open(open) => &open.session,
-            Self::PeerClosed(peer_closed) => &peer_closed.open.session,
-            Self::Closing(session) => session,
+            Self::Handshaking(Handshaking::Accepted { session, .. })
+            | Self::Open(session)
+            | Self::Closing(session) => session,
+            Self::PeerClosed(peer_closed) => &peer_closed.session,
             Self::Handshaking(_) | Self::Closed(_) => return None,
         };
         Some(&session.extensions)
@@ -232,9 +213,7 @@ impl State {
     /// complete.
     pub(super) fn phase(&self) -> Phase {
         match self {
-            Self::Open(Open { session, .. }) | Self::Closing(session)
-                if !session.decoder.at_boundary() =>
-            {
+            Self::Open(session) | Self::Closing(session) if !session.decoder.at_boundary() => {
                 Phase::InMessage
             }
             Self::Open(_) => Phase::Open,
@@ -301,7 +280,7 @@ impl Handshaking {
             Self::Sniff(sniffer, limits) => match sniffer.read(rest) {
                 Sniffed::NeedMore => Outcome::NeedMore,
                 Sniffed::MaybeHttp => {
-                    *self = Self::RequestHead(Head::request(*limits));
+                    *self = Self::RequestHead(Box::new(Head::request(*limits)));
                     Outcome::Continue
                 }
                 Sniffed::TlsClientHello => Outcome::Failed(ProtocolError::TlsClientHello),

@@ -3,37 +3,10 @@
 use core::time::Duration;
 
 use super::Connection;
-use super::state::{Handshaking, Open, State};
+use super::state::{Handshaking, State};
 use crate::event::{Closed, Timeout};
 use crate::frame::opcode::Opcode;
-
-/// A time on the caller's clock, in nanoseconds since its origin: half the size of a [`Duration`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Time(u64);
-
-impl Time {
-    const NEVER: Self = Self(u64::MAX);
-
-    /// Before [`NEVER`](Self::NEVER), which no clock reaches.
-    #[inline]
-    fn new(time: Duration) -> Self {
-        Self(nanoseconds(time).min(Self::NEVER.0 - 1))
-    }
-
-    /// Saturates at [`NEVER`](Self::NEVER).
-    #[inline]
-    fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(nanoseconds(duration)))
-    }
-}
-
-#[inline]
-fn nanoseconds(duration: Duration) -> u64 {
-    let nanoseconds = duration.as_secs().checked_mul(1_000_000_000);
-    nanoseconds.map_or(u64::MAX, |n| {
-        n.saturating_add(u64::from(duration.subsec_nanos()))
-    })
-}
+use crate::time::Time;
 
 /// The running timers of a connection.
 #[derive(Debug)]
@@ -41,11 +14,7 @@ pub(super) struct Timers {
     /// The latest time that `receive` was called with.
     now: Time,
     phase: Option<PhaseTimer>,
-    /// Runs while output is pending.
-    write: Option<WriteTimer>,
     keepalive: Option<KeepaliveTimer>,
-    /// The bytes to send until the close frame has been written. Pongs may follow it.
-    unsent_close: usize,
 }
 
 /// The timer of the current state.
@@ -68,23 +37,11 @@ enum Phase {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct WriteTimer {
-    deadline: Time,
-    /// The value of [`SendBuffer::written`](crate::send_buffer::SendBuffer::written) that has to be
-    /// reached.
-    goal: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
 struct KeepaliveTimer {
     deadline: Time,
     /// The interval has passed, and a ping was sent if the dialect has pings.
     is_pinged: bool,
 }
-
-/// The bytes that the peer has to accept within
-/// [`write_timeout`](crate::Config::write_timeout).
-const MIN_PROGRESS: usize = 16 * 1024;
 
 /// The memory of the send buffer, and the random generator of the masking keys, are released
 /// after no message was queued for this long.
@@ -93,29 +50,10 @@ const IDLE_RELEASE: Duration = Duration::from_secs(1);
 impl Timers {
     pub(super) const fn new() -> Self {
         Self {
-            now: Time(0),
+            now: Time::ORIGIN,
             phase: None,
-            write: None,
             keepalive: None,
-            unsent_close: 0,
         }
-    }
-
-    /// Records that a close frame was queued, and that so many bytes are pending.
-    pub(super) fn queued_close(&mut self, pending: usize) {
-        self.unsent_close = pending;
-    }
-
-    /// Records that `n` bytes were written.
-    #[inline]
-    pub(super) fn advance(&mut self, n: usize) {
-        self.unsent_close = self.unsent_close.saturating_sub(n);
-    }
-
-    /// Records that all output was written.
-    #[inline]
-    pub(super) fn stop_write(&mut self) {
-        self.write = None;
     }
 
     #[inline]
@@ -168,7 +106,7 @@ impl Connection {
     pub fn deadline(&self) -> Option<Duration> {
         let timers = &self.timers;
         if self.has_pending_event() {
-            return Some(Duration::from_nanos(timers.now.0));
+            return Some(timers.now.since_origin());
         }
         let is_due = |phase| phase != Phase::Idle || self.can_release_memory();
         let phase = self.active_phase().filter(|(phase, _)| is_due(*phase));
@@ -178,16 +116,13 @@ impl Connection {
             _ if phase == Phase::Idle => timers.now.after(IDLE_RELEASE),
             _ => timers.now,
         });
-        let write = self.wants_write().then(|| {
-            let timer = timers.write.as_ref();
-            timer.map_or(timers.now, |timer| timer.deadline)
-        });
+        let write = self.send_buffer.deadline(timers.now);
         let keepalive = self.runs_keepalive().then(|| {
             let timer = timers.keepalive.as_ref();
             timer.map_or(timers.now, |timer| timer.deadline)
         });
         let deadline = [phase, write, keepalive].into_iter().flatten().min()?;
-        (deadline < Time::NEVER).then(|| Duration::from_nanos(deadline.0))
+        (deadline < Time::NEVER).then(|| deadline.since_origin())
     }
 
     /// Starts, stops and expires timers. Returns whether the connection has ended.
@@ -206,7 +141,6 @@ impl Connection {
         };
         if timeout == Timeout::Write {
             self.send_buffer.clear();
-            self.timers.write = None;
         }
         if let State::Closed(_) = self.state {
             return false;
@@ -277,21 +211,8 @@ impl Connection {
     }
 
     fn run_write_timer(&mut self, now: Time) -> Option<Timeout> {
-        if !self.wants_write() {
-            return None;
-        }
-        let written = self.send_buffer.written();
-        match self.timers.write {
-            Some(timer) if written < timer.goal => {
-                (now >= timer.deadline).then_some(Timeout::Write)
-            }
-            _ => {
-                let deadline = now.after(self.config.write_timeout);
-                let goal = written + self.send_buffer.len().min(MIN_PROGRESS);
-                self.timers.write = Some(WriteTimer { deadline, goal });
-                None
-            }
-        }
+        let is_expired = self.send_buffer.run_timer(now, self.config.write_timeout);
+        is_expired.then_some(Timeout::Write)
     }
 
     fn run_keepalive_timer(&mut self, now: Time, has_bytes: bool) -> Option<Timeout> {
@@ -324,7 +245,7 @@ impl Connection {
     fn queue_ping(&mut self) {
         if let Some(session) = self.state.session() {
             if session.dialect.row().has_opcodes() {
-                session.queue_frame(&mut self.send_buffer, Opcode::Ping, true, &[]);
+                session.queue_frame(self.send_buffer.queue(), Opcode::Ping, true, &[]);
             }
         }
     }
@@ -344,14 +265,14 @@ impl Connection {
             State::Handshaking(Handshaking::Accepted { .. }) => None,
             State::Handshaking(_) => Some((Phase::Handshake, self.config.handshake_timeout)),
             #[cfg(feature = "deflate")]
-            State::Open(open) if open.session.decoder.is_inflating() && !self.is_congested() => {
+            State::Open(session) if session.decoder.is_inflating() && !self.is_congested() => {
                 let timeout = self.config.deflate_or_default().message_timeout;
                 Some((Phase::Message, timeout))
             }
-            State::Open(open) => (self.send_buffer.is_retained() || open.session.has_generator())
+            State::Open(session) => (self.send_buffer.is_retained() || session.has_generator())
                 .then_some((Phase::Idle, IDLE_RELEASE)),
             State::PeerClosed(_) => Some(close),
-            State::Closing(_) => (self.timers.unsent_close == 0).then_some(close),
+            State::Closing(_) => (!self.send_buffer.has_unsent_close()).then_some(close),
             State::Closed(_) => None,
         }
     }
@@ -363,7 +284,7 @@ impl Connection {
             State::Handshaking(Handshaking::AwaitAnswer(_)) => false,
             State::Handshaking(_) => self.eof,
             // The valid text before invalid UTF-8 was returned, and the error is not.
-            State::Open(Open { session, .. }) | State::Closing(session) => {
+            State::Open(session) | State::Closing(session) => {
                 self.eof || session.decoder.has_failed()
             }
             State::PeerClosed(_) => self.config.auto_close,
