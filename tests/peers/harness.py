@@ -1,0 +1,143 @@
+"""What the scenarios of `run` share: paths, processes, and checks of what they print."""
+
+import contextlib
+import functools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from subprocess import PIPE, STDOUT
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PEERS = ROOT / os.environ.get("HYBI_PEERS", "target/peers")
+TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+ARTEFACTS = ROOT / "target/artefacts"
+
+PYTHON = PEERS / "venv/bin/python"
+NODE_ENVIRONMENT = os.environ | {"NODE_PATH": str(PEERS / "node_modules")}
+
+# Example servers that echo every message, and those that serve the chat page.
+ECHO_SERVERS = "std_echo", "mio_chat"
+CHAT_SERVERS = "poke", "mio_chat"
+EXAMPLES = {*ECHO_SERVERS, *CHAT_SERVERS, "std_client"}
+
+EXIT_UNAVAILABLE = 69
+TEXT_MODE = {"encoding": "utf-8", "errors": "backslashreplace"}
+
+
+class Failed(Exception):
+    pass
+
+
+def check(actual, expected, what):
+    if actual != expected:
+        raise Failed(f"{what}: expected {str(expected)[:120]!r}, got {str(actual)[:120]!r}")
+
+
+@contextlib.contextmanager
+def timeout(seconds, what):
+    def on_alarm(*_):
+        raise Failed(f"no {what} within {seconds} s")
+
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+@contextlib.contextmanager
+def running(*command, **options):
+    # In a new session, so that the child's own children can be killed with it.
+    options |= {"stdin": PIPE, "stdout": PIPE, "start_new_session": True}
+    child = subprocess.Popen(command, **TEXT_MODE, **options)
+    try:
+        yield child
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        with contextlib.suppress(OSError):
+            child.stdin.close()
+
+
+def read_line(child, what):
+    with timeout(20, what):
+        line = child.stdout.readline()
+    if not line:
+        raise Failed(f"end of output instead of {what}")
+    return line.rstrip("\n")
+
+
+@contextlib.contextmanager
+def example_server(name):
+    """Runs an example server and yields its address."""
+    with running(binary(name), "127.0.0.1:0") as server:
+        line = read_line(server, f"address from {name}")
+        address = re.fullmatch(r"listening on ws://(.+)/", line)
+        if not address:
+            raise Failed(f"{name} printed {line!r}")
+        # Drain the output, since a full pipe would block the server.
+        threading.Thread(target=server.stdout.read, daemon=True).start()
+        yield address[1]
+        check(server.poll(), None, f"exit code of {name} after the peer disconnected")
+
+
+def run_peer(*command, seconds=120, content=None, **options):
+    """Waits until a peer exits; if it fails, its last line of output is the reason."""
+    with running(*command, stderr=STDOUT, **options) as child:
+        try:
+            output, _ = child.communicate(content, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"the peer did not exit within {seconds} s") from None
+        if child.returncode:
+            raise Failed(f"{last_line(output)} (the peer's exit code was {child.returncode})")
+
+
+def artefact(name):
+    """Returns the path of an output file or directory, and removes the one of an earlier run."""
+    path = ARTEFACTS / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    return path
+
+
+def last_line(text):
+    return (text.strip().splitlines() or ["no output"])[-1]
+
+
+def binary(name):
+    folder = "release/examples" if name in EXAMPLES else "release"
+    return os.environ.get(name.upper()) or str(TARGET / folder / name)
+
+
+@functools.cache
+def install(peer):
+    process = subprocess.run([HERE / "install", peer], stdout=PIPE, stderr=STDOUT, **TEXT_MODE)
+    if process.returncode:
+        print(process.stdout, file=sys.stderr)
+    return process.returncode, last_line(process.stdout)
+
+
+def build():
+    """Builds the binaries and returns whether that succeeded."""
+    examples = [name for name in sorted(EXAMPLES) if name.upper() not in os.environ]
+    commands = []
+    if examples:
+        examples = [f"--example={name}" for name in examples]
+        commands.append(["-p", "hybi-examples", *examples])
+    if not {"ECHO_CLIENT", "COMPRESSING_ECHO"} <= os.environ.keys():
+        commands.append(["-p", "echo_client", "--target-dir", TARGET])
+    for command in commands:
+        command = ["cargo", "build", "--release", "--features", "deflate", *command]
+        if subprocess.run(command, cwd=ROOT).returncode:
+            return False
+    return True
