@@ -55,7 +55,7 @@ def timeout(seconds, what):
 @contextlib.contextmanager
 def running(*command, **options):
     # In a new session, so that the child's own children can be killed with it.
-    options |= {"stdin": PIPE, "stdout": PIPE, "start_new_session": True}
+    options = {"stdin": PIPE, "stdout": PIPE, "start_new_session": True} | options
     child = subprocess.Popen(command, **TEXT_MODE, **options)
     try:
         yield child
@@ -90,7 +90,7 @@ def example_server(name):
 
 
 def run_peer(*command, seconds=120, content=None, **options):
-    """Waits until a peer exits; if it fails, its last line of output is the reason."""
+    """Waits until a peer exits and returns its last line; if it fails, this is the reason."""
     with running(*command, stderr=STDOUT, **options) as child:
         try:
             output, _ = child.communicate(content, timeout=seconds)
@@ -98,6 +98,7 @@ def run_peer(*command, seconds=120, content=None, **options):
             raise Failed(f"the peer did not exit within {seconds} s") from None
         if child.returncode:
             raise Failed(f"{last_line(output)} (the peer's exit code was {child.returncode})")
+        return last_line(output)
 
 
 def artefact(name):
