@@ -1,5 +1,6 @@
 """Autobahn's test cases, which kosoku runs against example servers and the client."""
 
+import contextlib
 import functools
 import json
 import os
@@ -63,10 +64,20 @@ def kosoku(cases, exclude, report, messages):
     return [KOSOKU, *included, *excluded, "-o", report], environment
 
 
-def kosoku_client(server, cases, count, exclude=(), messages=None, name=None, seconds=120):
+def kosoku_client(
+    server,
+    cases,
+    count,
+    exclude=(),
+    messages=None,
+    name=None,
+    seconds=120,
+    through=contextlib.nullcontext,
+):
+    """Runs cases at the address that `through` yields for the one of the server."""
     report = artefact(f"kosoku/{name or server}")
     command, environment = kosoku(cases, exclude, report, messages)
-    with example_server(server) as address:
+    with example_server(server) as upstream, through(upstream) as address:
         try:
             run_peer(*command, address, seconds=seconds, env=environment)
         finally:

@@ -7,6 +7,8 @@ from websockets.asyncio.client import connect
 
 LONG = " ".join(map(str, range(200_000)))[: 1 << 20]
 BYTES = bytes(range(256)) * 4096
+# The servers send longer messages in fragments, which are not compressed.
+SHORT = LONG[:8000]
 
 
 def check(actual, expected, what):
@@ -52,7 +54,7 @@ async def main(address):
         await expect(one, "Quit poking me!")
         await ping(one, b"")
         await ping(one, BYTES[:125])
-        for message in "héllo ☃ 😀", "", LONG, b"\x00\xff", b"", BYTES:
+        for message in "héllo ☃ 😀", "", SHORT, LONG, b"\x00\xff", b"", BYTES:
             await one.send(message)
             for other in both:
                 await expect(other, message)
