@@ -59,6 +59,45 @@ listen proxy
     server example @upstream@
 """
 
+APACHE = """
+ServerRoot @directory@
+DefaultRuntimeDir @directory@
+PidFile pid
+ErrorLog "|$cat"
+ServerName localhost
+Listen 127.0.0.1:@port@
+User www-data
+Group www-data
+LoadModule mpm_event_module @modules@/mod_mpm_event.so
+LoadModule authz_core_module @modules@/mod_authz_core.so
+LoadModule proxy_module @modules@/mod_proxy.so
+ProxyPreserveHost On
+@directives@
+"""
+APACHE_HTTP = """
+LoadModule proxy_http_module @modules@/mod_proxy_http.so
+ProxyPass / http://@upstream@/
+"""
+APACHE_UPGRADE = APACHE_HTTP.replace("@upstream@/", "@upstream@/ upgrade=websocket")
+APACHE_WSTUNNEL = """
+LoadModule proxy_wstunnel_module @modules@/mod_proxy_wstunnel.so
+ProxyPass / ws://@upstream@/
+"""
+APACHE_WSTUNNEL_AND_HTTP = APACHE_HTTP.strip().splitlines()[0] + APACHE_WSTUNNEL
+LIGHTTPD = """
+server.document-root = "@directory@"
+server.bind = "127.0.0.1"
+server.port = @port@
+server.modules = ("mod_proxy")
+proxy.server = ("" => (("host" => "127.0.0.1", "port" => @upstream_port@)))
+@directives@
+"""
+# Some clients of Hixie-76 send Content-Length with their key.
+LIGHTTPD_UPGRADE = """
+proxy.header = ("upgrade" => "enable")
+server.http-parseopts = ("method-get-body" => "enable")
+"""
+
 
 def nginx(directives):
     configuration = NGINX.replace("@directives@", directives.strip())
@@ -69,6 +108,17 @@ def haproxy(mode):
     return "haproxy", HAPROXY.replace("@mode@", mode), ["haproxy", "-db", "-f", "@file@"]
 
 
+def apache(directives):
+    configuration = APACHE.replace("@directives@", directives.strip())
+    configuration = configuration.replace("@modules@", "/usr/lib/apache2/modules")
+    return "apache", configuration, ["apache2", "-D", "FOREGROUND", "-f", "@file@"]
+
+
+def lighttpd(directives):
+    configuration = LIGHTTPD.replace("@directives@", directives.strip())
+    return "lighttpd", configuration, ["lighttpd", "-D", "-f", "@file@"]
+
+
 # By name: the peer to install, the configuration and the command.
 PROXIES = {
     "nginx": nginx(NGINX_UPGRADE + NGINX_HOST),
@@ -76,7 +126,17 @@ PROXIES = {
     "nginx-bare": nginx(""),
     "haproxy-http": haproxy("http"),
     "haproxy-tcp": haproxy("tcp"),
+    "apache": apache(APACHE_UPGRADE),
+    "apache-wstunnel": apache(APACHE_WSTUNNEL_AND_HTTP),
+    "apache-wstunnel-alone": apache(APACHE_WSTUNNEL),
+    "apache-bare": apache(APACHE_HTTP),
+    "lighttpd": lighttpd(LIGHTTPD_UPGRADE),
+    "lighttpd-bare": lighttpd(""),
 }
+
+# Of a request without the Upgrade that the proxy removes. Those of Hixie-75 have no other field of a
+# handshake, so they request the page.
+WITHOUT_UPGRADE = dict.fromkeys(dialects.DIALECTS, "status 426") | {"hixie-75": "status 200"}
 
 # Why connections do not open. Through the others, they open in every dialect.
 REASONS = {
@@ -86,18 +146,30 @@ REASONS = {
         "hixie-75": "another order of header fields",
         "hixie-76": "sec-websocket-location is ws://127.0.0.1/",
     },
-    # nginx sends requests of HTTP/1.0 without Upgrade. Those of Hixie-75 have no other field of a
-    # handshake, so they request the page.
+    # nginx sends requests of HTTP/1.0, besides.
     "nginx-bare": dict.fromkeys(dialects.DIALECTS, "status 505") | {"hixie-75": "status 200"},
     # HAProxy answers requests with Upgrade but without Sec-WebSocket-Key.
     "haproxy-http": dict.fromkeys(["hixie-75", "hixie-76"], "status 400"),
+    "apache": {"hixie-75": "another order of header fields"},
+    # If mod_proxy_http is there, mod_proxy_wstunnel leaves the requests to it.
+    "apache-wstunnel": {"hixie-75": "another order of header fields"},
+    # Apache forwards a key that it reads with the request only when more bytes arrive.
+    "apache-wstunnel-alone": {
+        "hixie-76": "no answer to the challenge within 3 s",
+        "hixie-76-key-later": None,
+    },
+    "apache-bare": WITHOUT_UPGRADE,
+    "lighttpd": {"hixie-75": "another status line"},
+    "lighttpd-bare": WITHOUT_UPGRADE,
 }
 # Those whose configuration is meant for WebSocket.
-THROUGH = "nginx", "haproxy-http", "haproxy-tcp"
+THROUGH = "nginx", "haproxy-http", "haproxy-tcp", "apache", "lighttpd"
 # When the server receives the key of Hixie-76, if the client sends it together with the request.
 KEY_ARRIVALS = {
     "nginx": "after the head of the response",
     "haproxy-tcp": "with the request",
+    "apache": "after the head of the response",
+    "lighttpd": "after the head of the response",
 }
 
 KEY_DELAY = 0.3
@@ -119,7 +191,13 @@ def reverse_proxy(name, upstream):
         for _ in range(3):
             with socket.create_server(("127.0.0.1", 0)) as free:
                 port = free.getsockname()[1]
-            values = {"port": port, "upstream": upstream, "directory": directory, "file": file}
+            values = {
+                "port": port,
+                "upstream": upstream,
+                "upstream_port": upstream.rsplit(":", 1)[1],
+                "directory": directory,
+                "file": file,
+            }
 
             def fill(text, values=values):
                 for key, value in values.items():
@@ -145,7 +223,10 @@ def reverse_proxy(name, upstream):
 
 def open_through(proxy, chat, dialect, key_delay=0):
     """Checks that a connection opens, or why it does not."""
-    expected = REASONS.get(proxy, {}).get(dialect)
+    reasons = REASONS.get(proxy, {})
+    expected = reasons.get(dialect)
+    if key_delay:
+        expected = reasons.get(f"{dialect}-key-later", expected)
     with example_server(chat) as upstream, reverse_proxy(proxy, upstream) as address:
         try:
             dialects.converse(dialect, address, key_delay)
