@@ -6,11 +6,15 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from pathlib import Path
 from subprocess import PIPE, STDOUT
+from types import MappingProxyType
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -27,6 +31,9 @@ CHAT_SERVERS = "poke", "mio_chat"
 EXAMPLES = {*ECHO_SERVERS, *CHAT_SERVERS, "std_client"}
 
 EXIT_UNAVAILABLE = 69
+LINES = "hello", "héllo ☃ 😀", " ".join(map(str, range(200_000)))[: 1 << 20]
+
+NONE = MappingProxyType({})
 TEXT_MODE = {"encoding": "utf-8", "errors": "backslashreplace"}
 
 
@@ -89,6 +96,53 @@ def example_server(name):
         check(server.poll(), None, f"exit code of {name} after the peer disconnected")
 
 
+def is_listening(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+
+
+@contextlib.contextmanager
+def configured_server(name, configuration, command, values=NONE, files=NONE):
+    """Runs a server with a configuration file and yields its address.
+
+    In the configuration and the command, @port@, @directory@, @file@ and the names of `values` are
+    replaced. The directory has the file with the configuration, and others by their names.
+    """
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory())
+        # Some servers give up root's rights before they read it.
+        os.chmod(directory, 0o755)
+        file = Path(directory, "configuration")
+        for other, content in files.items():
+            Path(directory, other).write_text(content)
+        # Another process may take the free port first; then the server exits.
+        for _ in range(3):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            values = {**values, "port": port, "directory": directory, "file": file}
+
+            def fill(text, values=values):
+                for key, value in values.items():
+                    text = text.replace(f"@{key}@", str(value))
+                return text
+
+            file.write_text(fill(configuration))
+            log = stack.enter_context(open(Path(directory, "log"), "w+"))
+            process = stack.enter_context(running(*map(fill, command), stdout=log, stderr=STDOUT))
+            deadline = time.monotonic() + 20
+            while process.poll() is None and not is_listening(port):
+                if time.monotonic() > deadline:
+                    raise Failed(f"{name} is not listening after 20 s")
+                time.sleep(0.02)
+            if process.poll() is None:
+                break
+        else:
+            log.seek(0)
+            raise Failed(f"{name} exited at startup: {log.read().strip()[-300:]}")
+        yield f"127.0.0.1:{port}"
+        check(process.poll(), None, f"exit code of {name}")
+
+
 def run_peer(*command, seconds=120, content=None, **options):
     """Waits until a peer exits and returns its last line; if it fails, this is the reason."""
     with running(*command, stderr=STDOUT, **options) as child:
@@ -128,6 +182,17 @@ def install(peer):
     return process.returncode, last_line(process.stdout)
 
 
+def exchange(url, dialect, lines, proxy=()):
+    """Runs a client that sends the lines; returns what it prints, and its exit code."""
+    command = [binary("lines_client"), url, dialect, *proxy]
+    content = "".join(f"{line}\n" for line in lines)
+    try:
+        process = subprocess.run(command, input=content, stdout=PIPE, timeout=60, **TEXT_MODE)
+    except subprocess.TimeoutExpired:
+        raise Failed("lines_client did not exit within 60 s") from None
+    return process.stdout.splitlines(), process.returncode
+
+
 def build():
     """Builds the binaries and returns whether that succeeded."""
     examples = [name for name in sorted(EXAMPLES) if name.upper() not in os.environ]
@@ -135,7 +200,7 @@ def build():
     if examples:
         examples = [f"--example={name}" for name in examples]
         commands.append(["-p", "hybi-examples", *examples])
-    if not {"ECHO_CLIENT", "COMPRESSING_ECHO"} <= os.environ.keys():
+    if not {"ECHO_CLIENT", "COMPRESSING_ECHO", "LINES_CLIENT"} <= os.environ.keys():
         commands.append(["-p", "echo_client", "--target-dir", TARGET])
     for command in commands:
         command = ["cargo", "build", "--release", "--features", "deflate", *command]

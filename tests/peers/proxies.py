@@ -4,16 +4,12 @@ import contextlib
 import functools
 import itertools
 import socket
-import tempfile
-import time
-from pathlib import Path
-from subprocess import STDOUT
 
 import autobahn
 import chat_clients
 import dialects
 import pages
-from harness import CHAT_SERVERS, Failed, check, example_server, running
+from harness import CHAT_SERVERS, check, configured_server, example_server
 
 NGINX = """
 daemon off;
@@ -59,6 +55,7 @@ listen proxy
     server example @upstream@
 """
 
+APACHE_MODULES = "/usr/lib/apache2/modules"
 APACHE = """
 ServerRoot @directory@
 DefaultRuntimeDir @directory@
@@ -110,7 +107,7 @@ def haproxy(mode):
 
 def apache(directives):
     configuration = APACHE.replace("@directives@", directives.strip())
-    configuration = configuration.replace("@modules@", "/usr/lib/apache2/modules")
+    configuration = configuration.replace("@modules@", APACHE_MODULES)
     return "apache", configuration, ["apache2", "-D", "FOREGROUND", "-f", "@file@"]
 
 
@@ -175,50 +172,11 @@ KEY_ARRIVALS = {
 KEY_DELAY = 0.3
 
 
-def is_listening(port):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-        return True
-
-
-@contextlib.contextmanager
 def reverse_proxy(name, upstream):
     """Runs a proxy in front of an address and yields its own address."""
     _, configuration, command = PROXIES[name]
-    with contextlib.ExitStack() as stack:
-        directory = stack.enter_context(tempfile.TemporaryDirectory())
-        file = Path(directory, "configuration")
-        # Another process may take the free port first; then the proxy exits.
-        for _ in range(3):
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
-            values = {
-                "port": port,
-                "upstream": upstream,
-                "upstream_port": upstream.rsplit(":", 1)[1],
-                "directory": directory,
-                "file": file,
-            }
-
-            def fill(text, values=values):
-                for key, value in values.items():
-                    text = text.replace(f"@{key}@", str(value))
-                return text
-
-            file.write_text(fill(configuration))
-            log = stack.enter_context(open(Path(directory, "log"), "w+"))
-            process = stack.enter_context(running(*map(fill, command), stdout=log, stderr=STDOUT))
-            deadline = time.monotonic() + 20
-            while process.poll() is None and not is_listening(port):
-                if time.monotonic() > deadline:
-                    raise Failed(f"{name} is not listening after 20 s")
-                time.sleep(0.02)
-            if process.poll() is None:
-                break
-        else:
-            log.seek(0)
-            raise Failed(f"{name} exited at startup: {log.read().strip()[-300:]}")
-        yield f"127.0.0.1:{port}"
-        check(process.poll(), None, f"exit code of {name}")
+    values = {"upstream": upstream, "upstream_port": upstream.rsplit(":", 1)[1]}
+    return configured_server(name, configuration, command, values)
 
 
 def open_through(proxy, chat, dialect, key_delay=0):

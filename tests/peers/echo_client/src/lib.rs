@@ -13,17 +13,19 @@ pub const MAX_MESSAGE: usize = 16 << 20;
 pub const CONFIG: Config = Config::new().max_send_buffer(2 * MAX_MESSAGE);
 
 /// How long to wait for the peer to send or accept anything.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-pub enum Message<'a> {
+pub enum Incoming<'a> {
+    Open,
     Text(&'a str),
     Binary(&'a [u8]),
 }
 
-pub fn echo(conn: &mut Connection, message: Message<'_>) -> Result {
-    match message {
-        Message::Text(text) => conn.send_text(text)?,
-        Message::Binary(bytes) => conn.send_binary(bytes)?,
+pub fn echo(conn: &mut Connection, incoming: Incoming<'_>) -> Result {
+    match incoming {
+        Incoming::Open => {}
+        Incoming::Text(text) => conn.send_text(text)?,
+        Incoming::Binary(bytes) => conn.send_binary(bytes)?,
     }
     Ok(())
 }
@@ -36,32 +38,45 @@ pub fn parse_window(argument: &str) -> Result<Option<u8>> {
     })
 }
 
-/// Connects to `url`, runs the connection to its end and calls `on_message` with each message.
+/// Connects to `url`, runs the connection to its end and calls `on_incoming` with each message.
 pub fn run_client(
     config: Config,
     url: &str,
-    on_message: impl FnMut(&mut Connection, Message<'_>) -> Result,
+    on_incoming: impl FnMut(&mut Connection, Incoming<'_>) -> Result,
 ) -> Result {
     let request = ClientRequest::new(url)?;
-    let mut entropy = [0; 32];
-    getrandom::fill(&mut entropy)?;
-    let conn = Connection::client(config, &request, Entropy::from_bytes(entropy));
     let socket = TcpStream::connect((request.host(), request.port()))?;
-    run(conn, socket, on_message)
+    let closed = run(client(config, &request)?, socket, on_incoming)?;
+    check_end(closed)
 }
 
-/// Runs a connection to its end and calls `on_message` with each message. Accepts every request.
-/// Returns an error if the handshake fails or the peer breaks the protocol.
+pub fn client(config: Config, request: &ClientRequest) -> Result<Connection> {
+    let mut entropy = [0; 32];
+    getrandom::fill(&mut entropy)?;
+    let entropy = Entropy::from_bytes(entropy);
+    Ok(Connection::client(config, request, entropy))
+}
+
+/// Returns an error if the handshake failed or the peer broke the protocol.
+pub fn check_end(closed: Closed) -> Result {
+    match closed {
+        // The server of Autobahn's cases ends some connections without a closing handshake.
+        Closed::Clean(_) | Closed::Eof(_) => Ok(()),
+        closed => Err(closed.into()),
+    }
+}
+
+/// Runs a connection to its end, accepts every request and calls `on_incoming` when the connection
+/// is open and with each message.
 pub fn run(
     mut conn: Connection,
     mut socket: TcpStream,
-    mut on_message: impl FnMut(&mut Connection, Message<'_>) -> Result,
-) -> Result {
+    mut on_incoming: impl FnMut(&mut Connection, Incoming<'_>) -> Result,
+) -> Result<Closed> {
     socket.set_nodelay(true)?;
     socket.set_write_timeout(Some(TIMEOUT))?;
     let start = Instant::now();
     let mut last_input = start.elapsed();
-    let mut result = Ok(());
     let mut assembler = MessageAssembler::new(MAX_MESSAGE);
     let mut buf = vec![0; 64 * 1024];
     loop {
@@ -69,7 +84,8 @@ pub fn run(
         if conn.is_done() {
             // Closing a socket with unread input can reset the connection and lose what was sent.
             let _ = socket.shutdown(Shutdown::Write);
-            return result;
+            let closed = conn.closed().cloned();
+            return closed.ok_or_else(|| "the end was not reported".into());
         }
         let now = start.elapsed();
         let idle = last_input + TIMEOUT;
@@ -95,19 +111,17 @@ pub fn run(
         while let Some(event) = conn.receive(&mut input) {
             match event {
                 Event::Request(_) => conn.accept(&AcceptOptions::new())?,
+                Event::Open(_) => on_incoming(&mut conn, Incoming::Open)?,
                 Event::Text(chunk) => {
                     if let Some(text) = assembler.push_text(chunk)? {
-                        on_message(&mut conn, Message::Text(text))?;
+                        on_incoming(&mut conn, Incoming::Text(text))?;
                     }
                 }
                 Event::Binary(chunk) => {
                     if let Some(bytes) = assembler.push_binary(chunk)? {
-                        on_message(&mut conn, Message::Binary(bytes))?;
+                        on_incoming(&mut conn, Incoming::Binary(bytes))?;
                     }
                 }
-                // The server of Autobahn's cases ends some connections without a closing handshake.
-                Event::Closed(Closed::Clean(_) | Closed::Eof(_)) => {}
-                Event::Closed(closed) => result = Err(closed.into()),
                 _ => {}
             }
             // The peer may send any number of messages, but reads the answers meanwhile.

@@ -1,7 +1,7 @@
 //! Runs the cases of an Autobahn fuzzing server: asks for their number, echoes every message of
 //! each case, and lets the server write its report. The server judges the results.
 
-use echo_client::{CONFIG, Message, Result, echo, parse_window, run_client};
+use echo_client::{CONFIG, Incoming, Result, echo, parse_window, run_client};
 use hybi::Deflate;
 
 const USAGE: &str = "Usage: echo_client ws://HOST:PORT AGENT [SEND]
@@ -20,8 +20,8 @@ fn main() -> Result {
     let config = CONFIG.deflate(deflate);
     let mut count = None;
     let url = format!("{server}/getCaseCount");
-    run_client(config.clone(), &url, |_, message| {
-        if let Message::Text(text) = message {
+    run_client(config.clone(), &url, |_, incoming| {
+        if let Incoming::Text(text) = incoming {
             count = Some(text.parse::<u32>()?);
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 
-use echo_client::{CONFIG, MAX_MESSAGE, Result, echo, parse_window, run, run_client};
+use echo_client::{CONFIG, MAX_MESSAGE, Result, check_end, echo, parse_window, run, run_client};
 use hybi::{Connection, Deflate};
 
 const USAGE: &str = "Usage: compressing_echo ws://HOST:PORT|server SEND RECEIVE LEVEL
@@ -25,5 +25,5 @@ fn main() -> Result {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?.port());
     let (socket, _) = listener.accept()?;
-    run(Connection::server(config), socket, echo)
+    check_end(run(Connection::server(config), socket, echo)?)
 }
