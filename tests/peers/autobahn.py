@@ -112,7 +112,8 @@ def kosoku_compression(few):
     if few:
         cases, count = FEW_COMPRESSION_CASES, FEW_COMPRESSION_CASE_COUNT
         options = {"name": "compression", "messages": FEW_MESSAGES}
-    for server in "std_echo", *CHAT_SERVERS:
+    # poke shares its handling of messages with mio_chat.
+    for server in "std_echo", *(["mio_chat"] if few else CHAT_SERVERS):
         exclude, excluded = (), 0
         if server == "std_echo":
             # In each of the groups, such as 12.1, five cases of 18; two more of 12.4.
@@ -129,11 +130,13 @@ def kosoku_compression(few):
 
 def scenarios():
     yield "kosoku-std_echo", "kosoku", kosoku_client, "std_echo", SMALL_CASES, SMALL_CASE_COUNT
-    for chat in CHAT_SERVERS:
-        yield f"kosoku-{chat}", "kosoku", kosoku_client, chat, CASES, CASE_COUNT
+    yield "kosoku-poke", "kosoku", kosoku_client, "poke", SMALL_CASES, SMALL_CASE_COUNT
+    yield "kosoku-mio_chat", "kosoku", kosoku_client, "mio_chat", CASES, CASE_COUNT
     yield "kosoku-echo_client", "kosoku", kosoku_server, CASES, CASE_COUNT
     yield from kosoku_compression(few=True)
 
 
 def slow_scenarios():
+    run = functools.partial(kosoku_client, name="poke-all")
+    yield "kosoku-poke-all", "kosoku", run, "poke", CASES, CASE_COUNT
     yield from kosoku_compression(few=False)

@@ -131,8 +131,8 @@ PROXIES = {
     "lighttpd-bare": lighttpd(""),
 }
 
-# Of a request without the Upgrade that the proxy removes. Those of Hixie-75 have no other field of a
-# handshake, so they request the page.
+# Of a request without the Upgrade that the proxy removes. Those of Hixie-75 have no other field of
+# a handshake, so they request the page.
 WITHOUT_UPGRADE = dict.fromkeys(dialects.DIALECTS, "status 426") | {"hixie-75": "status 200"}
 
 # Why connections do not open. Through the others, they open in every dialect.
@@ -254,7 +254,7 @@ def scenarios():
         if "hixie-76" in opening:
             name = f"{proxy}-phantomjs"
             yield name, f"{peer} phantomjs", pages.phantomjs, name, through
-        for client, chat in itertools.product(chat_clients.COMPRESSING_CLIENTS, CHAT_SERVERS):
+        for client, chat in zip(chat_clients.COMPRESSING_CLIENTS, CHAT_SERVERS):
             name = f"{proxy}-{client}-{chat}"
             yield name, f"{peer} {client}", chat_clients.compressed, client, chat, through
 
