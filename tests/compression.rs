@@ -56,10 +56,11 @@ impl Peer {
     }
 }
 
-/// Inflates the frames that a connection sent. Returns the first byte of each and its payload.
+/// Inflates the messages that a connection sent. Returns the first byte of each and its content.
 fn contents(sent: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut history = Vec::new();
-    let frames = frame_contents(sent).into_iter().map(|(first, payload)| {
+    let messages = joined(frame_contents(sent));
+    let messages = messages.into_iter().map(|(first, payload)| {
         if first & 0x40 == 0 {
             return (first, payload);
         }
@@ -68,7 +69,35 @@ fn contents(sent: &[u8]) -> Vec<(u8, Vec<u8>)> {
         history.drain(..history.len().saturating_sub(1 << 15));
         (first, message)
     });
-    frames.collect()
+    messages.collect()
+}
+
+/// Joins the payloads of continuations with that of the first frame.
+fn joined(frames: Vec<(u8, Vec<u8>)>) -> Vec<(u8, Vec<u8>)> {
+    let mut messages: Vec<(u8, Vec<u8>)> = Vec::new();
+    for (first, payload) in frames {
+        match messages.last_mut() {
+            Some((_, message)) if first & 0x0F == 0 => message.extend(payload),
+            _ => messages.push((first, payload)),
+        }
+    }
+    messages
+}
+
+/// Bytes that cannot be compressed.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut random = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    };
+    (0..len).map(|_| random()).collect()
+}
+
+fn first_bytes(sent: &[u8]) -> Vec<u8> {
+    parse_frames(sent).iter().map(|frame| frame.first).collect()
 }
 
 /// Checks the events for frames from the peer, in both roles and at every split.
@@ -443,30 +472,21 @@ fn messages_are_sent_compressed_df_11() {
 }
 
 #[test]
-fn short_messages_fragments_and_what_does_not_shrink_are_sent_as_they_are() {
-    let mut state = 1_u64;
-    let mut random = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 56) as u8
-    };
-    let noise: Vec<u8> = (0..1000).map(|_| random()).collect();
+fn short_messages_and_what_does_not_shrink_are_sent_as_they_are() {
+    let noise = noise(1000);
     let long = "a".repeat(1000);
     let mut conn = compressed(Config::new(), Role::Server, PER_MESSAGE);
     conn.send_text(&"a".repeat(31)).unwrap();
     conn.send_binary(&noise).unwrap();
-    conn.send_text_fragment(&long, false).unwrap();
+    // The first fragment decides.
+    conn.send_binary_fragment(&noise, false).unwrap();
+    conn.send_binary_fragment(long.as_bytes(), true).unwrap();
     conn.send_ping(&[b'a'; 100]).unwrap();
-    conn.send_text_fragment(&long, true).unwrap();
     conn.set_compression(false);
     conn.send_text(&long).unwrap();
     conn.set_compression(true);
-    let firsts: Vec<u8> = parse_frames(conn.transmit())
-        .iter()
-        .map(|f| f.first)
-        .collect();
-    assert_eq!(firsts, [0x81, 0x82, 0x01, 0x89, 0x80, 0x81]);
+    let firsts = first_bytes(conn.transmit());
+    assert_eq!(firsts, [0x81, 0x82, 0x02, 0x80, 0x89, 0x81]);
     drain(&mut conn);
     conn.send_text(&long).unwrap();
     assert_eq!(contents(&drain(&mut conn)), [(TEXT, long.into_bytes())]);
@@ -482,12 +502,99 @@ fn short_messages_fragments_and_what_does_not_shrink_are_sent_as_they_are() {
         for len in [min_len - 1, min_len] {
             conn.send_text(&"a".repeat(len)).unwrap();
         }
-        let firsts: Vec<u8> = parse_frames(conn.transmit())
-            .iter()
-            .map(|f| f.first)
-            .collect();
-        assert_eq!(firsts, [PLAIN_TEXT, TEXT], "{min_len}");
+        assert_eq!(
+            first_bytes(conn.transmit()),
+            [PLAIN_TEXT, TEXT],
+            "{min_len}"
+        );
     }
+}
+
+#[test]
+fn all_fragments_of_a_message_are_compressed_if_the_first_is_df_11() {
+    for role in [Role::Server, Role::Client] {
+        let mut conn = compressed(Config::new(), role, PER_MESSAGE);
+        let fragments: Vec<String> = (0..40).map(|n| json(n) + &json(n + 1)).collect();
+        conn.send_text_fragment(&fragments[0], false).unwrap();
+        conn.send_ping(b"ping").unwrap();
+        // Has no effect on a message that was started.
+        conn.set_compression(false);
+        for fragment in &fragments[1..] {
+            conn.send_text_fragment(fragment, false).unwrap();
+        }
+        conn.send_text_fragment("", true).unwrap();
+        conn.set_compression(true);
+        // It is a part of the window.
+        conn.send_text(&fragments[39]).unwrap();
+        let sent = drain(&mut conn);
+        let firsts = first_bytes(&sent);
+        assert_eq!(firsts[..3], [0x41, 0x89, 0x00]);
+        assert_eq!(firsts[40..], [0x00, 0x80, TEXT]);
+        let last = frame_contents(&sent).pop().unwrap().1;
+        assert!(last.len() < 12, "{last:?}");
+        assert!(sent.len() < fragments.concat().len() / 2);
+        let frames = frame_contents(&sent).into_iter();
+        let messages = frames.filter(|(first, _)| *first != 0x89).collect();
+        let [(0x41, message), (TEXT, _)] = &joined(messages)[..] else {
+            panic!("{firsts:?}");
+        };
+        let message = reference_inflate(&[], message).message;
+        assert_eq!(message, Some(fragments.concat().into_bytes()));
+    }
+}
+
+#[test]
+fn fragments_that_do_not_shrink_are_stored_df_11() {
+    let stored_growth = |len: usize| 5 * len.div_ceil(65_535) + 1;
+    for len in [1, 125, 65_535, 65_536, 200_000] {
+        let mut conn = compressed(Config::new(), Role::Server, PER_MESSAGE);
+        let noise = noise(len);
+        for (fragment, fin) in [(&[b'a'; 100][..], false), (&noise, false), (&noise, true)] {
+            conn.send_binary_fragment(fragment, fin).unwrap();
+        }
+        let sent = drain(&mut conn);
+        for (_, payload) in &frame_contents(&sent)[1..] {
+            assert!(payload.len() <= len + stored_growth(len), "{len}");
+        }
+        let message = [&[b'a'; 100][..], &noise, &noise].concat();
+        assert_eq!(contents(&sent), [(0x42, message)]);
+    }
+}
+
+#[test]
+fn each_fragment_of_x_webkit_deflate_frame_is_compressed_by_itself_df_11() {
+    let mut conn = compressed(Config::new(), Role::Server, PER_FRAME);
+    let long = "a".repeat(1000);
+    conn.send_binary_fragment(long.as_bytes(), false).unwrap();
+    conn.send_binary_fragment(&noise(1000), false).unwrap();
+    conn.send_binary_fragment(long.as_bytes(), true).unwrap();
+    let sent = drain(&mut conn);
+    assert_eq!(first_bytes(&sent), [0x42, 0x00, 0xC0]);
+    for (first, payload) in frame_contents(&sent) {
+        if first != 0x00 {
+            let inflated = reference_inflate(&[], &payload).message;
+            assert_eq!(inflated.as_deref(), Some(long.as_bytes()));
+        }
+    }
+}
+
+#[test]
+fn a_fragment_that_is_rejected_changes_nothing_df_11() {
+    let config = Config::new().max_send_buffer(2000);
+    let mut conn = compressed(config, Role::Server, PER_MESSAGE);
+    let long = "a".repeat(1000);
+    conn.send_text_fragment(&long, false).unwrap();
+    let too_long = "b".repeat(2000);
+    let error = rejected(&mut conn, |conn| conn.send_text_fragment(&too_long, true));
+    assert!(matches!(
+        error,
+        SendError::MessageTooLong { limit: 2000, .. }
+    ));
+    conn.send_text_fragment(&long, true).unwrap();
+    assert_eq!(
+        contents(&drain(&mut conn)),
+        [(0x41, long.repeat(2).into_bytes())]
+    );
 }
 
 /// Alone, each of them would become longer.
@@ -736,7 +843,8 @@ fn a_connection_with_compression_keeps_at_most_2_5_kib_after_4_kib_each_way() {
 proptest! {
     #![proptest_config(cases(64))]
 
-    /// Any messages, agreed parameters and splits: what one side sends, the other receives.
+    /// Any messages, whole or in fragments, agreed parameters and splits: what one side sends, the
+    /// other receives.
     #[test]
     fn messages_survive_a_round_trip(
         server_bits in 8..=15_u8,
@@ -744,7 +852,7 @@ proptest! {
         no_takeover in any::<[bool; 2]>(),
         level in 1..=9_u8,
         send_window in proptest::option::of(9..=15_u8),
-        messages in vec((0..3000_usize, any::<u8>(), any::<bool>()), 1..10),
+        messages in vec((0..3000_usize, any::<u8>(), any::<bool>(), vec(0..3000_usize, 0..4)), 1..10),
         splits in splits(),
     ) {
         let mut agreed = PER_MESSAGE.to_owned();
@@ -760,17 +868,28 @@ proptest! {
         for role in [Role::Server, Role::Client] {
             let mut sender = compressed(config.clone(), role, &agreed);
             let mut expected = Vec::new();
-            for (len, seed, is_text) in &messages {
+            for (len, seed, is_text, fragments) in &messages {
                 let message: String = (0..*len).map(|n| {
                     char::from(b'a' + (n.wrapping_mul(usize::from(*seed)) >> 3) as u8 % 26)
                 }).collect();
-                if *is_text {
-                    sender.send_text(&message).unwrap();
-                    expected.push(text(&message));
-                } else {
-                    sender.send_binary(message.as_bytes()).unwrap();
-                    expected.push(binary(&message));
+                let mut rest = &message[..];
+                for len in fragments {
+                    let (fragment, after) = rest.split_at(rest.len().min(*len));
+                    rest = after;
+                    if *is_text {
+                        sender.send_text_fragment(fragment, false).unwrap();
+                    } else {
+                        sender.send_binary_fragment(fragment.as_bytes(), false).unwrap();
+                    }
                 }
+                match (is_text, fragments.is_empty()) {
+                    (true, true) => sender.send_text(rest),
+                    (true, false) => sender.send_text_fragment(rest, true),
+                    (false, true) => sender.send_binary(rest.as_bytes()),
+                    (false, false) => sender.send_binary_fragment(rest.as_bytes(), true),
+                }
+                .unwrap();
+                expected.push(if *is_text { text(&message) } else { binary(&message) });
             }
             let bytes = drain(&mut sender);
             let points = split_points(&splits, bytes.len());

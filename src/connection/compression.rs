@@ -5,7 +5,10 @@ use alloc::boxed::Box;
 use super::Connection;
 use super::send::Sender;
 use crate::call_errors::SendError;
-use crate::deflate::{Compression, Compressor, MAX_GROWTH, Output, Window};
+use crate::deflate::{
+    Compression, Compressor, Format, MAX_GROWTH, Output, Window, max_stored_growth,
+};
+use crate::frame::header;
 use crate::frame::opcode::Opcode;
 use crate::prepared::Compressed;
 
@@ -23,9 +26,9 @@ impl Connection {
     /// Default: `true`. Pass `false` before a message that contains a secret beside data of another
     /// party, or that is compressed already, such as an image.
     ///
-    /// Fragments ([`send_text_fragment`](Self::send_text_fragment)) and control frames are never
-    /// compressed, nor are messages that would not become shorter. With context takeover, the first
-    /// messages may become a few bytes longer, so that the next ones can refer to them.
+    /// Control frames are never compressed, nor are messages that would not become shorter. With
+    /// context takeover, the first messages may become a few bytes longer, so that the next ones can
+    /// refer to them. Whether a message in fragments is compressed is decided by the first one.
     ///
     /// ```
     /// # use hybi::{Compression, Config, Connection, Dialect, Handshake, SendError};
@@ -47,34 +50,67 @@ impl Connection {
 }
 
 impl Sender<'_> {
-    /// Compresses and queues a complete message. Returns `Ok(false)` if it is to be sent as it is.
+    /// Compresses and queues a message, or a fragment of one. Returns `Ok(false)` if it is to be
+    /// sent as it is.
     ///
-    /// The limit of the send buffer applies to the message before compression, so that the result
+    /// The limit of the send buffer applies to the payload before compression, so that the result
     /// does not depend on its content.
     #[inline(never)]
     pub(super) fn send_compressed(
         &mut self,
         opcode: Opcode,
+        fin: bool,
         payload: &[u8],
     ) -> Result<bool, SendError> {
-        let deflate = self.config.deflate_or_default();
-        let Some(window) = self.window() else {
+        if self.session.is_compressing {
+            self.continue_compressed(fin, payload)?;
+            return Ok(true);
+        }
+        let Some((format, window)) = self.format().zip(self.window()) else {
             return Ok(false);
         };
-        if payload.len() < deflate.min_len(window.context_takeover) {
+        let min_len = self
+            .config
+            .deflate_or_default()
+            .min_len(window.context_takeover);
+        if payload.len() < min_len || !header::has_compression_bit(format, opcode) {
             return Ok(false);
         }
         self.reserve_message(self.session.frame_len(payload.len()))?;
         let longer = self.session.frame_len(payload.len() + MAX_GROWTH);
         let may_grow = self.reserve_message(longer).is_ok();
+        let is_continued = !fin && format == Format::PerMessage;
         let mut compressed = Output::new();
         let compressor = self.compressor(window);
-        let is_compressed = compressor.compress(payload, may_grow, compressed.as_mut());
+        let is_compressed = if is_continued {
+            compressor.start_message(payload, compressed.as_mut())
+        } else {
+            compressor.compress(payload, may_grow, compressed.as_mut())
+        };
         if is_compressed {
+            let queue = self.buffer.queue();
             self.session
-                .queue_compressed(self.buffer.queue(), opcode, compressed.as_mut());
+                .queue_compressed(queue, opcode, fin, compressed.as_mut());
+            self.session.is_compressing = is_continued;
         }
         Ok(is_compressed)
+    }
+
+    /// Compresses and queues a later fragment of a message that is compressed as a whole.
+    fn continue_compressed(&mut self, fin: bool, payload: &[u8]) -> Result<(), SendError> {
+        let longest = payload
+            .len()
+            .saturating_add(max_stored_growth(payload.len()));
+        self.reserve_message(self.session.frame_len(longest))?;
+        let mut compressed = Output::new();
+        if let Some(compressor) = &mut self.session.compressor {
+            compressor.continue_message(payload, fin, compressed.as_mut());
+        }
+        let (queue, opcode) = (self.buffer.queue(), Opcode::Continuation);
+        self.session
+            .queue_frame(queue, opcode, fin, compressed.as_mut());
+        self.session.is_compressing = !fin;
+        Ok(())
     }
 
     /// Queues a message that was compressed for many connections. As
@@ -91,10 +127,15 @@ impl Sender<'_> {
         };
         self.reserve_message(self.session.frame_len(payload.len()))?;
         self.session
-            .queue_compressed(self.buffer.queue(), opcode, &compressed.bytes);
+            .queue_compressed(self.buffer.queue(), opcode, true, &compressed.bytes);
         // The receiver adds it to its window.
         self.compressor(window).add_to_history(payload);
         Ok(true)
+    }
+
+    fn format(&self) -> Option<Format> {
+        let agreed = self.session.extensions.compression.as_ref();
+        agreed.map(|agreed| agreed.format)
     }
 
     /// Returns the window for messages that are sent, if they are compressed.

@@ -48,7 +48,7 @@ impl Connection {
     /// Queues one fragment of a text message, so that a long message need not be in memory as a
     /// whole. `fin` marks the last fragment. Until it is sent, no other message can be.
     ///
-    /// Fragments are not compressed.
+    /// If messages are compressed, so are all fragments of one whose first fragment becomes shorter.
     ///
     /// From HyBi-7 on, a fragment is a frame of its own. In Hixie-75 and Hixie-76, all fragments are
     /// parts of one frame, which the last one ends.
@@ -75,7 +75,7 @@ impl Connection {
                 let framing = encode::hixie_fragment_framing(opcode == Opcode::Text, fin);
                 sender.send_framed(framing, payload)?;
             }
-            FrameFormat::Hybi { .. } => sender.send_frame(opcode, fin, payload)?,
+            FrameFormat::Hybi { .. } => sender.send_fragment(opcode, fin, payload)?,
         }
         sender.session.fragmented = (!fin).then_some(Opcode::Text);
         Ok(())
@@ -92,7 +92,7 @@ impl Connection {
         let mut sender = self.sender()?;
         sender.check_has_opcodes()?;
         let opcode = sender.fragment_opcode(Opcode::Binary)?;
-        sender.send_frame(opcode, fin, bytes)?;
+        sender.send_fragment(opcode, fin, bytes)?;
         sender.session.fragmented = (!fin).then_some(Opcode::Binary);
         Ok(())
     }
@@ -234,7 +234,7 @@ impl Connection {
         payload: &'a [u8],
     ) -> Result<VectoredMessage<'a>, SendError> {
         let mut sender = self.message_sender()?;
-        let frame = if sender.is_sent_compressed(opcode, payload)? {
+        let frame = if sender.is_sent_compressed(opcode, true, payload)? {
             FrameSlices::EMPTY
         } else if sender.session.is_masking() {
             sender.send_frame(opcode, true, payload)?;
@@ -341,28 +341,46 @@ impl Sender<'_> {
         Ok((self.session, queue))
     }
 
-    /// Queues a complete message if compression is agreed on and makes it shorter. Returns whether
-    /// it did.
+    /// Queues a message, or a fragment of one, if compression is agreed on and makes it shorter.
+    /// Returns whether it did.
     #[cfg(feature = "deflate")]
     #[inline(always)]
-    fn is_sent_compressed(&mut self, opcode: Opcode, payload: &[u8]) -> Result<bool, SendError> {
+    fn is_sent_compressed(
+        &mut self,
+        opcode: Opcode,
+        fin: bool,
+        payload: &[u8],
+    ) -> Result<bool, SendError> {
         match self.session.send_window {
             None => Ok(false),
-            Some(_) => self.send_compressed(opcode, payload),
+            Some(_) => self.send_compressed(opcode, fin, payload),
         }
     }
 
     #[cfg(not(feature = "deflate"))]
     #[inline(always)]
-    fn is_sent_compressed(&mut self, _: Opcode, _: &[u8]) -> Result<bool, SendError> {
+    fn is_sent_compressed(&mut self, _: Opcode, _: bool, _: &[u8]) -> Result<bool, SendError> {
         Ok(false)
+    }
+
+    /// Queues a fragment of a message in HyBi-7 and later.
+    fn send_fragment(
+        &mut self,
+        opcode: Opcode,
+        fin: bool,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        if self.is_sent_compressed(opcode, fin, payload)? {
+            return Ok(());
+        }
+        self.send_frame(opcode, fin, payload)
     }
 
     /// Queues a complete message of HyBi-7 and later.
     // Inlined, so that the opcode is a constant.
     #[inline(always)]
     fn send_message(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
-        if self.is_sent_compressed(opcode, payload)? {
+        if self.is_sent_compressed(opcode, true, payload)? {
             return Ok(());
         }
         if self.session.is_masking() {

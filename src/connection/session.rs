@@ -31,6 +31,9 @@ pub(super) struct Session {
     /// The window that the peer allows for messages that are sent, if it allows compressed ones.
     #[cfg(feature = "deflate")]
     pub(super) send_window: Option<Window>,
+    /// The message of which fragments were sent, but not the last, is compressed as a whole.
+    #[cfg(feature = "deflate")]
+    pub(super) is_compressing: bool,
     /// Created for the first message that is compressed.
     #[cfg(feature = "deflate")]
     pub(super) compressor: Option<Box<Compressor>>,
@@ -58,6 +61,8 @@ impl Session {
             deferred_pong: None,
             #[cfg(feature = "deflate")]
             send_window: extensions.compression.map(|agreed| agreed.send(role)),
+            #[cfg(feature = "deflate")]
+            is_compressing: false,
             #[cfg(feature = "deflate")]
             compressor: None,
         }
@@ -97,16 +102,17 @@ impl Session {
         push_frame(queue, header, payload, key);
     }
 
-    /// Queues a compressed message, without checking the limit (DF-11).
+    /// Queues a frame with RSV1 set, without checking the limit (DF-11).
     #[cfg(feature = "deflate")]
     pub(super) fn queue_compressed(
         &mut self,
         queue: &mut Queue,
         opcode: Opcode,
+        fin: bool,
         compressed: &[u8],
     ) {
         let key = self.masking_key();
-        let header = HeaderBytes::encode(opcode, true, compressed.len(), key);
+        let header = HeaderBytes::encode(opcode, fin, compressed.len(), key);
         push_frame(queue, header.compressed(), compressed, key);
     }
 

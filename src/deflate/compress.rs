@@ -69,6 +69,40 @@ impl Compressor {
         is_compressed
     }
 
+    /// Appends the first fragment of a message as [`compress`](Self::compress) does, for
+    /// [`continue_message`](Self::continue_message) to go on with.
+    #[must_use]
+    pub(crate) fn start_message(&mut self, fragment: &[u8], output: &mut Vec<u8>) -> bool {
+        let is_compressed = self.compress_fragment(fragment, &FLUSH_END, output);
+        if is_compressed {
+            self.history.add(fragment);
+        }
+        is_compressed
+    }
+
+    /// Appends a later fragment. It is stored if it would not become smaller, and then grows by at
+    /// most [`max_stored_growth`] bytes.
+    pub(crate) fn continue_message(&mut self, fragment: &[u8], fin: bool, output: &mut Vec<u8>) {
+        let end: &[u8] = if fin { &[] } else { &FLUSH_END };
+        if !self.compress_fragment(fragment, end, output) {
+            store(fragment, fin, output);
+        }
+        self.history.add(fragment);
+    }
+
+    /// Appends a fragment and `end`, if that is smaller than the fragment. Returns whether it is.
+    fn compress_fragment(&self, fragment: &[u8], end: &[u8], output: &mut Vec<u8>) -> bool {
+        let Some(max_len) = fragment.len().checked_sub(end.len()) else {
+            return false;
+        };
+        let mut deflater = Deflater::new(self.window_bits, self.level, &self.history);
+        let is_smaller = compress_message(&mut deflater, fragment, max_len, output);
+        if is_smaller {
+            output.extend_from_slice(end);
+        }
+        is_smaller
+    }
+
     /// To be called for a message that was compressed by [`compress_without_history`] and sent: the
     /// distance to older text has grown by its length.
     pub(crate) fn add_to_history(&mut self, message: &[u8]) {
@@ -110,6 +144,29 @@ fn compress_message(
         output.truncate(start);
     }
     is_shorter
+}
+
+/// The most bytes in a stored block.
+const MAX_STORED: u16 = u16::MAX;
+
+/// By how much [`Compressor::continue_message`] makes a fragment of `len` bytes longer at most.
+pub(crate) fn max_stored_growth(len: usize) -> usize {
+    5 * len.div_ceil(MAX_STORED.into()) + 1
+}
+
+/// Appends stored blocks (RFC 1951, section 3.2.4), which start on a byte boundary.
+fn store(fragment: &[u8], fin: bool, output: &mut Vec<u8>) {
+    for block in fragment.chunks(MAX_STORED.into()) {
+        let len = block.len() as u16;
+        output.push(0);
+        output.extend_from_slice(&len.to_le_bytes());
+        output.extend_from_slice(&(!len).to_le_bytes());
+        output.extend_from_slice(block);
+    }
+    if fin {
+        // The header of an empty block, of which the receiver adds the rest.
+        output.push(0);
+    }
 }
 
 fn remove_flush_end(output: &mut Vec<u8>) -> bool {

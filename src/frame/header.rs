@@ -26,20 +26,27 @@ pub(crate) struct FramePolicy {
 }
 
 impl FramePolicy {
-    /// DF-11: returns whether RSV1 of a frame with this opcode says whether it is compressed, or its
-    /// message. Otherwise it is a reserved bit.
+    /// See [`has_compression_bit`].
     #[cfg(feature = "deflate")]
     pub(crate) fn has_compression_bit(self, opcode: Opcode) -> bool {
-        match opcode {
-            Opcode::Text | Opcode::Binary => self.compression.is_some(),
-            Opcode::Continuation => self.compression == Some(Format::PerFrame),
-            Opcode::Close | Opcode::Ping | Opcode::Pong => false,
-        }
+        self.compression
+            .is_some_and(|format| has_compression_bit(format, opcode))
     }
 
     #[cfg(not(feature = "deflate"))]
     fn has_compression_bit(self, _: Opcode) -> bool {
         false
+    }
+}
+
+/// DF-11: returns whether RSV1 of a frame with this opcode says whether it is compressed, or its
+/// message. Otherwise it is a reserved bit.
+#[cfg(feature = "deflate")]
+pub(crate) fn has_compression_bit(format: Format, opcode: Opcode) -> bool {
+    match opcode {
+        Opcode::Text | Opcode::Binary => true,
+        Opcode::Continuation => format == Format::PerFrame,
+        Opcode::Close | Opcode::Ping | Opcode::Pong => false,
     }
 }
 

@@ -7,7 +7,7 @@ from websockets.asyncio.client import connect
 
 LONG = " ".join(map(str, range(200_000)))[: 1 << 20]
 BYTES = bytes(range(256)) * 4096
-# The servers send longer messages in fragments, which are not compressed.
+# Longer messages are sent in fragments.
 SHORT = LONG[:8000]
 
 

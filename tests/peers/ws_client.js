@@ -7,7 +7,7 @@ const TIMEOUT = 20_000;
 
 const LONG = [...Array(200_000).keys()].join(' ').slice(0, 1 << 20);
 const BYTES = Buffer.alloc(1 << 20, LONG);
-// The servers send longer messages in fragments, which are not compressed.
+// Longer messages are sent in fragments.
 const SHORT = LONG.slice(0, 8000);
 const MESSAGES = ['héllo ☃ 😀', '', SHORT, LONG, Buffer.from([0, 255]), BYTES];
 
