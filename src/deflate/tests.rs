@@ -606,6 +606,7 @@ fn a_flush_ends_as_the_standard_says() {
 
 /// The documentation of `Deflate` has these numbers.
 #[test]
+#[cfg(target_pointer_width = "64")]
 fn the_memory_of_the_states_of_a_thread_in_kb() {
     let kb = |bytes: isize| (bytes + 500) / 1000;
     for (bits, expected) in [(9, 251), (10, 253), (12, 265), (15, 380)] {
