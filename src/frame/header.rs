@@ -25,17 +25,12 @@ pub(crate) struct FramePolicy {
     pub(crate) compression: Option<Format>,
 }
 
+#[cfg(feature = "deflate")]
 impl FramePolicy {
     /// See [`has_compression_bit`].
-    #[cfg(feature = "deflate")]
     pub(crate) fn has_compression_bit(self, opcode: Opcode) -> bool {
         self.compression
             .is_some_and(|format| has_compression_bit(format, opcode))
-    }
-
-    #[cfg(not(feature = "deflate"))]
-    fn has_compression_bit(self, _: Opcode) -> bool {
-        false
     }
 }
 
@@ -54,6 +49,7 @@ pub(crate) fn has_compression_bit(format: Format, opcode: Opcode) -> bool {
 const RESERVED: u8 = 0x70;
 
 /// The first reserved bit.
+#[cfg(feature = "deflate")]
 const RSV1: u8 = 0x40;
 
 /// A header that was read.
@@ -155,6 +151,9 @@ pub(crate) fn parse(
     };
     let fin = first & 0x80 != 0;
     let number = first & 0x0F;
+    #[cfg(not(feature = "deflate"))]
+    let compressed = false;
+    #[cfg(feature = "deflate")]
     let compressed = first & RESERVED == RSV1
         && Opcode::from_bits(number).is_some_and(|opcode| policy.has_compression_bit(opcode));
     if first & RESERVED != 0 && !compressed {
