@@ -195,6 +195,18 @@ fn messages_in_fragments_and_control_frames_between_them_are_inflated_df_11() {
 }
 
 #[test]
+fn a_message_ends_with_an_empty_frame_at_the_end_of_the_input_df_11() {
+    let start = (0x41, Peer::new().compress("Hello"));
+    for (agreed, end) in [(PER_MESSAGE, 0x80), (PER_FRAME, 0xC0), (PER_FRAME, 0x80)] {
+        let frames = [start.clone(), (end, vec![])];
+        expect_events(agreed, &frames, &[text("Hello")]);
+    }
+    for agreed in [PER_MESSAGE, PER_FRAME] {
+        expect_events(agreed, &[(TEXT, vec![])], &[text("")]);
+    }
+}
+
+#[test]
 fn each_frame_of_x_webkit_deflate_frame_has_its_own_mark_df_11() {
     let mut peer = Peer::new();
     let frames = [
