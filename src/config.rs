@@ -362,7 +362,7 @@ impl Config {
     /// [`Handshake::compression`](crate::Handshake::compression).
     ///
     /// A compressed message costs some microseconds, and a connection keeps
-    /// [memory](crate::Deflate#memory) for it. Fragments, control frames and short messages are not
+    /// [memory](crate::Deflate#memory) for it. Control frames and short messages are not
     /// compressed, and the limits of messages have [setters of their own](crate::Deflate#limits). The
     /// page [`compression`](crate::guide::compression) of the guide says when compression pays, with
     /// figures.

@@ -393,7 +393,7 @@ impl Queue {
         if capacity > full / 2 && needed <= full {
             capacity = full;
         }
-        // `clear_large` would drop a larger buffer, and the next message would allocate again.
+        // `release_large` would drop a larger buffer, and the next message would allocate again.
         let retained = RETAINED_CAPACITY as usize;
         if needed <= retained && current < retained {
             capacity = capacity.min(retained);

@@ -609,6 +609,24 @@ fn a_fragment_that_is_rejected_changes_nothing_df_11() {
     );
 }
 
+/// The limit applies before compression: to a later fragment as to the first.
+#[test]
+fn fragments_of_the_greatest_length_can_be_sent_df_11() {
+    let len = 2000 - 4;
+    let config = Config::new().max_send_buffer(2000);
+    let mut conn = compressed(config, Role::Server, PER_MESSAGE);
+    let (long, noise) = (vec![b'a'; len], noise(len));
+    let mut sent = Vec::new();
+    for (fragment, fin) in [(&long, false), (&noise, false), (&noise, true)] {
+        conn.send_binary_fragment(fragment, fin).unwrap();
+        sent.extend(drain(&mut conn));
+    }
+    assert_eq!(
+        contents(&sent),
+        [(0x42, [&long[..], &noise, &noise].concat())]
+    );
+}
+
 /// Alone, each of them would become longer.
 #[test]
 fn short_messages_are_compressed_once_there_is_a_window() {

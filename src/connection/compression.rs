@@ -5,9 +5,7 @@ use alloc::boxed::Box;
 use super::Connection;
 use super::send::Sender;
 use crate::call_errors::SendError;
-use crate::deflate::{
-    Compression, Compressor, Format, MAX_GROWTH, Output, Window, max_stored_growth,
-};
+use crate::deflate::{Compression, Compressor, Format, MAX_GROWTH, Output, Window};
 use crate::frame::header;
 use crate::frame::opcode::Opcode;
 use crate::prepared::Compressed;
@@ -98,10 +96,7 @@ impl Sender<'_> {
 
     /// Compresses and queues a later fragment of a message that is compressed as a whole.
     fn continue_compressed(&mut self, fin: bool, payload: &[u8]) -> Result<(), SendError> {
-        let longest = payload
-            .len()
-            .saturating_add(max_stored_growth(payload.len()));
-        self.reserve_message(self.session.frame_len(longest))?;
+        self.reserve_message(self.session.frame_len(payload.len()))?;
         let mut compressed = Output::new();
         if let Some(compressor) = &mut self.session.compressor {
             compressor.continue_message(payload, fin, compressed.as_mut());

@@ -427,8 +427,9 @@ impl Connection {
     /// [`advance`](Self::advance).
     ///
     /// At most [`max_send_buffer`](crate::Config::max_send_buffer), and in addition what the connection
-    /// queues by itself: a pong, a ping of keep-alive, a close frame, or an HTTP response. A pong
-    /// that is deferred does not count.
+    /// queues by itself: a pong, a ping of keep-alive, a close frame, or an HTTP response; and up to
+    /// 6 bytes, and 5 for each further 64 KiB, for a fragment of a compressed message that does not
+    /// become shorter. A pong that is deferred does not count.
     #[must_use]
     #[inline]
     pub fn pending(&self) -> usize {

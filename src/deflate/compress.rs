@@ -81,7 +81,7 @@ impl Compressor {
     }
 
     /// Appends a later fragment. It is stored if it would not become smaller, and then grows by at
-    /// most [`max_stored_growth`] bytes.
+    /// most 5 bytes for each [`MAX_STORED`] or fewer, and 1.
     pub(crate) fn continue_message(&mut self, fragment: &[u8], fin: bool, output: &mut Vec<u8>) {
         let end: &[u8] = if fin { &[] } else { &FLUSH_END };
         if !self.compress_fragment(fragment, end, output) {
@@ -148,11 +148,6 @@ fn compress_message(
 
 /// The most bytes in a stored block.
 const MAX_STORED: u16 = u16::MAX;
-
-/// By how much [`Compressor::continue_message`] makes a fragment of `len` bytes longer at most.
-pub(crate) fn max_stored_growth(len: usize) -> usize {
-    5 * len.div_ceil(MAX_STORED.into()) + 1
-}
 
 /// Appends stored blocks (RFC 1951, section 3.2.4), which start on a byte boundary.
 fn store(fragment: &[u8], fin: bool, output: &mut Vec<u8>) {

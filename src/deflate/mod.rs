@@ -18,7 +18,7 @@ mod states;
 mod tests;
 
 pub(crate) use buffer::Buffer;
-pub(crate) use compress::{Compressor, MAX_GROWTH, compress_without_history, max_stored_growth};
+pub(crate) use compress::{Compressor, MAX_GROWTH, compress_without_history};
 pub use config::Deflate;
 pub(crate) use inflate::{Decompressor, Status};
 pub(crate) use output::Output;
