@@ -10,8 +10,8 @@ use std::path::Path;
 use std::{fs, io};
 
 /// Prefixes of rule ids. RFC's have a section number before the rule number, as in `RFC-5.5.1-2`.
-const FAMILIES: [&str; 10] = [
-    "RQ", "H75", "H76", "KEY", "FR", "CL", "PX", "HY", "RFC", "DF",
+const FAMILIES: [&str; 11] = [
+    "RQ", "H75", "H76", "KEY", "FR", "CL", "PX", "HY", "RFC", "DF", "H2",
 ];
 
 /// Folders of files with rules and tests, besides the folders in src/.

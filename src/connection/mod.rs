@@ -130,6 +130,10 @@ impl Connection {
     /// [`receive`](Self::receive). With Hixie-76 they start with the 8 bytes of the third key.
     /// [`Event::Open`](crate::Event::Open) follows.
     ///
+    /// For a request of HTTP/2 ([`Request::from_connect`]) the response is a 200, and the stream is
+    /// the socket: its DATA frames contain the input and the output, and the end of the stream is
+    /// the end of input.
+    ///
     /// # Errors
     /// - [`AcceptError::Protocol`] if the request is plain HTTP, or if its dialect is not enabled in
     ///   [`Config::dialects`](crate::Config::dialects).

@@ -53,7 +53,22 @@ struct UpgradeRequest {
     dialect: Dialect,
     /// Hixie-76: the quotients of both key numbers; 0 in other dialects.
     key_parts: [u32; 2],
+    /// The request is one of HTTP/2.
+    is_connect: bool,
 }
+
+/// The header fields that make a request of HTTP/2 malformed (H2-3).
+const CONNECTION_SPECIFIC: [&str; 6] = [
+    HeaderName::Connection.as_str(),
+    HeaderName::Upgrade.as_str(),
+    HeaderName::TransferEncoding.as_str(),
+    "Keep-Alive",
+    "Proxy-Connection",
+    TE,
+];
+
+/// It may have the value `trailers`.
+const TE: &str = "TE";
 
 impl Request {
     /// Creates a request from a head that an HTTP library has parsed, for
@@ -99,11 +114,83 @@ impl Request {
     {
         let [method, target, version] = [method, target, version].map(str::as_bytes);
         let mut head = Head::from_request_line(method, target, version)?;
-        for (name, value) in headers {
-            head.push(name.as_ref(), value.as_ref())?;
-        }
-        head.finish();
+        push_fields(&mut head, headers)?;
         Self::check(head)
+    }
+
+    /// Creates a request from an extended CONNECT of HTTP/2 that an HTTP library has read, for
+    /// [`Connection::upgrade`](crate::Connection::upgrade): WebSocket over HTTP/2 (RFC 8441).
+    ///
+    /// Its pseudo-header field `:method` is `CONNECT`, and `:protocol` is `websocket`, which the
+    /// caller has to check. `authority` and `path` are `:authority` and `:path`; `headers` are the
+    /// other fields, without pseudo-header fields. The limits of [`Config`] do not apply. Clients
+    /// send such requests only if the library announces SETTINGS_ENABLE_CONNECT_PROTOCOL (H2-1).
+    ///
+    /// The dialect is always RFC 6455, and `Sec-WebSocket-Version: 13` is required (H2-5). There is
+    /// no key: a `Sec-WebSocket-Key` is ignored (H2-6). [`host`](Self::host) is the authority
+    /// (H2-4). A client may send each cookie in a `Cookie` field of its own (RFC 9113,
+    /// section 8.2.3), of which [`header`](Self::header) returns the first.
+    ///
+    /// # Errors
+    /// - [`ProtocolError::InvalidStartLine`] if the authority is not `host` or `host:port`, or if
+    ///   the path does not start with `/` or contains an invalid character (H2-2). The path of a
+    ///   CONNECT without `:protocol` is empty.
+    /// - [`ProtocolError::InvalidHeader`] if there is a field that HTTP/2 does not allow, such as
+    ///   `Connection`, `Upgrade` or `Transfer-Encoding` (H2-3), if `Host` is not the authority,
+    ///   ignoring ASCII case (H2-4), or if a field of the handshake is missing, repeated or invalid.
+    /// - [`ProtocolError::InvalidLine`] and [`ProtocolError::HeadTooLong`] as in
+    ///   [`from_parts`](Self::from_parts).
+    ///
+    /// Offsets refer to a head with the request line `GET http://{authority}{path} HTTP/1.1`, and
+    /// each header field written as `name: value`. If [`status`](ProtocolError::status) is 426,
+    /// respond with 400 and `Sec-WebSocket-Version: 13`: a 426 requires `Upgrade`, which HTTP/2 does
+    /// not allow (H2-9).
+    ///
+    /// ```
+    /// use hybi::{AcceptOptions, Config, Connection, Event, Input, Request};
+    /// use std::time::Duration;
+    ///
+    /// let headers = [
+    ///     ("sec-websocket-version", "13"),
+    ///     ("sec-websocket-protocol", "chat, superchat"),
+    ///     ("origin", "https://example.com"),
+    /// ];
+    /// let request = Request::from_connect("example.com", "/chat?room=1", headers)?;
+    /// assert_eq!((request.method(), request.host()), ("CONNECT", Some("example.com")));
+    ///
+    /// let options = AcceptOptions::new().protocol("chat");
+    /// let (mut conn, response) = Connection::upgrade(Config::new(), &request, &options)?;
+    /// assert_eq!(response.status(), 200);
+    /// assert!(response.headers().eq([("sec-websocket-protocol", &b"chat"[..])]));
+    /// // What the stream's DATA frames contain is the input.
+    /// let mut data = *b"\x81\x85\0\0\0\0Hello";
+    /// let mut input = Input::new(&mut data, Duration::ZERO);
+    /// assert!(matches!(conn.receive(&mut input), Some(Event::Open(_))));
+    /// assert!(matches!(conn.receive(&mut input), Some(Event::Text(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_connect<N, V>(
+        authority: &str,
+        path: &str,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, ProtocolError>
+    where
+        N: AsRef<[u8]>,
+        V: AsRef<[u8]>,
+    {
+        let invalid_at = invalid_authority_at(authority.as_bytes())
+            .or((!path.starts_with('/')).then_some(authority.len()));
+        if let Some(at) = invalid_at {
+            let at = ("GET http://".len() + at) as u32;
+            return Err(ProtocolError::InvalidStartLine { at });
+        }
+        // RFC 8441, section 5: the request replaces the one with the method GET.
+        let target = ["http://", authority, path].concat();
+        let mut head = Head::from_request_line(b"GET", target.as_bytes(), b"HTTP/1.1")?;
+        push_fields(&mut head, headers)?;
+        let headers = HeaderIndex::new(head);
+        let upgrade = Some(check_connect(&headers, authority.as_bytes())?);
+        Ok(Self(Arc::new(CheckedRequest { headers, upgrade })))
     }
 
     /// Checks a head and determines its dialect.
@@ -152,11 +239,16 @@ impl Request {
         self.0.headers.head().is_head()
     }
 
+    /// Returns `true` for a request from [`from_connect`](Self::from_connect).
+    pub(crate) fn is_connect(&self) -> bool {
+        self.0.upgrade.is_some_and(|upgrade| upgrade.is_connect)
+    }
+
     /// Returns the authority of the request, which a Hixie-75 or Hixie-76 response repeats (H76-8).
     #[inline]
     pub(crate) fn authority_bytes(&self) -> &[u8] {
         match self.0.headers.head().scheme_and_authority() {
-            Some([_, (authority, _)]) => authority, // RQ-4
+            Some([_, (authority, _)]) => authority, // RQ-4, H2-4
             None => self.value(HeaderName::Host).unwrap_or_default(),
         }
     }
@@ -200,10 +292,17 @@ impl Request {
         self.0.upgrade.map(|upgrade| upgrade.dialect)
     }
 
-    /// Returns the method: `GET`, or `HEAD` if [`dialect`](Self::dialect) is `None`.
+    /// Returns the method: `GET`, or `HEAD` if [`dialect`](Self::dialect) is `None`, or `CONNECT` in
+    /// HTTP/2 ([`from_connect`](Self::from_connect)).
     #[must_use]
     pub fn method(&self) -> &str {
-        if self.is_head() { "HEAD" } else { "GET" }
+        if self.is_connect() {
+            "CONNECT"
+        } else if self.is_head() {
+            "HEAD"
+        } else {
+            "GET"
+        }
     }
 
     /// Returns the path and query of the target, unchanged.
@@ -218,7 +317,8 @@ impl Request {
     /// Returns the host that the client requests: `host` or `host:port` (RQ-16).
     ///
     /// It is the value of `Host`, or the authority of a target in absolute form, which has
-    /// precedence (RQ-4). It is `None` only in a plain HTTP/1.0 request.
+    /// precedence (RQ-4), or that of an HTTP/2 request (H2-4). It is `None` only in a plain HTTP/1.0
+    /// request.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         let host = core::str::from_utf8(self.authority_bytes()).ok();
@@ -346,6 +446,18 @@ impl fmt::Debug for Request {
     }
 }
 
+/// Adds the header fields and the blank line to a head that an HTTP library has parsed.
+fn push_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+    head: &mut Head,
+    headers: impl IntoIterator<Item = (N, V)>,
+) -> Result<(), ProtocolError> {
+    for (name, value) in headers {
+        head.push(name.as_ref(), value.as_ref())?;
+    }
+    head.finish();
+    Ok(())
+}
+
 /// Returns the name and trimmed value of each header field.
 pub(super) fn name_value(head: &Head) -> impl Iterator<Item = (&str, &[u8])> {
     head.headers().map(|header| {
@@ -404,7 +516,37 @@ fn check_upgrade(headers: &HeaderIndex) -> Result<Option<UpgradeRequest>, Protoc
             [0; 2]
         }
     };
-    Ok(Some(UpgradeRequest { dialect, key_parts }))
+    Ok(Some(UpgradeRequest {
+        dialect,
+        key_parts,
+        is_connect: false,
+    }))
+}
+
+/// Checks the header fields of an extended CONNECT.
+fn check_connect(headers: &HeaderIndex, authority: &[u8]) -> Result<UpgradeRequest, ProtocolError> {
+    for name in CONNECTION_SPECIFIC {
+        let is_allowed = |value: &[u8]| name == TE && value.eq_ignore_ascii_case(b"trailers");
+        let mut fields = headers.head().named(name);
+        if let Some(header) = fields.find(|header| !is_allowed(header.trimmed())) {
+            let (at, kind) = (header.at, HeaderErrorKind::Invalid);
+            return Err(ProtocolError::InvalidHeader { name, at, kind }); // H2-3
+        }
+    }
+    let is_same = |host: &[u8]| host.eq_ignore_ascii_case(authority);
+    optional(headers, HeaderName::Host, is_same)?; // H2-4
+    let dialect = Dialect::Rfc6455;
+    let is_dialect = |version: &[u8]| Dialect::from_version(version) == Some(dialect);
+    required(headers, HeaderName::Version, is_dialect)?; // H2-5
+    optional(headers, HeaderName::Origin, is_origin)?;
+    check_protocol(headers, dialect)?;
+    check_content_length(headers, &["0"])?;
+    check_extensions(headers)?;
+    Ok(UpgradeRequest {
+        dialect,
+        key_parts: [0; 2],
+        is_connect: true,
+    })
 }
 
 /// Checks the scheme and the authority of a target in absolute form (RQ-4).

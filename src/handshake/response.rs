@@ -181,9 +181,11 @@ impl<'a> Response<'a> {
     }
 }
 
-/// The head of a 101 response, for an HTTP library to write.
+/// The head of the response that accepts a request, for an HTTP library to write: a 101, or in
+/// HTTP/2 a 200.
 ///
-/// It is returned by [`Connection::upgrade`](crate::Connection::upgrade).
+/// It is returned by [`Connection::upgrade`](crate::Connection::upgrade). In HTTP/2 the names of
+/// its header fields are in lower case, as HTTP/2 requires.
 ///
 /// ```
 /// # use hybi::{AcceptOptions, Config, Connection, Request};
@@ -216,18 +218,25 @@ impl UpgradeResponse {
     ///
     /// Clients of Hixie-75 compare its first bytes (H75-2), so a library that changes the reason
     /// phrase or the case of names cannot serve them.
+    ///
+    /// HTTP/2 has no text form: then the status line is `HTTP/2 200`, and the bytes are not to be
+    /// written to the stream.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Returns the status, which is always 101.
+    /// Returns the status: 101, or 200 in HTTP/2.
     #[must_use]
     pub fn status(&self) -> u16 {
-        101
+        if self.0.starts_with(HTTP_2_STATUS_LINE) {
+            200
+        } else {
+            101
+        }
     }
 
-    /// Returns the reason phrase.
+    /// Returns the reason phrase, which is empty in HTTP/2.
     #[must_use]
     pub fn reason(&self) -> &str {
         let line = self.lines().next().unwrap_or_default();
@@ -279,6 +288,9 @@ impl fmt::Debug for UpgradeResponse {
     }
 }
 
+/// What the head of a response in HTTP/2 starts with (H2-8).
+const HTTP_2_STATUS_LINE: &[u8] = b"HTTP/2 200\r\n";
+
 /// The initial capacity for a 101: enough for most, including the challenge response of Hixie-76.
 const TYPICAL_RESPONSE_LEN: usize = 384;
 
@@ -314,7 +326,12 @@ pub(crate) fn accept(
         None => options.protocol.as_deref().map_or(0, str::len),
     };
     let mut head = Vec::with_capacity(TYPICAL_RESPONSE_LEN + echoed_len);
-    head.extend_from_slice(row.response.prefix.as_bytes());
+    let is_connect = request.is_connect();
+    head.extend_from_slice(if is_connect {
+        HTTP_2_STATUS_LINE
+    } else {
+        row.response.prefix.as_bytes()
+    });
     // H76-9: exactly one space after each colon.
     if let Some(echoed) = &row.response.echoed {
         if !origin.is_empty() {
@@ -324,9 +341,12 @@ pub(crate) fn accept(
         let location = [scheme, authority, request.resource_bytes()];
         push_header(&mut head, echoed.location.as_str(), &location); // H76-8
     }
-    if let Selector::Version(_) = row.request.selector {
-        let value = challenge::accept_value(request.websocket_key());
-        push_header(&mut head, HeaderName::Accept.as_str(), &[value.as_bytes()]);
+    match row.request.selector {
+        Selector::Version(_) if !is_connect => {
+            let value = challenge::accept_value(request.websocket_key());
+            push_header(&mut head, HeaderName::Accept.as_str(), &[value.as_bytes()]);
+        }
+        _ => {}
     }
     let protocol_name = row.protocol.header;
     match options.protocol.as_deref() {
@@ -370,7 +390,20 @@ pub(crate) fn accept(
         push_header(&mut head, name, &[value]);
     }
     head.extend_from_slice(b"\r\n"); // H76-17
+    if is_connect {
+        lower_case_names(&mut head); // H2-8
+    }
     Ok((head, extensions))
+}
+
+/// Converts the names of the header fields to lower case.
+fn lower_case_names(head: &mut [u8]) {
+    for line in head.split_mut(|byte| *byte == b'\n') {
+        let colon = memchr(b':', line).unwrap_or_default();
+        if let Some(name) = line.get_mut(..colon) {
+            name.make_ascii_lowercase();
+        }
+    }
 }
 
 /// Returns what a server selects of the extensions that the client offers.
