@@ -1,6 +1,6 @@
 //! Conversions from and to the types of the crate `http`.
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 use crate::dialect::Dialects;
 use crate::error::ProtocolError;
@@ -12,11 +12,15 @@ use crate::handshake::{self, Request, UpgradeResponse};
 /// HTTP/1.0 plain requests: other versions are rejected with
 /// [`ProtocolError::UnsupportedHttpVersion`].
 ///
+/// A request with HTTP/2 and the method `CONNECT` is converted as by [`Request::from_connect`]. The
+/// caller has to check before that `:protocol` is `websocket`, since the library has it in a type of
+/// its own: in hyper `hyper::ext::Protocol`, in `http::Request::extensions`.
+///
 /// Names are in lower case, and fields of one name may be reported together. Hixie-76 works if the
 /// library passes the bytes after the head on, since its requests have no `Content-Length`.
 ///
 /// # Errors
-/// As [`Request::from_parts`].
+/// As [`Request::from_parts`] and [`Request::from_connect`].
 ///
 /// ```
 /// use hybi::{AcceptError, AcceptOptions, Config, Connection, Request};
@@ -58,6 +62,12 @@ impl<B> TryFrom<&::http::Request<B>> for Request {
     type Error = ProtocolError;
 
     fn try_from(request: &::http::Request<B>) -> Result<Self, Self::Error> {
+        let uri = request.uri();
+        if request.version() == Version::HTTP_2 && request.method() == Method::CONNECT {
+            let authority = uri.authority().map_or("", |authority| authority.as_str());
+            let path = uri.path_and_query().map_or("", |path| path.as_str());
+            return Self::from_connect(authority, path, request.headers());
+        }
         let version = match request.version() {
             Version::HTTP_09 => "HTTP/0.9",
             Version::HTTP_10 => "HTTP/1.0",
@@ -65,7 +75,7 @@ impl<B> TryFrom<&::http::Request<B>> for Request {
             Version::HTTP_2 => "HTTP/2.0",
             _ => "HTTP/3.0",
         };
-        let target = alloc::format!("{}", request.uri());
+        let target = alloc::format!("{uri}");
         Self::from_parts(
             request.method().as_str(),
             &target,
@@ -75,8 +85,8 @@ impl<B> TryFrom<&::http::Request<B>> for Request {
     }
 }
 
-/// The head of the 101, without its reason phrase, order, and case of names, which an
-/// `http::Response` does not have.
+/// The head of the 101, or in HTTP/2 of the 200, without its reason phrase, order, and case of names,
+/// which an `http::Response` does not have.
 ///
 /// Clients of Hixie-75 compare the first three lines byte for byte (H75-2), so that only
 /// [`UpgradeResponse::as_bytes`] serves them. Those of the other dialects accept any reason phrase
@@ -100,6 +110,32 @@ impl From<UpgradeResponse> for ::http::Response<()> {
 /// A 405 has the header field `Allow`; a 426 has `Connection`, `Upgrade` and `Sec-WebSocket-Version`
 /// with the versions of the dialects that are enabled by default, without the one that was rejected
 /// (HY-9). If the [`Config`](crate::Config) enables others, replace the last one.
+///
+/// HTTP/2 allows neither `Connection` nor `Upgrade`, which a 426 requires, so the response to an
+/// invalid request of HTTP/2 is a 400 instead (H2-9):
+///
+/// ```
+/// use http::{HeaderValue, Response, StatusCode};
+/// use hybi::{ProtocolError, Request};
+///
+/// fn http_2_response(error: &ProtocolError) -> Response<()> {
+///     let mut response = Response::from(error);
+///     if response.status() == StatusCode::UPGRADE_REQUIRED {
+///         *response.status_mut() = StatusCode::BAD_REQUEST;
+///         let headers = response.headers_mut();
+///         headers.remove("Connection");
+///         headers.remove("Upgrade");
+///         headers.insert("Sec-WebSocket-Version", HeaderValue::from_static("13"));
+///     }
+///     response
+/// }
+///
+/// let headers = [("sec-websocket-version", "14")];
+/// let error = Request::from_connect("example.com", "/chat", headers).unwrap_err();
+/// let response = http_2_response(&error);
+/// assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+/// assert_eq!(response.headers().len(), 1);
+/// ```
 impl From<&ProtocolError> for ::http::Response<()> {
     fn from(error: &ProtocolError) -> Self {
         let status = error.status().unwrap_or(400);

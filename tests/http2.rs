@@ -565,3 +565,75 @@ mod compression {
         }
     }
 }
+
+#[cfg(feature = "http")]
+mod http_types {
+    use http::{Method, StatusCode, Version};
+
+    use super::*;
+
+    fn request(method: Method, version: Version, uri: &str) -> http::Request<()> {
+        let request = http::Request::builder()
+            .method(method)
+            .version(version)
+            .uri(uri);
+        let request = request.header("Sec-WebSocket-Version", "13");
+        request
+            .header("Sec-WebSocket-Protocol", "chat")
+            .body(())
+            .unwrap()
+    }
+
+    #[test]
+    fn connect_in_http_2_is_converted_h2_1() {
+        for (uri, host, resource) in [
+            ("https://example.com/chat?a=b", "example.com", "/chat?a=b"),
+            ("http://example.com:8080/", "example.com:8080", "/"),
+            ("https://[::1]/a", "[::1]", "/a"),
+        ] {
+            let request = request(Method::CONNECT, Version::HTTP_2, uri);
+            let request = Request::try_from(&request).unwrap();
+            assert_eq!(request.method(), "CONNECT");
+            assert_eq!((request.host(), request.resource()), (Some(host), resource));
+            let options = AcceptOptions::new().protocol("chat").header("X-A", "b");
+            let (_, response) = Connection::upgrade(Config::new(), &request, &options).unwrap();
+            let response = http::Response::from(response);
+            assert_eq!(response.status(), StatusCode::OK);
+            assert_eq!(response.headers()["sec-websocket-protocol"], "chat");
+            assert_eq!(response.headers()["x-a"], "b");
+            assert_eq!(response.headers().len(), 2);
+        }
+    }
+
+    #[test]
+    fn connect_without_an_authority_or_a_path_is_rejected_h2_2() {
+        for (uri, at) in [
+            ("/chat", 11),
+            ("*", 11),
+            ("example.com:443", 26),
+            ("https://me@example.com/chat", 13),
+        ] {
+            let request = request(Method::CONNECT, Version::HTTP_2, uri);
+            let error = Request::try_from(&request).unwrap_err();
+            assert_eq!(error, ProtocolError::InvalidStartLine { at }, "{uri}");
+        }
+    }
+
+    #[test]
+    fn other_methods_and_versions_are_rejected_h2_1() {
+        let uri = "https://example.com/chat";
+        for version in [Version::HTTP_2, Version::HTTP_3] {
+            for method in [Method::GET, Method::HEAD] {
+                let error = Request::try_from(&request(method, version, uri)).unwrap_err();
+                assert_eq!(error.status(), Some(505));
+            }
+            let error = Request::try_from(&request(Method::POST, version, uri)).unwrap_err();
+            assert_eq!(error, ProtocolError::UnsupportedMethod);
+        }
+        for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_3] {
+            let request = request(Method::CONNECT, version, uri);
+            let error = Request::try_from(&request).unwrap_err();
+            assert_eq!(error, ProtocolError::UnsupportedMethod);
+        }
+    }
+}

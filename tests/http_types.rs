@@ -46,7 +46,7 @@ fn read(head: &[u8]) -> Result<Request, ProtocolError> {
     }
 }
 
-/// RQ-1, RQ-3, RQ-4, RQ-12, HY-1, KEY-2
+/// RQ-1, RQ-3, RQ-4, RQ-12, HY-1, KEY-2. CONNECT with HTTP/2 is in tests/http2.rs.
 #[test]
 fn a_request_is_the_one_that_a_server_reads_from_the_same_head() {
     const HOST: &str = "Host: example.com\r\n";
@@ -82,6 +82,9 @@ fn a_request_is_the_one_that_a_server_reads_from_the_same_head() {
             Version::HTTP_2,
             Version::HTTP_3,
         ] {
+            if (&method, version) == (&Method::CONNECT, Version::HTTP_2) {
+                continue;
+            }
             for request in &mut requests {
                 *request.method_mut() = method.clone();
                 *request.version_mut() = version;
@@ -99,7 +102,7 @@ fn a_request_is_the_one_that_a_server_reads_from_the_same_head() {
         }
     }
     // Each dialect, and a page with three targets that is also requested by HEAD and HTTP/1.0.
-    assert_eq!(results, [12 * 4 * 5 - 17, 5 + 3 * 4]);
+    assert_eq!(results, [12 * (4 * 5 - 1) - 17, 5 + 3 * 4]);
 }
 
 /// H75-2, HY-2, H76-5
