@@ -5,9 +5,9 @@
 //! dialects, that is, versions of the protocol, as server and as client: Hixie-75, Hixie-76
 //! (HyBi-00), HyBi-7, HyBi-8 and RFC 6455; see [`Dialect`].
 //!
-//! Identifiers in parentheses, such as (FR-10), name rules that [`guide::wire_rules`] lists.
-//! [`guide::bad_inputs`] shows the response to each kind of invalid input, [`guide::proxies`] which
-//! reverse proxies forward which dialect, and [`guide::stability`] what a new version may change.
+//! The [guide] has a chapter for each subject, from [which crate to choose](guide::choosing) and a
+//! [complete program](guide::embedding) to [targets without `std`](guide::no_std). Identifiers in
+//! parentheses, such as (FR-10), name rules that [`guide::wire_rules`] lists.
 //!
 //! ```
 //! use hybi::{AcceptOptions, Config, Connection, Event, Input, MessageAssembler};
@@ -46,22 +46,22 @@
 //!
 //! | task | answer |
 //! | --- | --- |
-//! | accept a connection? | [`Connection::server`]; on [`Event::Request`], now or later, [`accept`](Connection::accept) or [`respond`](Connection::respond) |
-//! | connect to a server? | [`Connection::client`] with a [`ClientRequest`]: [example](guide::tasks#connecting); through an HTTP proxy [`ProxyTunnel`] |
+//! | accept a connection? | [`Connection::server`]; on [`Event::Request`], now or later, [`accept`](Connection::accept) or [`respond`](Connection::respond): [servers](guide::servers) |
+//! | connect to a server? | [`Connection::client`] with a [`ClientRequest`]; through an HTTP proxy [`ProxyTunnel`]: [clients](guide::clients) |
 //! | receive whole messages? | [`MessageAssembler`] |
 //! | send messages? | [`send_text`](Connection::send_text), [`send_binary`](Connection::send_binary), then write [`transmit`](Connection::transmit); without a copy [`send_text_vectored`](Connection::send_text_vectored) |
-//! | close with a code, and read the peer's? | [`close`](Connection::close) and [`Closed::Clean`]: [example](guide::tasks#closing) |
-//! | keep idle connections alive? | [`Config::keepalive`] |
-//! | set timeouts? | [`Config::handshake_timeout`], [`close_timeout`](Config::close_timeout), [`write_timeout`](Config::write_timeout); call `receive` by the [`deadline`](Connection::deadline) |
-//! | use an async runtime? | [example](guide::tasks#async-runtimes) |
+//! | close with a code, and read the peer's? | [`close`](Connection::close) and [`Closed::Clean`]: [example](guide::servers#closing) |
+//! | keep idle connections alive? | [`Config::keepalive`]: [which interval](guide::timeouts#which-interval) |
+//! | set timeouts? | [`Config::handshake_timeout`], [`close_timeout`](Config::close_timeout), [`write_timeout`](Config::write_timeout); call `receive` by the [`deadline`](Connection::deadline): [timeouts](guide::timeouts) |
+//! | use an async runtime? | [example](guide::async_runtimes) |
 //! | use an HTTP library? | [`Request::from_parts`], then [`Connection::upgrade`]; for the types of the crate `http` a [feature](#features) |
-//! | use TLS? | [around the socket](guide::tasks#tls) |
-//! | limit memory? | [`Config`], whose setters name the defaults, and [`MessageAssembler::new`] |
+//! | use TLS? | around the socket: [`Config::tls`], and for [clients](guide::clients) [`ClientRequest::is_tls`] |
+//! | limit memory? | [`Config`], whose setters name the defaults, and [`MessageAssembler::new`]; of the [process](guide::broadcast#a-memory-limit-for-the-process) |
 //! | handle a slow peer? | [back-pressure](#back-pressure) |
-//! | send to many connections? | [`PreparedMessage`]; those that read too slowly: [back-pressure](#back-pressure), third row |
+//! | send to many connections? | [`PreparedMessage`]; those that read too slowly: [broadcast](guide::broadcast#slow-receivers) |
 //! | compress messages? | the [feature](#features) `deflate` and `Config::deflate`: see the page `compression` of the [guide] |
-//! | use subprotocols and cookies? | [`AcceptOptions`], [`Request`], [`ClientRequest`]: [example](guide::tasks#subprotocols-and-cookies) |
-//! | stream long messages? | [`send_text_fragment`](Connection::send_text_fragment), and each chunk as it arrives: [example](guide::tasks#streaming) |
+//! | use subprotocols and cookies? | [`AcceptOptions`], [`Request`], [`ClientRequest`]: [servers](guide::servers), [clients](guide::clients) |
+//! | stream long messages? | [`send_text_fragment`](Connection::send_text_fragment), and each chunk as it arrives: [large messages](guide::large_messages) |
 //!
 //! # Back-pressure
 //!
