@@ -443,6 +443,31 @@ fn an_upgrade_is_rejected_as_in_http_1_1_h2_8() {
     }
 }
 
+/// A response of HTTP/1.1 may have them. RFC 9113, section 8.2.2
+#[test]
+fn fields_that_http_2_does_not_allow_are_not_sent_h2_8() {
+    let fields = RFC6455_REQUEST
+        .lines()
+        .filter_map(|line| line.split_once(": "));
+    let get = Request::from_parts("GET", "/chat", "HTTP/1.1", fields).unwrap();
+    for name in ["Keep-Alive", "keep-alive", "Proxy-Connection", "TE", "te"] {
+        for value in ["", "timeout=5", "trailers"] {
+            let options = AcceptOptions::new().header("a", "b").header(name, value);
+            let error = upgrade(Config::new(), &[VERSION], &options).map(drop);
+            match error {
+                Err(AcceptError::InvalidHeader(error)) => assert_eq!(error.name(), name),
+                other => panic!("{name}: {other:?}"),
+            }
+            let (_, response) = Connection::upgrade(Config::new(), &get, &options).unwrap();
+            assert!(response.headers().any(|(sent, _)| sent == name));
+        }
+    }
+    for name in ["keep-alives", "proxy-connectio", "t", "proxy-authenticate"] {
+        let options = AcceptOptions::new().header(name, "a");
+        upgrade(Config::new(), &[VERSION], &options).unwrap();
+    }
+}
+
 /// HY-5, CL-2
 #[test]
 fn the_data_of_the_stream_is_frames_h2_8() {

@@ -57,7 +57,7 @@ struct UpgradeRequest {
     is_connect: bool,
 }
 
-/// The header fields that make a request of HTTP/2 malformed (H2-3).
+/// The header fields that HTTP/2 does not allow (H2-3, H2-8).
 const CONNECTION_SPECIFIC: [&str; 6] = [
     HeaderName::Connection.as_str(),
     HeaderName::Upgrade.as_str(),
@@ -67,7 +67,7 @@ const CONNECTION_SPECIFIC: [&str; 6] = [
     TE,
 ];
 
-/// It may have the value `trailers`.
+/// A request may have it, with the value `trailers`.
 const TE: &str = "TE";
 
 impl Request {
@@ -456,6 +456,12 @@ fn push_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     }
     head.finish();
     Ok(())
+}
+
+/// Returns `true` for the header fields that a response of HTTP/2 must not have.
+pub(super) fn is_connection_specific(name: &str) -> bool {
+    let mut names = CONNECTION_SPECIFIC.iter();
+    names.any(|specific| specific.eq_ignore_ascii_case(name))
 }
 
 /// Returns the name and trimmed value of each header field.

@@ -11,6 +11,7 @@ use memchr::memchr;
 
 #[cfg(feature = "deflate")]
 use super::compression;
+use super::request::is_connection_specific;
 use super::{Extensions, Request, invalid_authority_at};
 use crate::call_errors::{AcceptError, InvalidHeader, RespondError};
 use crate::config::Config;
@@ -88,7 +89,8 @@ impl AcceptOptions {
     /// `accept` and `upgrade` return [`AcceptError::InvalidHeader`] if a name is not a token
     /// (RFC 9110, section 5.6.2), a value contains a control character other than a tab, or a name
     /// is reserved: `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` and all names
-    /// that start with `Sec-WebSocket-` or `WebSocket-`.
+    /// that start with `Sec-WebSocket-` or `WebSocket-`; in HTTP/2 also `Keep-Alive`,
+    /// `Proxy-Connection` and `TE` (H2-8).
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push(header_pair(name, value.as_ref()));
@@ -309,13 +311,17 @@ pub(crate) fn accept(
         },
         None => request.authority_bytes(),
     };
+    let is_connect = request.is_connect();
     let is_reserved = |name: &str| {
         let has_prefix = |prefix: &str| {
             let start = name.as_bytes().get(..prefix.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
         };
         // H76-16: Content-Length in a 101 breaks clients and proxies.
-        has_prefix("Sec-WebSocket-") || has_prefix("WebSocket-") || is_connection_or_framing(name)
+        has_prefix("Sec-WebSocket-")
+            || has_prefix("WebSocket-")
+            || is_connection_or_framing(name)
+            || is_connect && is_connection_specific(name) // H2-8
     };
     check_headers(&options.headers, is_reserved).map_err(AcceptError::InvalidHeader)?;
 
@@ -326,7 +332,6 @@ pub(crate) fn accept(
         None => options.protocol.as_deref().map_or(0, str::len),
     };
     let mut head = Vec::with_capacity(TYPICAL_RESPONSE_LEN + echoed_len);
-    let is_connect = request.is_connect();
     head.extend_from_slice(if is_connect {
         HTTP_2_STATUS_LINE
     } else {
