@@ -83,11 +83,12 @@ pub enum ProtocolError {
         minor: u8,
     },
     /// The request line or the status line does not have the form that HTTP/1.1 requires (RQ-1,
-    /// RQ-2, RQ-4, H76-34).
+    /// RQ-2, RQ-4, H76-34), or the authority or the path of an HTTP/2 request is invalid (H2-2).
     #[error("the first line of the HTTP head is malformed at byte {at}")]
     #[non_exhaustive]
     InvalidStartLine {
-        /// The offset of the first invalid byte in the head.
+        /// The offset of the first invalid byte in the head; in HTTP/2, in the head that
+        /// [`Request::from_connect`](crate::Request::from_connect) describes.
         at: u32,
     },
     /// A line of the head other than the first one is malformed.
@@ -426,7 +427,7 @@ pub enum HeaderErrorKind {
     /// The header field must occur at most once (RQ-12).
     #[error("occurs more than once")]
     Duplicate,
-    /// The value is not valid in this place.
+    /// The value is not valid in this place, or HTTP/2 does not allow the header field (H2-3).
     #[error("has an invalid value")]
     Invalid,
     /// The server sent a header field for something that the client did not request (HY-4).
