@@ -1,4 +1,4 @@
-//! Any head: an accepted request that is rebuilt from its parts is accepted alike.
+//! Any head: an accepted request that is rebuilt from its parts is accepted alike, also over HTTP/2.
 #![no_main]
 
 use hybi_oracles::{HeadInput, head};

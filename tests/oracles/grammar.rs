@@ -117,6 +117,32 @@ fn request() -> impl Strategy<Value = Bytes> {
     })
 }
 
+/// A request of HTTP/2, written as a head.
+fn connect() -> impl Strategy<Value = Bytes> {
+    let authority = select(vec!["example.com", "EXAMPLE.com:80", "[::1]", "a@b", ""]);
+    let path = select(vec!["/", "//a?b=/", "/a b", "", "?a"]);
+    let optional = OPTIONAL_HEADERS.into_iter().chain([
+        KEY,
+        "Host: example.com\r\n",
+        "te: trailers\r\n",
+        "te: gzip\r\n",
+        "connection: upgrade\r\n",
+        "keep-alive: 1\r\n",
+        "origin: http://example.com\r\n",
+    ]);
+    let optional = subsequence(optional.collect::<Vec<_>>(), 0..4);
+    let version = prop_oneof![9 => Just(13), 1 => 7..14];
+    let headers = (optional, version).prop_map(|(optional, version)| {
+        let version = format!("sec-websocket-version: {version}\r\n");
+        let optional = optional.into_iter().map(str::to_owned);
+        optional.chain([version]).collect::<Vec<_>>()
+    });
+    (authority, path, headers.prop_shuffle()).prop_map(|(authority, path, headers)| {
+        let headers = headers.concat();
+        format!("CONNECT https://{authority}{path} HTTP/2\r\n{headers}\r\n").into()
+    })
+}
+
 /// The head of a response, with headers in any order; the oracle adds the accept value.
 fn response() -> impl Strategy<Value = Bytes> {
     let line = select(vec![
@@ -228,7 +254,11 @@ pub(crate) fn input(target: &str) -> BoxedStrategy<Bytes> {
             let wire = any::<bool>().prop_flat_map(hybi_frames);
             concat(options(8), mutated(wire)).boxed()
         }
-        "head" => mutated(prop_oneof![3 => request().boxed(), 1 => response().boxed()]).boxed(),
+        "head" => {
+            let connect = connect().boxed();
+            mutated(prop_oneof![3 => request().boxed(), 1 => connect, 1 => response().boxed()])
+                .boxed()
+        }
         "keys" => {
             let key = prop_oneof!["[0-9 ]{0,14}", "[ -~]{0,20}"].prop_map(String::into_bytes);
             concat(vec(any::<u8>(), 32), key).boxed()

@@ -1,4 +1,4 @@
-//! Request heads, and proxies' responses.
+//! Request heads, requests of HTTP/2, and proxies' responses.
 
 use std::fmt::Debug;
 
@@ -11,6 +11,7 @@ use hybi::{
 use testkit::{ProtocolError, input, is_valid_key};
 
 use crate::client::client_request;
+use crate::connect;
 use crate::dialect::{HYBI_ORIGIN, KEY, KEY1, KEY2, VERSION, VERSIONS, is_hybi};
 use crate::http::{check_rejection, final_response, split_head, trim};
 use crate::redaction::{check_error, check_same_debug};
@@ -21,7 +22,8 @@ pub struct HeadInput<'a> {
     pub wire: &'a [u8],
 }
 
-/// Checks any head: an accepted request that is rebuilt from its parts is accepted alike.
+/// Checks any head: an accepted request that is rebuilt from its parts is accepted alike, also over
+/// HTTP/2.
 pub fn head(HeadInput { wire: bytes }: HeadInput<'_>) {
     let config = config();
     let mut conn = Connection::server(config.clone());
@@ -65,6 +67,7 @@ pub fn head(HeadInput { wire: bytes }: HeadInput<'_>) {
             assert_eq!([&written, &b"\r\n"[..]].concat(), conn.transmit());
         }
     }
+    connect::check(bytes);
     let unsplit = run_tunnel(bytes, bytes.len().max(1));
     assert_eq!(run_tunnel(bytes, 1), unsplit);
     assert_eq!(run_tunnel(bytes, 3), unsplit);

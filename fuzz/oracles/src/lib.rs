@@ -10,6 +10,7 @@
 mod chat;
 mod checked;
 mod client;
+mod connect;
 mod dialect;
 mod dialects;
 mod encode;
