@@ -503,6 +503,35 @@ fn responses_that_a_client_rejects_df_10() {
 
 // The text form.
 
+/// DF-4 to DF-8
+#[test]
+fn the_text_says_whether_there_is_a_window_and_its_bits() {
+    for (text, server, client) in [
+        ("permessage-deflate", (false, 15), (false, 15)),
+        (
+            "permessage-deflate; server_no_context_takeover; client_max_window_bits=9",
+            (true, 15),
+            (false, 9),
+        ),
+        (
+            "permessage-deflate; client_no_context_takeover; server_max_window_bits=8",
+            (false, 8),
+            (true, 15),
+        ),
+        (
+            "x-webkit-deflate-frame; no_context_takeover; max_window_bits=12",
+            (true, 8),
+            (true, 12),
+        ),
+    ] {
+        let agreed: Compression = text.parse().unwrap();
+        let none = agreed.server_no_context_takeover();
+        assert_eq!((none, agreed.server_max_window_bits()), server, "{text}");
+        let none = agreed.client_no_context_takeover();
+        assert_eq!((none, agreed.client_max_window_bits()), client, "{text}");
+    }
+}
+
 #[test]
 fn texts_that_are_not_an_agreed_compression() {
     use ParseCompressionError::{
