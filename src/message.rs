@@ -108,6 +108,12 @@ impl MessageAssembler {
         }
     }
 
+    /// Sets the maximum length of a message in bytes. It also applies to the rest of a message whose
+    /// first chunks were added before.
+    pub const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Adds a chunk. Returns the message if it is complete, and `None` if more chunks follow.
     ///
     /// # Errors
@@ -243,7 +249,7 @@ impl MessageAssembler {
             }
             AssemblerState::Assembling => {}
         }
-        if chunk_len > self.limit - self.buffered() {
+        if chunk_len > self.limit.saturating_sub(self.buffered()) {
             if !is_final {
                 self.state = AssemblerState::Discarding;
             }
