@@ -13,7 +13,9 @@
 //!
 //! In addition:
 //!
-//! - [`async_runtimes`]: the loop in an `async` function.
+//! - [`async_runtimes`]: the loop in an `async` function. With tokio, use
+//!   [`hybi-tokio`](https://docs.rs/hybi-tokio).
+//! - [From tungstenite](https://docs.rs/hybi-tokio/latest/hybi_tokio/migrating): a table of calls.
 #![cfg_attr(
     feature = "deflate",
     doc = "- [`compression`]: when it pays, what it costs, and secrets."

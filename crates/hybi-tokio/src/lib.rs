@@ -1,0 +1,132 @@
+//! WebSocket over any byte stream of tokio, in every dialect that the crate [`hybi`] speaks: RFC 6455
+//! with compression, and the drafts that old devices speak.
+//!
+//! A [`WebSocket`] receives with [`next`](WebSocket::next), which writes pending output before it
+//! waits, and sends with [`send`](WebSocket::send), which waits until all output is written. It is
+//! a `Stream` of messages and a `Sink` for them. An echo server:
+//!
+//! ```no_run
+//! use hybi_tokio::hybi::{AcceptOptions, Config};
+//! use hybi_tokio::{Error, WebSocket};
+//! use std::time::Duration;
+//! use tokio::net::{TcpListener, TcpStream};
+//!
+//! static CONFIG: Config =
+//!     Config::new().keepalive(Duration::from_secs(25), Duration::from_secs(10));
+//!
+//! async fn echo(tcp: TcpStream) -> Result<(), Error> {
+//!     tcp.set_nodelay(true)?;
+//!     let pending = WebSocket::accept(tcp, &CONFIG).await?;
+//!     let mut socket = pending.accept(&AcceptOptions::new()).await?;
+//!     while let Some(message) = socket.next().await {
+//!         socket.send(message?).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let listener = TcpListener::bind("127.0.0.1:9001").await?;
+//! loop {
+//!     let (tcp, _) = listener.accept().await?;
+//!     tokio::spawn(async move {
+//!         if let Err(error) = echo(tcp).await {
+//!             eprintln!("{error}");
+//!         }
+//!     });
+//! }
+//! # }
+//! ```
+//!
+//! # How do I
+//!
+//! | task | answer |
+//! | --- | --- |
+//! | accept a connection, now or after a look-up? | [`WebSocket::accept`], then [`Pending::accept`] or [`Pending::respond`] |
+//! | accept one that axum or hyper has read? | the modules `axum` and `hyper`, with the [features](#features) of these names; with another HTTP library [`Connection::upgrade`](hybi::Connection::upgrade) and [`WebSocket::upgraded`] |
+//! | connect? | [`WebSocket::connect`]; through an HTTP proxy [`tunnel`] |
+//! | use TLS? | pass the stream of a TLS library, such as tokio-rustls |
+//! | receive and send in one task? | [`next`](WebSocket::next) in a `select!`, or alternately |
+//! | receive and send in two tasks? | [`split`](WebSocket::split) |
+//! | send several messages with one write? | [`feed`](WebSocket::feed), then [`flush`](WebSocket::flush) |
+//! | send without waiting for a slow peer? | [`ready`](WebSocket::ready) in a `select!`; [`Writer::abort`] cuts it off |
+//! | send to many connections? | clone a [`Message`], or [`send_prepared`](WebSocket::send_prepared), which compresses once |
+//! | close, and see why the peer closed? | [`close`](WebSocket::close); [`Connection::closed`](hybi::Connection::closed) |
+//! | set timeouts, keep-alive, limits, dialects, compression? | [`Config`](hybi::Config) and [`set_max_message_len`](WebSocket::set_max_message_len) |
+//! | come from tungstenite? | [`migrating`] |
+//!
+//! # What waits for what
+//!
+//! - **Receiving** never waits for the application to send. Pongs and the answer to a close frame are
+//!   written by `next`, and are bounded.
+//! - **Sending** waits for the peer to read: `feed` while more than
+//!   [`high_water`](hybi::Config::high_water) bytes are pending (64 KiB), `send` and `flush` until
+//!   none are. No more than [`max_send_buffer`](hybi::Config::max_send_buffer) bytes (1 MiB) and
+//!   one message are kept. While it waits, up to 1 MiB of messages are received and kept for `next`,
+//!   so that two peers that both send first do not block each other.
+//! - **The end**: `next` returns `None` after a closing handshake, and an error once for any other end.
+//!   It has written the last output and shut down the stream then, which takes at most one second.
+//!   `Config::close_timeout` and `Config::write_timeout` limit what comes before.
+//!
+//! A connection that is idle holds no buffer for reading. One that is not received from holds at most
+//! the 64 KiB of the last read.
+//!
+//! # Cancellation
+//!
+//! All state is in the [`WebSocket`]. Dropping a future, in `select!` or by a timeout, loses nothing
+//! that was received and leaves no partial message behind. A message that was passed to `send` or
+//! `feed` is queued as a whole or not at all; after [`ready`](WebSocket::ready) it is queued.
+//!
+//! # Timeouts
+//!
+//! They use the timer of the runtime, which has to be enabled (`enable_time`), and run while a future
+//! of the connection is awaited. The kernel reports that a slow peer has read only after much of the
+//! send buffer has drained: for peers below 100 KB/s, limit `SO_SNDBUF`, or raise
+//! [`write_timeout`](hybi::Config::write_timeout).
+//!
+//! # Features
+//!
+//! - `deflate`: compression, if [`Config::deflate`](hybi::Config) enables it.
+//! - `simd`: masking with the widest registers of the processor.
+//! - `hyper`: requests that a server of hyper 1 has read, over HTTP/1.1 and HTTP/2.
+//! - `axum`: an extractor for axum 0.8.
+//!
+//! None is enabled by default. What `hybi` promises about new versions
+//! ([stability](https://docs.rs/hybi/latest/hybi/guide/stability)) holds for this crate, too.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod axum;
+mod driver;
+mod error;
+#[cfg(feature = "hyper")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
+pub mod hyper;
+mod inbox;
+mod message;
+#[cfg(any(doc, doctest))]
+pub mod migrating;
+mod poll;
+mod split;
+mod sync;
+mod timer;
+mod tunnel;
+mod websocket;
+
+pub use bytes::Bytes;
+pub use bytestring::ByteString;
+pub use hybi;
+
+pub use error::Error;
+pub use message::Message;
+pub use split::{Reader, Writer};
+pub use tunnel::tunnel;
+pub use websocket::{Pending, WebSocket};
+
+/// Compiles the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

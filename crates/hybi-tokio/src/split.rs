@@ -1,0 +1,237 @@
+//! The halves of a connection, for two tasks.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_core::{FusedStream, Stream};
+use futures_sink::Sink;
+use hybi::{Close, Closed, PreparedMessage};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::driver::Driver;
+use crate::poll::{self, PollDriver};
+use crate::sync::{Mutex, MutexGuard, lock};
+use crate::{Error, Message};
+
+/// The half of a [`WebSocket`](crate::WebSocket) that receives; see
+/// [`split`](crate::WebSocket::split).
+///
+/// Receive until [`next`](Self::next) returns `None`, also if only the other half is of interest: the
+/// reader answers pings and close frames.
+#[derive(Debug)]
+pub struct Reader<S: AsyncRead + AsyncWrite + Unpin>(Half<S>);
+
+/// The half of a [`WebSocket`](crate::WebSocket) that sends; see
+/// [`split`](crate::WebSocket::split).
+#[derive(Debug)]
+pub struct Writer<S: AsyncRead + AsyncWrite + Unpin>(Half<S>);
+
+#[derive(Debug)]
+struct Half<S: AsyncRead + AsyncWrite + Unpin> {
+    shared: Arc<Shared<S>>,
+    index: usize,
+}
+
+#[derive(Debug)]
+struct Shared<S: AsyncRead + AsyncWrite + Unpin> {
+    driver: Mutex<Driver<S>>,
+    tasks: Arc<Tasks>,
+    /// Wakes both tasks: the stream keeps only the last waker it was polled with.
+    waker: Waker,
+}
+
+/// The tasks that wait for the reader and for the writer.
+#[derive(Debug, Default)]
+struct Tasks(Mutex<[Option<Waker>; 2]>);
+
+const READER: usize = 0;
+const WRITER: usize = 1;
+
+pub(crate) fn split<S: AsyncRead + AsyncWrite + Unpin>(
+    driver: Driver<S>,
+) -> (Reader<S>, Writer<S>) {
+    let tasks = Arc::new(Tasks::default());
+    let shared = Arc::new(Shared {
+        driver: Mutex::new(driver),
+        waker: tasks.clone().into(),
+        tasks,
+    });
+    let half = |index| Half {
+        shared: shared.clone(),
+        index,
+    };
+    (Reader(half(READER)), Writer(half(WRITER)))
+}
+
+impl Tasks {
+    fn register(&self, index: usize, waker: &Waker) {
+        match &mut lock(&self.0)[index] {
+            Some(registered) => registered.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    fn wake_one(&self, index: usize) {
+        let task = lock(&self.0)[index].take();
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+}
+
+impl Wake for Tasks {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_one(READER);
+        self.wake_one(WRITER);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Half<S> {
+    fn lock(&self) -> MutexGuard<'_, Driver<S>> {
+        lock(&self.shared.driver)
+    }
+
+    fn wake_other(&self) {
+        self.shared.tasks.wake_one(1 - self.index);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> PollDriver<S> for Half<S> {
+    fn poll_driver<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        // Before the stream is polled, so that no wake-up is lost.
+        self.shared.tasks.register(self.index, cx.waker());
+        let mut driver = self.lock();
+        let result = poll(&mut driver, &mut Context::from_waker(&self.shared.waker));
+        let changed = driver.take_changed();
+        drop(driver);
+        if changed {
+            self.wake_other();
+        }
+        result
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
+    /// As [`WebSocket::next`](crate::WebSocket::next).
+    ///
+    /// # Errors
+    /// As [`WebSocket::next`](crate::WebSocket::next).
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll::next(&mut self.0).await
+    }
+
+    /// Returns why the connection has ended, or `None` if it has not.
+    #[must_use]
+    pub fn closed(&self) -> Option<Closed> {
+        self.0.lock().connection().closed().cloned()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
+    /// As [`WebSocket::send`](crate::WebSocket::send). The other half receives the messages that
+    /// arrive while it waits.
+    ///
+    /// # Errors
+    /// As [`WebSocket::send`](crate::WebSocket::send).
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        poll::send(&mut self.0, message.into()).await
+    }
+
+    /// As [`WebSocket::ready`](crate::WebSocket::ready).
+    ///
+    /// # Errors
+    /// As [`WebSocket::ready`](crate::WebSocket::ready).
+    pub async fn ready(&mut self) -> Result<(), Error> {
+        poll::ready(&mut self.0).await
+    }
+
+    /// As [`WebSocket::feed`](crate::WebSocket::feed). A reader that is already waiting does not write
+    /// the message: call [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// As [`WebSocket::feed`](crate::WebSocket::feed).
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        poll::feed(&mut self.0, message.into()).await
+    }
+
+    /// As [`WebSocket::flush`](crate::WebSocket::flush).
+    ///
+    /// # Errors
+    /// As [`WebSocket::flush`](crate::WebSocket::flush).
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll::flush(&mut self.0).await
+    }
+
+    /// As [`WebSocket::send_prepared`](crate::WebSocket::send_prepared).
+    ///
+    /// # Errors
+    /// As [`WebSocket::send_prepared`](crate::WebSocket::send_prepared).
+    pub async fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), Error> {
+        poll::send_prepared(&mut self.0, message).await
+    }
+
+    /// Starts the closing handshake: sends a close frame, and waits until it is written. The reader
+    /// then receives what the peer had sent before, and ends.
+    ///
+    /// Has no effect if the connection is closing or has ended.
+    ///
+    /// # Errors
+    /// - [`Error::Close`] if the code or reason is invalid.
+    /// - [`Error::Closed`] and [`Error::Io`] as [`flush`](Self::flush).
+    pub async fn close(&mut self, close: Close) -> Result<(), Error> {
+        poll::close(&mut self.0, &close).await
+    }
+
+    /// Ends the connection at once, without a close frame: pending output is dropped, and the reader
+    /// returns `None`. For a peer that reads too slowly.
+    pub fn abort(&mut self) {
+        self.0.lock().connection_mut().abort();
+        self.0.wake_other();
+    }
+}
+
+/// Messages; see [`next`](Reader::next).
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Reader<S> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_driver(cx, Driver::poll_message)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for Reader<S> {
+    fn is_terminated(&self) -> bool {
+        self.0.lock().is_finished()
+    }
+}
+
+/// As that of [`WebSocket`](crate::WebSocket).
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Writer<S> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_driver(cx, Driver::poll_ready)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.0.lock().queue(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_driver(cx, Driver::poll_flush)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0
+            .poll_driver(cx, |driver, cx| driver.poll_close(cx, &Close::EMPTY))
+    }
+}

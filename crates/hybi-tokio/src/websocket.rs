@@ -1,0 +1,410 @@
+//! The WebSocket.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::{FusedStream, Stream};
+use futures_sink::Sink;
+use hybi::{
+    AcceptOptions, ClientRequest, Close, Closed, Connection, Entropy, Handshake, PreparedMessage,
+    Request, Response, SharedConfig,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::driver::{Driver, Received};
+use crate::poll::{self, PollDriver};
+use crate::{Error, Message, Reader, Writer, split};
+
+/// A WebSocket over a byte stream: a TCP or TLS stream, a Unix socket, or any other.
+///
+/// [`next`](Self::next) receives, [`send`](Self::send) sends. It is also a [`Stream`] of messages and
+/// a [`Sink`] for them. [`split`](Self::split) divides it for two tasks.
+///
+/// Call `next` also if the application only sends: it answers pings, and notices when the connection
+/// has ended.
+///
+/// # Cancellation
+///
+/// A future of this type that is dropped before it is complete, as `select!` does, loses nothing
+/// that was received, and leaves no partial message behind. [`send`](Self::send) and
+/// [`feed`](Self::feed) say what becomes of the message.
+///
+/// # Dropping
+///
+/// Dropping a connection that is open tries once to send a close frame with the code 1001, without
+/// waiting. [`close`](Self::close) makes sure that the peer receives it.
+#[derive(Debug)]
+pub struct WebSocket<S: AsyncRead + AsyncWrite + Unpin> {
+    driver: Driver<S>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Waits for the request of a client on a newly accepted stream. Answer it, now or later, with
+    /// [`Pending::accept`] or [`Pending::respond`].
+    ///
+    /// # Errors
+    /// - [`Error::Closed`] if the request is invalid ([`Closed::Protocol`]; it has been answered), was
+    ///   not complete within [`handshake_timeout`](hybi::Config::handshake_timeout)
+    ///   ([`Closed::TimedOut`]), or if the input ended before ([`Closed::Eof`]).
+    /// - [`Error::Io`] if the stream failed.
+    pub async fn accept(io: S, config: impl Into<SharedConfig>) -> Result<Pending<S>, Error> {
+        let mut socket = Self::new(io, Connection::server(config), Vec::new());
+        loop {
+            if let Received::Request(request) = socket.receive().await? {
+                return Ok(Pending { socket, request });
+            }
+        }
+    }
+
+    /// Performs the opening handshake of a client on a newly connected stream. Also returns the
+    /// response: its dialect, subprotocol and header fields.
+    ///
+    /// For a `wss` URL the stream is that of a TLS library. [`tunnel`](crate::tunnel) connects through
+    /// an HTTP proxy.
+    ///
+    /// # Errors
+    /// - [`Error::Closed`] if the server did not accept the request ([`Closed::Rejected`], with status
+    ///   and header fields), if the response is invalid ([`Closed::Protocol`]), was not complete
+    ///   within [`handshake_timeout`](hybi::Config::handshake_timeout) ([`Closed::TimedOut`]), or if
+    ///   the input ended before ([`Closed::Eof`]).
+    /// - [`Error::Io`] if the stream failed, or if the system has no random bytes.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hybi_tokio::WebSocket;
+    /// use hybi_tokio::hybi::{ClientRequest, Config};
+    /// use tokio::net::TcpStream;
+    ///
+    /// let request = ClientRequest::new("ws://example.com/chat")?.with_protocol("chat.v2")?;
+    /// let tcp = TcpStream::connect((request.host(), request.port())).await?;
+    /// let (mut socket, handshake) = WebSocket::connect(tcp, Config::new(), &request).await?;
+    /// println!("subprotocol: {:?}", handshake.protocol());
+    /// socket.send("Hello").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connect(
+        io: S,
+        config: impl Into<SharedConfig>,
+        request: &ClientRequest,
+    ) -> Result<(Self, Handshake), Error> {
+        let entropy = Entropy::from_os().map_err(std::io::Error::other)?;
+        let conn = Connection::client(config, request, entropy);
+        let mut socket = Self::new(io, conn, Vec::new());
+        let handshake = socket.receive_open().await?;
+        Ok((socket, handshake))
+    }
+
+    /// Creates a WebSocket on a stream whose HTTP request was read elsewhere.
+    ///
+    /// `conn` is that of [`Connection::upgrade`], or of
+    /// [`established_server`](Connection::established_server) and
+    /// [`established_client`](Connection::established_client). `leftover` are bytes that were read
+    /// after the head of the request.
+    #[must_use]
+    pub fn upgraded(io: S, conn: Connection, leftover: Bytes) -> Self {
+        Self::new(io, conn, leftover.into())
+    }
+
+    fn new(io: S, conn: Connection, unread: Vec<u8>) -> Self {
+        Self {
+            driver: Driver::new(io, conn, unread),
+        }
+    }
+
+    /// Sets the maximum length of a received message in bytes. A longer one ends the connection with
+    /// the code 1009.
+    ///
+    /// Default: 1 MiB, which is also what a peer of this crate sends by default
+    /// ([`max_send_buffer`](hybi::Config::max_send_buffer)).
+    pub fn set_max_message_len(&mut self, bytes: usize) {
+        self.driver.set_max_message_len(bytes);
+    }
+
+    /// Returns the byte stream.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        self.driver.io()
+    }
+
+    /// Returns the state of the connection: its [`dialect`](Connection::dialect),
+    /// [`pending`](Connection::pending) output, and why it has [`closed`](Connection::closed).
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        self.driver.connection()
+    }
+
+    /// Receives the next message. `None` if the connection has ended with a closing handshake; then
+    /// [`Connection::closed`] has the code and reason of the peer. In Hixie-75, which has no closing
+    /// handshake, also if the peer has ended the stream between two messages.
+    ///
+    /// Writes the pending output before it waits, also what [`feed`](Self::feed) has queued. Pings
+    /// have been answered when they are returned.
+    ///
+    /// # Errors
+    /// Once, before `None`:
+    ///
+    /// - [`Error::Closed`] if the connection has ended in another way.
+    /// - [`Error::Io`] if the stream failed.
+    ///
+    /// [`Error::MessageTooLong`] if a message is longer than
+    /// [`set_max_message_len`](Self::set_max_message_len) allows. The connection is closing then: the
+    /// peer may still send messages, which are received.
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll::next(self).await
+    }
+
+    /// Sends a message: waits until it can be queued, queues it, and waits until all output is
+    /// written.
+    ///
+    /// While it waits, messages are received and kept for [`next`](Self::next), up to 1 MiB: a peer
+    /// that sends before it reads is not blocked.
+    ///
+    /// # Cancellation
+    /// If the future is dropped before it is complete, the message is either queued as a whole or not
+    /// at all. To know which: after [`ready`](Self::ready) it is queued.
+    ///
+    /// # Errors
+    /// - [`Error::Send`] if the message cannot be sent: the reason is not
+    ///   [`BufferFull`](hybi::SendError::BufferFull).
+    /// - [`Error::Closed`] if the connection has ended before the message was written.
+    /// - [`Error::Io`] if the stream failed.
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        poll::send(self, message.into()).await
+    }
+
+    /// Waits until a message can be queued: until at most
+    /// [`high_water`](hybi::Config::high_water) bytes of output are pending. The next
+    /// [`feed`](Self::feed) or [`send`](Self::send) queues its message without waiting.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub async fn ready(&mut self) -> Result<(), Error> {
+        poll::ready(self).await
+    }
+
+    /// Queues a message, and waits for that if too much output is pending. It is written by
+    /// [`flush`](Self::flush), [`send`](Self::send), or the next call of [`next`](Self::next) that
+    /// waits.
+    ///
+    /// A server that answers with `feed` writes the answers to all messages of one read at once.
+    ///
+    /// # Cancellation
+    /// As [`send`](Self::send).
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        poll::feed(self, message.into()).await
+    }
+
+    /// Waits until all output is written.
+    ///
+    /// # Errors
+    /// - [`Error::Closed`] if the connection ended otherwise than by a closing handshake.
+    /// - [`Error::Io`] if the stream failed.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll::flush(self).await
+    }
+
+    /// Sends a message that is sent to many connections, as [`send`](Self::send).
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), Error> {
+        poll::send_prepared(self, message).await
+    }
+
+    /// Closes the connection, and waits until it has ended. Messages that the peer sends meanwhile
+    /// are discarded.
+    ///
+    /// It ends within the timeouts of the configuration:
+    /// [`write_timeout`](hybi::Config::write_timeout) and
+    /// [`close_timeout`](hybi::Config::close_timeout).
+    ///
+    /// # Errors
+    /// - [`Error::Close`] if the code or reason is invalid. The connection is dropped.
+    /// - [`Error::Io`] if the stream failed.
+    ///
+    /// ```
+    /// # use hybi_tokio::{Error, WebSocket};
+    /// # use hybi_tokio::hybi::{Close, close_code};
+    /// # async fn example(socket: WebSocket<tokio::net::TcpStream>) -> Result<(), Error> {
+    /// let closed = socket.close(Close::new(close_code::GOING_AWAY, "restart")).await?;
+    /// println!("the peer answered with code {}", closed.close_code());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn close(mut self, close: Close) -> Result<Closed, Error> {
+        poll_fn(|cx| self.driver.poll_close(cx, &close)).await?;
+        poll_fn(|cx| self.driver.poll_closed(cx)).await
+    }
+
+    /// Divides the connection into halves that two tasks can use. They share one lock, which is held
+    /// while one of them polls the stream, and never while a task waits.
+    ///
+    /// The reader writes pongs and the answer to a close frame. The connection is dropped with the
+    /// second half.
+    ///
+    /// ```
+    /// # use hybi_tokio::{Error, WebSocket};
+    /// # use tokio::net::TcpStream;
+    /// # async fn example(socket: WebSocket<TcpStream>) -> Result<(), Error> {
+    /// let (mut reader, mut writer) = socket.split();
+    /// tokio::spawn(async move {
+    ///     while let Some(Ok(message)) = reader.next().await {
+    ///         println!("{message:?}");
+    ///     }
+    /// });
+    /// writer.send("Hello").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn split(self) -> (Reader<S>, Writer<S>) {
+        split::split(self.driver)
+    }
+
+    /// Receives the next item of any kind.
+    async fn receive(&mut self) -> Result<Received, Error> {
+        match poll_fn(|cx| self.driver.poll_receive(cx)).await {
+            Some(received) => received,
+            None => Err(Error::Closed(self.driver.closed())),
+        }
+    }
+
+    /// Completes the opening handshake of a server.
+    pub(crate) async fn open(mut self) -> Result<Self, Error> {
+        self.receive_open().await?;
+        self.flush().await?;
+        Ok(self)
+    }
+
+    /// Waits for the end of the opening handshake.
+    async fn receive_open(&mut self) -> Result<Handshake, Error> {
+        loop {
+            if let Received::Open(handshake) = self.receive().await? {
+                return Ok(handshake);
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> PollDriver<S> for WebSocket<S> {
+    fn poll_driver<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        poll(&mut self.driver, cx)
+    }
+}
+
+/// Messages; see [`next`](WebSocket::next).
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.driver.poll_message(cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for WebSocket<S> {
+    fn is_terminated(&self) -> bool {
+        self.driver.is_finished()
+    }
+}
+
+/// `poll_ready` is ready while at most [`high_water`](hybi::Config::high_water) bytes are pending,
+/// `start_send` queues, and `poll_flush` writes all output. `poll_close` sends a close frame without a
+/// code; receive until the stream ends to wait for the answer of the peer.
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.driver.poll_ready(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.driver.queue(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.driver.poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.driver.poll_close(cx, &Close::EMPTY)
+    }
+}
+
+/// A connection whose request awaits an answer.
+///
+/// Answer within [`handshake_timeout`](hybi::Config::handshake_timeout). Bytes that the client sends
+/// meanwhile are kept, and no more than one read. Dropping it answers with the status 503.
+///
+/// ```
+/// # use hybi_tokio::{Error, Pending, WebSocket};
+/// # use hybi_tokio::hybi::{AcceptOptions, Config, Response};
+/// # use tokio::net::TcpStream;
+/// # async fn is_known(_: Option<&[u8]>) -> bool { true }
+/// static CONFIG: Config = Config::new();
+///
+/// async fn accept(tcp: TcpStream) -> Result<Option<WebSocket<TcpStream>>, Error> {
+///     let pending = WebSocket::accept(tcp, &CONFIG).await?;
+///     if is_known(pending.request().header("Cookie")).await {
+///         return pending.accept(&AcceptOptions::new()).await.map(Some);
+///     }
+///     pending.respond(&Response::new(403)).await?;
+///     Ok(None)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Pending<S: AsyncRead + AsyncWrite + Unpin> {
+    socket: WebSocket<S>,
+    request: Request,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
+    /// Returns the request.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Returns the byte stream.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        self.socket.get_ref()
+    }
+
+    /// Accepts the request, and completes the opening handshake.
+    ///
+    /// # Errors
+    /// - [`Error::Accept`] if the options do not fit the request, or if it is plain HTTP. It is
+    ///   answered with the status 503.
+    /// - [`Error::Closed`] if the connection ended before the opening handshake was complete.
+    /// - [`Error::Io`] if the stream failed.
+    pub async fn accept(mut self, options: &AcceptOptions) -> Result<WebSocket<S>, Error> {
+        let conn = self.socket.driver.pending_connection()?;
+        conn.accept(options).map_err(Error::Accept)?;
+        self.socket.open().await
+    }
+
+    /// Answers the request with an HTTP response, and ends the connection.
+    ///
+    /// # Errors
+    /// - [`Error::Respond`] if the response is invalid. The request is answered with the status 503.
+    /// - [`Error::Closed`] if the client did not accept the response in time.
+    /// - [`Error::Io`] if the stream failed.
+    pub async fn respond(mut self, response: &Response<'_>) -> Result<(), Error> {
+        let conn = self.socket.driver.pending_connection()?;
+        conn.respond(response).map_err(Error::Respond)?;
+        match poll_fn(|cx| self.socket.driver.poll_closed(cx)).await? {
+            Closed::Responded(_) => Ok(()),
+            closed => Err(Error::Closed(closed)),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Requests and their answers.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{config, request};
+use hybi_tokio::hybi::{
+    AcceptError, AcceptOptions, ClientRequest, Closed, Config, Dialect, ProtocolError, Response,
+    Timeout,
+};
+use hybi_tokio::{Error, Pending, WebSocket, tunnel};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{Instant, sleep};
+use tokio_test::io::Builder;
+
+const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+async fn pending(request: &[u8], config: Config) -> (Pending<DuplexStream>, DuplexStream) {
+    let (server, mut client) = duplex(4096);
+    client.write_all(request).await.unwrap();
+    (WebSocket::accept(server, config).await.unwrap(), client)
+}
+
+async fn read_to_string(mut client: DuplexStream) -> String {
+    let mut response = String::new();
+    client.read_to_string(&mut response).await.unwrap();
+    response
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_answered_later_with_a_response() {
+    let (pending, client) = pending(REQUEST, Config::new()).await;
+    assert_eq!(pending.request().resource(), "/chat");
+    sleep(Duration::from_secs(5)).await;
+    let response = Response::new(403).body("no");
+    let (result, response) = tokio::join!(pending.respond(&response), read_to_string(client));
+    result.unwrap();
+    assert!(response.starts_with("HTTP/1.1 403 ") && response.ends_with("\r\n\r\nno"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_a_pending_request_answers_503() {
+    let (pending, client) = pending(REQUEST, Config::new()).await;
+    drop(pending);
+    assert!(read_to_string(client).await.starts_with("HTTP/1.1 503 "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_after_the_handshake_timeout_is_an_error() {
+    let (pending, _client) = pending(REQUEST, Config::new()).await;
+    sleep(Duration::from_secs(11)).await;
+    let result = pending.accept(&AcceptOptions::new()).await;
+    let timed_out = Closed::TimedOut(Timeout::Handshake);
+    assert!(matches!(result, Err(Error::Closed(closed)) if closed == timed_out));
+}
+
+#[tokio::test(start_paused = true)]
+async fn options_that_do_not_fit_the_request_are_an_error() {
+    let (pending, client) = pending(REQUEST, Config::new()).await;
+    let result = pending.accept(&AcceptOptions::new().protocol("chat")).await;
+    assert!(matches!(
+        result,
+        Err(Error::Accept(AcceptError::ProtocolNotOffered))
+    ));
+    assert!(read_to_string(client).await.starts_with("HTTP/1.1 503 "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_nothing_times_out() {
+    let (server, _client) = duplex(64);
+    let start = Instant::now();
+    let result = WebSocket::accept(server, Config::new()).await;
+    let timed_out = Closed::TimedOut(Timeout::Handshake);
+    assert!(matches!(result, Err(Error::Closed(closed)) if closed == timed_out));
+    assert_eq!(start.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalid_request_is_answered_before_the_error_is_returned() {
+    let (server, mut client) = duplex(4096);
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        .await
+        .unwrap();
+    client.shutdown().await.unwrap();
+    let (result, response) = tokio::join!(
+        WebSocket::accept(server, Config::new()),
+        read_to_string(client)
+    );
+    assert!(matches!(
+        result,
+        Err(Error::Closed(Closed::Protocol(ProtocolError::NotWebSocket)))
+    ));
+    assert!(response.starts_with("HTTP/1.1 426 "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn plain_http_is_served_on_the_same_port() {
+    let page = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
+    let (pending, client) = pending(page, Config::new().plain_http(true)).await;
+    assert_eq!(pending.request().dialect(), None);
+    let response = Response::new(200).body("<!doctype html>");
+    let (result, response) = tokio::join!(pending.respond(&response), read_to_string(client));
+    result.unwrap();
+    assert!(response.ends_with("<!doctype html>"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_client_gets_the_status_and_the_header_fields() {
+    let (server, client) = duplex(4096);
+    let reject = async {
+        let pending = WebSocket::accept(server, Config::new()).await.unwrap();
+        let response = Response::new(401).header("WWW-Authenticate", "Basic");
+        pending.respond(&response).await.unwrap();
+    };
+    let request = request(Dialect::Rfc6455);
+    let (result, ()) = tokio::join!(WebSocket::connect(client, config(), &request), reject);
+    match result {
+        Err(Error::Closed(Closed::Rejected(rejection))) => {
+            assert_eq!(rejection.status(), 401);
+            assert_eq!(rejection.header("WWW-Authenticate"), Some(&b"Basic"[..]));
+        }
+        result => panic!("{result:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_is_established_through_a_proxy() {
+    let request = ClientRequest::new("ws://example.com/").unwrap();
+    let mut proxy = Builder::new()
+        .write(
+            b"CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\
+            Proxy-Authorization: Basic YTpi\r\n\r\n",
+        )
+        .read(b"HTTP/1.1 200 Connection est")
+        .read(b"ablished\r\n\r\n")
+        .build();
+    let headers = [("Proxy-Authorization", &b"Basic YTpi"[..])];
+    tunnel(&mut proxy, &Config::new(), &request, &headers)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_refuses_or_sends_more_is_an_error() {
+    let request = ClientRequest::new("ws://example.com/").unwrap();
+    let connect = b"CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\r\n";
+    let config = Config::new();
+    for (response, expected) in [
+        (&b"HTTP/1.1 407 No\r\n\r\n"[..], "HTTP status 407"),
+        (b"HTTP/1.1 200 OK\r\n\r\nmore", "bytes after the response"),
+        (b"HTTP/1.1 200 OK\r\n", "without a close frame during"),
+        (b"nonsense\r\n", "violated the protocol"),
+    ] {
+        let mut proxy = Builder::new().write(connect).read(response).build();
+        let error = tunnel(&mut proxy, &config, &request, &[])
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let mut proxy = Builder::new().build();
+    let invalid = [("Host", &b"example.com"[..])];
+    let error = tunnel(&mut proxy, &config, &request, &invalid)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("Host"), "{error}");
+}
