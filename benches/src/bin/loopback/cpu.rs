@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use hybi_bench::clock;
@@ -13,10 +13,13 @@ use crate::{Serve, peers, server, start};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const SERVERS: [(&str, Serve); 4] = [
+const SERVERS: [(&str, Serve); 7] = [
     ("hybi, mio", server::serve),
     ("read, unmask and write, threads", peers::unmask),
     ("tungstenite, threads", peers::tungstenite),
+    ("hybi-tokio", peers::hybi_tokio),
+    ("tokio-tungstenite", peers::tokio_tungstenite),
+    ("tokio-websockets", peers::tokio_websockets),
     ("fastwebsockets, tokio", peers::fastwebsockets),
 ];
 
@@ -29,7 +32,16 @@ const ROUNDS: usize = 15;
 const CONNECTIONS: [(usize, u64); 4] = [(1, 20_000), (64, 300), (1_000, 20), (10_000, 2)];
 
 /// Those that serve ten thousand connections in one process.
-const EVENT_DRIVEN: [&str; 2] = ["hybi, mio", "fastwebsockets, tokio"];
+const EVENT_DRIVEN: [&str; 5] = [
+    "hybi, mio",
+    "hybi-tokio",
+    "tokio-tungstenite",
+    "tokio-websockets",
+    "fastwebsockets, tokio",
+];
+
+/// Connections whose memory is measured.
+const IDLE: usize = 9_000;
 
 pub fn compare() -> Result<()> {
     println!("## Processor time of an echo process, microseconds per message\n");
@@ -47,7 +59,23 @@ pub fn compare() -> Result<()> {
         let loads = CONNECTIONS.map(|(connections, turns)| (client::SIZE, connections, turns));
         table(&[name], &loads)?;
     }
+    println!(
+        "\nMemory of the process per connection, of {IDLE} that have each echoed one message:\n"
+    );
+    println!("| server | bytes |\n| --- | ---: |");
+    for name in EVENT_DRIVEN {
+        println!("| {name} | {} |", memory(name)?);
+    }
     Ok(())
+}
+
+/// Bytes of resident memory per connection.
+fn memory(name: &str) -> Result<u64> {
+    let mut echo = Echo::start(name, client::SIZE, 0)?;
+    let before = echo.resident()?;
+    echo.connect(IDLE)?;
+    echo.turn(1)?;
+    Ok((echo.resident()? - before) / IDLE as u64)
 }
 
 /// One row per server; one column per message size, connections and turns.
@@ -97,6 +125,7 @@ struct Echo {
     server: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    address: SocketAddr,
     sockets: Vec<TcpStream>,
     message: Vec<u8>,
     echo: Vec<u8>,
@@ -114,20 +143,35 @@ impl Echo {
         let mut output = BufReader::new(server.stdout.take().ok_or("no output")?);
         let mut address = String::new();
         output.read_line(&mut address)?;
-        let speech = Speech::Rfc6455;
-        let [message, echo] = speech.message(size);
-        let address = address.trim().parse()?;
-        Ok(Self {
+        let [message, echo] = Speech::Rfc6455.message(size);
+        let mut server = Self {
             server,
             input,
             output,
-            sockets: (0..connections)
-                .map(|_| client::connect(address, speech))
-                .collect::<io::Result<_>>()?,
+            address: address.trim().parse()?,
+            sockets: Vec::new(),
             message,
             buf: vec![0; echo.len()],
             echo,
-        })
+        };
+        server.connect(connections)?;
+        Ok(server)
+    }
+
+    fn connect(&mut self, connections: usize) -> io::Result<()> {
+        for _ in 0..connections {
+            let socket = client::connect(self.address, Speech::Rfc6455)?;
+            self.sockets.push(socket);
+        }
+        Ok(())
+    }
+
+    /// Bytes of resident memory of the server.
+    fn resident(&self) -> Result<u64> {
+        const PAGE: u64 = 4096;
+        let sizes = std::fs::read_to_string(format!("/proc/{}/statm", self.server.id()))?;
+        let resident = sizes.split(' ').nth(1).ok_or("no size")?;
+        Ok(resident.parse::<u64>()? * PAGE)
     }
 
     /// Microseconds per message.

@@ -6,11 +6,15 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use fastwebsockets::{Frame, OpCode, Role, WebSocket};
+use futures_util::{SinkExt, StreamExt};
+use hybi::{AcceptOptions, Config};
 use hybi_bench::frames;
 use hybi_bench::impls::{self, floors, openings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::server::READ;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// A thread for each connection, a flush for each message.
 pub fn tungstenite(listener: TcpListener) -> io::Result<()> {
@@ -86,33 +90,81 @@ fn threads(
     Ok(())
 }
 
-/// A task for each connection, all of them on this thread.
+pub fn hybi_tokio(listener: TcpListener) -> io::Result<()> {
+    tasks(listener, hybi_tokio_echo)
+}
+
+async fn hybi_tokio_echo(socket: tokio::net::TcpStream) -> Result<Infallible> {
+    static CONFIG: Config = Config::new().max_send_buffer(4 << 20);
+    let pending = hybi_tokio::WebSocket::accept(socket, &CONFIG).await?;
+    let mut socket = pending.accept(&AcceptOptions::new()).await?;
+    while let Some(message) = socket.next().await {
+        socket.send(message?).await?;
+    }
+    Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+}
+
+pub fn tokio_tungstenite(listener: TcpListener) -> io::Result<()> {
+    tasks(listener, tokio_tungstenite_echo)
+}
+
+async fn tokio_tungstenite_echo(socket: tokio::net::TcpStream) -> Result<Infallible> {
+    let mut socket = tokio_tungstenite::accept_async(socket).await?;
+    while let Some(message) = socket.next().await {
+        socket.send(message?).await?;
+    }
+    Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+}
+
+pub fn tokio_websockets(listener: TcpListener) -> io::Result<()> {
+    tasks(listener, tokio_websockets_echo)
+}
+
+async fn tokio_websockets_echo(socket: tokio::net::TcpStream) -> Result<Infallible> {
+    let (_, mut socket) = tokio_websockets::ServerBuilder::new()
+        .accept(socket)
+        .await?;
+    while let Some(message) = socket.next().await {
+        socket.send(message?).await?;
+    }
+    Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+}
+
 pub fn fastwebsockets(listener: TcpListener) -> io::Result<()> {
+    tasks(listener, fastwebsockets_echo)
+}
+
+/// A task for each connection, all of them on this thread.
+fn tasks<F: Future<Output = Result<Infallible>> + 'static>(
+    listener: TcpListener,
+    serve: fn(tokio::net::TcpStream) -> F,
+) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         loop {
             let (socket, _) = listener.accept().await?;
             socket.set_nodelay(true)?;
-            tokio::spawn(echo(socket));
+            tokio::task::spawn_local(serve(socket));
         }
     })
 }
 
-async fn echo(mut socket: tokio::net::TcpStream) -> io::Result<Infallible> {
+async fn fastwebsockets_echo(mut socket: tokio::net::TcpStream) -> Result<Infallible> {
     open(&mut socket).await?;
     let mut socket = WebSocket::after_handshake(socket, Role::Server);
     loop {
-        let frame = socket.read_frame().await.map_err(io::Error::other)?;
+        let frame = socket.read_frame().await?;
         if frame.opcode != OpCode::Text {
-            return Err(io::ErrorKind::ConnectionAborted.into());
+            return Err(io::Error::from(io::ErrorKind::ConnectionAborted).into());
         }
         // The frame as it was read still has the client's mask.
         let echo = Frame::text(frame.payload);
-        socket.write_frame(echo).await.map_err(io::Error::other)?;
+        socket.write_frame(echo).await?;
     }
 }
 
