@@ -523,6 +523,25 @@ fn short_messages_and_what_does_not_shrink_are_sent_as_they_are() {
 }
 
 #[test]
+fn a_message_that_would_keep_its_length_is_sent_as_it_is() {
+    let agreed = "permessage-deflate; server_no_context_takeover";
+    let config = Config::new().deflate(Deflate::new().threshold(0));
+    let mut conn = compressed(config, Role::Server, agreed);
+    // From the fourth `h` on each one costs nothing, so one message is as long as its compressed form.
+    let firsts = (1..30).map(|count| {
+        let text = format!("abcdefg{}", "h".repeat(count));
+        conn.send_text(&text).unwrap();
+        let sent = drain(&mut conn);
+        let frames = parse_frames(&sent);
+        let (first, len) = (frames[0].first, frames[0].payload.len());
+        assert_eq!(first == TEXT, len < text.len(), "{text}");
+        first
+    });
+    let firsts: Vec<u8> = firsts.collect();
+    assert!(firsts.contains(&TEXT) && firsts.contains(&PLAIN_TEXT));
+}
+
+#[test]
 fn all_fragments_of_a_message_are_compressed_if_the_first_is_df_11() {
     for role in [Role::Server, Role::Client] {
         let mut conn = compressed(Config::new(), role, PER_MESSAGE);
