@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flate2::{Compress, Compression as Level, FlushCompress};
 use hybi::{
-    Closed, Compression, Config, Connection, Deflate, Dialect, Entropy, Handshake, Input,
+    Closed, Compression, Config, Connection, Deflate, Dialect, Entropy, Event, Handshake, Input,
     PreparedMessage, SendError, Timeout,
 };
 use proptest::collection::vec;
@@ -390,6 +390,26 @@ fn a_decompression_bomb_uses_little_memory_df_13() {
 
 /// A caller that pauses keeps the input that is not consumed. While there is more of a message there
 /// is some, although the decompressor has read all of it.
+/// The mask is removed from less than the payload at a time.
+#[test]
+fn a_message_that_fits_is_one_chunk_however_long_its_payload_is() {
+    for role in [Role::Server, Role::Client] {
+        for len in [1000, 2000, 4095] {
+            let message = noise(len);
+            let payload = Peer::new().compress(&message);
+            assert!(payload.len() >= len);
+            let mut conn = compressed(Config::new(), role, PER_MESSAGE);
+            let mut bytes = frame(other(role), BINARY, &payload);
+            let mut input = input(&mut bytes);
+            let Some(Event::Binary(chunk)) = conn.receive(&mut input) else {
+                panic!("no chunk");
+            };
+            assert_eq!((chunk.as_bytes(), chunk.is_final()), (&message[..], true));
+            assert!(conn.receive(&mut input).is_none());
+        }
+    }
+}
+
 #[test]
 fn a_pause_within_a_message_keeps_the_rest_of_it() {
     let now = Duration::from_secs(1);
