@@ -8,15 +8,14 @@ use std::task::{Context, Poll, Waker, ready};
 use std::thread;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hybi::{
-    Close, Closed, Connection, Dialect, Event, Handshake, Input, MessageAssembler, Phase,
-    PreparedMessage, Request, SendError, close_code,
+    Close, Closed, Connection, Dialect, Input, Phase, PreparedMessage, SendError, close_code,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::inbox::Inbox;
+use crate::receiver::{Received, Receiver, pass_time};
 use crate::timer::Timer;
 use crate::{Error, Message};
 
@@ -31,14 +30,6 @@ const VECTORED_LEN: usize = 4 * 1024;
 /// connection ended before it: dropping a socket with unread input would reset it, and the peer could
 /// lose the last bytes sent.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What a connection has received.
-#[derive(Debug)]
-pub(crate) enum Received {
-    Request(Request),
-    Open(Handshake),
-    Message(Message),
-}
 
 /// How far the end of a connection has come.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +49,7 @@ enum End {
 pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     io: S,
     conn: Connection,
-    assembler: MessageAssembler,
+    receiver: Receiver,
     /// Bytes that were read, of which the first `consumed` were consumed. Not allocated while there
     /// are none.
     unread: Vec<u8>,
@@ -74,8 +65,6 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     /// may have sent messages before.
     write_error: Option<io::ErrorKind>,
     start: Instant,
-    /// The time since `start` that the connection knows.
-    now: Duration,
     timer: Timer,
     end: End,
     /// Something happened that a task which waits for the other half of the connection may wait for.
@@ -88,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Self {
             io,
             conn,
-            assembler: MessageAssembler::default(),
+            receiver: Receiver::default(),
             unread,
             consumed: 0,
             can_receive: true,
@@ -97,7 +86,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             needs_flush: false,
             write_error: None,
             start: Instant::now(),
-            now: Duration::ZERO,
             timer: Timer::default(),
             end: End::NotYet,
             changed: false,
@@ -129,7 +117,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     pub(crate) fn set_max_message_len(&mut self, bytes: usize) {
-        self.assembler.set_limit(bytes);
+        self.receiver.assembler.set_limit(bytes);
+    }
+
+    pub(crate) fn set_returns_pings(&mut self, returns_pings: bool) {
+        self.receiver.returns_pings = returns_pings;
     }
 
     /// Returns whether a task that waits for the other half has to be woken.
@@ -430,8 +422,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return None;
         }
         let mut unread = mem::take(&mut self.unread);
-        let mut input = Input::new(unread.get_mut(self.consumed..)?, self.now);
-        let received = receive(&mut self.conn, &mut self.assembler, &mut input);
+        let mut input = Input::new(unread.get_mut(self.consumed..)?, self.start.elapsed());
+        let received = self.receiver.receive(&mut self.conn, &mut input);
         let remaining = input.remaining().len();
         self.can_receive = received.is_some() && remaining > 0;
         if remaining > 0 {
@@ -458,9 +450,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if buf.filled().is_empty() {
             self.conn.receive_eof();
         }
-        self.now = self.start.elapsed();
-        let mut input = Input::new(buf.filled_mut(), self.now);
-        let received = receive(&mut self.conn, &mut self.assembler, &mut input);
+        let mut input = Input::new(buf.filled_mut(), self.start.elapsed());
+        let received = self.receiver.receive(&mut self.conn, &mut input);
         let remaining = input.remaining();
         if !remaining.is_empty() {
             self.unread.extend_from_slice(remaining);
@@ -543,8 +534,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Passes the time to the connection.
     fn update_time(&mut self) {
-        self.now = self.start.elapsed();
-        pass_time(&mut self.conn, &mut Input::new(&mut [], self.now));
+        pass_time(
+            &mut self.conn,
+            &mut Input::new(&mut [], self.start.elapsed()),
+        );
         self.changed = true;
     }
 }
@@ -560,53 +553,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Driver<S> {
             let _ = self.poll_write(&mut cx, 0);
         }
     }
-}
-
-/// Consumes input until something was received. `None` if all of it was consumed.
-fn receive(
-    conn: &mut Connection,
-    assembler: &mut MessageAssembler,
-    input: &mut Input<'_>,
-) -> Option<Result<Received, Error>> {
-    while let Some(event) = conn.receive(input) {
-        let message = match event {
-            Event::Request(request) => return Some(Ok(Received::Request(request))),
-            Event::Open(handshake) => return Some(Ok(Received::Open(handshake))),
-            Event::Text(chunk) => assembler
-                .push_text_owned(chunk)
-                .map(|text| text.map(Message::from)),
-            Event::Binary(chunk) => assembler
-                .push_binary_owned(chunk)
-                .map(|bytes| bytes.map(Message::from)),
-            Event::Ping(payload) => Ok(Some(Message::Ping(Bytes::copy_from_slice(
-                payload.as_bytes(),
-            )))),
-            Event::Pong(payload) => Ok(Some(Message::Pong(Bytes::copy_from_slice(
-                payload.as_bytes(),
-            )))),
-            // The next call answers a close frame, and `closed` tells the end.
-            _ => Ok(None),
-        };
-        match message {
-            Ok(Some(message)) => {
-                pass_time(conn, input);
-                return Some(Ok(Received::Message(message)));
-            }
-            Ok(None) => {}
-            Err(error) => {
-                // Cannot fail: the code is valid, and the reason is short.
-                let _ = conn.close(&Close::new(error.close_code(), &error.to_string()));
-                return Some(Err(Error::MessageTooLong(error)));
-            }
-        }
-    }
-    None
-}
-
-/// Passes the time to a connection that has consumed its input. It returns nothing but the end then,
-/// which `Connection::closed` reports as well.
-fn pass_time(conn: &mut Connection, input: &mut Input<'_>) {
-    while input.remaining().is_empty() && conn.receive(input).is_some() {}
 }
 
 fn send(conn: &mut Connection, message: &Message) -> Result<(), SendError> {

@@ -1,6 +1,6 @@
 //! The error of all functions.
 
-use std::io;
+use std::{fmt, io};
 
 use hybi::{AcceptError, CloseError, Closed, MessageTooLong, RespondError, SendError};
 
@@ -12,7 +12,7 @@ use hybi::{AcceptError, CloseError, Closed, MessageTooLong, RespondError, SendEr
 ///
 /// fn log(error: &Error) {
 ///     match error {
-///         // A browser that was quit, or a connection that broke.
+///         // A browser that was ended, or a connection that broke.
 ///         Error::Closed(Closed::Eof(_)) | Error::Io(_) => {}
 ///         error => eprintln!("{error}"),
 ///     }
@@ -25,15 +25,15 @@ pub enum Error {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The connection ended for this reason, without a complete closing handshake.
-    #[error(transparent)]
+    #[error("{}", Reason(.0))]
     Closed(Closed),
     /// The peer sent a message that is longer than the limit. A close with the code 1009 is queued.
     #[error(transparent)]
     MessageTooLong(MessageTooLong),
-    /// A message was not sent. The connection is as before.
+    /// A message was not sent. Others can be.
     #[error(transparent)]
     Send(SendError),
-    /// The code or reason of a close is invalid. The connection is as before.
+    /// The code or reason of a close is invalid. The connection remains open.
     #[error(transparent)]
     Close(CloseError),
     /// The request was not accepted.
@@ -42,4 +42,16 @@ pub enum Error {
     /// The response was not sent.
     #[error(transparent)]
     Respond(RespondError),
+}
+
+/// A reason with its cause: most programs print an error without its sources.
+struct Reason<'a>(&'a Closed);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Closed::Protocol(error) => write!(f, "{}: {error}", self.0),
+            closed => closed.fmt(f),
+        }
+    }
 }

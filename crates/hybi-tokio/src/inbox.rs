@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::Error;
-use crate::driver::Received;
+use crate::receiver::Received;
 
 /// The payload that is kept. With less, two peers that both send first would block each other.
 const CAPACITY: usize = 1024 * 1024;

@@ -11,8 +11,9 @@
 //! use std::time::Duration;
 //! use tokio::net::{TcpListener, TcpStream};
 //!
-//! static CONFIG: Config =
-//!     Config::new().keepalive(Duration::from_secs(25), Duration::from_secs(10));
+//! static CONFIG: Config = Config::new()
+//!     .keepalive(Duration::from_secs(25), Duration::from_secs(10))
+//!     .max_send_buffer((1 << 20) + 14); // the longest message that is received, with its header
 //!
 //! async fn echo(tcp: TcpStream) -> Result<(), Error> {
 //!     tcp.set_nodelay(true)?;
@@ -42,16 +43,18 @@
 //!
 //! | task | answer |
 //! | --- | --- |
-//! | accept a connection, now or after a look-up? | [`WebSocket::accept`], then [`Pending::accept`] or [`Pending::respond`] |
+//! | accept a connection, now or after a look-up? | [`WebSocket::accept`], then [`Pending::accept`] or [`Pending::respond`]; set `TCP_NODELAY` before, or the kernel delays small messages |
 //! | accept one that axum or hyper has read? | the modules `axum` and `hyper`, with the [features](#features) of these names; with another HTTP library [`Connection::upgrade`](hybi::Connection::upgrade) and [`WebSocket::upgraded`] |
-//! | connect? | [`WebSocket::connect`]; through an HTTP proxy [`tunnel`] |
-//! | use TLS? | pass the stream of a TLS library, such as tokio-rustls |
+//! | connect? | [`WebSocket::connect_tcp`] for `ws://`, [`WebSocket::connect`] over any stream; through an HTTP proxy [`tunnel`] |
+//! | use TLS? | pass the stream of a TLS library, such as tokio-rustls, to [`WebSocket::connect`] and [`WebSocket::accept`] |
 //! | receive and send in one task? | [`next`](WebSocket::next) in a `select!`, or alternately |
 //! | receive and send in two tasks? | [`split`](WebSocket::split) |
 //! | send several messages with one write? | [`feed`](WebSocket::feed), then [`flush`](WebSocket::flush) |
 //! | send without waiting for a slow peer? | [`ready`](WebSocket::ready) in a `select!`; [`Writer::abort`] cuts it off |
 //! | send to many connections? | clone a [`Message`], or [`send_prepared`](WebSocket::send_prepared), which compresses once |
-//! | close, and see why the peer closed? | [`close`](WebSocket::close); [`Connection::closed`](hybi::Connection::closed) |
+//! | close? | [`close`](WebSocket::close), which discards what the peer still sends, or [`start_close`](WebSocket::start_close) |
+//! | see why the peer closed? | [`Connection::closed`](hybi::Connection::closed) |
+//! | measure round-trip times? | send a [`Message::Ping`]; [`set_returns_pings`](WebSocket::set_returns_pings) returns the pong |
 //! | set timeouts, keep-alive, limits, dialects, compression? | [`Config`](hybi::Config) and [`set_max_message_len`](WebSocket::set_max_message_len) |
 //! | come from tungstenite? | [`migrating`] |
 //!
@@ -61,21 +64,23 @@
 //!   written by `next`, and are bounded.
 //! - **Sending** waits for the peer to read: `feed` while more than
 //!   [`high_water`](hybi::Config::high_water) bytes are pending (64 KiB), `send` and `flush` until
-//!   none are. No more than [`max_send_buffer`](hybi::Config::max_send_buffer) bytes (1 MiB) and
-//!   one message are kept. While it waits, up to 1 MiB of messages are received and kept for `next`,
-//!   so that two peers that both send first do not block each other.
-//! - **The end**: `next` returns `None` after a closing handshake, and an error once for any other end.
-//!   It has written the last output and shut down the stream then, which takes at most one second.
-//!   `Config::close_timeout` and `Config::write_timeout` limit what comes before.
+//!   none are. A message has to fit, with up to 14 bytes of its header, into
+//!   [`max_send_buffer`](hybi::Config::max_send_buffer) (1 MiB);
+//!   besides a full send buffer, one message may wait. While a sender waits, up to 1 MiB of messages
+//!   are received and kept for `next`, so that two peers that both send first do not block each other.
+//! - **The end**: `next` returns `None` after a closing handshake, and an error once for any other end
+//!   but [`Writer::abort`]. Before, it writes the last output and shuts down the stream, which takes at
+//!   most one second. `Config::close_timeout` and `Config::write_timeout` limit what comes before that.
 //!
-//! A connection that is idle holds no buffer for reading. One that is not received from holds at most
-//! the 64 KiB of the last read.
+//! An idle connection holds no buffer for reading. If the application stops calling `next`, what the
+//! last read has returned is kept: at most 64 KiB.
 //!
 //! # Cancellation
 //!
 //! All state is in the [`WebSocket`]. Dropping a future, in `select!` or by a timeout, loses nothing
 //! that was received and leaves no partial message behind. A message that was passed to `send` or
-//! `feed` is queued as a whole or not at all; after [`ready`](WebSocket::ready) it is queued.
+//! `feed` is queued as a whole or not at all; if [`ready`](WebSocket::ready) was awaited before, it is
+//! queued.
 //!
 //! # Timeouts
 //!
@@ -90,8 +95,9 @@
 //! - `simd`: masking with the widest registers of the processor.
 //! - `hyper`: requests that a server of hyper 1 has read, over HTTP/1.1 and HTTP/2.
 //! - `axum`: an extractor for axum 0.8.
+//! - `net` (default): [`WebSocket::connect_tcp`].
 //!
-//! None is enabled by default. What `hybi` promises about new versions
+//! What `hybi` promises about new versions
 //! ([stability](https://docs.rs/hybi/latest/hybi/guide/stability)) holds for this crate, too.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -110,6 +116,7 @@ mod message;
 #[cfg(any(doc, doctest))]
 pub mod migrating;
 mod poll;
+mod receiver;
 mod split;
 mod sync;
 mod timer;

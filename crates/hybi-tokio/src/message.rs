@@ -21,11 +21,16 @@ pub enum Message {
     Text(ByteString),
     /// Bytes. Hixie-75 and Hixie-76 have no binary messages.
     Binary(Bytes),
-    /// A ping, of at most 125 bytes. One that is received has been answered, unless
-    /// [`auto_pong`](hybi::Config::auto_pong) is off. Hixie-75 and Hixie-76 have no pings.
+    /// A ping, of at most 125 bytes. Hixie-75 and Hixie-76 have no pings.
+    ///
+    /// Received only with
+    /// [`WebSocket::set_returns_pings`](crate::WebSocket::set_returns_pings), after it was answered.
     Ping(Bytes),
     /// A pong, of at most 125 bytes: the answer to a ping, or unsolicited. Hixie-75 and Hixie-76
     /// have no pongs.
+    ///
+    /// Received only with
+    /// [`WebSocket::set_returns_pings`](crate::WebSocket::set_returns_pings).
     Pong(Bytes),
 }
 
@@ -44,6 +49,15 @@ impl Message {
     pub fn payload(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes,
+        }
+    }
+
+    /// Returns the payload of a message of any kind, without a copy.
+    #[must_use]
+    pub fn into_payload(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into_bytes(),
             Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes,
         }
     }

@@ -4,25 +4,29 @@
 //! | --- | --- |
 //! | `accept_async(tcp)` | [`WebSocket::accept`], then [`Pending::accept`](crate::Pending::accept) |
 //! | `accept_hdr_async(tcp, callback)` | the same: decide between both calls, also after an `await` |
-//! | `connect_async(url)` | [`ClientRequest::new`], `TcpStream::connect`, [`WebSocket::connect`] |
+//! | `connect_async(url)` | [`ClientRequest::new`], [`WebSocket::connect_tcp`]; for `wss://` connect with a TLS library, then [`WebSocket::connect`] |
 //! | `client_async(request, stream)` | [`WebSocket::connect`] |
 //! | `WebSocketStream::from_raw_socket` | [`WebSocket::upgraded`] with [`Connection::established_server`] |
 //! | `WebSocketConfig::max_message_size` | [`WebSocket::set_max_message_len`], 1 MiB by default instead of 64 MiB |
 //! | `WebSocketConfig::max_frame_size` | [`Config::max_frame_len`] |
-//! | `WebSocketConfig::max_write_buffer_size` | [`Config::max_send_buffer`], 1 MiB by default instead of no limit |
+//! | `WebSocketConfig::max_write_buffer_size` | [`Config::max_send_buffer`], 1 MiB by default instead of no limit. A longer message is not sent: [`SendError::MessageTooLong`] |
 //! | `WebSocketConfig::write_buffer_size` | [`Config::high_water`] |
 //! | `stream.next()`, `StreamExt` | [`next`](crate::WebSocket::next), without a trait |
 //! | `sink.send()`, `SinkExt` | [`send`](crate::WebSocket::send), without a trait; [`feed`](crate::WebSocket::feed), [`flush`](crate::WebSocket::flush) |
 //! | `stream.split()`, two halves with a lock of futures | [`split`](crate::WebSocket::split): the reader is the first |
 //! | `Message::Text(Utf8Bytes)`, `Message::Binary(Bytes)` | [`Message::Text`](crate::Message::Text) with a [`ByteString`](crate::ByteString), [`Message::Binary`](crate::Message::Binary) |
-//! | `Message::Ping`, `Message::Pong` | the same. Pings are answered in both crates |
+//! | `Message::Ping`, `Message::Pong` | the same; received only with [`WebSocket::set_returns_pings`]. Pings are answered in both crates |
+//! | `is_text() \|\| is_binary()` | always, by default |
 //! | `Message::Close(frame)`, received | the end of the stream, and [`Connection::closed`] with [`Closed::Clean`] |
-//! | `Message::Close(frame)`, sent; `close(frame)` | [`close`](crate::WebSocket::close), which waits for the answer; [`Writer::close`](crate::Writer::close) |
-//! | `into_text()`, `to_text()` | [`as_text`](crate::Message::as_text) |
-//! | `into_data()` | [`payload`](crate::Message::payload) |
+//! | `Message::Close(frame)`, sent; `close(frame)` | [`start_close`](crate::WebSocket::start_close); [`close`](crate::WebSocket::close) also waits for the end, and discards messages |
+//! | `to_text()` | [`as_text`](crate::Message::as_text), `None` for a binary message |
+//! | `into_data()` | [`into_payload`](crate::Message::into_payload), or [`payload`](crate::Message::payload) by reference |
+//! | `request.uri()`, `request.headers()` in a callback | [`Request::resource`], with the query; [`Request::header`], [`Request::headers`] |
+//! | `response.headers_mut()` in a callback | [`AcceptOptions::header`] |
+//! | the response of `connect_async` | [`Handshake::header`], [`Handshake::protocol`] |
 //! | `Error::ConnectionClosed`, `Error::AlreadyClosed` | `None` from `next`; [`SendError::Closing`] from `send` |
 //! | `Error::Protocol`, `Error::Utf8` | [`Error::Closed`](crate::Error::Closed) with [`Closed::Protocol`] |
-//! | `ProtocolError::ResetWithoutClosingHandshake` | [`Closed::Eof`] |
+//! | `ProtocolError::ResetWithoutClosingHandshake` | [`Closed::Eof`]; with `Phase::Closing` if this side had sent a close frame |
 //! | `Error::Capacity` | [`Error::MessageTooLong`](crate::Error::MessageTooLong); the peer gets a 1009 |
 //! | `Error::Http(response)` | [`Closed::Rejected`], with status and header fields |
 //! | `Error::WriteBufferFull` | none: `feed` and `send` wait |
@@ -42,69 +46,78 @@
 //!
 //! # An echo server
 //!
-//! The [first page](crate) has it. What differs from the one of tokio-tungstenite: there are limits for
-//! output, a timeout for the opening handshake, and none of the traits of futures.
+//! The [first page](crate) has it. What differs from the one of tokio-tungstenite: output has a limit
+//! and the opening handshake a timeout, and it needs none of the traits of futures.
 //!
 //! # A client
+//!
+//! Lines of the standard input are sent, and messages printed, until the server has answered all of
+//! them:
 //!
 //! ```no_run
 //! use hybi_tokio::hybi::{ClientRequest, Close, Config, close_code};
 //! use hybi_tokio::{Message, WebSocket};
 //! use tokio::io::{AsyncBufReadExt, BufReader, stdin};
-//! use tokio::net::TcpStream;
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let request = ClientRequest::new("ws://127.0.0.1:9001/")?;
-//!     let tcp = TcpStream::connect((request.host(), request.port())).await?;
-//!     let (mut socket, _response) = WebSocket::connect(tcp, Config::new(), &request).await?;
-//!     let mut lines = BufReader::new(stdin()).lines();
-//!     loop {
-//!         tokio::select! {
-//!             message = socket.next() => match message {
-//!                 Some(Ok(Message::Text(text))) => println!("{text:?}"),
-//!                 Some(Ok(_)) => {}
-//!                 Some(Err(error)) => return Err(error.into()),
-//!                 None => return Ok(()),
-//!             },
-//!             line = lines.next_line() => match line? {
-//!                 Some(line) => socket.send(line).await?,
-//!                 None => break,
-//!             },
+//!     let (socket, _response) = WebSocket::connect_tcp(Config::new(), &request).await?;
+//!     let (mut reader, mut writer) = socket.split();
+//!     tokio::spawn(async move {
+//!         let mut lines = BufReader::new(stdin()).lines();
+//!         while let Ok(Some(line)) = lines.next_line().await {
+//!             if writer.send(line).await.is_err() {
+//!                 return; // the reader has the reason
+//!             }
+//!         }
+//!         let _ = writer.start_close(Close::new(close_code::NORMAL_CLOSURE, "")).await;
+//!     });
+//!     while let Some(message) = reader.next().await {
+//!         if let Message::Text(text) = message? {
+//!             println!("{text:?}"); // escapes control characters
 //!         }
 //!     }
-//!     socket.close(Close::new(close_code::NORMAL_CLOSURE, "")).await?;
-//!     Ok(())
+//!     // The thread that reads the standard input would wait for another line.
+//!     std::process::exit(0);
 //! }
 //! ```
 //!
 //! # A chat
 //!
-//! Each client has a task. A client that reads more slowly than the others send loses messages here:
-//! `broadcast` drops the oldest, and says how many.
+//! Each message goes to all other clients. One that is 1,000 messages behind is disconnected:
 //!
 //! ```no_run
 //! use hybi_tokio::hybi::{AcceptOptions, Config};
 //! use hybi_tokio::{Error, Message, WebSocket};
+//! use std::collections::HashMap;
+//! use std::net::SocketAddr;
+//! use std::sync::{Arc, Mutex};
 //! use tokio::net::{TcpListener, TcpStream};
-//! use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
+//! use tokio::sync::mpsc;
+//!
+//! type Peers = Arc<Mutex<HashMap<SocketAddr, mpsc::Sender<Message>>>>;
 //!
 //! static CONFIG: Config = Config::new();
 //!
-//! async fn serve(tcp: TcpStream, room: Sender<Message>, mut news: Receiver<Message>) -> Result<(), Error> {
+//! async fn serve(tcp: TcpStream, peer: SocketAddr, peers: &Peers) -> Result<(), Error> {
+//!     tcp.set_nodelay(true)?;
 //!     let pending = WebSocket::accept(tcp, &CONFIG).await?;
 //!     let mut socket = pending.accept(&AcceptOptions::new()).await?;
+//!     let (sender, mut outgoing) = mpsc::channel(1000);
+//!     peers.lock().unwrap().insert(peer, sender);
 //!     loop {
 //!         tokio::select! {
 //!             message = socket.next() => match message.transpose()? {
-//!                 Some(message @ Message::Text(_)) => drop(room.send(message)),
-//!                 Some(_) => {}
+//!                 // Removing the sender of a client that is behind ends its loop.
+//!                 Some(message) => peers.lock().unwrap().retain(|other, sender| {
+//!                     *other == peer || sender.try_send(message.clone()).is_ok()
+//!                 }),
 //!                 None => return Ok(()),
 //!             },
-//!             message = news.recv() => match message {
-//!                 Ok(message) => socket.send(message).await?,
-//!                 Err(RecvError::Lagged(count)) => eprintln!("{count} messages lost"),
-//!                 Err(RecvError::Closed) => return Ok(()),
+//!             message = outgoing.recv() => match message {
+//!                 Some(message) => socket.send(message).await?,
+//!                 None => return Ok(()),
 //!             },
 //!         }
 //!     }
@@ -112,20 +125,30 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> std::io::Result<()> {
-//!     let (room, _) = broadcast::channel(100);
+//!     let peers = Peers::default();
 //!     let listener = TcpListener::bind("127.0.0.1:9001").await?;
 //!     loop {
-//!         let (tcp, _) = listener.accept().await?;
-//!         let client = serve(tcp, room.clone(), room.subscribe());
+//!         let (tcp, peer) = listener.accept().await?;
+//!         let peers = peers.clone();
 //!         tokio::spawn(async move {
-//!             if let Err(error) = client.await {
-//!                 eprintln!("{error}");
+//!             if let Err(error) = serve(tcp, peer, &peers).await {
+//!                 eprintln!("{peer}: {error}");
 //!             }
+//!             peers.lock().unwrap().remove(&peer);
 //!         });
 //!     }
 //! }
 //! ```
 //!
+//! [`AcceptOptions::header`]: hybi::AcceptOptions::header
+//! [`Handshake::header`]: hybi::Handshake::header
+//! [`Handshake::protocol`]: hybi::Handshake::protocol
+//! [`Request::header`]: hybi::Request::header
+//! [`Request::headers`]: hybi::Request::headers
+//! [`Request::resource`]: hybi::Request::resource
+//! [`SendError::MessageTooLong`]: hybi::SendError::MessageTooLong
+//! [`WebSocket::connect_tcp`]: crate::WebSocket::connect_tcp
+//! [`WebSocket::set_returns_pings`]: crate::WebSocket::set_returns_pings
 //! [`ClientRequest::new`]: hybi::ClientRequest::new
 //! [`Closed::Clean`]: hybi::Closed::Clean
 //! [`Closed::Eof`]: hybi::Closed::Eof

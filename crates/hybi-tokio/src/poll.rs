@@ -90,7 +90,7 @@ pub(crate) async fn send_prepared<S: AsyncRead + AsyncWrite + Unpin>(
     .await
 }
 
-pub(crate) async fn close<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn start_close<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut impl PollDriver<S>,
     close: &Close,
 ) -> Result<(), Error> {

@@ -18,7 +18,8 @@ use crate::{Error, Message};
 /// [`split`](crate::WebSocket::split).
 ///
 /// Receive until [`next`](Self::next) returns `None`, also if only the other half is of interest: the
-/// reader answers pings and close frames.
+/// reader answers pings and close frames. It returns the error that ends the connection once; each call of
+/// the [`Writer`] that fails because of it returns it, too.
 #[derive(Debug)]
 pub struct Reader<S: AsyncRead + AsyncWrite + Unpin>(Half<S>);
 
@@ -96,6 +97,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Half<S> {
         lock(&self.shared.driver)
     }
 
+    fn closed(&self) -> Option<Closed> {
+        self.lock().connection().closed().cloned()
+    }
+
     fn wake_other(&self) {
         self.shared.tasks.wake_one(1 - self.index);
     }
@@ -132,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     /// Returns why the connection has ended, or `None` if it has not.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        self.0.lock().connection().closed().cloned()
+        self.0.closed()
     }
 }
 
@@ -179,16 +184,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
         poll::send_prepared(&mut self.0, message).await
     }
 
-    /// Starts the closing handshake: sends a close frame, and waits until it is written. The reader
-    /// then receives what the peer had sent before, and ends.
-    ///
-    /// Has no effect if the connection is closing or has ended.
+    /// As [`WebSocket::start_close`](crate::WebSocket::start_close). The reader receives what the peer
+    /// had sent before.
     ///
     /// # Errors
-    /// - [`Error::Close`] if the code or reason is invalid.
-    /// - [`Error::Closed`] and [`Error::Io`] as [`flush`](Self::flush).
-    pub async fn close(&mut self, close: Close) -> Result<(), Error> {
-        poll::close(&mut self.0, &close).await
+    /// As [`WebSocket::start_close`](crate::WebSocket::start_close).
+    pub async fn start_close(&mut self, close: Close) -> Result<(), Error> {
+        poll::start_close(&mut self.0, &close).await
+    }
+
+    /// As [`Reader::closed`].
+    #[must_use]
+    pub fn closed(&self) -> Option<Closed> {
+        self.0.closed()
     }
 
     /// Ends the connection at once, without a close frame: pending output is dropped, and the reader

@@ -1,6 +1,7 @@
 //! The WebSocket.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,9 +13,12 @@ use hybi::{
     Request, Response, SharedConfig,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
+#[cfg(feature = "net")]
+use tokio::net::TcpStream;
 
-use crate::driver::{Driver, Received};
+use crate::driver::Driver;
 use crate::poll::{self, PollDriver};
+use crate::receiver::Received;
 use crate::{Error, Message, Reader, Writer, split};
 
 /// A WebSocket over a byte stream: a TCP or TLS stream, a Unix socket, or any other.
@@ -61,8 +65,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Performs the opening handshake of a client on a newly connected stream. Also returns the
     /// response: its dialect, subprotocol and header fields.
     ///
-    /// For a `wss` URL the stream is that of a TLS library. [`tunnel`](crate::tunnel) connects through
-    /// an HTTP proxy.
+    /// For a `wss` URL ([`ClientRequest::is_tls`]) the stream has to be that of a TLS library: this
+    /// function does not encrypt anything. [`tunnel`](crate::tunnel) connects through an HTTP proxy, and
+    /// [`connect_tcp`](WebSocket::connect_tcp) by TCP.
     ///
     /// # Errors
     /// - [`Error::Closed`] if the server did not accept the request ([`Closed::Rejected`], with status
@@ -90,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         config: impl Into<SharedConfig>,
         request: &ClientRequest,
     ) -> Result<(Self, Handshake), Error> {
-        let entropy = Entropy::from_os().map_err(std::io::Error::other)?;
+        let entropy = Entropy::from_os().map_err(io::Error::other)?;
         let conn = Connection::client(config, request, entropy);
         let mut socket = Self::new(io, conn, Vec::new());
         let handshake = socket.receive_open().await?;
@@ -117,10 +122,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Sets the maximum length of a received message in bytes. A longer one ends the connection with
     /// the code 1009.
     ///
-    /// Default: 1 MiB, which is also what a peer of this crate sends by default
-    /// ([`max_send_buffer`](hybi::Config::max_send_buffer)).
+    /// Default: 1 MiB. To send messages of that length, set
+    /// [`max_send_buffer`](hybi::Config::max_send_buffer) to 14 bytes more, for the header.
     pub fn set_max_message_len(&mut self, bytes: usize) {
         self.driver.set_max_message_len(bytes);
+    }
+
+    /// Sets whether pings and pongs are returned as messages.
+    ///
+    /// Default: `false`. Pings are answered in any case, unless
+    /// [`auto_pong`](hybi::Config::auto_pong) is off. A loop that returns each message to its sender
+    /// must not have them: two such peers would exchange pings without end.
+    pub fn set_returns_pings(&mut self, returns_pings: bool) {
+        self.driver.set_returns_pings(returns_pings);
     }
 
     /// Returns the byte stream.
@@ -140,18 +154,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`Connection::closed`] has the code and reason of the peer. In Hixie-75, which has no closing
     /// handshake, also if the peer has ended the stream between two messages.
     ///
-    /// Writes the pending output before it waits, also what [`feed`](Self::feed) has queued. Pings
-    /// have been answered when they are returned.
+    /// Writes the pending output before it waits, also what [`feed`](Self::feed) has queued.
     ///
     /// # Errors
-    /// Once, before `None`:
-    ///
-    /// - [`Error::Closed`] if the connection has ended in another way.
-    /// - [`Error::Io`] if the stream failed.
-    ///
-    /// [`Error::MessageTooLong`] if a message is longer than
-    /// [`set_max_message_len`](Self::set_max_message_len) allows. The connection is closing then: the
-    /// peer may still send messages, which are received.
+    /// - [`Error::Closed`], once, before `None`: if the connection has ended in another way.
+    /// - [`Error::Io`], once, before `None`: if the stream failed.
+    /// - [`Error::MessageTooLong`] if a message is longer than
+    ///   [`set_max_message_len`](Self::set_max_message_len) allows. This is not the end: the
+    ///   connection is closing, and further calls return what the peer still sends.
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
         poll::next(self).await
     }
@@ -164,11 +174,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Cancellation
     /// If the future is dropped before it is complete, the message is either queued as a whole or not
-    /// at all. To know which: after [`ready`](Self::ready) it is queued.
+    /// at all. To be certain that it is queued, await [`ready`](Self::ready) before.
     ///
     /// # Errors
-    /// - [`Error::Send`] if the message cannot be sent: the reason is not
-    ///   [`BufferFull`](hybi::SendError::BufferFull).
+    /// - [`Error::Send`] if the message cannot be sent, for example because it is longer than
+    ///   [`max_send_buffer`](hybi::Config::max_send_buffer); never
+    ///   [`BufferFull`](hybi::SendError::BufferFull), because `send` waits.
     /// - [`Error::Closed`] if the connection has ended before the message was written.
     /// - [`Error::Io`] if the stream failed.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
@@ -217,8 +228,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll::send_prepared(self, message).await
     }
 
-    /// Closes the connection, and waits until it has ended. Messages that the peer sends meanwhile
-    /// are discarded.
+    /// Starts the closing handshake: sends a close frame, and waits until it is written. Then
+    /// [`next`](Self::next) returns what the peer had sent before, and `None` at the end.
+    ///
+    /// Has no effect if the connection is closing or has ended.
+    ///
+    /// # Errors
+    /// - [`Error::Close`] if the code or reason is invalid. The connection is as it was before.
+    /// - [`Error::Closed`] and [`Error::Io`] as [`flush`](Self::flush).
+    pub async fn start_close(&mut self, close: Close) -> Result<(), Error> {
+        poll::start_close(self, &close).await
+    }
+
+    /// Closes the connection, and waits until it has ended. **Messages that the peer sends meanwhile
+    /// are discarded**: to receive them, use [`start_close`](Self::start_close).
     ///
     /// It ends within the timeouts of the configuration:
     /// [`write_timeout`](hybi::Config::write_timeout) and
@@ -238,7 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # }
     /// ```
     pub async fn close(mut self, close: Close) -> Result<Closed, Error> {
-        poll_fn(|cx| self.driver.poll_close(cx, &close)).await?;
+        self.start_close(close).await?;
         poll_fn(|cx| self.driver.poll_closed(cx)).await
     }
 
@@ -292,6 +315,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
+#[cfg(feature = "net")]
+impl WebSocket<TcpStream> {
+    /// Connects to the server of a `ws` URL by TCP, with `TCP_NODELAY`, and performs the opening
+    /// handshake; see [`connect`](Self::connect).
+    ///
+    /// Connecting has the timeout of the system, which can take minutes: use
+    /// [`tokio::time::timeout`].
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect). [`Error::Io`] also if no connection was established, and with
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a `wss` URL, which needs a stream of a TLS
+    /// library.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hybi_tokio::WebSocket;
+    /// use hybi_tokio::hybi::{ClientRequest, Config};
+    ///
+    /// let request = ClientRequest::new("ws://example.com/chat")?;
+    /// let (mut socket, _) = WebSocket::connect_tcp(Config::new(), &request).await?;
+    /// socket.send("Hello").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connect_tcp(
+        config: impl Into<SharedConfig>,
+        request: &ClientRequest,
+    ) -> Result<(Self, Handshake), Error> {
+        if request.is_tls() {
+            let message = "a wss:// URL needs a stream of a TLS library";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
+        }
+        let tcp = TcpStream::connect((request.host(), request.port())).await?;
+        tcp.set_nodelay(true)?;
+        Self::connect(tcp, config, request).await
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> PollDriver<S> for WebSocket<S> {
     fn poll_driver<T>(
         &mut self,
@@ -342,8 +403,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
 
 /// A connection whose request awaits an answer.
 ///
-/// Answer within [`handshake_timeout`](hybi::Config::handshake_timeout). Bytes that the client sends
-/// meanwhile are kept, and no more than one read. Dropping it answers with the status 503.
+/// Answer within [`handshake_timeout`](hybi::Config::handshake_timeout). What the client has sent after
+/// the request is kept, and nothing more is read. Dropping this answers with the status 503.
 ///
 /// ```
 /// # use hybi_tokio::{Error, Pending, WebSocket};

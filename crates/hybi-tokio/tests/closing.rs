@@ -14,7 +14,7 @@ use hybi_tokio::hybi::{
 use hybi_tokio::{Bytes, Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_test::io::Builder;
 
 const RFC6455: Dialect = Dialect::Rfc6455;
@@ -60,8 +60,8 @@ async fn messages_sent_before_a_close_are_received() {
             for index in 0..20 {
                 writer.feed(index.to_string()).await.unwrap();
             }
-            writer.close(Close::EMPTY).await.unwrap();
-            writer.close(Close::EMPTY).await.unwrap(); // twice is no error
+            writer.start_close(Close::EMPTY).await.unwrap();
+            writer.start_close(Close::EMPTY).await.unwrap(); // twice is no error
             let sent = writer.send("late").await;
             assert!(
                 matches!(sent, Err(Error::Send(SendError::Closing))),
@@ -85,7 +85,7 @@ async fn messages_sent_before_a_close_are_received() {
 async fn an_invalid_code_does_not_close() {
     let (server, mut client) = pair(64, RFC6455, config()).await;
     let (_reader, mut writer) = server.split();
-    let result = writer.close(Close::new(1006, "")).await;
+    let result = writer.start_close(Close::new(1006, "")).await;
     assert!(matches!(
         result,
         Err(Error::Close(CloseError::InvalidCode { code: 1006, .. }))
@@ -139,6 +139,11 @@ async fn a_protocol_error_is_answered_before_it_is_returned() {
             Error::Closed(Closed::Protocol(ProtocolError::UnknownOpcode { .. }))
         ),
         "{end:?}"
+    );
+    let text = end.to_string();
+    assert!(
+        text.starts_with("the peer violated the protocol: "),
+        "{text}"
     );
     assert_eq!(received, b"\x88\x02\x03\xea");
     assert_eq!(start.elapsed(), Duration::ZERO);
@@ -300,13 +305,7 @@ async fn keep_alive_finds_a_peer_that_has_gone() {
 async fn keep_alive_keeps_idle_peers_connected() {
     let config = config().keepalive(Duration::from_secs(20), Duration::from_secs(10));
     let (mut server, mut client) = pair(64, RFC6455, config).await;
-    let idle = async |socket: &mut WebSocket<DuplexStream>| loop {
-        match socket.next().await {
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            end => panic!("{end:?}"),
-        }
-    };
-    let both = async { tokio::join!(idle(&mut server), idle(&mut client)) };
+    let both = async { tokio::join!(server.next(), client.next()) };
     assert!(timeout(Duration::from_secs(3600), both).await.is_err());
 }
 
@@ -321,6 +320,61 @@ async fn a_peer_that_does_not_read_is_cut_by_the_write_timeout() {
     assert!(matches!(sent, Err(Error::Closed(closed)) if closed == timed_out));
     assert_eq!(start.elapsed().as_secs(), 5);
     drop(client);
+}
+
+/// Time that has passed without a call does not count.
+#[tokio::test(start_paused = true)]
+async fn a_close_after_an_idle_time_waits_for_the_answer() {
+    for capacity in [16, 4096] {
+        let (server, mut client) = pair(capacity, RFC6455, config()).await;
+        let (mut reader, mut writer) = server.split();
+        sleep(Duration::from_secs(60)).await;
+        let answer = async {
+            while let Some(message) = client.next().await {
+                sleep(Duration::from_secs(1)).await;
+                client.feed(message.unwrap()).await.unwrap();
+            }
+        };
+        let close = async {
+            for _ in 0..5 {
+                writer.send("question").await.unwrap();
+            }
+            writer.start_close(Close::new(1000, "")).await.unwrap();
+            let mut answers = 0;
+            while let Some(message) = reader.next().await {
+                message.unwrap();
+                answers += 1;
+            }
+            answers
+        };
+        let ((), answers) = tokio::join!(answer, close);
+        // The client cannot send after it has seen the close.
+        assert!(answers >= 4, "{answers}");
+        assert!(matches!(reader.closed(), Some(Closed::Clean(_))));
+    }
+}
+
+/// Messages that were read before an idle time are received after it.
+#[tokio::test(start_paused = true)]
+async fn output_after_an_idle_time_has_the_whole_write_timeout() {
+    let (server, mut client) = duplex(16);
+    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5)));
+    client
+        .write_all(b"\x81\x81\0\0\0\0a\x81\x81\0\0\0\0b")
+        .await
+        .unwrap();
+    assert_eq!(server.next().await.unwrap().unwrap(), Message::from("a"));
+    sleep(Duration::from_secs(60)).await;
+    server.feed("x".repeat(100)).await.unwrap();
+    assert_eq!(server.next().await.unwrap().unwrap(), Message::from("b"));
+    let (flushed, received) = tokio::join!(server.flush(), async {
+        sleep(Duration::from_secs(4)).await;
+        let mut received = [0; 102];
+        client.read_exact(&mut received).await.unwrap();
+        received
+    });
+    flushed.unwrap();
+    assert_eq!(received[..2], *b"\x81\x64");
 }
 
 #[tokio::test(start_paused = true)]
@@ -339,7 +393,7 @@ async fn a_close_by_the_writer_starts_the_close_timeout_of_the_reader() {
     let (mut reader, mut writer) = server.split();
     let start = Instant::now();
     let (end, ()) = tokio::join!(reader.next(), async {
-        writer.close(Close::EMPTY).await.unwrap();
+        writer.start_close(Close::EMPTY).await.unwrap();
     });
     let timed_out = Closed::TimedOut(Timeout::Close);
     assert!(matches!(end, Some(Err(Error::Closed(closed))) if closed == timed_out));

@@ -177,7 +177,7 @@ fn a_close_by_the_writer_ends_the_reader() {
         let reading = spawn(async move { while reader.next().await.is_some() {} });
         let writing = spawn(async move {
             send(&mut writer, 2).await;
-            writer.close(Close::new(1000, "bye")).await.unwrap();
+            writer.start_close(Close::new(1000, "bye")).await.unwrap();
         });
         let (mut client_reader, client_writer) = client.split();
         let client = spawn(async move {

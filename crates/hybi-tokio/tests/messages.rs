@@ -170,8 +170,10 @@ async fn a_dialect_without_binary_messages_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pings_are_answered_and_returned() {
+async fn pings_are_answered_and_returned_if_set() {
     let (mut server, mut client) = pair(64, RFC6455, config()).await;
+    server.set_returns_pings(true);
+    client.set_returns_pings(true);
     client
         .send(Message::Ping(Bytes::from_static(b"1234")))
         .await
@@ -312,8 +314,27 @@ async fn long_messages_are_echoed_over_tcp() {
             }
         };
         tokio::join!(send, receive);
-        writer.close(Close::EMPTY).await.unwrap();
+        writer.start_close(Close::EMPTY).await.unwrap();
         assert!(reader.next().await.is_none());
     };
     tokio::join!(echo, run);
+}
+
+/// As in the example on the first page.
+#[tokio::test(start_paused = true)]
+async fn the_longest_message_that_is_received_can_be_returned() {
+    for dialect in DIALECTS {
+        let config = config().max_send_buffer((1 << 20) + 14);
+        let (mut server, mut client) = pair(1 << 16, dialect, config).await;
+        let message = "x".repeat(1 << 20);
+        let echo = async {
+            let message = server.next().await.unwrap().unwrap();
+            server.send(message).await.unwrap();
+        };
+        let run = async {
+            client.send(message.as_str()).await.unwrap();
+            assert_eq!(text(client.next().await), message);
+        };
+        tokio::join!(echo, run);
+    }
 }
