@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use client::Client;
+use hybi_bench::clock;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -109,10 +110,10 @@ fn measure(server: &Server, window: Option<u8>) -> Result<(f64, f64)> {
     client.turn()?;
     let mut times = [0.0; ROUNDS];
     for time in &mut times {
-        let before = processor_seconds(child.0.id())?;
+        let before = clock::nanos_of_process(child.0.id())?;
         client.turn()?;
-        let used = processor_seconds(child.0.id())? - before;
-        *time = used * 1e6 / client::MESSAGES as f64;
+        let used = clock::nanos_of_process(child.0.id())? - before;
+        *time = used as f64 / 1e3 / client::MESSAGES as f64;
     }
     times.sort_by(f64::total_cmp);
     Ok((times[ROUNDS / 2], client.mean_len()))
@@ -125,15 +126,4 @@ impl Drop for Killed {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// The processor time of all threads of a process, user and system.
-fn processor_seconds(process: u32) -> Result<f64> {
-    let mut nanoseconds = 0.0;
-    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
-        let times = std::fs::read_to_string(thread?.path().join("schedstat"))?;
-        let running = times.split(' ').next().ok_or("no time")?;
-        nanoseconds += running.parse::<f64>()?;
-    }
-    Ok(nanoseconds / 1e9)
 }

@@ -4,7 +4,8 @@
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use hybi_bench::clock;
 
@@ -13,11 +14,12 @@ use crate::{Serve, peers, server, start};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const SERVERS: [(&str, Serve); 7] = [
+const SERVERS: [(&str, Serve); 8] = [
     ("hybi, mio", server::serve),
     ("read, unmask and write, threads", peers::unmask),
     ("tungstenite, threads", peers::tungstenite),
     ("hybi-tokio", peers::hybi_tokio),
+    ("actix-ws", peers::actix_ws),
     ("tokio-tungstenite", peers::tokio_tungstenite),
     ("tokio-websockets", peers::tokio_websockets),
     ("fastwebsockets, tokio", peers::fastwebsockets),
@@ -32,9 +34,10 @@ const ROUNDS: usize = 15;
 const CONNECTIONS: [(usize, u64); 4] = [(1, 20_000), (64, 300), (1_000, 20), (10_000, 2)];
 
 /// Those that serve ten thousand connections in one process.
-const EVENT_DRIVEN: [&str; 5] = [
+const EVENT_DRIVEN: [&str; 6] = [
     "hybi, mio",
     "hybi-tokio",
+    "actix-ws",
     "tokio-tungstenite",
     "tokio-websockets",
     "fastwebsockets, tokio",
@@ -47,8 +50,9 @@ pub fn compare() -> Result<()> {
     println!("## Processor time of an echo process, microseconds per message\n");
     println!("`cargo run --release --manifest-path benches/Cargo.toml --bin loopback -- --cpu`\n");
     println!("| server | 200 KB | 1 MB |\n| --- | ---: | ---: |");
-    let names = SERVERS.map(|(name, _)| name);
-    table(&names, &SIZES.map(|(size, messages)| (size, 1, messages)))?;
+    let servers = SERVERS.map(|(name, _)| Server::own(name));
+    let servers = servers.into_iter().collect::<Result<Vec<_>>>()?;
+    table(&servers, &SIZES.map(|(size, messages)| (size, 1, messages)))?;
     println!(
         "\nMessages of {} bytes over many connections:\n",
         client::SIZE
@@ -57,7 +61,7 @@ pub fn compare() -> Result<()> {
     // One server after the other, since file descriptors are limited.
     for name in EVENT_DRIVEN {
         let loads = CONNECTIONS.map(|(connections, turns)| (client::SIZE, connections, turns));
-        table(&[name], &loads)?;
+        table(&[Server::own(name)?], &loads)?;
     }
     println!(
         "\nMemory of the process per connection, of {IDLE} that have each echoed one message:\n"
@@ -71,7 +75,7 @@ pub fn compare() -> Result<()> {
 
 /// Bytes of resident memory per connection.
 fn memory(name: &str) -> Result<u64> {
-    let mut echo = Echo::start(name, client::SIZE, 0)?;
+    let mut echo = Echo::start(&Server::own(name)?, client::SIZE, 0)?;
     let before = echo.resident()?;
     echo.connect(IDLE)?;
     echo.turn(1)?;
@@ -79,17 +83,27 @@ fn memory(name: &str) -> Result<u64> {
 }
 
 /// One row per server; one column per message size, connections and turns.
-fn table(names: &[&str], loads: &[(usize, usize, u64)]) -> Result<()> {
-    let mut times = vec![Vec::new(); names.len()];
+fn table(servers: &[Server], loads: &[(usize, usize, u64)]) -> Result<()> {
+    for (server, times) in servers.iter().zip(measure(servers, loads)?) {
+        print!("| {} |", server.name);
+        times.iter().for_each(|time| print!(" {time:.1} |"));
+        println!();
+    }
+    Ok(())
+}
+
+/// Microseconds per message, by server and load.
+fn measure(servers: &[Server], loads: &[(usize, usize, u64)]) -> Result<Vec<Vec<f64>>> {
+    let mut times = vec![Vec::new(); servers.len()];
     for &(size, connections, turns) in loads {
-        let mut echoes = names
+        let mut echoes = servers
             .iter()
-            .map(|name| Echo::start(name, size, connections))
+            .map(|server| Echo::start(server, size, connections))
             .collect::<Result<Vec<_>>>()?;
         for echo in &mut echoes {
             echo.turn(turns)?;
         }
-        let mut rounds = vec![Vec::new(); names.len()];
+        let mut rounds = vec![Vec::new(); servers.len()];
         for _ in 0..ROUNDS {
             for (echo, rounds) in echoes.iter_mut().zip(&mut rounds) {
                 rounds.push(echo.turn(turns)?);
@@ -100,31 +114,64 @@ fn table(names: &[&str], loads: &[(usize, usize, u64)]) -> Result<()> {
             times.push(rounds[ROUNDS / 2]);
         }
     }
-    for (name, times) in names.iter().zip(times) {
-        print!("| {name} |");
-        times.iter().for_each(|time| print!(" {time:.1} |"));
+    Ok(times)
+}
+
+/// Messages of 5 bytes, one in flight on each connection, as the benchmark HttpArena has them.
+pub fn arena(program: &str) -> Result<()> {
+    const LOADS: [(usize, usize, u64); 3] = [(5, 512, 40), (5, 4_096, 5), (5, 16_384, 1)];
+    println!("Messages of 5 bytes per second of processor time over many connections:\n");
+    println!("| server | 512 | 4,096 | 16,384 |\n| --- | ---: | ---: | ---: |");
+    let mut servers = vec![Server {
+        name: program.rsplit('/').next().unwrap_or(program),
+        program: program.into(),
+        arguments: vec!["127.0.0.1:0"],
+    }];
+    for name in EVENT_DRIVEN {
+        servers.push(Server::own(name)?);
+    }
+    for server in servers {
+        print!("| {} |", server.name);
+        for time in measure(&[server], &LOADS)?.concat() {
+            print!(" {:.0} |", 1e6 / time);
+        }
         println!();
     }
     Ok(())
 }
 
-/// Prints its address, then for each line of input the processor time used so far.
+/// Prints its address, and serves until it is killed.
 pub fn serve(name: &str) -> Result<()> {
     let server = SERVERS.iter().find(|(server, _)| *server == name);
     let (_, serve) = server.ok_or("no such server")?;
-    println!("{}", start(*serve)?);
-    for line in io::stdin().lines() {
-        line?;
-        println!("{}", clock::process_nanos());
+    println!("listening on ws://{}/", start(*serve)?);
+    loop {
+        std::thread::park();
     }
-    Ok(())
+}
+
+/// A program that prints its address, and echoes.
+struct Server<'a> {
+    name: &'a str,
+    program: PathBuf,
+    arguments: Vec<&'a str>,
+}
+
+impl<'a> Server<'a> {
+    fn own(name: &'a str) -> Result<Self> {
+        Ok(Self {
+            name,
+            program: std::env::current_exe()?,
+            arguments: vec!["--serve", name],
+        })
+    }
 }
 
 /// A server, and the client's ends of the connections to it.
 struct Echo {
     server: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
+    /// What the server prints goes nowhere, but has to.
+    _output: BufReader<ChildStdout>,
     address: SocketAddr,
     sockets: Vec<TcpStream>,
     message: Vec<u8>,
@@ -133,29 +180,28 @@ struct Echo {
 }
 
 impl Echo {
-    fn start(name: &str, size: usize, connections: usize) -> Result<Self> {
-        let mut server = Command::new(std::env::current_exe()?)
-            .args(["--serve", name])
-            .stdin(Stdio::piped())
+    fn start(server: &Server, size: usize, connections: usize) -> Result<Self> {
+        let mut child = Command::new(&server.program)
+            .args(&server.arguments)
             .stdout(Stdio::piped())
             .spawn()?;
-        let input = server.stdin.take().ok_or("no input")?;
-        let mut output = BufReader::new(server.stdout.take().ok_or("no output")?);
-        let mut address = String::new();
-        output.read_line(&mut address)?;
+        let mut output = BufReader::new(child.stdout.take().ok_or("no output")?);
+        let mut line = String::new();
+        output.read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening on ws://");
+        let address = address.ok_or("no address")?.trim_end_matches('/');
         let [message, echo] = Speech::Rfc6455.message(size);
-        let mut server = Self {
-            server,
-            input,
-            output,
-            address: address.trim().parse()?,
+        let mut echo = Self {
+            server: child,
+            _output: output,
+            address: address.parse()?,
             sockets: Vec::new(),
             message,
             buf: vec![0; echo.len()],
             echo,
         };
-        server.connect(connections)?;
-        Ok(server)
+        echo.connect(connections)?;
+        Ok(echo)
     }
 
     fn connect(&mut self, connections: usize) -> io::Result<()> {
@@ -190,11 +236,8 @@ impl Echo {
         Ok(nanos as f64 / (turns * self.sockets.len() as u64) as f64 / 1000.0)
     }
 
-    fn nanos(&mut self) -> Result<u64> {
-        self.input.write_all(b"\n")?;
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        Ok(line.trim().parse()?)
+    fn nanos(&self) -> Result<u64> {
+        Ok(clock::nanos_of_process(self.server.id())?)
     }
 }
 

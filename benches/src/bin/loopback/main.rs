@@ -1,5 +1,6 @@
 //! Echoes over the loopback device. `loopback` prints messages per second of wall time; `loopback --cpu`
-//! prints the processor time of the server per large message. There are no targets.
+//! prints the processor time of the server per message, and `loopback --arena PROGRAM` how many messages
+//! an echo server, such as the example io_uring, handles in a second of it. There are no targets.
 
 mod client;
 mod cpu;
@@ -38,8 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments[..] {
         [] => Ok(rates()?),
         ["--cpu"] => cpu::compare(),
+        ["--arena", program] => cpu::arena(program),
         ["--serve", name] => cpu::serve(name),
-        _ => Err("Usage: loopback [--cpu]".into()),
+        _ => Err("Usage: loopback [--cpu | --arena PROGRAM]".into()),
     }
 }
 

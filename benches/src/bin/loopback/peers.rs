@@ -104,6 +104,29 @@ async fn hybi_tokio_echo(socket: tokio::net::TcpStream) -> Result<Infallible> {
     Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
 }
 
+/// With one worker.
+pub fn actix_ws(listener: TcpListener) -> io::Result<()> {
+    use actix_web::{App, HttpServer, web};
+    let app = || App::new().default_service(web::to(actix_ws_echo));
+    let server = HttpServer::new(app).workers(1).listen(listener)?;
+    actix_web::rt::System::new().block_on(server.run())
+}
+
+async fn actix_ws_echo(
+    request: actix_web::HttpRequest,
+    body: actix_web::web::Payload,
+) -> actix_web::Result<actix_web::HttpResponse> {
+    let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
+    actix_web::rt::spawn(async move {
+        while let Some(Ok(actix_ws::Message::Text(text))) = messages.next().await {
+            if session.text(text).await.is_err() {
+                break;
+            }
+        }
+    });
+    Ok(response)
+}
+
 pub fn tokio_tungstenite(listener: TcpListener) -> io::Result<()> {
     tasks(listener, tokio_tungstenite_echo)
 }
