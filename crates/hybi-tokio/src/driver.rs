@@ -23,6 +23,12 @@ use crate::{Error, Message};
 /// twice the processor time.
 const READ_LEN: usize = 64 * 1024;
 
+/// That of a `MessageAssembler`.
+const DEFAULT_MAX_MESSAGE_LEN: usize = 1024 * 1024;
+
+/// How long a peer that has sent a close frame may take to accept more of what was sent before.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Messages from this length on are written without a copy, if the stream supports it.
 const VECTORED_LEN: usize = 4 * 1024;
 
@@ -57,6 +63,9 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     /// `Connection::receive` can return something without another read.
     can_receive: bool,
     inbox: Inbox,
+    /// Receiving while a sender waits ends at this length. With less, two peers that both send first
+    /// would block each other.
+    max_inbox_len: usize,
     /// A message that did not fit into the send buffer.
     unsent: Option<Message>,
     /// The stream has accepted bytes since it was flushed.
@@ -65,6 +74,7 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     /// may have sent messages before.
     write_error: Option<io::ErrorKind>,
     start: Instant,
+    last_write: Instant,
     timer: Timer,
     end: End,
     /// Something happened that a task which waits for the other half of the connection may wait for.
@@ -74,6 +84,7 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// `unread` was read from the stream before.
     pub(crate) fn new(io: S, conn: Connection, unread: Vec<u8>) -> Self {
+        let now = Instant::now();
         Self {
             io,
             conn,
@@ -82,10 +93,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             consumed: 0,
             can_receive: true,
             inbox: Inbox::default(),
+            max_inbox_len: DEFAULT_MAX_MESSAGE_LEN,
             unsent: None,
             needs_flush: false,
             write_error: None,
-            start: Instant::now(),
+            start: now,
+            last_write: now,
             timer: Timer::default(),
             end: End::NotYet,
             changed: false,
@@ -118,6 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     pub(crate) fn set_max_message_len(&mut self, bytes: usize) {
         self.receiver.assembler.set_limit(bytes);
+        self.max_inbox_len = bytes;
     }
 
     pub(crate) fn set_returns_pings(&mut self, returns_pings: bool) {
@@ -277,6 +291,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Poll::Pending => {} // dropping it queues the message
         }
         drop(vectored);
+        self.last_write = Instant::now();
         self.needs_flush = true;
         Ok(())
     }
@@ -352,6 +367,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         while self.conn.pending() > target {
             let written = ready!(Pin::new(&mut self.io).poll_write(cx, self.conn.transmit()));
             self.changed = true;
+            self.last_write = Instant::now();
             match written {
                 Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
                 Ok(n) => self.conn.advance(n),
@@ -394,11 +410,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Receives once, unless the inbox is full.
     fn fill_inbox(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.inbox.is_full() {
+        if self.inbox.len() >= self.max_inbox_len || self.receiver.awaits_answer {
             return Poll::Pending;
         }
         let received = match self.receive_unread() {
             Some(received) => Some(received),
+            None if self.receiver.awaits_answer => None,
             None => ready!(self.poll_read(cx)),
         };
         if let Some(received) = received {
@@ -418,14 +435,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn receive_unread(&mut self) -> Option<Result<Received, Error>> {
-        if !self.can_receive {
+        // The application may answer what the peer has sent before its close frame.
+        if !self.can_receive || (self.receiver.awaits_answer && self.unsent.is_some()) {
             return None;
         }
         let mut unread = mem::take(&mut self.unread);
         let mut input = Input::new(unread.get_mut(self.consumed..)?, self.start.elapsed());
         let received = self.receiver.receive(&mut self.conn, &mut input);
         let remaining = input.remaining().len();
-        self.can_receive = received.is_some() && remaining > 0;
+        self.can_receive = (received.is_some() && remaining > 0) || self.receiver.awaits_answer;
         if remaining > 0 {
             self.consumed = unread.len() - remaining;
             self.unread = unread;
@@ -453,10 +471,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut input = Input::new(buf.filled_mut(), self.start.elapsed());
         let received = self.receiver.receive(&mut self.conn, &mut input);
         let remaining = input.remaining();
-        if !remaining.is_empty() {
-            self.unread.extend_from_slice(remaining);
-            self.can_receive = received.is_some();
-        }
+        self.can_receive = received.is_some() || self.receiver.awaits_answer;
+        self.unread.extend_from_slice(remaining);
         self.changed |= self.conn.closed().is_some();
         Poll::Ready(received)
     }
@@ -522,22 +538,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Returns whether the connection's deadline has passed, and passes the time to it.
     fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(deadline) = self.conn.deadline() else {
-            return false;
+        let deadline = if self.receiver.awaits_answer {
+            // Passing the time to the connection would answer the close frame.
+            self.last_write + CLOSING_TIMEOUT
+        } else {
+            match self.conn.deadline() {
+                Some(deadline) => self.start + deadline,
+                None => return false,
+            }
         };
-        if self.timer.poll(cx, self.start + deadline).is_pending() {
-            return false;
+        let is_due = self.timer.poll(cx, deadline).is_ready();
+        if is_due {
+            self.update_time();
         }
-        self.update_time();
-        true
+        is_due
     }
 
     /// Passes the time to the connection.
     fn update_time(&mut self) {
+        self.receiver.awaits_answer = false;
+        let pending = self.conn.pending();
         pass_time(
             &mut self.conn,
             &mut Input::new(&mut [], self.start.elapsed()),
         );
+        // After a closing handshake, a write timeout does not change the reason of the end.
+        if self.conn.pending() < pending && self.failure().is_none() {
+            self.write_error = Some(io::ErrorKind::TimedOut);
+        }
         self.changed = true;
     }
 }

@@ -5,13 +5,10 @@ use std::collections::VecDeque;
 use crate::Error;
 use crate::receiver::Received;
 
-/// The payload that is kept. With less, two peers that both send first would block each other.
-const CAPACITY: usize = 1024 * 1024;
-
 /// What an entry counts besides its payload.
 const ENTRY_LEN: usize = 64;
 
-/// A queue of at most [`CAPACITY`] bytes and one entry. Not allocated while it is empty.
+/// Not allocated while it is empty.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     entries: VecDeque<Result<Received, Error>>,
@@ -19,8 +16,9 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    pub(crate) fn is_full(&self) -> bool {
-        self.len >= CAPACITY
+    /// Returns the bytes of payload, and some for each entry.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     pub(crate) fn push(&mut self, received: Result<Received, Error>) {

@@ -51,7 +51,7 @@
 //! | receive and send in two tasks? | [`split`](WebSocket::split) |
 //! | send several messages with one write? | [`feed`](WebSocket::feed), then [`flush`](WebSocket::flush) |
 //! | send without waiting for a slow peer? | [`ready`](WebSocket::ready) in a `select!`; [`Writer::abort`] cuts it off |
-//! | send to many connections? | clone a [`Message`], or [`send_prepared`](WebSocket::send_prepared), which compresses once |
+//! | send to many connections? | clone a [`Message`]; or [`feed_prepared`](WebSocket::feed_prepared), which compresses once |
 //! | close? | [`close`](WebSocket::close), which discards what the peer still sends, or [`start_close`](WebSocket::start_close) |
 //! | see why the peer closed? | [`Connection::closed`](hybi::Connection::closed) |
 //! | measure round-trip times? | send a [`Message::Ping`]; [`set_returns_pings`](WebSocket::set_returns_pings) returns the pong |
@@ -66,8 +66,9 @@
 //!   [`high_water`](hybi::Config::high_water) bytes are pending (64 KiB), `send` and `flush` until
 //!   none are. A message has to fit, with up to 14 bytes of its header, into
 //!   [`max_send_buffer`](hybi::Config::max_send_buffer) (1 MiB);
-//!   besides a full send buffer, one message may wait. While a sender waits, up to 1 MiB of messages
-//!   are received and kept for `next`, so that two peers that both send first do not block each other.
+//!   besides a full send buffer, one message may wait. While a sender waits, messages are
+//!   received and kept for `next`, so that two peers that both send first do not block each other: up
+//!   to the length of [`set_max_message_len`](WebSocket::set_max_message_len) (1 MiB) and one message.
 //! - **The end**: `next` returns `None` after a closing handshake, and an error once for any other end
 //!   but [`Writer::abort`]. Before, it writes the last output and shuts down the stream, which takes at
 //!   most one second. `Config::close_timeout` and `Config::write_timeout` limit what comes before that.
@@ -85,9 +86,10 @@
 //! # Timeouts
 //!
 //! They use the timer of the runtime, which has to be enabled (`enable_time`), and run while a future
-//! of the connection is awaited. The kernel reports that a slow peer has read only after much of the
-//! send buffer has drained: for peers below 100 KB/s, limit `SO_SNDBUF`, or raise
-//! [`write_timeout`](hybi::Config::write_timeout).
+//! of the connection is awaited. The kernel reports that a slow peer has read only after much of its
+//! buffer has drained. So that a peer which reads less than 100 KB/s is not taken for one that does not
+//! read, limit `SO_SNDBUF` of the listening socket to 128 KiB (with the crate socket2), as the examples
+//! do, or raise [`write_timeout`](hybi::Config::write_timeout).
 //!
 //! # Features
 //!

@@ -73,6 +73,13 @@ pub(crate) async fn send<S: AsyncRead + AsyncWrite + Unpin>(
     .await
 }
 
+pub(crate) async fn feed_prepared<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut impl PollDriver<S>,
+    message: &PreparedMessage,
+) -> Result<(), Error> {
+    poll_fn(|cx| socket.poll_driver(cx, |driver, cx| driver.poll_prepared(cx, message))).await
+}
+
 pub(crate) async fn send_prepared<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut impl PollDriver<S>,
     message: &PreparedMessage,

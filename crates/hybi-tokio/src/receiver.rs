@@ -18,6 +18,8 @@ pub(crate) struct Receiver {
     pub(crate) assembler: MessageAssembler,
     /// Pings and pongs are messages, too.
     pub(crate) returns_pings: bool,
+    /// The peer has sent a close frame, which the next call answers: nothing can be sent after it.
+    pub(crate) awaits_answer: bool,
 }
 
 impl Receiver {
@@ -27,6 +29,7 @@ impl Receiver {
         conn: &mut Connection,
         input: &mut Input<'_>,
     ) -> Option<Result<Received, Error>> {
+        self.awaits_answer = false;
         while let Some(event) = conn.receive(input) {
             let message = match event {
                 Event::Request(request) => return Some(Ok(Received::Request(request))),
@@ -45,7 +48,11 @@ impl Receiver {
                 Event::Pong(payload) if self.returns_pings => Ok(Some(Message::Pong(
                     Bytes::copy_from_slice(payload.as_bytes()),
                 ))),
-                // The next call answers a close frame, and `Connection::closed` tells the end.
+                Event::Closing(_) => {
+                    self.awaits_answer = true;
+                    return None;
+                }
+                // `Connection::closed` tells the end.
                 _ => Ok(None),
             };
             match message {

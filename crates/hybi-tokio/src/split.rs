@@ -176,6 +176,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
         poll::flush(&mut self.0).await
     }
 
+    /// As [`WebSocket::feed_prepared`](crate::WebSocket::feed_prepared).
+    ///
+    /// # Errors
+    /// As [`WebSocket::send`](crate::WebSocket::send).
+    pub async fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<(), Error> {
+        poll::feed_prepared(&mut self.0, message).await
+    }
+
     /// As [`WebSocket::send_prepared`](crate::WebSocket::send_prepared).
     ///
     /// # Errors

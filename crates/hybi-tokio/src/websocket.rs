@@ -120,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Sets the maximum length of a received message in bytes. A longer one ends the connection with
-    /// the code 1009.
+    /// the code 1009. It also limits what is received while a sender waits.
     ///
     /// Default: 1 MiB. To send messages of that length, set
     /// [`max_send_buffer`](hybi::Config::max_send_buffer) to 14 bytes more, for the header.
@@ -169,8 +169,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Sends a message: waits until it can be queued, queues it, and waits until all output is
     /// written.
     ///
-    /// While it waits, messages are received and kept for [`next`](Self::next), up to 1 MiB: a peer
-    /// that sends before it reads is not blocked.
+    /// While it waits, messages are received and kept for [`next`](Self::next), up to the length of
+    /// [`set_max_message_len`](Self::set_max_message_len) and one message: a peer that sends before it
+    /// reads is not blocked.
     ///
     /// # Cancellation
     /// If the future is dropped before it is complete, the message is either queued as a whole or not
@@ -220,6 +221,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll::flush(self).await
     }
 
+    /// Queues a message that is sent to many connections, as [`feed`](Self::feed).
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn feed_prepared(&mut self, message: &PreparedMessage) -> Result<(), Error> {
+        poll::feed_prepared(self, message).await
+    }
+
     /// Sends a message that is sent to many connections, as [`send`](Self::send).
     ///
     /// # Errors
@@ -243,6 +252,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Closes the connection, and waits until it has ended. **Messages that the peer sends meanwhile
     /// are discarded**: to receive them, use [`start_close`](Self::start_close).
     ///
+    /// Call it also when a loop has ended by an error, or by a branch of `select!`: if the connection is
+    /// closing already, it waits until the last output is written.
+    ///
     /// It ends within the timeouts of the configuration:
     /// [`write_timeout`](hybi::Config::write_timeout) and
     /// [`close_timeout`](hybi::Config::close_timeout).
@@ -263,6 +275,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub async fn close(mut self, close: Close) -> Result<Closed, Error> {
         self.start_close(close).await?;
         poll_fn(|cx| self.driver.poll_closed(cx)).await
+    }
+
+    /// Ends the connection at once, without a close frame: pending output is dropped, and
+    /// [`next`](Self::next) returns `None`.
+    pub fn abort(&mut self) {
+        self.driver.connection_mut().abort();
     }
 
     /// Divides the connection into halves that two tasks can use. They share one lock, which is held
