@@ -113,7 +113,7 @@ def kosoku_compression(few):
         cases, count = FEW_COMPRESSION_CASES, FEW_COMPRESSION_CASE_COUNT
         options = {"name": "compression", "messages": FEW_MESSAGES}
     # poke shares its handling of messages with mio_chat.
-    for server in "std_echo", *(["mio_chat"] if few else CHAT_SERVERS):
+    for server in "std_echo", "tokio_echo", *(["mio_chat"] if few else CHAT_SERVERS):
         exclude, excluded = (), 0
         if server == "std_echo":
             # In each of the groups, such as 12.1, five cases of 18; two more of 12.4.
@@ -131,12 +131,14 @@ def kosoku_compression(few):
 def scenarios():
     yield "kosoku-std_echo", "kosoku", kosoku_client, "std_echo", SMALL_CASES, SMALL_CASE_COUNT
     yield "kosoku-poke", "kosoku", kosoku_client, "poke", SMALL_CASES, SMALL_CASE_COUNT
+    yield "kosoku-tokio_echo", "kosoku", kosoku_client, "tokio_echo", SMALL_CASES, SMALL_CASE_COUNT
     yield "kosoku-mio_chat", "kosoku", kosoku_client, "mio_chat", CASES, CASE_COUNT
     yield "kosoku-echo_client", "kosoku", kosoku_server, CASES, CASE_COUNT
     yield from kosoku_compression(few=True)
 
 
 def slow_scenarios():
-    run = functools.partial(kosoku_client, name="poke-all")
-    yield "kosoku-poke-all", "kosoku", run, "poke", CASES, CASE_COUNT
+    for server in "poke", "tokio_echo":
+        run = functools.partial(kosoku_client, name=f"{server}-all")
+        yield f"kosoku-{server}-all", "kosoku", run, server, CASES, CASE_COUNT
     yield from kosoku_compression(few=False)

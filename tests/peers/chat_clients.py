@@ -1,17 +1,18 @@
 """Clients that are no browsers, of the chat servers."""
 
 import contextlib
+import functools
 import itertools
 import subprocess
 
 from harness import (
     CHAT_SERVERS,
     HERE,
-    NODE_ENVIRONMENT,
     PYTHON,
     ROOT,
     Failed,
     check,
+    client_environment,
     example_server,
     last_line,
     run_peer,
@@ -38,16 +39,18 @@ def compressed(client, chat="poke", through=contextlib.nullcontext):
     """
     with example_server(chat) as upstream, through(upstream) as address:
         recorder = Recorder(address)
-        run_peer(*COMPRESSING_CLIENTS[client], recorder.address, env=NODE_ENVIRONMENT)
+        environment = client_environment(chat)
+        run_peer(*COMPRESSING_CLIENTS[client], recorder.address, env=environment)
         sent, received = recorder.compressed()
     check((sent > 0, received > 0), (True, True), f"compressed frames, {sent} and {received}")
     return f"{sent} and {received} compressed frames"
 
 
-def perl(*dialects, through=contextlib.nullcontext):
+def perl(*dialects, chat="poke", through=contextlib.nullcontext):
     versions = [PERL_VERSIONS[dialect] for dialect in dialects]
-    with example_server("poke") as upstream, through(upstream) as address:
-        run_peer("perl", HERE / "protocol_websocket.pl", address, *versions)
+    with example_server(chat) as upstream, through(upstream) as address:
+        command = "perl", HERE / "protocol_websocket.pl", address, *versions
+        run_peer(*command, env=client_environment(chat))
 
 
 def curl(chat):
@@ -72,7 +75,9 @@ def scenarios():
     for dialect in PERL_VERSIONS:
         yield f"perl-{dialect}", "perl", perl, dialect
     yield "perl-all-dialects", "perl", perl, *PERL_VERSIONS
+    yield "tokio_echo-perl", "perl", functools.partial(perl, chat="tokio_echo"), *PERL_VERSIONS
     for chat in CHAT_SERVERS:
         yield f"curl-{chat}", "curl", curl, chat
     for client in COMPRESSING_CLIENTS:
         yield f"{client}-client", client, compressed, client
+        yield f"tokio_echo-{client}", client, compressed, client, "tokio_echo"

@@ -26,9 +26,9 @@ class Rejected(Exception):
     """The response is not one that opens the connection."""
 
 
-def request(dialect, address):
-    """Returns the head of a request, and the key that follows it."""
-    body, origin = b"", f"http://{address}"
+def request(dialect, address, path="/", others=(), origin=None):
+    """Returns the head of a request with other fields, and the key that follows it."""
+    body, origin = b"", origin or f"http://{address}"
     fields = ["Upgrade: WebSocket", "Connection: Upgrade", f"Host: {address}"]
     if dialect.startswith("hixie"):
         fields.append(f"Origin: {origin}")
@@ -43,10 +43,10 @@ def request(dialect, address):
         }[dialect]
         fields += [f"{field}: {origin}", f"Sec-WebSocket-Key: {KEY}"]
         fields += [f"Sec-WebSocket-Version: {version}"]
-    return "\r\n".join(["GET / HTTP/1.1", *fields, "", ""]).encode(), body
+    return "\r\n".join([f"GET {path} HTTP/1.1", *fields, *others, "", ""]).encode(), body
 
 
-def check_head(dialect, head, address):
+def check_head(dialect, head, address, path="/"):
     status, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
     if not status.startswith("HTTP/1.1 101"):
         raise Rejected(f"status {' '.join(status.split()[1:2])}")
@@ -61,7 +61,7 @@ def check_head(dialect, head, address):
     if dialect.startswith("hixie"):
         prefix = "websocket" if dialect == "hixie-75" else "sec-websocket"
         expected |= {f"{prefix}-origin": f"http://{address}"}
-        expected |= {f"{prefix}-location": f"ws://{address}/"}
+        expected |= {f"{prefix}-location": f"ws://{address}{path}"}
     else:
         expected["sec-websocket-accept"] = ACCEPT
     for name, value in expected.items():
@@ -88,35 +88,45 @@ def read(connection, condition, what):
     return received
 
 
-def converse(dialect, address, key_delay=0):
-    """Opens a connection to a chat server, pokes it and closes; raises `Rejected`.
+def converse(
+    dialect,
+    address,
+    key_delay=0,
+    early=False,
+    path="/",
+    others=(),
+    origin=None,
+    greeting=None,
+    answer="Quit poking me!",
+):
+    """Opens a connection to a server, pokes it and closes; raises `Rejected`.
 
-    The key of Hixie-76 is sent the delay after the head.
+    The key of Hixie-76 is sent the delay after the head. An early poke is sent with the request.
     """
     host, port = address.rsplit(":", 1)
     is_hixie = dialect.startswith("hixie")
     with contextlib.closing(socket.create_connection((host, int(port)), TIMEOUT)) as connection:
-        head, key = request(dialect, address)
+        head, key = request(dialect, address, path, others, origin)
+        # Masked with zeros.
+        poke = b"\0POKE\xff" if is_hixie else b"\x81\x84\0\0\0\0POKE"
         if key_delay:
             connection.sendall(head)
             time.sleep(key_delay)
             connection.sendall(key)
         else:
-            connection.sendall(head + key)
+            connection.sendall(head + key + (poke if early else b""))
         head = read(connection, lambda got: got.endswith(b"\r\n\r\n"), "response")
-        check_head(dialect, head.decode("latin-1"), address)
+        check_head(dialect, head.decode("latin-1"), address, path)
         if dialect == "hixie-76":
-            answer = read(connection, lambda got: len(got) == 16, "answer to the challenge")
-            if answer != HIXIE_76_ANSWER:
-                raise Rejected(f"wrong answer {answer}")
-        poke, answer = "POKE", "Quit poking me!"
-        if is_hixie:
-            connection.sendall(b"\0" + poke.encode() + b"\xff")
-            expected = b"\0" + answer.encode() + b"\xff"
-        else:
-            # Masked with zeros.
-            connection.sendall(bytes([0x81, 0x80 + len(poke), 0, 0, 0, 0]) + poke.encode())
-            expected = bytes([0x81, len(answer)]) + answer.encode()
+            received = read(connection, lambda got: len(got) == 16, "answer to the challenge")
+            if received != HIXIE_76_ANSWER:
+                raise Rejected(f"wrong answer {received}")
+        if not early:
+            connection.sendall(poke)
+        texts = [text.encode() for text in (greeting, answer) if text]
+        expected = b"".join(
+            b"\0%s\xff" % text if is_hixie else bytes([0x81, len(text)]) + text for text in texts
+        )
         received = read(connection, lambda got: len(got) == len(expected), "answer to the message")
         if received != expected:
             raise Rejected(f"wrong message {received}")

@@ -208,7 +208,7 @@ class Firefox(Browser):
         self.count = 0
         # It greets first.
         self.read()
-        self.call("NewSession")
+        self.call("NewSession", acceptInsecureCerts=True)
 
     def read(self):
         length = b""

@@ -26,9 +26,11 @@ PYTHON = PEERS / "venv/bin/python"
 NODE_ENVIRONMENT = os.environ | {"NODE_PATH": str(PEERS / "node_modules")}
 
 # Example servers that echo every message, and those that serve the chat page.
-ECHO_SERVERS = "std_echo", "mio_chat"
+ECHO_SERVERS = "std_echo", "mio_chat", "tokio_echo"
 CHAT_SERVERS = "poke", "mio_chat"
-EXAMPLES = {*ECHO_SERVERS, *CHAT_SERVERS, "std_client"}
+# Of hybi-examples, and of hybi-tokio.
+STD_EXAMPLES = "poke", "mio_chat", "std_client", "std_echo"
+TOKIO_EXAMPLES = "axum_upgrade", "http2", "rustls", "tokio_chat", "tokio_client", "tokio_echo"
 
 EXIT_UNAVAILABLE = 69
 LINES = "hello", "héllo ☃ 😀", " ".join(map(str, range(200_000)))[: 1 << 20]
@@ -83,17 +85,29 @@ def read_line(child, what):
 
 
 @contextlib.contextmanager
-def example_server(name):
+def example_server(name, *arguments):
     """Runs an example server and yields its address."""
-    with running(binary(name), "127.0.0.1:0") as server:
+    with example_process(name, *arguments) as (server, address):
+        yield address
+        check(server.poll(), None, f"exit code of {name} after the peer disconnected")
+
+
+@contextlib.contextmanager
+def example_process(name, *arguments):
+    """Runs an example server and yields its process and address."""
+    with running(binary(name), *(arguments or ["127.0.0.1:0"])) as server:
         line = read_line(server, f"address from {name}")
-        address = re.fullmatch(r"listening on ws://(.+)/", line)
+        address = re.fullmatch(r"listening on wss?://(.+)/", line)
         if not address:
             raise Failed(f"{name} printed {line!r}")
         # Drain the output, since a full pipe would block the server.
         threading.Thread(target=server.stdout.read, daemon=True).start()
-        yield address[1]
-        check(server.poll(), None, f"exit code of {name} after the peer disconnected")
+        yield server, address[1]
+
+
+def client_environment(server):
+    """Returns the environment of a client of this server, which answers as poke, or is an echo."""
+    return NODE_ENVIRONMENT | ({} if server in CHAT_SERVERS else {"ECHO": "1"})
 
 
 def is_listening(port):
@@ -170,7 +184,8 @@ def last_line(text):
 
 
 def binary(name):
-    folder = "release/examples" if name in EXAMPLES else "release"
+    is_example = name in (*STD_EXAMPLES, *TOKIO_EXAMPLES)
+    folder = "release/examples" if is_example else "release"
     return os.environ.get(name.upper()) or str(TARGET / folder / name)
 
 
@@ -195,15 +210,18 @@ def exchange(url, dialect, lines, proxy=()):
 
 def build():
     """Builds the binaries and returns whether that succeeded."""
-    examples = [name for name in sorted(EXAMPLES) if name.upper() not in os.environ]
     commands = []
-    if examples:
-        examples = [f"--example={name}" for name in examples]
-        commands.append(["-p", "hybi-examples", *examples])
+    for package, features, names in (
+        ("hybi-examples", "deflate", STD_EXAMPLES),
+        ("hybi-tokio", "axum,deflate,hyper", TOKIO_EXAMPLES),
+    ):
+        examples = [f"--example={name}" for name in names if name.upper() not in os.environ]
+        if examples:
+            commands.append(["-p", package, "--features", features, *examples])
     if not {"ECHO_CLIENT", "COMPRESSING_ECHO", "LINES_CLIENT"} <= os.environ.keys():
-        commands.append(["-p", "echo_client", "--target-dir", TARGET])
+        commands.append(["-p", "echo_client", "--features", "deflate", "--target-dir", TARGET])
     for command in commands:
-        command = ["cargo", "build", "--release", "--features", "deflate", *command]
+        command = ["cargo", "build", "--release", *command]
         if subprocess.run(command, cwd=ROOT).returncode:
             return False
     return True

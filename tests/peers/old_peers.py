@@ -8,6 +8,7 @@ from harness import (
     NODE_ENVIRONMENT,
     PEERS,
     check,
+    client_environment,
     example_server,
     exchange,
     read_line,
@@ -78,10 +79,10 @@ def server(name, dialect):
     return "does not answer the close frame, as expected" if is_unanswered else None
 
 
-def client(name, dialect):
-    """Connects to poke, gets its answers and an echo, and closes."""
-    with example_server("poke") as address:
-        run_peer(*CLIENTS[name][0], address, dialect, env=NODE_ENVIRONMENT)
+def client(name, dialect, chat="poke"):
+    """Connects to a server, gets its answers and an echo, and closes."""
+    with example_server(chat) as address:
+        run_peer(*CLIENTS[name][0], address, dialect, env=client_environment(chat))
 
 
 def of_dialects(is_included):
@@ -89,6 +90,9 @@ def of_dialects(is_included):
         for name, (_, dialects) in peers.items():
             for dialect in filter(is_included, dialects):
                 yield f"old-{role}-{name}-{dialect}", name, scenario, name, dialect
+    for name, (_, dialects) in CLIENTS.items():
+        for dialect in filter(is_included, dialects):
+            yield f"tokio_echo-{name}-{dialect}", name, client, name, dialect, "tokio_echo"
 
 
 def scenarios():

@@ -1,9 +1,15 @@
-"""Tests a chat server over two connections. Usage: websockets_client.py HOST:PORT"""
+"""Tests a chat server over two connections, or an echo server if ECHO is set.
+
+Usage: websockets_client.py HOST:PORT
+"""
 
 import asyncio
+import os
 import sys
 
 from websockets.asyncio.client import connect
+
+IS_ECHO = "ECHO" in os.environ
 
 LONG = " ".join(map(str, range(200_000)))[: 1 << 20]
 BYTES = bytes(range(256)) * 4096
@@ -48,20 +54,20 @@ async def main(address):
     check(first.subprotocol, None, "subprotocol")
 
     for one in both:
-        await one.send("CONNECTED")
-        await expect(one, "Welcome")
-        await one.send("POKE")
-        await expect(one, "Quit poking me!")
+        receivers = [one] if IS_ECHO else both
+        for message, answer in ("CONNECTED", "Welcome"), ("POKE", "Quit poking me!"):
+            await one.send(message)
+            await expect(one, message if IS_ECHO else answer)
         await ping(one, b"")
         await ping(one, BYTES[:125])
         for message in "héllo ☃ 😀", "", SHORT, LONG, b"\x00\xff", b"", BYTES:
             await one.send(message)
-            for other in both:
+            for other in receivers:
                 await expect(other, message)
 
         for fragments in ["hé", "", "llo ☃ 😀", LONG], [b"\x00", b"", BYTES]:
             await one.send(with_pings(one, fragments))
-            for other in both:
+            for other in receivers:
                 await expect(other, fragments[0][:0].join(fragments))
 
     await with_timeout("close", first.close(4000, "enough"))

@@ -1,4 +1,5 @@
-// netty as an echo server that prints its port, or as a client of poke.
+// netty as an echo server that prints its port, or as a client of poke, or of an echo server if
+// ECHO is set.
 // Usage: Netty server | client HOST:PORT DIALECT
 
 import io.netty.bootstrap.Bootstrap;
@@ -37,6 +38,11 @@ final class Netty {
         if (arguments[0].equals("server")) {
             serve();
         } else {
+            if (System.getenv("ECHO") != null) {
+                for (String[] pair : ANSWERS) {
+                    pair[1] = pair[0];
+                }
+            }
             converse(arguments[1], arguments[2]);
         }
     }

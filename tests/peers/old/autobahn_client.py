@@ -1,8 +1,12 @@
 # coding: utf-8
-"""Autobahn 0.5 under Python 2.7 as a client of poke. Usage: autobahn_client.py HOST:PORT DIALECT"""
+"""Autobahn 0.5 under Python 2.7 as a client of poke, or of an echo server if ECHO is set.
+
+Usage: autobahn_client.py HOST:PORT DIALECT
+"""
 
 from __future__ import print_function, unicode_literals
 
+import os
 import sys
 
 from autobahn.websocket import WebSocketClientFactory, WebSocketClientProtocol, connectWS
@@ -30,9 +34,9 @@ class Client(WebSocketClientProtocol):
 
     def onMessage(self, message, binary):
         global result
-        answer = ANSWERS[self.answers][1]
+        sent, answer = ANSWERS[self.answers]
         self.answers += 1
-        if message.decode("utf-8") != answer:
+        if message.decode("utf-8") != (sent if os.environ.get("ECHO") else answer):
             result = "received %r" % message
             self.failConnection()
         else:

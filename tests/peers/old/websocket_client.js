@@ -1,4 +1,5 @@
-// websocket-client as a client of poke. Usage: websocket_client.js HOST:PORT
+// websocket-client as a client of poke, or of an echo server if ECHO is set.
+// Usage: websocket_client.js HOST:PORT
 require('./node_of_2011');
 const { WebSocket } = require('websocket-client');
 
@@ -20,8 +21,8 @@ const sendNext = () => {
 };
 connection.on('open', sendNext);
 connection.on('message', (text) => {
-  const [, answer] = ANSWERS[answers++];
-  if (text !== answer) fail(`received ${text}`);
+  const [sent, answer] = ANSWERS[answers++];
+  if (text !== (process.env.ECHO ? sent : answer)) fail(`received ${text}`);
   sendNext();
 });
 connection.on('wserror', (error) => fail(error.message));
