@@ -28,8 +28,9 @@ NODE_ENVIRONMENT = os.environ | {"NODE_PATH": str(PEERS / "node_modules")}
 # Example servers that echo every message, and those that serve the chat page.
 ECHO_SERVERS = "std_echo", "mio_chat", "tokio_echo"
 CHAT_SERVERS = "poke", "mio_chat"
-# Of hybi-examples, and of hybi-tokio.
+# Of hybi-examples, hybi-integrations and hybi-tokio.
 STD_EXAMPLES = "poke", "mio_chat", "std_client", "std_echo"
+INTEGRATIONS = "embedded", "io_uring", "redis_chat"
 TOKIO_EXAMPLES = "axum_upgrade", "http2", "rustls", "tokio_chat", "tokio_client", "tokio_echo"
 
 EXIT_UNAVAILABLE = 69
@@ -184,7 +185,7 @@ def last_line(text):
 
 
 def binary(name):
-    is_example = name in (*STD_EXAMPLES, *TOKIO_EXAMPLES)
+    is_example = name in (*STD_EXAMPLES, *INTEGRATIONS, *TOKIO_EXAMPLES)
     folder = "release/examples" if is_example else "release"
     return os.environ.get(name.upper()) or str(TARGET / folder / name)
 
@@ -213,6 +214,7 @@ def build():
     commands = []
     for package, features, names in (
         ("hybi-examples", "deflate", STD_EXAMPLES),
+        ("hybi-integrations", "", INTEGRATIONS),
         ("hybi-tokio", "axum,deflate,hyper", TOKIO_EXAMPLES),
     ):
         examples = [f"--example={name}" for name in names if name.upper() not in os.environ]
