@@ -6,7 +6,7 @@
 //! a `Stream` of messages and a `Sink` for them. An echo server:
 //!
 //! ```no_run
-//! use hybi_tokio::hybi::{AcceptOptions, Config};
+//! use hybi_tokio::hybi::Config;
 //! use hybi_tokio::{Error, WebSocket};
 //! use std::time::Duration;
 //! use tokio::net::{TcpListener, TcpStream};
@@ -17,8 +17,7 @@
 //!
 //! async fn echo(tcp: TcpStream) -> Result<(), Error> {
 //!     tcp.set_nodelay(true)?;
-//!     let pending = WebSocket::accept(tcp, &CONFIG).await?;
-//!     let mut socket = pending.accept(&AcceptOptions::new()).await?;
+//!     let mut socket = WebSocket::accept_any(tcp, &CONFIG).await?;
 //!     while let Some(message) = socket.next().await {
 //!         socket.send(message?).await?;
 //!     }
@@ -43,7 +42,8 @@
 //!
 //! | task | answer |
 //! | --- | --- |
-//! | accept a connection, now or after a look-up? | [`WebSocket::accept`], then [`Pending::accept`] or [`Pending::respond`]; set `TCP_NODELAY` before, or the kernel delays small messages |
+//! | accept any connection? | [`WebSocket::accept_any`]; set `TCP_NODELAY` before, or the kernel delays small messages |
+//! | decide by the request, also after a look-up? | [`WebSocket::accept`], then [`Pending::accept`] or [`Pending::respond`] |
 //! | accept one that axum or hyper has read? | the modules `axum` and `hyper`, with the [features](#features) of these names; with another HTTP library [`Connection::upgrade`](hybi::Connection::upgrade) and [`WebSocket::upgraded`] |
 //! | connect? | [`WebSocket::connect_tcp`] for `ws://`, [`WebSocket::connect`] over any stream; through an HTTP proxy [`tunnel`] |
 //! | use TLS? | pass the stream of a TLS library, such as tokio-rustls, to [`WebSocket::connect`] and [`WebSocket::accept`] |

@@ -2,8 +2,8 @@
 //!
 //! | tokio-tungstenite 0.30 | here |
 //! | --- | --- |
-//! | `accept_async(tcp)` | [`WebSocket::accept`], then [`Pending::accept`](crate::Pending::accept) |
-//! | `accept_hdr_async(tcp, callback)` | the same: decide between both calls, also after an `await` |
+//! | `accept_async(tcp)` | [`WebSocket::accept_any`] |
+//! | `accept_hdr_async(tcp, callback)` | [`WebSocket::accept`], then [`Pending::accept`](crate::Pending::accept): decide between both calls, also after an `await` |
 //! | `connect_async(url)` | [`ClientRequest::new`], [`WebSocket::connect_tcp`]; for `wss://` connect with a TLS library, then [`WebSocket::connect`] |
 //! | `client_async(request, stream)` | [`WebSocket::connect`] |
 //! | `WebSocketStream::from_raw_socket` | [`WebSocket::upgraded`] with [`Connection::established_server`] |
@@ -88,7 +88,7 @@
 //! Each message goes to all other clients. One that is 1,000 messages behind is disconnected:
 //!
 //! ```no_run
-//! use hybi_tokio::hybi::{AcceptOptions, Config};
+//! use hybi_tokio::hybi::Config;
 //! use hybi_tokio::{Error, Message, WebSocket};
 //! use std::collections::HashMap;
 //! use std::net::SocketAddr;
@@ -102,8 +102,7 @@
 //!
 //! async fn serve(tcp: TcpStream, peer: SocketAddr, peers: &Peers) -> Result<(), Error> {
 //!     tcp.set_nodelay(true)?;
-//!     let pending = WebSocket::accept(tcp, &CONFIG).await?;
-//!     let mut socket = pending.accept(&AcceptOptions::new()).await?;
+//!     let mut socket = WebSocket::accept_any(tcp, &CONFIG).await?;
 //!     let (sender, mut outgoing) = mpsc::channel(1000);
 //!     peers.lock().unwrap().insert(peer, sender);
 //!     loop {
@@ -172,6 +171,7 @@
 //! [`Connection::wants_write`]: hybi::Connection::wants_write
 //! [`MessageAssembler`]: hybi::MessageAssembler
 //! [`SendError::Closing`]: hybi::SendError::Closing
+//! [`WebSocket::accept_any`]: crate::WebSocket::accept_any
 //! [`WebSocket::accept`]: crate::WebSocket::accept
 //! [`WebSocket::connect`]: crate::WebSocket::connect
 //! [`WebSocket::set_max_message_len`]: crate::WebSocket::set_max_message_len

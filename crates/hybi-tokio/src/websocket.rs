@@ -62,6 +62,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    /// Accepts the request of a client, whatever it is, on a newly accepted stream.
+    ///
+    /// It selects no subprotocol, and does not check the origin: a page of any site can connect, with the
+    /// cookies of its user. [`accept`](Self::accept) shows the request first.
+    ///
+    /// # Errors
+    /// Those of [`accept`](Self::accept) and [`Pending::accept`].
+    pub async fn accept_any(io: S, config: impl Into<SharedConfig>) -> Result<Self, Error> {
+        let pending = Self::accept(io, config).await?;
+        pending.accept(&AcceptOptions::new()).await
+    }
+
     /// Performs the opening handshake of a client on a newly connected stream. Also returns the
     /// response: its dialect, subprotocol and header fields.
     ///

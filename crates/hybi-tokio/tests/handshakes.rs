@@ -42,6 +42,31 @@ async fn a_request_is_answered_later_with_a_response() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn any_request_is_accepted_without_a_subprotocol() {
+    let (server, client) = duplex(4096);
+    let request = request(Dialect::Rfc6455).with_protocol("chat").unwrap();
+    let (server, client) = tokio::join!(
+        WebSocket::accept_any(server, config()),
+        WebSocket::connect(client, config(), &request)
+    );
+    assert!(server.unwrap().connection().is_open());
+    let (_, handshake) = client.unwrap();
+    assert_eq!(handshake.protocol(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wss_url_is_not_connected_without_tls() {
+    let request = ClientRequest::new("wss://example.com/").unwrap();
+    let error = WebSocket::connect_tcp(config(), &request)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a wss:// URL needs a stream of a TLS library"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_a_pending_request_answers_503() {
     let (pending, client) = pending(REQUEST, Config::new()).await;
     drop(pending);
