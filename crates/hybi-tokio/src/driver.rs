@@ -245,6 +245,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Queues a message after `poll_ready` was ready.
     pub(crate) fn queue(&mut self, message: Message) -> Result<(), Error> {
         self.check_writable()?;
+        // Only if the caller did not wait for `poll_ready`.
+        if let Some(unsent) = &self.unsent {
+            send(&mut self.conn, unsent).map_err(Error::Send)?;
+            self.unsent = None;
+        }
         match send(&mut self.conn, &message) {
             Err(SendError::BufferFull { .. }) => self.unsent = Some(message),
             result => result.map_err(Error::Send)?,

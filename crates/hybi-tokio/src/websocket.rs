@@ -409,7 +409,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for WebSocket<S> {
 }
 
 /// `poll_ready` is ready while at most [`high_water`](hybi::Config::high_water) bytes are pending,
-/// `start_send` queues, and `poll_flush` writes all output. `poll_close` sends a close frame without a
+/// `start_send` queues, and `poll_flush` writes all output. Without `poll_ready`, `start_send` may return
+/// [`SendError::BufferFull`](hybi::SendError::BufferFull). `poll_close` sends a close frame without a
 /// code; receive until the stream ends to wait for the answer of the peer.
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     type Error = Error;

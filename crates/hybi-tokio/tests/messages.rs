@@ -146,6 +146,27 @@ async fn a_message_that_fits_only_into_the_empty_send_buffer_is_sent() {
     tokio::join!(send, receive);
 }
 
+/// A caller of `start_send` that does not wait for `poll_ready` gets an error, and loses nothing.
+#[tokio::test(start_paused = true)]
+async fn start_send_without_poll_ready_keeps_the_order() {
+    let config = config().max_send_buffer(1000);
+    let (mut server, mut client) = pair(64, RFC6455, config).await;
+    let mut start_send = |len| server.start_send_unpin(Message::from("x".repeat(len)));
+    start_send(900).unwrap();
+    start_send(800).unwrap(); // waits in a place of its own
+    let full = start_send(1).unwrap_err();
+    assert!(
+        matches!(full, Error::Send(SendError::BufferFull { .. })),
+        "{full}"
+    );
+    let (flushed, ()) = tokio::join!(server.flush(), async {
+        for len in [900, 800] {
+            assert_eq!(text(client.next().await).len(), len);
+        }
+    });
+    flushed.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_longer_than_the_send_buffer_is_an_error() {
     let (mut server, mut client) = pair(64, RFC6455, config().max_send_buffer(1000)).await;
