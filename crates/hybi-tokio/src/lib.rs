@@ -74,7 +74,8 @@
 //!   most one second. `Config::close_timeout` and `Config::write_timeout` limit what comes before that.
 //!
 //! An idle connection holds no buffer for reading. If the application stops calling `next`, what the
-//! last read has returned is kept: at most 64 KiB.
+//! last read has returned is kept: at most 64 KiB. A read uses as much of the stack of the thread that
+//! polls, for the time of the call.
 //!
 //! # Cancellation
 //!

@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Waker};
 
 use hybi_tokio::hybi::{Close, Config, Connection, Dialect, Entropy, Handshake, SharedConfig};
 use hybi_tokio::{Bytes, Message, Reader, WebSocket, Writer};
+use shuttle::Runner;
 use shuttle::future::{block_on, spawn};
+use shuttle::scheduler::RandomScheduler;
 use shuttle::sync::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -126,7 +128,9 @@ fn check(test: impl Fn() + Send + Sync + 'static) {
     let builder = &mut tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().unwrap();
     let _guard = runtime.enter();
-    shuttle::check_random(test, ORDERS);
+    let mut config = shuttle::Config::new();
+    config.stack_size = 1 << 20; // more than a read
+    Runner::new(RandomScheduler::new(ORDERS), config).run(test);
 }
 
 async fn send(writer: &mut Writer<Stream>, count: usize) {
