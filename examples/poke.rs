@@ -1,6 +1,6 @@
-//! A chat server with two threads per connection: it answers `CONNECTED` with a greeting and `POKE`
-//! with a complaint, and sends every other message to all clients. The server in a
-//! blog post of 2010 did the same.
+//! A chat server with two threads per connection: it answers `CONNECTED` with a greeting, `POKE`
+//! with a complaint and `STATUS` with what its page shows about the connections, and sends every
+//! other message to all clients. The server in a blog post of 2010 did the same, without `STATUS`.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,7 +14,7 @@ use hybi::{
     Close, Connection, Event, Handshake, MessageAssembler, MessageTooLong, Request, Response,
     SharedConfig,
 };
-use hybi_examples::chat::{self, MAX_MESSAGE_LEN, MAX_QUEUED};
+use hybi_examples::chat::{self, MAX_MESSAGE_LEN, MAX_QUEUED, OpenConnections, Opened};
 use hybi_examples::cli::{self, log};
 use hybi_examples::link::{BlockingConnection, WhenCongested};
 use hybi_examples::outbox::{self, Message};
@@ -49,6 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         config: chat::config(options.compression).into(),
         origins: options.origins,
         clients: Mutex::default(),
+        open: Mutex::default(),
         client_removed: Condvar::new(),
     });
     let accepting = Arc::clone(&server);
@@ -78,6 +79,7 @@ struct Server {
     /// The origins of pages that may connect; if there are none, all.
     origins: Vec<String>,
     clients: Mutex<BTreeMap<u64, Arc<Client>>>,
+    open: Mutex<OpenConnections>,
     client_removed: Condvar,
 }
 
@@ -86,6 +88,7 @@ struct Client {
     address: SocketAddr,
     connection: BlockingConnection,
     origin: OnceLock<String>,
+    opened: OnceLock<Opened>,
     received: AtomicU64,
     sent: AtomicU64,
 }
@@ -102,6 +105,7 @@ fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr) {
         address,
         connection,
         origin: OnceLock::new(),
+        opened: OnceLock::new(),
         received: AtomicU64::new(0),
         sent: AtomicU64::new(0),
     });
@@ -121,7 +125,10 @@ fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr) {
         chat::handle_request(conn, request)
     };
     client.connection.run(on_request, |event| match event {
-        Event::Open(handshake) => client.log_open(&handshake),
+        Event::Open(handshake) => {
+            client.log_open(&handshake);
+            server.count(&client, Opened::new(&handshake));
+        }
         Event::Text(chunk) => match message.push_text_owned(chunk) {
             Ok(Some(text)) => client.handle_text(server, text),
             Ok(None) => {}
@@ -148,7 +155,7 @@ impl Client {
     }
 
     fn handle_text(&self, server: &Server, text: String) {
-        match chat::reply(&text) {
+        match chat::reply(&text, || server.status(self)) {
             Some(reply) => {
                 self.received.fetch_add(1, Relaxed);
                 self.send(&Message::text(reply));
@@ -183,6 +190,25 @@ impl Server {
 
     fn clients(&self) -> Vec<Arc<Client>> {
         self.lock().values().cloned().collect()
+    }
+
+    fn open(&self) -> MutexGuard<'_, OpenConnections> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, client: &Client, opened: Opened) {
+        // Never set before: a connection opens once.
+        let _ = client.opened.set(opened);
+        self.open().insert(opened);
+    }
+
+    /// Returns the reply to `STATUS`.
+    fn status(&self, client: &Client) -> String {
+        // A client that sends is open.
+        let opened = client.opened.get();
+        opened.map_or_else(String::new, |&opened| {
+            self.open().status(client.number, opened)
+        })
     }
 
     /// Sends a client's message to all clients.
@@ -224,6 +250,9 @@ impl Server {
 
     fn remove(&self, client: &Client) {
         let number = client.number;
+        if let Some(&opened) = client.opened.get() {
+            self.open().remove(opened);
+        }
         let reason = match client.connection.result() {
             Ok(closed) => chat::end_reason(&closed, client.connection.is_used()),
             Err(error) => error,

@@ -1,8 +1,12 @@
 //! The behavior of the chat servers, independent of how they do I/O.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::error::Error;
 
-use hybi::{AcceptOptions, Closed, Config, Connection, Dialects, Request, Response};
+use hybi::{
+    AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Handshake, Request, Response,
+};
 
 use crate::compression;
 
@@ -16,12 +20,71 @@ pub const MAX_QUEUED: usize = 64 << 20;
 /// The page for browsers, served to requests without `Upgrade`.
 const PAGE: &str = include_str!("page.html");
 
-/// Returns the reply to a text message; `None` if the message is for all clients.
-pub fn reply(message: &str) -> Option<&'static str> {
+/// Returns the reply to a text message; `None` if the message is for all clients. `status` returns
+/// the one to `STATUS`: [`OpenConnections::status`].
+pub fn reply(message: &str, status: impl FnOnce() -> String) -> Option<Cow<'static, str>> {
     match message {
-        "CONNECTED" => Some("Welcome"),
-        "POKE" => Some("Quit poking me!"),
+        "CONNECTED" => Some("Welcome".into()),
+        "POKE" => Some("Quit poking me!".into()),
+        "STATUS" => Some(status().into()),
         _ => None,
+    }
+}
+
+/// What a server keeps of a handshake.
+#[derive(Clone, Copy)]
+pub struct Opened {
+    dialect: Dialect,
+    is_compressed: bool,
+}
+
+impl Opened {
+    pub fn new(handshake: &Handshake) -> Self {
+        Self {
+            dialect: handshake.dialect(),
+            #[cfg(feature = "deflate")]
+            is_compressed: handshake.compression().is_some(),
+            #[cfg(not(feature = "deflate"))]
+            is_compressed: false,
+        }
+    }
+}
+
+/// How many connections each dialect has. Counted as they open and end, since every page asks for
+/// the status regularly: to look at every connection each time would take quadratic time.
+#[derive(Default)]
+pub struct OpenConnections(HashMap<Dialect, usize>);
+
+impl OpenConnections {
+    pub fn insert(&mut self, opened: Opened) {
+        *self.0.entry(opened.dialect).or_default() += 1;
+    }
+
+    pub fn remove(&mut self, opened: Opened) {
+        if let Some(count) = self.0.get_mut(&opened.dialect) {
+            *count -= 1;
+        }
+    }
+
+    /// Returns the reply to `STATUS`: `STATUS `, then JSON with the number of the client, the
+    /// dialect of its connection, whether its messages are compressed, and how many clients are
+    /// connected with each dialect.
+    pub fn status(&self, number: u64, opened: Opened) -> String {
+        let Opened {
+            dialect,
+            is_compressed,
+        } = opened;
+        let count = |dialect| Some((dialect, *self.0.get(&dialect)?));
+        let counts = Dialects::ALL.into_iter().filter_map(count);
+        let counts: Vec<String> = counts
+            .filter(|(_, count)| *count > 0)
+            .map(|(dialect, count)| format!("\"{dialect}\":{count}"))
+            .collect();
+        let counts = counts.join(",");
+        format!(
+            "STATUS {{\"client\":{number},\"dialect\":\"{dialect}\",\"compressed\":{is_compressed},\
+             \"connected\":{{{counts}}}}}"
+        )
     }
 }
 

@@ -51,6 +51,7 @@ test_chat_servers! {
     serves_the_page
     serves_the_page_to_every_kind_of_http_client
     answers_and_broadcasts_messages
+    answers_status_to_the_client_that_asks
     logs_how_connections_open_and_end
     serves_300_idle_connections_without_cpu_time
     accepts_input_byte_by_byte
@@ -293,6 +294,42 @@ fn answers_and_broadcasts_messages(name: &str) {
     second.send_text("still here");
     second.expect_text("still here");
     hixie_75.expect_text("still here");
+}
+
+/// With the clients that have the handshake behind them and whose connection has not ended.
+fn answers_status_to_the_client_that_asks(name: &str) {
+    fn status(number: u32, dialect: &str, connected: &str) -> String {
+        format!(
+            "STATUS {{\"client\":{number},\"dialect\":\"{dialect}\",\"compressed\":false,\
+             \"connected\":{{{connected}}}}}"
+        )
+    }
+    let server = start(name);
+    let mut first = Peer::open_76(server.address());
+    first.send_text("STATUS");
+    first.expect_text(&status(1, "Hixie-76", "\"Hixie-76\":1"));
+
+    let mut second = Peer::open_75(server.address());
+    second.poke();
+    let mut third = Peer::open_rfc(server.address());
+    let _in_handshake = Peer::connect(server.address()).after_request_head();
+    let all = "\"RFC 6455\":1,\"Hixie-76\":1,\"Hixie-75\":1";
+    third.send(client_frame(0x81, b"STATUS"));
+    third.expect(server_frame(0x81, status(3, "RFC 6455", all).as_bytes()));
+    second.send_text("STATUS");
+    second.expect_text(&status(2, "Hixie-75", all));
+
+    drop(second);
+    server.wait_for_summary(2);
+    // The answers to the others were not sent to this one: they would be received first.
+    first.send_text("STATUS");
+    first.expect_text(&status(1, "Hixie-76", "\"RFC 6455\":1,\"Hixie-76\":1"));
+    third.send(client_frame(0x88, b""));
+    third.expect(server_frame(0x88, b""));
+    drop(third);
+    server.wait_for_summary(3);
+    first.send_text("STATUS");
+    first.expect_text(&status(1, "Hixie-76", "\"Hixie-76\":1"));
 }
 
 fn logs_how_connections_open_and_end(name: &str) {
@@ -899,6 +936,8 @@ mod compression {
     const OFFER: &str = "permessage-deflate; client_max_window_bits";
     const AGREED: &str = "permessage-deflate; server_max_window_bits=10; client_max_window_bits=10";
 
+    const CHAT_SERVERS: [&str; 2] = ["poke", "mio_chat"];
+
     test_servers! { std_echo: compresses_messages_if_offered declines_with_the_option }
     test_chat_servers! { compresses_messages_if_offered declines_with_the_option }
 
@@ -938,6 +977,14 @@ mod compression {
             let received = read_message(&mut socket, &mut conn, &text);
             assert_eq!(received[0], 0xc1, "not one compressed frame");
             assert!(received.len() < max_len, "{}", received.len());
+        }
+        if CHAT_SERVERS.contains(&name) {
+            let status = "STATUS {\"client\":1,\"dialect\":\"RFC 6455\",\"compressed\":true,\
+                \"connected\":{\"RFC 6455\":1}}";
+            conn.send_text("STATUS").unwrap();
+            socket.write_all(conn.transmit()).unwrap();
+            conn.advance(conn.pending());
+            read_message(&mut socket, &mut conn, status);
         }
     }
 

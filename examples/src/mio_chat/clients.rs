@@ -15,7 +15,7 @@ use slab::Slab;
 
 use super::link::{PolledConnection, Socket};
 use super::timers::Timers;
-use crate::chat::{self, MAX_MESSAGE_LEN, MAX_QUEUED};
+use crate::chat::{self, MAX_MESSAGE_LEN, MAX_QUEUED, OpenConnections, Opened};
 use crate::outbox::{self, Message};
 
 /// The most bytes that one read returns.
@@ -38,6 +38,7 @@ pub struct Clients<S> {
     config: SharedConfig,
     timers: Timers,
     clients: Slab<Client<S>>,
+    open: OpenConnections,
     /// The clients to handle in the next turn.
     scheduled: Vec<usize>,
     log: fn(&dyn Display),
@@ -49,6 +50,8 @@ struct Client<S> {
     address: SocketAddr,
     /// Only needed until the handshake is done.
     origin: Option<Box<str>>,
+    /// Set while the client counts as open.
+    opened: Option<Opened>,
     /// `None` between messages, so that idle clients have no buffer.
     message: Option<MessageAssembler>,
     received: u64,
@@ -62,6 +65,7 @@ impl<S: Socket> Clients<S> {
             config: config.into(),
             timers: Timers::default(),
             clients: Slab::new(),
+            open: OpenConnections::default(),
             scheduled: Vec::new(),
             log,
         }
@@ -86,6 +90,7 @@ impl<S: Socket> Clients<S> {
             number,
             address,
             origin: None,
+            opened: None,
             message: None,
             received: 0,
             sent: 0,
@@ -166,7 +171,12 @@ impl<S: Socket> Clients<S> {
             let client = &mut self.clients[key];
             match event {
                 Event::Request(request) => client.handle_request(&request),
-                Event::Open(handshake) => client.log_open(self.log, &handshake),
+                Event::Open(handshake) => {
+                    client.log_open(self.log, &handshake);
+                    let opened = Opened::new(&handshake);
+                    client.opened = Some(opened);
+                    self.open.insert(opened);
+                }
                 Event::Text(chunk) => {
                     let assembler =
                         message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
@@ -207,9 +217,14 @@ impl<S: Socket> Clients<S> {
     }
 
     fn handle_text(&mut self, key: usize, text: String) {
-        match chat::reply(&text) {
+        let client = &mut self.clients[key];
+        // A client that sends is open.
+        let status = || match client.opened {
+            Some(opened) => self.open.status(client.number, opened),
+            None => String::new(),
+        };
+        match chat::reply(&text, status) {
             Some(reply) => {
-                let client = &mut self.clients[key];
                 client.received += 1;
                 client.send(&Message::text(reply));
             }
@@ -264,6 +279,9 @@ impl<S: Socket> Clients<S> {
     fn remove(&mut self, key: usize) -> S {
         self.timers.cancel(key);
         let client = self.clients.remove(key);
+        if let Some(opened) = client.opened {
+            self.open.remove(opened);
+        }
         let (number, reason) = (client.number, client.connection.close_reason());
         let (received, sent) = (client.received, client.sent);
         (self.log)(&format_args!(
