@@ -1,7 +1,8 @@
-// Uses poke's page as a person would. Usage: phantomjs phantomjs.js URL SCREENSHOT
+// Uses poke's page as a person would, with the mouse and with the keyboard alone.
+// Usage: phantomjs phantomjs.js URL SCREENSHOT PHONE_SCREENSHOT
 var system = require('system');
 var page = require('webpage').create();
-var url = system.args[1], screenshot = system.args[2];
+var url = system.args[1], screenshot = system.args[2], phoneScreenshot = system.args[3];
 
 var short = 'h\u00e9llo \u2603 \ud83d\ude00';
 var long = '';
@@ -42,6 +43,39 @@ function logContains(text) {
   };
 }
 
+function textOf(id) {
+  return page.evaluate(function (id) { return document.getElementById(id).textContent; }, id);
+}
+
+function statusIsShown() {
+  return textOf('dialect') === 'Hixie-76' && textOf('compression') === 'off' &&
+    /^(less than 1|\d+) ms$/.test(textOf('round-trip')) &&
+    /^1 \(1 with Hixie-76\), you are client \d+$/.test(textOf('connected'));
+}
+
+function pressTab(expectedFocus) {
+  page.sendEvent('keypress', page.event.key.Tab);
+  var focus = page.evaluate(function () { return document.activeElement.id; });
+  if (focus !== expectedFocus) fail('Tab led to ' + focus + ' instead of ' + expectedFocus);
+}
+
+// The page was not clicked yet.
+function useKeyboard(then) {
+  pressTab('text');
+  page.sendEvent('keypress', 'typed without a mouse');
+  page.sendEvent('keypress', page.event.key.Enter);
+  waitUntil('line typed without a mouse', logContains('typed without a mouse'), function () {
+    pressTab('send');
+    pressTab('poke');
+    page.sendEvent('keypress', page.event.key.Space);
+    waitUntil('answer to POKE by Space', logContains('Quit poking me!'), then);
+  });
+}
+
+function clearLog() {
+  page.evaluate(function () { document.getElementById('log').innerHTML = ''; });
+}
+
 function click(id) {
   var center = page.evaluate(function (id) {
     var box = document.getElementById(id).getBoundingClientRect();
@@ -67,10 +101,15 @@ function echo(text, then) {
   });
 }
 
-function render() {
-  // Without a background the screenshot would be transparent.
-  page.evaluate(function () { document.documentElement.style.background = 'white'; });
-  return page.render(screenshot);
+function render(width, height, file) {
+  page.viewportSize = { width: width, height: height };
+  var overflow = page.evaluate(function () {
+    // Without a background the screenshot would be transparent.
+    document.documentElement.style.background = 'white';
+    return document.documentElement.scrollWidth - window.innerWidth;
+  });
+  if (overflow > 0) fail(overflow + ' pixels more than the width ' + width);
+  if (!page.render(file)) fail('cannot write ' + file);
 }
 
 page.viewportSize = { width: 800, height: 600 };
@@ -79,21 +118,31 @@ page.open(url, function (status) {
   if (status !== 'success') return fail('cannot load ' + url);
   waitUntil('open state', isOpen, function () {
     waitUntil('Welcome', logContains('Welcome'), function () {
-      click('poke');
-      waitUntil('answer to POKE', logContains('Quit poking me!'), function () {
-        click('text');
-        page.sendEvent('keypress', 'typed by hand');
-        click('send');
-        waitUntil('line typed by hand', logContains('typed by hand'), function () {
-          echo(short, function () {
-            waitUntil('line with the echo', logContains(short), function () {
-              // Taken now, since the long text scrolls everything else out of view.
-              if (!render()) return fail('cannot write ' + screenshot);
-              echo(long, function () { phantom.exit(); });
-            });
-          });
+      waitUntil('status', statusIsShown, function () {
+        useKeyboard(function () {
+          clearLog();
+          useMouse();
         });
       });
     });
   });
 });
+
+function useMouse() {
+  click('poke');
+  waitUntil('answer to POKE', logContains('Quit poking me!'), function () {
+    click('text');
+    page.sendEvent('keypress', 'typed by hand');
+    click('send');
+    waitUntil('line typed by hand', logContains('typed by hand'), function () {
+      echo(short, function () {
+        waitUntil('line with the echo', logContains(short), function () {
+          // Taken now, since the long text scrolls everything else out of view.
+          render(375, 667, phoneScreenshot);
+          render(800, 600, screenshot);
+          echo(long, function () { phantom.exit(); });
+        });
+      });
+    });
+  });
+}
