@@ -29,7 +29,7 @@ NODE_ENVIRONMENT = os.environ | {"NODE_PATH": str(PEERS / "node_modules")}
 ECHO_SERVERS = "std_echo", "mio_chat", "tokio_echo"
 CHAT_SERVERS = "poke", "mio_chat"
 # Of hybi-examples, hybi-integrations and hybi-tokio.
-STD_EXAMPLES = "poke", "mio_chat", "std_client", "std_echo"
+STD_EXAMPLES = "client", "poke", "mio_chat", "std_client", "std_echo"
 INTEGRATIONS = "embedded", "io_uring", "redis_chat"
 TOKIO_EXAMPLES = "axum_upgrade", "http2", "rustls", "tokio_chat", "tokio_client", "tokio_echo"
 
