@@ -198,3 +198,4 @@ def scenarios():
         yield f"{name}-shutdown", "websockets", shutdown, name, path, *arguments
     for name in PAGES:
         yield f"{name}-firefox", "firefox", page, "firefox", name
+    yield "tokio_chat-chromium", "chromium", page, "chromium", "tokio_chat"
