@@ -12,6 +12,7 @@ use testkit::reference_inflate;
 use super::compress::{Compressor, FLUSH_END, compress_without_history};
 use super::history::History;
 use super::inflate::{Decompressor, END, Status};
+use super::output::Output;
 use super::pool::KEPT;
 use super::states::{Deflater, Inflater, kept_states};
 use crate::work;
@@ -497,6 +498,17 @@ fn a_thread_keeps_few_states() {
     })
     .join()
     .unwrap();
+}
+
+#[test]
+fn a_thread_keeps_an_output_of_at_most_64_kib() {
+    for (capacity, is_kept) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
+        let mut output = Output::new();
+        *output.as_mut() = Vec::with_capacity(capacity);
+        drop(output);
+        let kept = Output::new().as_mut().capacity();
+        assert_eq!(kept, if is_kept { capacity } else { 0 });
+    }
 }
 
 #[test]

@@ -166,7 +166,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`Connection::closed`] has the code and reason of the peer. In Hixie-75, which has no closing
     /// handshake, also if the peer has ended the stream between two messages.
     ///
-    /// Writes the pending output before it waits, also what [`feed`](Self::feed) has queued.
+    /// Writes the pending output before it waits, also what [`feed`](Self::feed) has queued. A close frame
+    /// of the peer is answered by the call after the last message: until then, messages can be answered.
     ///
     /// # Errors
     /// - [`Error::Closed`], once, before `None`: if the connection has ended in another way.
