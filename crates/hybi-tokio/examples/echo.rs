@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hybi_tokio::hybi::{AcceptOptions, Close, Closed, Config, Dialects, close_code};
-use hybi_tokio::{Error, Message, WebSocket};
+use hybi_tokio::{Error, WebSocket};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -96,10 +96,7 @@ async fn serve(tcp: TcpStream, stop: CancellationToken) -> Result<Closed, Error>
 
 async fn echo(socket: &mut WebSocket<TcpStream>) -> Result<(), Error> {
     while let Some(message) = socket.next().await {
-        match message? {
-            Message::Ping(_) | Message::Pong(_) => {}
-            message => socket.feed(message).await?,
-        }
+        socket.feed(message?).await?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::inbox::Inbox;
-use crate::receiver::{Received, Receiver, pass_time};
+use crate::receiver::{ANSWER_TIMEOUT, Received, Receiver, pass_time};
 use crate::timer::Timer;
 use crate::{Error, Message};
 
@@ -26,8 +26,8 @@ const READ_LEN: usize = 64 * 1024;
 /// That of a `MessageAssembler`.
 const DEFAULT_MAX_MESSAGE_LEN: usize = 1024 * 1024;
 
-/// How long a peer that has sent a close frame may take to accept more of what was sent before.
-const CLOSING_TIMEOUT: Duration = Duration::from_secs(30);
+/// The output that a peer has to accept in `ANSWER_TIMEOUT`, as in that of a write timeout.
+const ANSWER_PROGRESS: usize = 16 * 1024;
 
 /// Messages from this length on are written without a copy, if the stream supports it.
 const VECTORED_LEN: usize = 4 * 1024;
@@ -70,11 +70,12 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     unsent: Option<Message>,
     /// The stream has accepted bytes since it was flushed.
     needs_flush: bool,
+    /// Bytes written since the time to answer a close frame was last extended.
+    written: usize,
     /// Set once the stream has failed. After a failed write, input is read on until it ends: the peer
     /// may have sent messages before.
     write_error: Option<io::ErrorKind>,
     start: Instant,
-    last_write: Instant,
     timer: Timer,
     end: End,
     /// Something happened that a task which waits for the other half of the connection may wait for.
@@ -84,7 +85,6 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// `unread` was read from the stream before.
     pub(crate) fn new(io: S, conn: Connection, unread: Vec<u8>) -> Self {
-        let now = Instant::now();
         Self {
             io,
             conn,
@@ -96,9 +96,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             max_inbox_len: DEFAULT_MAX_MESSAGE_LEN,
             unsent: None,
             needs_flush: false,
+            written: 0,
             write_error: None,
-            start: now,
-            last_write: now,
+            start: Instant::now(),
             timer: Timer::default(),
             end: End::NotYet,
             changed: false,
@@ -288,17 +288,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut vectored = vectored.map_err(Error::Send)?;
         let slices = vectored.slices().map(IoSlice::new);
         match Pin::new(&mut self.io).poll_write_vectored(cx, &slices) {
-            Poll::Ready(Ok(n)) => vectored.advance(n),
+            Poll::Ready(Ok(n)) => {
+                vectored.advance(n);
+                drop(vectored);
+                self.note_written(n);
+                Ok(())
+            }
             Poll::Ready(Err(error)) => {
                 drop(vectored);
-                return self.fail_write(error);
+                self.fail_write(error)
             }
-            Poll::Pending => {} // dropping it queues the message
+            Poll::Pending => Ok(()), // dropping it queues the message
         }
-        drop(vectored);
-        self.last_write = Instant::now();
-        self.needs_flush = true;
-        Ok(())
     }
 
     /// Ready once a message for many connections was queued.
@@ -372,15 +373,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         while self.conn.pending() > target {
             let written = ready!(Pin::new(&mut self.io).poll_write(cx, self.conn.transmit()));
             self.changed = true;
-            self.last_write = Instant::now();
             match written {
                 Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
-                Ok(n) => self.conn.advance(n),
+                Ok(n) => {
+                    self.conn.advance(n);
+                    self.note_written(n);
+                }
                 Err(error) => return Poll::Ready(self.fail_write(error)),
             }
-            self.needs_flush = true;
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn note_written(&mut self, n: usize) {
+        self.needs_flush = true;
+        if let Some(answer_by) = &mut self.receiver.answer_by {
+            self.written += n;
+            if self.written >= ANSWER_PROGRESS {
+                self.written = 0;
+                *answer_by = Instant::now() + ANSWER_TIMEOUT;
+            }
+        }
     }
 
     fn poll_flush_io(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -415,12 +428,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Receives once, unless the inbox is full.
     fn fill_inbox(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.inbox.len() >= self.max_inbox_len || self.receiver.awaits_answer {
+        if self.inbox.len() >= self.max_inbox_len || self.receiver.answer_by.is_some() {
             return Poll::Pending;
         }
         let received = match self.receive_unread() {
             Some(received) => Some(received),
-            None if self.receiver.awaits_answer => None,
+            None if self.receiver.answer_by.is_some() => None,
             None => ready!(self.poll_read(cx)),
         };
         if let Some(received) = received {
@@ -441,14 +454,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn receive_unread(&mut self) -> Option<Result<Received, Error>> {
         // The application may answer what the peer has sent before its close frame.
-        if !self.can_receive || (self.receiver.awaits_answer && self.unsent.is_some()) {
+        if !self.can_receive || (self.receiver.answer_by.is_some() && self.unsent.is_some()) {
             return None;
         }
         let mut unread = mem::take(&mut self.unread);
         let mut input = Input::new(unread.get_mut(self.consumed..)?, self.start.elapsed());
         let received = self.receiver.receive(&mut self.conn, &mut input);
         let remaining = input.remaining().len();
-        self.can_receive = (received.is_some() && remaining > 0) || self.receiver.awaits_answer;
+        self.can_receive =
+            (received.is_some() && remaining > 0) || self.receiver.answer_by.is_some();
         if remaining > 0 {
             self.consumed = unread.len() - remaining;
             self.unread = unread;
@@ -476,7 +490,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut input = Input::new(buf.filled_mut(), self.start.elapsed());
         let received = self.receiver.receive(&mut self.conn, &mut input);
         let remaining = input.remaining();
-        self.can_receive = received.is_some() || self.receiver.awaits_answer;
+        self.can_receive =
+            (received.is_some() && !remaining.is_empty()) || self.receiver.answer_by.is_some();
         self.unread.extend_from_slice(remaining);
         self.changed |= self.conn.closed().is_some();
         Poll::Ready(received)
@@ -543,14 +558,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Returns whether the connection's deadline has passed, and passes the time to it.
     fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
-        let deadline = if self.receiver.awaits_answer {
-            // Passing the time to the connection would answer the close frame.
-            self.last_write + CLOSING_TIMEOUT
-        } else {
-            match self.conn.deadline() {
+        let deadline = match self.receiver.answer_by {
+            // Passing the time to the connection answers the close frame.
+            Some(answer_by) => answer_by,
+            None => match self.conn.deadline() {
                 Some(deadline) => self.start + deadline,
                 None => return false,
-            }
+            },
         };
         let is_due = self.timer.poll(cx, deadline).is_ready();
         if is_due {
@@ -561,7 +575,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Passes the time to the connection.
     fn update_time(&mut self) {
-        self.receiver.awaits_answer = false;
+        self.receiver.answer_by = None;
         let pending = self.conn.pending();
         pass_time(
             &mut self.conn,

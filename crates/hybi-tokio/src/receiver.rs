@@ -1,9 +1,15 @@
 //! From events to messages.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hybi::{Close, Connection, Event, Handshake, Input, MessageAssembler, Request};
+use tokio::time::Instant;
 
 use crate::{Error, Message};
+
+/// How long a peer that has sent a close frame may take to accept 16 KiB of what precedes the answer.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a connection has received.
 #[derive(Debug)]
@@ -18,8 +24,9 @@ pub(crate) struct Receiver {
     pub(crate) assembler: MessageAssembler,
     /// Pings and pongs are messages, too.
     pub(crate) returns_pings: bool,
-    /// The peer has sent a close frame, which the next call answers: nothing can be sent after it.
-    pub(crate) awaits_answer: bool,
+    /// The peer has sent a close frame. The next call answers it, after which nothing can be sent, and
+    /// is due at this time.
+    pub(crate) answer_by: Option<Instant>,
 }
 
 impl Receiver {
@@ -29,7 +36,7 @@ impl Receiver {
         conn: &mut Connection,
         input: &mut Input<'_>,
     ) -> Option<Result<Received, Error>> {
-        self.awaits_answer = false;
+        self.answer_by = None;
         while let Some(event) = conn.receive(input) {
             let message = match event {
                 Event::Request(request) => return Some(Ok(Received::Request(request))),
@@ -49,7 +56,7 @@ impl Receiver {
                     Bytes::copy_from_slice(payload.as_bytes()),
                 ))),
                 Event::Closing(_) => {
-                    self.awaits_answer = true;
+                    self.answer_by = Some(Instant::now() + ANSWER_TIMEOUT);
                     return None;
                 }
                 // `Connection::closed` tells the end.

@@ -239,6 +239,27 @@ async fn a_peer_that_closes_and_does_not_read_is_cut_after_30_seconds() {
     );
 }
 
+/// Nor may it read too slowly for the write timeout.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_closes_and_reads_a_byte_at_a_time_is_cut() {
+    let (server, mut client) = duplex(64);
+    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5)));
+    let close = b"\x88\x82\0\0\0\0\x03\xe8";
+    client.write_all(close).await.unwrap();
+    let read = async {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            client.read_u8().await.unwrap();
+        }
+    };
+    let start = Instant::now();
+    tokio::select! {
+        sent = server.send("x".repeat(10_000)) => assert!(matches!(sent, Err(Error::Io(_)))),
+        () = read => unreachable!("it has no end"),
+    }
+    assert!(start.elapsed().as_secs() <= 40, "{:?}", start.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn dropping_an_open_connection_sends_1001() {
     let (server, mut client) = server(Config::new());
