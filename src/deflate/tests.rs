@@ -256,7 +256,16 @@ fn every_split_and_output_size_inflate_to_the_same_text() {
         b"\0\0\xff\xff\x03\0\x03\0",
         &reference_to(8),
     ];
-    for message in [HELLO.to_vec(), fragments, noisy, run, finals.concat()] {
+    // A stored block of four bytes, which are those that follow each message.
+    let missing = b"\0\x04\0\xfb\xff".to_vec();
+    for message in [
+        HELLO.to_vec(),
+        fragments,
+        noisy,
+        run,
+        finals.concat(),
+        missing,
+    ] {
         let expected = reference_inflate(&[], &message).message.unwrap();
         for output_step in (1..=64).chain([258, expected.len(), 1000]) {
             for input_step in 1..=message.len() {
@@ -564,6 +573,24 @@ fn work_is_bounded_for_many_final_blocks() {
                 assert!(work::take() as usize <= bound);
             }
         }
+    }
+}
+
+#[test]
+fn a_fifth_final_block_with_32_kib_of_history_needs_32_bytes_before_it() {
+    let text: Vec<_> = (0..400).flat_map(json).collect();
+    assert!(text.len() > 1 << 15);
+    let text = compress_without_history(&text, 15, 9).unwrap();
+    let stored = |length: u8| {
+        let header = [1, length, 0, !length, 0xff];
+        [&header[..], &vec![b'a'; length.into()]].concat()
+    };
+    for (length, is_valid) in [(3, true), (2, false)] {
+        let mut decompressor = Decompressor::new(15, true);
+        assert!(inflate(&mut decompressor, &text).is_ok());
+        let blocks = [length, 3, 3, 3, 0].map(stored).concat();
+        let result = inflate(&mut decompressor, &blocks);
+        assert_eq!(result.is_ok(), is_valid, "{length}");
     }
 }
 
