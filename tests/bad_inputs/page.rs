@@ -18,7 +18,8 @@ const TOP: &str = "\
 
 The events and the output of a connection for invalid and unusual input. `cargo test --test bad_inputs` checks each row
 with the input whole, split at every byte (long inputs: near their ends), and byte by byte, and checks that this page is up
-to date. The rows are in `tests/bad_inputs/rows.rs`; `HYBI_WRITE_DOCS=1 cargo test --test bad_inputs` regenerates the page.
+to date. In the repository, the rows are in `tests/bad_inputs/rows.rs`, and `HYBI_WRITE_DOCS=1 cargo test --test bad_inputs`
+regenerates the page.
 
 Offsets count from the first byte of the head or of the frame. An input is a valid head with edits, or bytes in hex.
 `.setter(..)` is a `Config` that differs from the default. No event follows `Closed`, and a rejected call changes nothing.
