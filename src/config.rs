@@ -183,7 +183,7 @@ impl Config {
     /// Sets whether the connection answers the close frame of the peer itself.
     ///
     /// Default: `true`; the call of `receive` after [`Event::Closing`](crate::Event::Closing)
-    /// returns the peer's code and reason. If `false`, the application has to call
+    /// answers with the peer's code and reason. If `false`, the application has to call
     /// [`close`](crate::Connection::close) within [`close_timeout`](Self::close_timeout).
     #[must_use]
     pub const fn auto_close(mut self, auto_close: bool) -> Self {

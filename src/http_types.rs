@@ -2,7 +2,8 @@
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
-use crate::dialect::Dialects;
+use crate::config::Config;
+use crate::dialect::Dialect;
 use crate::error::ProtocolError;
 use crate::handshake::{self, Request, UpgradeResponse};
 
@@ -104,54 +105,58 @@ impl From<UpgradeResponse> for ::http::Response<()> {
     }
 }
 
-/// The response to an invalid request, without a body: the status is [`ProtocolError::status`], or
-/// 400 if there is none.
-///
-/// A 405 has the header field `Allow`; a 426 has `Connection`, `Upgrade` and `Sec-WebSocket-Version`
-/// with the versions of the dialects that are enabled by default, without the one that was rejected
-/// (HY-9). If the [`Config`](crate::Config) enables others, replace the last one.
-///
-/// HTTP/2 allows neither `Connection` nor `Upgrade`, which a 426 requires, so the response to an
-/// invalid request of HTTP/2 is a 400 instead (H2-9):
-///
-/// ```
-/// use http::{HeaderValue, Response, StatusCode};
-/// use hybi::{ProtocolError, Request};
-///
-/// fn http_2_response(error: &ProtocolError) -> Response<()> {
-///     let mut response = Response::from(error);
-///     if response.status() == StatusCode::UPGRADE_REQUIRED {
-///         *response.status_mut() = StatusCode::BAD_REQUEST;
-///         let headers = response.headers_mut();
-///         headers.remove("Connection");
-///         headers.remove("Upgrade");
-///         headers.insert("Sec-WebSocket-Version", HeaderValue::from_static("13"));
-///     }
-///     response
-/// }
-///
-/// let headers = [("sec-websocket-version", "14")];
-/// let error = Request::from_connect("example.com", "/chat", headers).unwrap_err();
-/// let response = http_2_response(&error);
-/// assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-/// assert_eq!(response.headers().len(), 1);
-/// ```
-impl From<&ProtocolError> for ::http::Response<()> {
-    fn from(error: &ProtocolError) -> Self {
-        let status = error.status().unwrap_or(400);
-        let dialects = match error {
-            ProtocolError::DialectNotEnabled { dialect } => Dialects::DEFAULT.without(*dialect),
-            _ => Dialects::DEFAULT,
+impl ProtocolError {
+    /// Returns the response to an invalid request of an HTTP library, without a body. The status is
+    /// [`status`](Self::status), or 400 if there is none.
+    ///
+    /// A 405 has the header field `Allow`; a 426 has `Connection`, `Upgrade` and
+    /// `Sec-WebSocket-Version` with the versions of the dialects that `config` enables (HY-9). HTTP/2
+    /// allows neither `Connection` nor `Upgrade`, which a 426 requires: from `version` HTTP/2 on it is
+    /// a 400 with `Sec-WebSocket-Version` instead (H2-9).
+    ///
+    /// ```
+    /// use http::{StatusCode, Version};
+    /// use hybi::{Config, Request};
+    ///
+    /// let headers = [("sec-websocket-version", "14")];
+    /// let error = Request::from_connect("example.com", "/chat", headers).unwrap_err();
+    /// let response = error.to_response(Version::HTTP_2, &Config::new());
+    /// assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    /// assert_eq!(response.headers().len(), 1);
+    /// assert_eq!(response.headers()["Sec-WebSocket-Version"], "13");
+    /// ```
+    #[must_use]
+    pub fn to_response(&self, version: Version, config: &Config) -> ::http::Response<()> {
+        let status = self.status().unwrap_or(400);
+        let dialects = match self {
+            Self::DialectNotEnabled { dialect } => config.dialects.without(*dialect),
+            _ => config.dialects,
         };
-        let mut converted = with_status(status);
-        let headers = converted.headers_mut();
+        let mut response = with_status(status);
+        let headers = response.headers_mut();
+        if version >= Version::HTTP_2 && status == 426 {
+            let has_rfc6455 = dialects.contains(Dialect::Rfc6455);
+            if let Some(value) = Dialect::Rfc6455.row().version().filter(|_| has_rfc6455) {
+                append(headers, "Sec-WebSocket-Version", value.as_bytes());
+            }
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            return response;
+        }
         for (name, value) in handshake::error_headers(status, dialects) {
             append(headers, name, value.as_bytes());
         }
         if headers.contains_key(header::UPGRADE) {
             append(headers, "Connection", b"Upgrade"); // HY-12
         }
-        converted
+        response
+    }
+}
+
+/// The response of [`ProtocolError::to_response`] to a request of HTTP/1.1, with the default
+/// [`Config`].
+impl From<&ProtocolError> for ::http::Response<()> {
+    fn from(error: &ProtocolError) -> Self {
+        error.to_response(Version::HTTP_11, &Config::new())
     }
 }
 

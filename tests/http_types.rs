@@ -3,7 +3,8 @@
 
 use http::{Method, Version};
 use hybi::{
-    AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event, ProtocolError, Request,
+    AcceptError, AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Event,
+    ProtocolError, Request,
 };
 use testkit::*;
 
@@ -171,9 +172,9 @@ fn an_error_becomes_the_response_that_a_server_sends() {
         let Some(Closed::Protocol(error)) = conn.closed() else {
             panic!("{conn:?}");
         };
-        let converted = http::Response::from(error);
+        let config = Config::new().dialects(dialects);
+        let converted = error.to_response(Version::HTTP_11, &config);
         assert_eq!(converted.status(), status);
-        assert_eq!(http::Response::from(*error).headers(), converted.headers());
         let mut fields = [httparse::EMPTY_HEADER; 16];
         let mut sent = httparse::Response::new(&mut fields);
         sent.parse(conn.transmit()).unwrap();
@@ -198,4 +199,54 @@ fn an_error_becomes_the_response_that_a_server_sends() {
         (converted.status().as_u16(), converted.headers().len()),
         (400, 0)
     );
+}
+
+#[test]
+fn the_response_to_an_error_names_the_versions_that_are_enabled_hy_9() {
+    let error = ProtocolError::NotWebSocket;
+    let versions = |response: http::Response<()>| {
+        assert_eq!(response.status(), 426);
+        let value = response.headers().get("Sec-WebSocket-Version").cloned();
+        value.map(|value| value.to_str().unwrap().to_owned())
+    };
+    let to_response =
+        |dialects| error.to_response(Version::HTTP_11, &Config::new().dialects(dialects));
+    assert_eq!(versions(to_response(Dialects::ALL)).unwrap(), "13, 8, 7");
+    let rfc6455 = Dialects::NONE.with(Dialect::Rfc6455);
+    assert_eq!(versions(to_response(rfc6455)).unwrap(), "13");
+    assert_eq!(
+        versions(to_response(Dialects::NONE.with(Dialect::Hixie76))),
+        None
+    );
+    for response in [http::Response::from(&error), http::Response::from(error)] {
+        assert_eq!(versions(response).unwrap(), "13, 8, 7");
+    }
+    let request = read(
+        RFC6455_REQUEST
+            .replace("Version: 13", "Version: 8")
+            .as_bytes(),
+    )
+    .unwrap();
+    let upgrade = Connection::upgrade(
+        Config::new().dialects(rfc6455),
+        &request,
+        &AcceptOptions::new(),
+    );
+    let Err(AcceptError::Protocol(error)) = upgrade else {
+        panic!("{upgrade:?}");
+    };
+    assert_eq!(versions(http::Response::from(error)).unwrap(), "13, 7");
+}
+
+#[test]
+fn the_response_to_an_error_over_http_2_is_never_a_426_h2_9() {
+    let response = |dialects| {
+        let config = Config::new().dialects(dialects);
+        ProtocolError::NotWebSocket.to_response(Version::HTTP_2, &config)
+    };
+    let found = response(Dialects::ALL);
+    assert_eq!((found.status().as_u16(), found.headers().len()), (400, 1));
+    assert_eq!(found.headers()["Sec-WebSocket-Version"], "13");
+    let found = response(Dialects::ALL.without(Dialect::Rfc6455));
+    assert_eq!((found.status().as_u16(), found.headers().len()), (400, 0));
 }
