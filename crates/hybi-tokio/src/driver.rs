@@ -23,7 +23,7 @@ use crate::{Error, Message};
 /// twice the processor time.
 const READ_LEN: usize = 64 * 1024;
 
-/// That of a `MessageAssembler`.
+/// The default of `set_max_message_len`.
 const DEFAULT_MAX_MESSAGE_LEN: usize = 1024 * 1024;
 
 /// The output that a peer has to accept in `ANSWER_TIMEOUT`, as in that of a write timeout.
@@ -74,7 +74,7 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     written: usize,
     /// Set once the stream has failed. After a failed write, input is read on until it ends: the peer
     /// may have sent messages before.
-    write_error: Option<io::ErrorKind>,
+    stream_error: Option<io::ErrorKind>,
     start: Instant,
     timer: Timer,
     end: End,
@@ -85,7 +85,7 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// `unread` was read from the stream before.
     pub(crate) fn new(io: S, conn: Connection, unread: Vec<u8>) -> Self {
-        Self {
+        let mut driver = Self {
             io,
             conn,
             receiver: Receiver::default(),
@@ -93,16 +93,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             consumed: 0,
             can_receive: true,
             inbox: Inbox::default(),
-            max_inbox_len: DEFAULT_MAX_MESSAGE_LEN,
+            max_inbox_len: 0,
             unsent: None,
             needs_flush: false,
             written: 0,
-            write_error: None,
+            stream_error: None,
             start: Instant::now(),
             timer: Timer::default(),
             end: End::NotYet,
             changed: false,
-        }
+        };
+        driver.set_max_message_len(DEFAULT_MAX_MESSAGE_LEN);
+        driver
     }
 
     pub(crate) fn io(&self) -> &S {
@@ -212,7 +214,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         while self.conn.is_congested() {
             ready!(self.poll_drain(cx, self.conn.pending() - 1))?;
         }
-        Poll::Ready(self.check_writable())
+        self.check_stream()?;
+        Poll::Ready(self.failure().map_or(Ok(()), Err))
     }
 
     /// Ready if all output was written.
@@ -244,7 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Queues a message after `poll_ready` was ready.
     pub(crate) fn queue(&mut self, message: Message) -> Result<(), Error> {
-        self.check_writable()?;
+        self.check_stream()?;
         // Only if the caller did not wait for `poll_ready`.
         if let Some(unsent) = &self.unsent {
             send(&mut self.conn, unsent).map_err(Error::Send)?;
@@ -267,7 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if message.payload().len() < VECTORED_LEN || !self.io.is_write_vectored() {
             return self.queue(message);
         }
-        self.check_writable()?;
+        self.check_stream()?;
         match self.write_vectored(cx, &message) {
             Err(Error::Send(SendError::BufferFull { .. })) => {
                 self.unsent = Some(message);
@@ -329,8 +332,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    fn check_writable(&self) -> Result<(), Error> {
-        match self.write_error {
+    pub(crate) fn check_stream(&self) -> Result<(), Error> {
+        match self.stream_error {
             Some(kind) => Err(Error::Io(kind.into())),
             None => Ok(()),
         }
@@ -369,7 +372,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes until at most `target` bytes are pending.
     fn poll_write(&mut self, cx: &mut Context<'_>, target: usize) -> Poll<Result<(), Error>> {
-        self.check_writable()?;
+        self.check_stream()?;
         while self.conn.pending() > target {
             let written = ready!(Pin::new(&mut self.io).poll_write(cx, self.conn.transmit()));
             self.changed = true;
@@ -407,7 +410,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn fail_write(&mut self, error: io::Error) -> Result<(), Error> {
-        self.write_error = Some(error.kind());
+        self.stream_error = Some(error.kind());
         Err(error.into())
     }
 
@@ -461,8 +464,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut input = Input::new(unread.get_mut(self.consumed..)?, self.start.elapsed());
         let received = self.receiver.receive(&mut self.conn, &mut input);
         let remaining = input.remaining().len();
-        self.can_receive =
-            (received.is_some() && remaining > 0) || self.receiver.answer_by.is_some();
+        self.note_received(received.is_some(), remaining);
         if remaining > 0 {
             self.consumed = unread.len() - remaining;
             self.unread = unread;
@@ -470,6 +472,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.consumed = 0;
         }
         received
+    }
+
+    /// `remaining` bytes of input were not consumed.
+    fn note_received(&mut self, is_received: bool, remaining: usize) {
+        let has_input = is_received && remaining > 0;
+        self.can_receive = has_input || self.receiver.answer_by.is_some();
     }
 
     /// Reads once. Ready with `None` if nothing is complete.
@@ -480,7 +488,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut buf = [const { MaybeUninit::uninit() }; READ_LEN];
         let mut buf = ReadBuf::uninit(&mut buf);
         if let Err(error) = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
-            self.write_error = Some(error.kind());
+            self.stream_error = Some(error.kind());
             self.connection_mut().abort();
             return Poll::Ready(Some(Err(error.into())));
         }
@@ -490,9 +498,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut input = Input::new(buf.filled_mut(), self.start.elapsed());
         let received = self.receiver.receive(&mut self.conn, &mut input);
         let remaining = input.remaining();
-        self.can_receive =
-            (received.is_some() && !remaining.is_empty()) || self.receiver.answer_by.is_some();
         self.unread.extend_from_slice(remaining);
+        self.note_received(received.is_some(), remaining.len());
         self.changed |= self.conn.closed().is_some();
         Poll::Ready(received)
     }
@@ -583,7 +590,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         );
         // After a closing handshake, a write timeout does not change the reason of the end.
         if self.conn.pending() < pending && self.failure().is_none() {
-            self.write_error = Some(io::ErrorKind::TimedOut);
+            self.stream_error = Some(io::ErrorKind::TimedOut);
         }
         self.changed = true;
     }
@@ -593,7 +600,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Driver<S> {
     fn drop(&mut self) {
         // A stream may panic outside of a runtime, which would abort the program in a panic.
-        if self.conn.closed().is_none() && self.write_error.is_none() && !thread::panicking() {
+        if self.conn.closed().is_none() && self.stream_error.is_none() && !thread::panicking() {
             // Cannot fail: the code is valid.
             let _ = self.conn.close(&Close::new(close_code::GOING_AWAY, ""));
             let mut cx = Context::from_waker(Waker::noop());

@@ -12,7 +12,7 @@ use hybi::{AcceptError, CloseError, Closed, MessageTooLong, RespondError, SendEr
 ///
 /// fn log(error: &Error) {
 ///     match error {
-///         // A browser that was ended, or a connection that broke.
+///         // A browser that was closed, or a connection that broke.
 ///         Error::Closed(Closed::Eof(_)) | Error::Io(_) => {}
 ///         error => eprintln!("{error}"),
 ///     }

@@ -79,7 +79,9 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use http_body::Body;
-use hybi::{AcceptError, AcceptOptions, Connection, Dialect, ProtocolError, Request, SharedConfig};
+use hybi::{
+    AcceptError, AcceptOptions, Config, Connection, Dialect, ProtocolError, Request, SharedConfig,
+};
 use hyper::ext::{Protocol, ReasonPhrase};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -96,6 +98,9 @@ const KEY_LEN: usize = 8;
 
 /// How long to wait for a third key that is the body of the request.
 const KEY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The configuration while that of the server is not known.
+static DEFAULT_CONFIG: Config = Config::new();
 
 /// How long to wait until the response is written.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -147,6 +152,7 @@ fn has_protocol<B>(request: &http::Request<B>) -> bool {
 /// It can be kept while something is looked up, for as long as the client waits.
 #[derive(Debug)]
 pub struct Upgrade {
+    version: Version,
     request: Request,
     on_upgrade: OnUpgrade,
     /// The third key of Hixie-76, if it was the body of the request.
@@ -177,7 +183,7 @@ impl Upgrade {
     /// If the body has to be read outside of a tokio runtime with enabled time.
     pub async fn from_request<B: Body>(mut request: http::Request<B>) -> Result<Self, Rejection> {
         let version = request.version();
-        let rejection = |reason| Rejection { version, reason };
+        let rejection = |reason| Rejection::new(version, reason);
         let checked = check(&request).map_err(rejection)?;
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
         let on_upgrade = on_upgrade.ok_or(rejection(RejectionReason::NoUpgrade))?;
@@ -189,6 +195,7 @@ impl Upgrade {
             Bytes::new()
         };
         Ok(Self {
+            version,
             request: checked,
             on_upgrade,
             key,
@@ -208,19 +215,24 @@ impl Upgrade {
     /// [`ReasonPhrase`], which Hixie-75 requires.
     ///
     /// # Errors
+    /// A [`Rejection`], to be sent as the response, with [`RejectionReason::Accept`]:
+    ///
     /// - [`AcceptError::Protocol`] if the dialect is not enabled in
     ///   [`Config::dialects`](hybi::Config::dialects).
     /// - [`AcceptError::ProtocolNotOffered`], [`AcceptError::InvalidAuthority`] and
     ///   [`AcceptError::InvalidHeader`] if the options do not fit the request.
-    ///
-    /// The client awaits a response then, too: that of a [`Rejection`], to which `?` converts the
-    /// error.
     pub fn accept(
         self,
         config: impl Into<SharedConfig>,
         options: &AcceptOptions,
-    ) -> Result<(http::Response<()>, Upgrading), AcceptError> {
-        let (conn, accepted) = Connection::upgrade(config, &self.request, options)?;
+    ) -> Result<(http::Response<()>, Upgrading), Rejection> {
+        let config = config.into();
+        let upgrade = Connection::upgrade(config.clone(), &self.request, options);
+        let (conn, accepted) = upgrade.map_err(|error| Rejection {
+            version: self.version,
+            config: Some(config),
+            reason: RejectionReason::Accept(error),
+        })?;
         let reason = match accepted.reason() {
             "" => None, // HTTP/2
             reason => ReasonPhrase::try_from(reason.as_bytes()).ok(),
@@ -307,17 +319,16 @@ impl Upgrading {
             io::Error::new(io::ErrorKind::TimedOut, message)
         })?;
         let stream = TokioIo::new(upgraded.map_err(io::Error::other)?);
-        WebSocket::upgraded(stream, self.conn, self.key)
-            .open()
-            .await
+        WebSocket::upgraded(stream, self.conn, self.key).await
     }
 }
 
 /// A request that was not accepted. It converts to the response: a line of text with the
 /// [`reason`](Self::reason).
 ///
-/// The status is [`ProtocolError::status`] for an invalid request. In HTTP/2, where a 426 is not
-/// possible, it is 400 instead (H2-9).
+/// For an invalid request, the status and header fields are those of
+/// [`ProtocolError::to_response`], with the default configuration until [`Upgrade::accept`] knows
+/// that of the server.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -335,6 +346,8 @@ impl Upgrading {
 #[derive(Debug)]
 pub struct Rejection {
     version: Version,
+    /// That of the server, if it is known.
+    config: Option<SharedConfig>,
     reason: RejectionReason,
 }
 
@@ -372,6 +385,14 @@ pub enum RejectionReason {
 }
 
 impl Rejection {
+    fn new(version: Version, reason: RejectionReason) -> Self {
+        Self {
+            version,
+            config: None,
+            reason,
+        }
+    }
+
     /// Returns why the request was not accepted.
     #[must_use]
     pub fn reason(&self) -> &RejectionReason {
@@ -380,10 +401,7 @@ impl Rejection {
 
     #[cfg(feature = "axum")]
     pub(crate) fn lower_case_headers() -> Self {
-        Self {
-            version: Version::HTTP_11,
-            reason: RejectionReason::LowerCaseHeaders,
-        }
+        Self::new(Version::HTTP_11, RejectionReason::LowerCaseHeaders)
     }
 
     /// Returns the response without its body.
@@ -391,10 +409,8 @@ impl Rejection {
         let status = match &self.reason {
             RejectionReason::Invalid(error)
             | RejectionReason::Accept(AcceptError::Protocol(error)) => {
-                return match self.version {
-                    Version::HTTP_2 => http_2_response(error),
-                    _ => error.into(),
-                };
+                let config = self.config.as_deref().unwrap_or(&DEFAULT_CONFIG);
+                return error.to_response(self.version, config);
             }
             RejectionReason::NoKey => StatusCode::BAD_REQUEST,
             RejectionReason::KeyTimedOut => StatusCode::REQUEST_TIMEOUT,
@@ -411,22 +427,6 @@ impl Rejection {
     }
 }
 
-/// Replaces a 426, which HTTP/2 does not allow (H2-9).
-fn http_2_response(error: &ProtocolError) -> http::Response<()> {
-    let mut response = http::Response::from(error);
-    if response.status() == StatusCode::UPGRADE_REQUIRED {
-        *response.status_mut() = StatusCode::BAD_REQUEST;
-        let headers = response.headers_mut();
-        headers.remove(header::CONNECTION);
-        headers.remove(header::UPGRADE);
-        headers.insert(
-            header::SEC_WEBSOCKET_VERSION,
-            HeaderValue::from_static("13"),
-        );
-    }
-    response
-}
-
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.reason.fmt(f)
@@ -436,16 +436,6 @@ impl fmt::Display for Rejection {
 impl std::error::Error for Rejection {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.reason.source()
-    }
-}
-
-/// The error of [`Upgrade::accept`], with the response of HTTP/1.1.
-impl From<AcceptError> for Rejection {
-    fn from(error: AcceptError) -> Self {
-        Self {
-            version: Version::HTTP_11,
-            reason: RejectionReason::Accept(error),
-        }
     }
 }
 

@@ -100,8 +100,14 @@
 //! - `axum`: an extractor for axum 0.8.
 //! - `net` (default): [`WebSocket::connect_tcp`].
 //!
-//! What `hybi` promises about new versions
-//! ([stability](https://docs.rs/hybi/latest/hybi/guide/stability)) holds for this crate, too.
+//! # Stability
+//!
+//! Before 1.0, a version whose second number is higher may change anything, and others only add.
+//! Part of the API are `hybi` 0.1, `tokio` 1, `bytes` 1, `bytestring` 1, `futures-core` 0.3 and
+//! `futures-sink` 0.3; with the feature `hyper` also `http` 1, `http-body` 1, `hyper` 1 and `hyper-util`
+//! 0.1; with `axum` also `axum-core` 0.5. Another major version of one of them is such a change. What
+//! `hybi` excludes ([stability](https://docs.rs/hybi/latest/hybi/guide/stability)) is excluded here,
+//! too: texts of errors, defaults, and the minimum Rust version.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -24,8 +24,8 @@ pub(crate) struct Receiver {
     pub(crate) assembler: MessageAssembler,
     /// Pings and pongs are messages, too.
     pub(crate) returns_pings: bool,
-    /// The peer has sent a close frame. The next call answers it, after which nothing can be sent, and
-    /// is due at this time.
+    /// The peer has sent a close frame. The next call of `receive` answers it, which ends sending; it is
+    /// made at this time at the latest.
     pub(crate) answer_by: Option<Instant>,
 }
 

@@ -114,15 +114,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Ok((socket, handshake))
     }
 
-    /// Creates a WebSocket on a stream whose HTTP request was read elsewhere.
+    /// Creates a WebSocket on a stream whose HTTP request was read elsewhere. Waits until the opening
+    /// handshake is complete: a client of Hixie-76 may send its third key only after the response.
     ///
     /// `conn` is that of [`Connection::upgrade`], or of
     /// [`established_server`](Connection::established_server) and
-    /// [`established_client`](Connection::established_client). `leftover` are bytes that were read
-    /// after the head of the request.
-    #[must_use]
-    pub fn upgraded(io: S, conn: Connection, leftover: Bytes) -> Self {
-        Self::new(io, conn, leftover.into())
+    /// [`established_client`](Connection::established_client), which do not wait. `leftover` are bytes
+    /// that were read after the head of the request.
+    ///
+    /// # Errors
+    /// - [`Error::Closed`] if the connection ended before the opening handshake was complete.
+    /// - [`Error::Io`] if the stream failed.
+    ///
+    /// ```
+    /// # async fn example(stream: tokio::net::TcpStream, head: Vec<u8>, leftover: hybi_tokio::Bytes) -> Result<(), Box<dyn std::error::Error>> {
+    /// use hybi_tokio::WebSocket;
+    /// use hybi_tokio::hybi::{AcceptOptions, Config, Connection, Request};
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// # let mut stream = stream;
+    /// # let headers: [(&str, &str); 0] = [];
+    /// let request = Request::from_parts("GET", "/chat", "HTTP/1.1", headers)?;
+    /// let (conn, response) = Connection::upgrade(Config::new(), &request, &AcceptOptions::new())?;
+    /// stream.write_all(response.as_bytes()).await?;
+    /// let mut socket = WebSocket::upgraded(stream, conn, leftover).await?;
+    /// socket.send("Hello").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn upgraded(io: S, conn: Connection, leftover: Bytes) -> Result<Self, Error> {
+        let is_established = conn.is_open();
+        let socket = Self::new(io, conn, leftover.into());
+        if is_established {
+            return Ok(socket);
+        }
+        socket.open().await
     }
 
     fn new(io: S, conn: Connection, unread: Vec<u8>) -> Self {
@@ -230,6 +256,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Errors
     /// - [`Error::Closed`] if the connection ended otherwise than by a closing handshake.
     /// - [`Error::Io`] if the stream failed.
+    /// - [`Error::Send`] if a message that waited for space in the send buffer can no longer be sent,
+    ///   because the connection is closing.
     pub async fn flush(&mut self) -> Result<(), Error> {
         poll::flush(self).await
     }
@@ -257,7 +285,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Errors
     /// - [`Error::Close`] if the code or reason is invalid. The connection is as it was before.
-    /// - [`Error::Closed`] and [`Error::Io`] as [`flush`](Self::flush).
+    /// - [`Error::Closed`], [`Error::Io`] and [`Error::Send`] as [`flush`](Self::flush).
     pub async fn start_close(&mut self, close: Close) -> Result<(), Error> {
         poll::start_close(self, &close).await
     }
@@ -286,7 +314,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # }
     /// ```
     pub async fn close(mut self, close: Close) -> Result<Closed, Error> {
-        self.start_close(close).await?;
+        match self.start_close(close).await {
+            // The connection has ended in another way, whose last output may have to be written.
+            Ok(()) | Err(Error::Closed(_) | Error::Send(_)) => {}
+            Err(error) => return Err(error),
+        }
         poll_fn(|cx| self.driver.poll_closed(cx)).await
     }
 
@@ -490,13 +522,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
     ///
     /// # Errors
     /// - [`Error::Respond`] if the response is invalid. The request is answered with the status 503.
-    /// - [`Error::Closed`] if the client did not accept the response in time.
-    /// - [`Error::Io`] if the stream failed.
+    /// - [`Error::Closed`] if the time for an answer had passed.
+    /// - [`Error::Io`] if the stream failed; with [`TimedOut`](io::ErrorKind::TimedOut) if the client
+    ///   did not accept the response within [`write_timeout`](hybi::Config::write_timeout).
     pub async fn respond(mut self, response: &Response<'_>) -> Result<(), Error> {
         let conn = self.socket.driver.pending_connection()?;
         conn.respond(response).map_err(Error::Respond)?;
         match poll_fn(|cx| self.socket.driver.poll_closed(cx)).await? {
-            Closed::Responded(_) => Ok(()),
+            Closed::Responded(_) => self.socket.driver.check_stream(),
             closed => Err(Error::Closed(closed)),
         }
     }

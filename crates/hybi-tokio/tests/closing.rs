@@ -20,17 +20,17 @@ use tokio_test::io::Builder;
 const RFC6455: Dialect = Dialect::Rfc6455;
 
 /// Returns the server side of an open connection, and the bytes of the client.
-fn server(config: Config) -> (WebSocket<DuplexStream>, DuplexStream) {
+async fn server(config: Config) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (server, client) = duplex(1024);
-    (upgraded(server, config), client)
+    (upgraded(server, config).await, client)
 }
 
-fn upgraded<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
+async fn upgraded<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
     io: S,
     config: Config,
 ) -> WebSocket<S> {
     let conn = Connection::established_server(config, &Handshake::new(RFC6455));
-    WebSocket::upgraded(io, conn, Bytes::new())
+    WebSocket::upgraded(io, conn, Bytes::new()).await.unwrap()
 }
 
 async fn read_to_end(client: &mut DuplexStream) -> Vec<u8> {
@@ -104,7 +104,7 @@ async fn the_end_of_input_without_a_close_frame_is_an_error_once() {
         (&b""[..], Phase::Open),
         (b"\x81\x85\0\0\0\0He", Phase::InMessage),
     ] {
-        let (mut server, mut client) = server(Config::new());
+        let (mut server, mut client) = server(Config::new()).await;
         client.write_all(bytes).await.unwrap();
         drop(client);
         match server.next().await {
@@ -119,7 +119,7 @@ async fn the_end_of_input_without_a_close_frame_is_an_error_once() {
 /// The peer receives the close frame although it has sent more, and the error follows.
 #[tokio::test(start_paused = true)]
 async fn a_protocol_error_is_answered_before_it_is_returned() {
-    let (mut server, mut client) = server(Config::new());
+    let (mut server, mut client) = server(Config::new()).await;
     client
         .write_all(b"\x81\x82\0\0\0\0Hi\x83\x80\0\0\0\0and more")
         .await
@@ -150,9 +150,39 @@ async fn a_protocol_error_is_answered_before_it_is_returned() {
     assert!(server.next().await.is_none());
 }
 
+/// Otherwise the peer could lose the close frame.
+#[tokio::test(start_paused = true)]
+async fn close_discards_input_after_an_error_of_send() {
+    let (mut server, mut client) = server(Config::new()).await;
+    let message = Message::from("x".repeat(5000));
+    let (result, received) = tokio::join!(server.send(message), async {
+        client.write_all(b"\x83\x80\0\0\0\0").await.unwrap();
+        let mut received = vec![0; 4 + 5000 + 4];
+        client.read_exact(&mut received).await.unwrap();
+        received
+    });
+    let result = result.unwrap_err();
+    assert!(
+        matches!(result, Error::Closed(Closed::Protocol(_))),
+        "{result:?}"
+    );
+    assert!(received.ends_with(b"x\x88\x02\x03\xea"));
+    let result = server.ready().await.unwrap_err();
+    assert!(
+        matches!(result, Error::Closed(Closed::Protocol(_))),
+        "{result:?}"
+    );
+    let (closed, ()) = tokio::join!(server.close(Close::EMPTY), async {
+        assert_eq!(read_to_end(&mut client).await, b"");
+        client.write_all(&[0; 5000]).await.unwrap();
+        client.shutdown().await.unwrap();
+    });
+    assert!(matches!(closed, Ok(Closed::Protocol(_))), "{closed:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_end_its_input_delays_an_error_by_one_second() {
-    let (mut server, mut client) = server(Config::new());
+    let (mut server, mut client) = server(Config::new()).await;
     client.write_all(b"\xff\xff").await.unwrap();
     let start = Instant::now();
     assert!(matches!(
@@ -224,7 +254,7 @@ async fn what_was_received_before_a_close_can_be_answered() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_closes_and_does_not_read_is_cut_after_30_seconds() {
     let (server, mut client) = duplex(64);
-    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5)));
+    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5))).await;
     client.write_all(b"\x88\x82\0\0\0\0\x03\xe8").await.unwrap();
     let start = Instant::now();
     let sent = server.send("x".repeat(1000)).await;
@@ -243,7 +273,7 @@ async fn a_peer_that_closes_and_does_not_read_is_cut_after_30_seconds() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_closes_and_reads_a_byte_at_a_time_is_cut() {
     let (server, mut client) = duplex(64);
-    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5)));
+    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5))).await;
     let close = b"\x88\x82\0\0\0\0\x03\xe8";
     client.write_all(close).await.unwrap();
     let read = async {
@@ -262,14 +292,14 @@ async fn a_peer_that_closes_and_reads_a_byte_at_a_time_is_cut() {
 
 #[tokio::test(start_paused = true)]
 async fn dropping_an_open_connection_sends_1001() {
-    let (server, mut client) = server(Config::new());
+    let (server, mut client) = server(Config::new()).await;
     drop(server);
     assert_eq!(read_to_end(&mut client).await, b"\x88\x02\x03\xe9");
 }
 
 #[tokio::test(start_paused = true)]
 async fn dropping_both_halves_sends_1001() {
-    let (server, mut client) = server(Config::new());
+    let (server, mut client) = server(Config::new()).await;
     let (reader, writer) = server.split();
     drop(writer);
     assert!(
@@ -283,7 +313,7 @@ async fn dropping_both_halves_sends_1001() {
 
 #[tokio::test(start_paused = true)]
 async fn abort_ends_the_reader_and_drops_output() {
-    let (server, mut client) = server(Config::new());
+    let (server, mut client) = server(Config::new()).await;
     let (mut reader, mut writer) = server.split();
     writer.feed("never written").await.unwrap();
     writer.abort();
@@ -300,7 +330,7 @@ async fn a_failed_write_does_not_lose_what_was_received() {
         .write_error(io::ErrorKind::BrokenPipe.into())
         .read(b"\x81\x83\0\0\0\0one\x81\x83\0\0\0\0two\x88\x82\0\0\0\0\x03\xe8")
         .build();
-    let mut socket = upgraded(io, Config::new());
+    let mut socket = upgraded(io, Config::new()).await;
     for _ in 0..2 {
         match socket.send("Hello").await {
             Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::BrokenPipe),
@@ -322,7 +352,7 @@ async fn a_failed_read_is_returned_once() {
         .read(b"\x81\x83\0\0\0\0one")
         .read_error(io::ErrorKind::ConnectionReset.into())
         .build();
-    let mut socket = upgraded(io, Config::new());
+    let mut socket = upgraded(io, Config::new()).await;
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::from("one"));
     match socket.next().await {
         Some(Err(Error::Io(error))) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
@@ -338,7 +368,7 @@ async fn a_failed_read_is_the_error_of_a_send() {
     let io = Builder::new()
         .read_error(io::ErrorKind::ConnectionReset.into())
         .build();
-    let mut socket = upgraded(io, Config::new());
+    let mut socket = upgraded(io, Config::new()).await;
     assert!(matches!(socket.next().await, Some(Err(Error::Io(_)))));
     match socket.send("Hello").await {
         Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
@@ -365,7 +395,7 @@ async fn thousands_of_connections_close_at_once() {
 #[tokio::test(start_paused = true)]
 async fn keep_alive_finds_a_peer_that_has_gone() {
     let config = Config::new().keepalive(Duration::from_secs(20), Duration::from_secs(10));
-    let (mut server, mut client) = server(config);
+    let (mut server, mut client) = server(config).await;
     let start = Instant::now();
     let end = server.next().await;
     let timed_out = Closed::TimedOut(Timeout::Keepalive);
@@ -386,7 +416,7 @@ async fn keep_alive_keeps_idle_peers_connected() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_is_cut_by_the_write_timeout() {
     let (server, client) = duplex(64);
-    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5)));
+    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5))).await;
     let start = Instant::now();
     let sent = server.send("x".repeat(1000)).await;
     let timed_out = Closed::TimedOut(Timeout::Write);
@@ -430,7 +460,7 @@ async fn a_close_after_an_idle_time_waits_for_the_answer() {
 #[tokio::test(start_paused = true)]
 async fn output_after_an_idle_time_has_the_whole_write_timeout() {
     let (server, mut client) = duplex(16);
-    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5)));
+    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5))).await;
     client
         .write_all(b"\x81\x81\0\0\0\0a\x81\x81\0\0\0\0b")
         .await
@@ -451,7 +481,7 @@ async fn output_after_an_idle_time_has_the_whole_write_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn a_close_that_is_not_answered_ends_by_the_close_timeout() {
-    let (server, _client) = server(Config::new().close_timeout(Duration::from_secs(3)));
+    let (server, _client) = server(Config::new().close_timeout(Duration::from_secs(3))).await;
     let start = Instant::now();
     let closed = server.close(Close::EMPTY).await.unwrap();
     assert_eq!(closed, Closed::TimedOut(Timeout::Close));
@@ -461,7 +491,7 @@ async fn a_close_that_is_not_answered_ends_by_the_close_timeout() {
 /// The reader was waiting before, without a timeout.
 #[tokio::test(start_paused = true)]
 async fn a_close_by_the_writer_starts_the_close_timeout_of_the_reader() {
-    let (server, _client) = server(Config::new().close_timeout(Duration::from_secs(3)));
+    let (server, _client) = server(Config::new().close_timeout(Duration::from_secs(3))).await;
     let (mut reader, mut writer) = server.split();
     let start = Instant::now();
     let (end, ()) = tokio::join!(reader.next(), async {

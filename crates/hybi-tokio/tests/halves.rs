@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use futures_util::FutureExt;
 use hybi_tokio::hybi::{Close, Config, Connection, Dialect, Entropy, Handshake, SharedConfig};
 use hybi_tokio::{Bytes, Message, Reader, WebSocket, Writer};
 use shuttle::Runner;
@@ -109,6 +110,11 @@ impl AsyncWrite for Stream {
     }
 }
 
+fn open(io: Stream, conn: Connection) -> WebSocket<Stream> {
+    let socket = WebSocket::upgraded(io, conn, Bytes::new()).now_or_never();
+    socket.unwrap().unwrap()
+}
+
 /// Two open WebSockets.
 fn pair(capacity: usize) -> (WebSocket<Stream>, WebSocket<Stream>) {
     static CONFIG: Config = Config::new().high_water(8);
@@ -117,10 +123,7 @@ fn pair(capacity: usize) -> (WebSocket<Stream>, WebSocket<Stream>) {
     let server = Connection::established_server(config.clone(), &handshake);
     let client = Connection::established_client(config, &handshake, Entropy::from_bytes([7; 32]));
     let (server_io, client_io) = Stream::pair(capacity);
-    (
-        WebSocket::upgraded(server_io, server, Bytes::new()),
-        WebSocket::upgraded(client_io, client, Bytes::new()),
-    )
+    (open(server_io, server), open(client_io, client))
 }
 
 /// The stream needs timers, but none expires.

@@ -2,14 +2,15 @@
 
 mod common;
 
+use std::io::ErrorKind::{BrokenPipe, TimedOut};
 use std::time::Duration;
 
-use common::{config, request};
+use common::{DIALECTS, config, request};
 use hybi_tokio::hybi::{
-    AcceptError, AcceptOptions, ClientRequest, Closed, Config, Dialect, ProtocolError, Response,
-    Timeout,
+    AcceptError, AcceptOptions, ClientRequest, Closed, Config, Connection, Dialect, ProtocolError,
+    Request, Response, Timeout,
 };
-use hybi_tokio::{Error, Pending, WebSocket, tunnel};
+use hybi_tokio::{Bytes, Error, Message, Pending, WebSocket, tunnel};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep};
 use tokio_test::io::Builder;
@@ -39,6 +40,97 @@ async fn a_request_is_answered_later_with_a_response() {
     let (result, response) = tokio::join!(pending.respond(&response), read_to_string(client));
     result.unwrap();
     assert!(response.starts_with("HTTP/1.1 403 ") && response.ends_with("\r\n\r\nno"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_the_client_does_not_accept_in_time_is_an_error() {
+    let (server, mut client) = duplex(REQUEST.len());
+    client.write_all(REQUEST).await.unwrap();
+    let config = Config::new().write_timeout(Duration::from_secs(3));
+    let pending = WebSocket::accept(server, config).await.unwrap();
+    let start = Instant::now();
+    let body = [b'x'; 1000];
+    let error = pending
+        .respond(&Response::new(403).body(&body))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::Io(error) if error.kind() == TimedOut),
+        "{error:?}"
+    );
+    assert!(start.elapsed() >= Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_cannot_be_written_is_an_error() {
+    let stream = Builder::new()
+        .read(REQUEST)
+        .write_error(BrokenPipe.into())
+        .build();
+    let pending = WebSocket::accept(stream, Config::new()).await.unwrap();
+    let error = pending.respond(&Response::new(403)).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Io(error) if error.kind() == BrokenPipe),
+        "{error:?}"
+    );
+}
+
+/// A server that has read the request elsewhere may send before it receives.
+#[tokio::test(start_paused = true)]
+async fn an_upgraded_connection_can_send_at_once() {
+    for dialect in DIALECTS {
+        let (mut stream, client) = duplex(4096);
+        let serve = async {
+            let (request, leftover) = read_request(&mut stream).await;
+            let upgrade = Connection::upgrade(config(), &request, &AcceptOptions::new());
+            let (conn, response) = upgrade.unwrap();
+            stream.write_all(response.as_bytes()).await.unwrap();
+            let mut socket = WebSocket::upgraded(stream, conn, leftover).await.unwrap();
+            socket.send("Hello").await.unwrap();
+            socket
+        };
+        let request = request(dialect);
+        let receive = async {
+            let connected = WebSocket::connect(client, config(), &request).await;
+            let (mut client, _) = connected.unwrap();
+            client.next().await.unwrap().unwrap()
+        };
+        let (_server, message) = tokio::join!(serve, receive);
+        assert_eq!(message, Message::from("Hello"), "{dialect}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgraded_connection_whose_handshake_ends_is_an_error() {
+    let (mut stream, client) = duplex(4096);
+    let request = request(Dialect::Hixie76);
+    let connect = async { WebSocket::connect(client, config(), &request).await };
+    let serve = async {
+        let (request, leftover) = read_request(&mut stream).await;
+        let upgrade = Connection::upgrade(config(), &request, &AcceptOptions::new());
+        // The third key does not arrive.
+        let unread = leftover.slice(..3);
+        let io = Builder::new().build();
+        WebSocket::upgraded(io, upgrade.unwrap().0, unread).await
+    };
+    let (error, _) = tokio::join!(serve, connect);
+    let error = error.unwrap_err();
+    assert!(matches!(&error, Error::Closed(Closed::Eof(_))), "{error:?}");
+}
+
+/// Reads a head as an HTTP library does. Also returns what follows it.
+async fn read_request(stream: &mut DuplexStream) -> (Request, Bytes) {
+    let mut read = Vec::new();
+    loop {
+        assert!(stream.read_buf(&mut read).await.unwrap() > 0);
+        let mut headers = [httparse::EMPTY_HEADER; 20];
+        let mut head = httparse::Request::new(&mut headers);
+        if let httparse::Status::Complete(len) = head.parse(&read).unwrap() {
+            let headers = head.headers.iter().map(|field| (field.name, field.value));
+            let request = Request::from_parts("GET", head.path.unwrap(), "HTTP/1.1", headers);
+            return (request.unwrap(), Bytes::copy_from_slice(&read[len..]));
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -156,7 +156,9 @@ async fn long_messages_wait_for_the_flow_control_of_the_stream() {
     let stream = client.open().await;
     let handshake = Handshake::new(Dialect::Rfc6455);
     let conn = Connection::established_client(&CONFIG, &handshake, Entropy::from_os().unwrap());
-    let mut socket = WebSocket::upgraded(stream, conn, Bytes::new());
+    let mut socket = WebSocket::upgraded(stream, conn, Bytes::new())
+        .await
+        .unwrap();
     socket.set_max_message_len(usize::MAX);
     let message = Message::from("x".repeat(1_000_000));
     for _ in 0..5 {

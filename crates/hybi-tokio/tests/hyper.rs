@@ -7,12 +7,13 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode, Version};
-use hybi_tokio::hybi::{AcceptError, AcceptOptions, Closed, Config, Dialects, ProtocolError};
+use hybi_tokio::hybi::{AcceptOptions, Closed, Config, Dialect, Dialects};
 use hybi_tokio::hyper::{
     Rejection, RejectionReason, Upgrade, UpgradedStream, Upgrading, is_upgrade,
 };
 use hybi_tokio::{Error, WebSocket};
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -399,12 +400,49 @@ async fn a_request_that_hyper_has_not_read_is_rejected() {
     assert_eq!(Response::from(rejection).status(), 500);
 }
 
-#[test]
-fn errors_of_accept_are_responses() {
-    let status = |error| Response::from(Rejection::from(error)).status();
-    assert_eq!(status(AcceptError::ProtocolNotOffered), 500);
-    let error = ProtocolError::NotWebSocket;
-    assert_eq!(status(AcceptError::Protocol(error)), 426);
+/// HY-9, H2-9
+#[tokio::test]
+async fn an_error_of_accept_is_a_response_of_the_version_and_the_configuration() {
+    async fn rejected(
+        mut request: Request<()>,
+        config: Config,
+        options: AcceptOptions,
+    ) -> Response<String> {
+        let on_upgrade = hyper::upgrade::on(&mut request);
+        request.extensions_mut().insert(on_upgrade);
+        let upgrade = Upgrade::from_request(request.map(|()| String::new())).await;
+        let error = upgrade.unwrap().accept(config, &options).unwrap_err();
+        assert!(matches!(error.reason(), RejectionReason::Accept(_)));
+        error.into()
+    }
+    let http_1 = || {
+        Request::get("/chat")
+            .header("Host", "example.com")
+            .header("Upgrade", "websocket")
+            .header("Connection", "Upgrade")
+            .header("Sec-WebSocket-Version", "8")
+            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .body(())
+            .unwrap()
+    };
+    let rfc6455 = Config::new().dialects(Dialects::NONE.with(Dialect::Rfc6455));
+    let response = rejected(http_1(), rfc6455.clone(), AcceptOptions::new()).await;
+    assert_eq!(response.status(), 426);
+    assert_eq!(response.headers()["Sec-WebSocket-Version"], "13");
+    let options = AcceptOptions::new().protocol("chat");
+    assert_eq!(
+        rejected(http_1(), Config::new(), options).await.status(),
+        500
+    );
+
+    let http_2 = Request::connect("https://example.com/chat")
+        .version(Version::HTTP_2)
+        .extension(Protocol::from_static("websocket"))
+        .header("Sec-WebSocket-Version", "13");
+    let none = Config::new().dialects(Dialects::NONE);
+    let response = rejected(http_2.body(()).unwrap(), none, AcceptOptions::new()).await;
+    assert_eq!(response.status(), 400);
+    assert!(!response.headers().contains_key("Upgrade"));
 }
 
 #[test]
