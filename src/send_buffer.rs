@@ -12,12 +12,12 @@ use crate::frame::header::HeaderBytes;
 use crate::frame::mask;
 use crate::time::Time;
 
-/// The most bytes, queued from one empty state to the next, after which a buffer with more than
-/// [`RETAINED_CAPACITY`] is dropped.
+/// The maximum number of bytes, queued from one empty state to the next, after which a buffer with
+/// more than [`RETAINED_CAPACITY`] is dropped.
 const RETAINED_LEN: usize = 64 * 1024;
 
-/// The capacity needed for [`RETAINED_LEN`] bytes: `reserve_frame` adds [`HeaderBytes::PADDED_LEN`] and
-/// a terminator.
+/// The capacity needed for [`RETAINED_LEN`] bytes: `reserve_frame` adds [`HeaderBytes::PADDED_LEN`]
+/// and a terminator.
 const RETAINED_CAPACITY: u32 = RETAINED_LEN as u32 + 256;
 
 /// What the full capacity has for the padding of a frame, and for the control frames that the
@@ -44,11 +44,11 @@ pub(crate) struct Queue {
     bytes: Vec<u8>,
     sent: usize,
     /// Sent bytes that `compact` has removed since the buffer was last empty.
-    compacted: usize,
+    compacted: u64,
     /// The capacity that an empty buffer retains: [`RETAINED_CAPACITY`] while messages are sent,
     /// otherwise 0, since many connections only receive, and answer pings.
     retained: u32,
-    /// The most bytes that messages may leave pending. 0 until messages are sent.
+    /// The maximum number of bytes that messages may leave pending. 0 until messages are sent.
     limit: usize,
     /// A message was queued since [`SendBuffer::take_queued`].
     queued_message: bool,
@@ -56,14 +56,14 @@ pub(crate) struct Queue {
     timer: Option<WriteTimer>,
     /// The value of [`written`](Self::written) at which the close frame has been written; 0 if none
     /// is pending. Pongs may follow it.
-    close_end: usize,
+    close_end: u64,
 }
 
 #[derive(Clone, Copy)]
 struct WriteTimer {
     deadline: Time,
     /// The value of [`Queue::written`] that has to be reached.
-    goal: usize,
+    goal: u64,
 }
 
 impl SendBuffer {
@@ -135,7 +135,7 @@ impl SendBuffer {
     /// Records that the close frame was queued last.
     pub(crate) fn end_with_close(&mut self) {
         if let Some(queue) = &mut self.queue {
-            queue.close_end = queue.written().saturating_add(queue.len());
+            queue.close_end = queue.written() + queue.len() as u64;
         }
     }
 
@@ -249,7 +249,7 @@ impl SendBuffer {
             Some(timer) if queue.written() < timer.goal => now >= timer.deadline,
             _ => {
                 let deadline = now.after(timeout);
-                let goal = queue.written() + queue.len().min(MIN_PROGRESS);
+                let goal = queue.written() + queue.len().min(MIN_PROGRESS) as u64;
                 queue.timer = Some(WriteTimer { deadline, goal });
                 false
             }
@@ -270,8 +270,8 @@ impl Queue {
 
     /// Returns how many bytes were sent since the buffer was last empty.
     #[inline]
-    fn written(&self) -> usize {
-        self.compacted.saturating_add(self.sent)
+    fn written(&self) -> u64 {
+        self.compacted + self.sent as u64
     }
 
     /// Checks that a message of `len` bytes can be pending, and `pong_len` bytes before it, with a
@@ -295,7 +295,7 @@ impl Queue {
         }
     }
 
-    /// Returns the most bytes that messages may leave pending.
+    /// Returns the maximum number of bytes that messages may leave pending.
     #[inline]
     pub(crate) fn limit(&self) -> usize {
         self.limit
@@ -325,8 +325,8 @@ impl Queue {
     /// Releases the memory unless what was queued since the buffer was last empty needed it: large
     /// messages often follow one another, and allocating for each costs more than writing it.
     fn release_large(&mut self) {
-        let queued = self.bytes.len().saturating_add(self.compacted);
-        if queued <= RETAINED_LEN {
+        let queued = self.bytes.len() as u64 + self.compacted;
+        if queued <= RETAINED_LEN as u64 {
             self.bytes = Vec::new();
         }
     }
@@ -407,7 +407,7 @@ impl Queue {
     /// Removes the sent bytes.
     fn compact(&mut self) {
         self.bytes.drain(..self.sent);
-        self.compacted = self.compacted.saturating_add(self.sent);
+        self.compacted = self.written();
         self.sent = 0;
     }
 
