@@ -4,7 +4,6 @@ use core::mem;
 
 use crate::call_errors::InvalidHeader;
 use crate::config::Config;
-
 use crate::event::{Closed, Phase};
 use crate::handshake::{
     ClientRequest, Rejection, is_connection_or_framing, is_valid_header, push_header,
@@ -37,8 +36,8 @@ pub struct ProxyTunnel {
 impl ProxyTunnel {
     /// Creates a tunnel to the host and port of `request` and queues the `CONNECT` request.
     ///
-    /// `headers` are added to the request, for example `Proxy-Authorization`. The limits of `config`
-    /// for heads apply to the response of the proxy.
+    /// `headers` are added to the request, for example `Proxy-Authorization`. The limits of
+    /// `config` for heads apply to the response of the proxy.
     ///
     /// # Errors
     /// [`InvalidHeader`] if a name is not a token (RFC 9110, section 5.6.2), if a value contains a
@@ -86,8 +85,8 @@ impl ProxyTunnel {
     /// Consumes bytes from `input` and returns the result, or `None` if more input is needed.
     ///
     /// `Ok` means that the tunnel is established. The bytes after the head of the proxy's response
-    /// are from the server and are left in `input`. Further calls return the same result and consume
-    /// nothing. Interim responses are skipped, at most 8 of them (HY-11).
+    /// are from the server and are left in `input`. Further calls return the same result and
+    /// consume nothing. Interim responses are skipped, at most 8 of them (HY-11).
     ///
     /// The error is [`Closed::Rejected`] if the status is not one of 200 to 299 (407 requests
     /// authorization, on a new connection), [`Closed::Protocol`] if the response is
@@ -102,7 +101,6 @@ impl ProxyTunnel {
                         _ => Err(Closed::Rejected(Rejection::new(head))),
                     });
                 }
-                Ok(Progress::StartLine) => {}
                 Ok(Progress::NeedMore) => return None,
                 Err(error) => self.outcome = Some(Err(Closed::Protocol(error))),
             }

@@ -31,11 +31,10 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// Before the end of a head.
-    pub(super) fn of_head(progress: Result<Progress, ProtocolError>, rest: &[u8]) -> Self {
+    /// Returns the outcome for a head that is incomplete or invalid.
+    pub(super) fn of_head(progress: Result<Progress, ProtocolError>) -> Self {
         match progress {
-            Ok(_) if rest.is_empty() => Self::NeedMore,
-            Ok(_) => Self::Continue,
+            Ok(_) => Self::NeedMore,
             Err(error) => Self::Failed(error),
         }
     }
@@ -102,7 +101,7 @@ impl PendingReply {
                     (Err(error), _) => Outcome::Failed(error),
                 }
             }
-            progress => Outcome::of_head(progress, input),
+            progress => Outcome::of_head(progress),
         }
     }
 }

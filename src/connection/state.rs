@@ -304,7 +304,7 @@ impl Handshaking {
                         Err(error) => Outcome::Failed(error),
                     }
                 }
-                progress => Outcome::of_head(progress, rest),
+                progress => Outcome::of_head(progress),
             },
             Self::AwaitAnswer(_) | Self::Accepted { .. } => Outcome::NeedMore,
             Self::KeyBytes(keys) => match keys.read(rest) {

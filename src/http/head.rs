@@ -49,8 +49,7 @@ const MAX_INTERIM_RESPONSES: u8 = 8;
 const TYPICAL_HEAD_LEN: usize = 512;
 const TYPICAL_FIELDS: usize = 12;
 
-/// The most fields for which a complete head may have unused capacity: the default of
-/// [`max_headers`](crate::Config::max_headers).
+/// The maximum number of fields for which a complete head may have unused capacity.
 const MANY_FIELDS: usize = 100;
 
 /// The kind of the start line.
@@ -65,8 +64,6 @@ enum HeadKind {
 pub(crate) enum Progress {
     /// The head is incomplete. [`Head::read`] has consumed all input.
     NeedMore,
-    /// The start line is complete.
-    StartLine,
     /// The head is complete. The bytes after the blank line were not consumed.
     Complete,
 }
@@ -222,7 +219,7 @@ impl Head {
         appends
     }
 
-    /// Consumes bytes from `input` up to the end of the start line or of the head.
+    /// Consumes bytes from `input` up to the end of the head.
     ///
     /// Interim responses are skipped (HY-11).
     // Not inlined, so that the caller can be.
@@ -424,8 +421,7 @@ impl Head {
 
     /// Parses the last line of `bytes`, which ends with an LF.
     ///
-    /// Returns [`Progress::NeedMore`] for a header field or a line of an interim response, also if
-    /// input is left.
+    /// Returns [`Progress::NeedMore`] unless it ends the head, also if input is left.
     fn end_line(&mut self) -> Result<Progress, ProtocolError> {
         let start = self.line_start;
         let line = self.bytes.get(start..).unwrap_or_default();
@@ -455,7 +451,7 @@ impl Head {
                 }
             }
             if !self.is_interim() {
-                return Ok(Progress::StartLine);
+                return Ok(Progress::NeedMore);
             }
             if self.interim.responses >= MAX_INTERIM_RESPONSES {
                 return Err(ProtocolError::TooManyInterimResponses {
