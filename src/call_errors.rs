@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use crate::dialect::Dialect;
 use crate::error::ProtocolError;
 
-/// The reason why a message was not queued. The call had no effect.
+/// The reason why a message, ping or pong was not queued. The call had no effect.
 ///
 /// Each method documents which of these errors it returns.
 ///
@@ -48,7 +48,8 @@ pub enum SendError {
     #[error("the message does not fit into the send buffer of {limit} bytes")]
     #[non_exhaustive]
     MessageTooLong {
-        /// [`max_send_buffer`](crate::Config::max_send_buffer): the most bytes of an encoded message.
+        /// [`max_send_buffer`](crate::Config::max_send_buffer): the maximum length of an encoded
+        /// message in bytes.
         limit: usize,
     },
     /// The payload of a ping or pong is longer than 125 bytes (RFC 6455, section 5.5).
@@ -57,8 +58,8 @@ pub enum SendError {
     /// The last fragment of a message was not sent yet, and the call does not continue the message.
     #[error("the last fragment of another message was not sent yet")]
     FragmentInProgress,
-    /// The dialect of the connection has no such frame.
-    #[error("{dialect} has no such frame")]
+    /// The dialect of the connection has neither binary messages nor pings and pongs.
+    #[error("{dialect} has neither binary messages nor pings and pongs")]
     #[non_exhaustive]
     Unsupported {
         /// The dialect of the connection.
@@ -79,8 +80,8 @@ pub enum SendError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseError {
-    /// A close frame must not contain this code (RFC 6455, section 7.4; HY-8): only 1000 to 1003,
-    /// 1007 to 1014 and 3000 to 4999 can be sent.
+    /// A close frame must not contain this code: [`Close::new`](crate::Close::new) lists those that
+    /// can be sent.
     #[error("close code {code} must not be sent")]
     #[non_exhaustive]
     InvalidCode {
@@ -164,12 +165,13 @@ pub enum RespondError {
     /// An added header field is invalid, or one that the crate writes itself.
     #[error(transparent)]
     InvalidHeader(InvalidHeader),
-    /// The response is longer than [`max_send_buffer`](crate::Config::max_send_buffer). Nothing is
-    /// pending while a request awaits an answer, so the response cannot be sent later either.
+    /// The response is longer than [`max_send_buffer`](crate::Config::max_send_buffer). No output
+    /// is pending while a request awaits an answer, so the response cannot be sent later either.
     #[error("the response has {len} bytes, which exceeds the send buffer of {limit} bytes")]
     #[non_exhaustive]
     ResponseTooLong {
-        /// The length of the response in bytes: the head and, unless the request is `HEAD`, the body.
+        /// The length of the response in bytes: the head and, unless the request is `HEAD`, the
+        /// body.
         len: usize,
         /// The limit in bytes.
         limit: usize,
@@ -220,8 +222,8 @@ impl core::fmt::Display for UrlMessage {
     }
 }
 
-/// A header field of the application that cannot be sent: its name or value is invalid, or it is one
-/// that the crate writes itself.
+/// A header field of the application that cannot be sent: its name or value is invalid, or it is
+/// one that the crate writes itself.
 ///
 /// ```
 /// # use hybi::{ClientRequest, ClientRequestError};

@@ -1,8 +1,8 @@
 //! Close codes (RFC 6455, section 7.4.1, and its registry at IANA).
 //!
 //! Applications may also send 3000 to 3999, which libraries register, and 4000 to 4999, which are
-//! for private use. [`Connection::close`](crate::Connection::close) accepts all of these except 1005
-//! and 1006.
+//! for private use. [`Connection::close`](crate::Connection::close) accepts all of these except
+//! 1005 and 1006.
 
 /// The purpose of the connection is fulfilled.
 pub const NORMAL_CLOSURE: u16 = 1000;

@@ -1,8 +1,6 @@
 //! The configuration of connections.
 
-use alloc::borrow::Cow;
 use alloc::sync::Arc;
-use core::mem;
 use core::ops::Deref;
 use core::time::Duration;
 
@@ -39,7 +37,7 @@ pub struct Config {
     pub(crate) plain_http: bool,
     pub(crate) auto_pong: bool,
     pub(crate) auto_close: bool,
-    pub(crate) flash_policy: Option<Cow<'static, str>>,
+    pub(crate) flash_policy: Option<&'static str>,
     pub(crate) max_head_len: u32,
     pub(crate) max_header_line_len: u32,
     pub(crate) max_headers: u32,
@@ -98,8 +96,8 @@ impl Config {
     /// Sets the dialects that a server accepts.
     ///
     /// Default: all except Hixie-75 ([`Dialects::DEFAULT`]). This includes Hixie-76; read
-    /// [`Dialect`](crate::Dialect) before exposing a server to the internet without TLS. A client uses the dialect
-    /// of its [`ClientRequest`](crate::ClientRequest) instead.
+    /// [`Dialect`](crate::Dialect) before exposing a server to the internet without TLS. A client
+    /// uses the dialect of its [`ClientRequest`](crate::ClientRequest) instead.
     #[must_use]
     pub const fn dialects(mut self, dialects: Dialects) -> Self {
         self.dialects = dialects;
@@ -119,7 +117,8 @@ impl Config {
 
     /// Sets whether invalid UTF-8 in a text message fails a connection of Hixie-75 or Hixie-76.
     ///
-    /// Default: `false`; each invalid sequence is replaced by U+FFFD, as both require (FR-10). From HyBi-7 on, invalid UTF-8 always fails the connection (HY-7).
+    /// Default: `false`; each invalid sequence is replaced by U+FFFD, as both require (FR-10). From
+    /// HyBi-7 on, invalid UTF-8 always fails the connection (HY-7).
     #[must_use]
     pub const fn strict_utf8(mut self, strict_utf8: bool) -> Self {
         self.strict_utf8 = strict_utf8;
@@ -172,8 +171,9 @@ impl Config {
     /// Sets whether the connection answers pings itself.
     ///
     /// Default: `true`. While more than [`high_water`](Self::high_water) bytes of output are
-    /// pending, no pong is queued, so that pings cannot grow the output. The latest ping is answered later: once at most `high_water`
-    /// bytes are pending, or before the next message that is sent (RFC 6455, section 5.5.3).
+    /// pending, no pong is queued, so that pings cannot grow the output. The latest ping is
+    /// answered later: once at most `high_water` bytes are pending, or before the next message that
+    /// is sent (RFC 6455, section 5.5.3).
     #[must_use]
     pub const fn auto_pong(mut self, auto_pong: bool) -> Self {
         self.auto_pong = auto_pong;
@@ -198,16 +198,16 @@ impl Config {
     /// it has one.
     #[must_use]
     pub const fn flash_policy(mut self, flash_policy: &'static str) -> Self {
-        // Forgotten, not dropped: a `const fn` cannot drop, and the value borrows or is `None`.
-        mem::forget(self.flash_policy.replace(Cow::Borrowed(flash_policy)));
+        self.flash_policy = Some(flash_policy);
         self
     }
 
     /// Sets the maximum length of a request or response head in bytes, including the blank line
     /// (RQ-19). The heads of interim responses count as part of the final one (HY-11).
     ///
-    /// Default: 16 KiB; a browser's cookie has up to 4 KiB. A server uses at most 40 KiB for a
-    /// connection in the handshake then. Values above `u32::MAX` are reduced to `u32::MAX`.
+    /// Default: 16 KiB; a browser's cookie has up to 4 KiB. With this default, a server uses at
+    /// most 40 KiB for a connection in the handshake. Values above `u32::MAX` are reduced to
+    /// `u32::MAX`.
     #[must_use]
     pub const fn max_head_len(mut self, bytes: usize) -> Self {
         self.max_head_len = saturate(bytes);
@@ -278,14 +278,14 @@ impl Config {
     /// Default: 1 MiB. A call that would exceed it returns
     /// [`SendError::BufferFull`](crate::SendError::BufferFull), so it also limits the length of a
     /// message that is sent, with its header of at most 14 bytes. What can be sent by default, a
-    /// [`MessageAssembler`](crate::MessageAssembler) with the default limit receives. An application
-    /// that answers messages with ones of the same length, while up to
+    /// [`MessageAssembler`](crate::MessageAssembler) with the default limit receives. An
+    /// application that answers messages with ones of the same length, while up to
     /// [`high_water`](Self::high_water) bytes are pending, needs a limit greater than the sum of
     /// both.
     ///
-    /// The memory of the send buffer is at most four thirds of this limit and 1 KiB, or 65,792 bytes if
-    /// that is more. While it grows, the old and the new buffer are at most twice this limit and 2
-    /// KiB, or 194 KiB if that is more.
+    /// The memory of the send buffer is at most four thirds of this limit and 1 KiB, or 65,792
+    /// bytes if that is more. While it grows, the old and the new buffer are at most twice this
+    /// limit and 2 KiB, or 194 KiB if that is more.
     ///
     /// It is kept as long as messages follow one another. Capacity above 65,792 bytes is released
     /// once all output is written, if at most 64 KiB were queued since none was pending, and after
@@ -298,7 +298,7 @@ impl Config {
         self
     }
 
-    /// Sets the timeout of the opening handshake.
+    /// Sets the timeout of the opening handshake. [`Duration::MAX`] disables it.
     ///
     /// Default: 10 seconds, counted from the first call of
     /// [`receive`](crate::Connection::receive). On a server it includes the time that the
@@ -309,7 +309,7 @@ impl Config {
         self
     }
 
-    /// Sets the timeout of the answer to a close frame.
+    /// Sets the timeout of the answer to a close frame. [`Duration::MAX`] disables it.
     ///
     /// Default: 5 seconds, counted from the time at which this side's close frame was written to
     /// the socket. With [`auto_close`](Self::auto_close) off it also limits the time from
@@ -322,6 +322,7 @@ impl Config {
     }
 
     /// Sets the time in which the peer has to accept 16 KiB of output, or all that is pending.
+    /// [`Duration::MAX`] disables it.
     ///
     /// Default: 30 seconds, which is 546 bytes per second. It applies whenever output is pending,
     /// before, during and after the closing handshake. A connection with a slower peer ends with
@@ -339,8 +340,8 @@ impl Config {
         self
     }
 
-    /// Sets how to detect that the peer of an open connection has gone: after `interval` without any
-    /// byte from it a ping is sent, and after another `timeout` the connection ends with
+    /// Sets how to detect that the peer of an open connection has gone: after `interval` without
+    /// any byte from it a ping is sent, and after another `timeout` the connection ends with
     /// [`Closed::TimedOut`](crate::Closed::TimedOut).
     ///
     /// Default: none; an open connection may be idle for any time. Any byte counts, not only a
@@ -363,9 +364,9 @@ impl Config {
     ///
     /// A compressed message costs some microseconds, and a connection keeps
     /// [memory](crate::Deflate#memory) for it. Control frames and short messages are not
-    /// compressed, and the limits of messages have [setters of their own](crate::Deflate#limits). The
-    /// page [`compression`](crate::guide::compression) of the guide says when compression pays, with
-    /// figures.
+    /// compressed, and the limits of messages have [setters of their own](crate::Deflate#limits).
+    /// The page [`compression`](crate::guide::compression) of the guide says when compression pays,
+    /// with figures.
     ///
     /// A server declines it for one request with
     /// [`AcceptOptions::no_compression`](crate::AcceptOptions::no_compression), and either side for

@@ -1,7 +1,7 @@
 //! The entropy of a client connection.
 
-/// 32 random bytes for one client connection, from which its handshake keys and, from HyBi-7 on, its
-/// masking keys are derived (RFC 6455, section 10.3).
+/// 32 random bytes for one client connection, from which its handshake keys and, from HyBi-7 on,
+/// its masking keys are derived (RFC 6455, section 10.3).
 ///
 /// The type is neither `Clone` nor `Copy`, so that no two connections use the same bytes.
 ///
@@ -19,8 +19,8 @@ pub struct Entropy([u8; 32]);
 impl Entropy {
     /// Takes bytes from a cryptographically secure random number generator.
     ///
-    /// Constant bytes are for tests only: a peer that knows them can predict the masking keys, and a
-    /// page can then choose what the frames look like to a proxy.
+    /// Constant bytes are for tests only: a peer that knows them can predict the masking keys, and
+    /// a page can then choose what the frames look like to a proxy.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -66,8 +66,8 @@ pub enum ProtocolError {
         /// The limit in responses.
         limit: u32,
     },
-    /// The method of the request is one other than `GET`; only a plain HTTP request may be `HEAD`, if
-    /// [`plain_http`](crate::Config::plain_http) is on (RQ-1).
+    /// The method of the request is one other than `GET`; only a plain HTTP request may be `HEAD`,
+    /// if [`plain_http`](crate::Config::plain_http) is on (RQ-1).
     #[error("the request method is not GET")]
     UnsupportedMethod,
     /// The request has an HTTP version other than `HTTP/1.1`; only a plain HTTP request may be
@@ -141,8 +141,8 @@ pub enum ProtocolError {
     /// is not set (PX-1).
     #[error("received a Flash policy request, but no Flash policy is configured")]
     FlashPolicyRequest,
-    /// The first byte of a frame has a reserved bit set, although no extension was negotiated
-    /// (RFC 6455, section 5.2; HY-6).
+    /// The first byte of a frame has a reserved bit set that no negotiated extension allows there
+    /// (RFC 6455, section 5.2; HY-6, DF-11).
     #[error("the first byte of the frame, {byte:#04x}, has a reserved bit set")]
     #[non_exhaustive]
     ReservedBits {
@@ -287,8 +287,10 @@ impl ProtocolError {
     /// Returns the HTTP status with which a server responds if it has not started its response
     /// (PX-3).
     ///
-    /// Returns `None` for errors after the handshake, and for input that is not HTTP. The status is
-    /// meaningful on servers only.
+    /// Returns `None` for errors after the handshake, for input that is not HTTP, and for two
+    /// errors that only clients report: [`TooManyInterimResponses`](Self::TooManyInterimResponses)
+    /// and [`ChallengeMismatch`](Self::ChallengeMismatch). The status is meaningful on servers
+    /// only.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         match self {
@@ -327,7 +329,7 @@ impl ProtocolError {
     }
 
     /// Returns the code of the close frame that an open connection queues from HyBi-7 on (RFC 6455,
-    /// section 7.4.1).
+    /// section 7.4.1). For errors of the handshake, after which no frame is sent, it is 1002.
     #[must_use]
     pub const fn close_code(&self) -> u16 {
         match self {

@@ -458,18 +458,18 @@ impl fmt::Display for Phase {
 #[non_exhaustive]
 pub enum Timeout {
     /// [`handshake_timeout`](crate::Config::handshake_timeout): the opening handshake was not
-    /// complete in time. On a server this includes the time that the application takes to answer the
-    /// request. No HTTP response is sent.
+    /// complete in time. On a server this includes the time that the application takes to answer
+    /// the request. No HTTP response is sent.
     Handshake,
     /// [`keepalive`](crate::Config::keepalive): the peer sent nothing.
     Keepalive,
     /// [`write_timeout`](crate::Config::write_timeout): the peer took too few bytes.
     Write,
-    /// [`close_timeout`](crate::Config::close_timeout): the peer, or the application, did not answer
-    /// a close frame.
+    /// [`close_timeout`](crate::Config::close_timeout): the peer, or the application, did not
+    /// answer a close frame.
     Close,
-    /// `Deflate::message_timeout`, with the feature `deflate`: a compressed message was not complete
-    /// in time.
+    /// `Deflate::message_timeout`, with the feature `deflate`: a compressed message was not
+    /// complete in time.
     Message,
 }
 
@@ -516,8 +516,8 @@ pub enum Closed {
     /// On a server: [`respond`](crate::Connection::respond) answered the request with this HTTP
     /// status.
     Responded(u16),
-    /// On a client, or with a [`ProxyTunnel`](crate::ProxyTunnel): the server or proxy did not accept
-    /// the request.
+    /// On a client, or with a [`ProxyTunnel`](crate::ProxyTunnel): the server or proxy did not
+    /// accept the request.
     Rejected(Rejection),
     /// The peer closed the connection without a close frame, in this phase (CL-8).
     Eof(Phase),

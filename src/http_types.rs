@@ -7,15 +7,16 @@ use crate::dialect::Dialect;
 use crate::error::ProtocolError;
 use crate::handshake::{self, Request, UpgradeResponse};
 
-/// Checks a request that an HTTP library has read, for [`Connection::upgrade`](crate::Connection::upgrade).
+/// Checks a request that an HTTP library has read, for
+/// [`Connection::upgrade`](crate::Connection::upgrade).
 ///
-/// As [`Request::from_parts`], with the parts of an `http::Request`. Only HTTP/1.1 has upgrades, and
-/// HTTP/1.0 plain requests: other versions are rejected with
+/// As [`Request::from_parts`], with the parts of an `http::Request`. Only HTTP/1.1 has upgrades,
+/// and HTTP/1.0 plain requests: other versions are rejected with
 /// [`ProtocolError::UnsupportedHttpVersion`].
 ///
 /// A request with HTTP/2 and the method `CONNECT` is converted as by [`Request::from_connect`]. The
-/// caller has to check before that `:protocol` is `websocket`, since the library has it in a type of
-/// its own: in hyper `hyper::ext::Protocol`, in `http::Request::extensions`.
+/// caller has to check before that `:protocol` is `websocket`, since the library has it in a type
+/// of its own: in hyper `hyper::ext::Protocol`, in `http::Request::extensions`.
 ///
 /// Names are in lower case, and fields of one name may be reported together. Hixie-76 works if the
 /// library passes the bytes after the head on, since its requests have no `Content-Length`.
@@ -86,15 +87,16 @@ impl<B> TryFrom<&::http::Request<B>> for Request {
     }
 }
 
-/// The head of the 101, or in HTTP/2 of the 200, without its reason phrase, order, and case of names,
-/// which an `http::Response` does not have.
+/// The head of the 101, or in HTTP/2 of the 200, without its reason phrase, order, and case of
+/// names, which an `http::Response` does not have.
 ///
 /// Clients of Hixie-75 compare the first three lines byte for byte (H75-2), so that only
 /// [`UpgradeResponse::as_bytes`] serves them. Those of the other dialects accept any reason phrase
 /// (H76-5).
 ///
 /// Fields that `http` cannot represent are omitted: those with a name longer than 65,535 bytes, and
-/// those beyond the capacity of a `HeaderMap`, both only from [`AcceptOptions`](crate::AcceptOptions).
+/// those beyond the capacity of a `HeaderMap`, both only from
+/// [`AcceptOptions`](crate::AcceptOptions).
 impl From<UpgradeResponse> for ::http::Response<()> {
     fn from(response: UpgradeResponse) -> Self {
         let mut converted = with_status(response.status());
@@ -110,9 +112,9 @@ impl ProtocolError {
     /// [`status`](Self::status), or 400 if there is none.
     ///
     /// A 405 has the header field `Allow`; a 426 has `Connection`, `Upgrade` and
-    /// `Sec-WebSocket-Version` with the versions of the dialects that `config` enables (HY-9). HTTP/2
-    /// allows neither `Connection` nor `Upgrade`, which a 426 requires: from `version` HTTP/2 on it is
-    /// a 400 with `Sec-WebSocket-Version` instead (H2-9).
+    /// `Sec-WebSocket-Version` with the versions of the dialects that `config` enables (HY-9).
+    /// HTTP/2 allows neither `Connection` nor `Upgrade`, which a 426 requires: from `version`
+    /// HTTP/2 on it is a 400 with `Sec-WebSocket-Version` instead (H2-9).
     ///
     /// ```
     /// use http::{StatusCode, Version};

@@ -9,18 +9,19 @@ use core::time::Duration;
 use crate::deflate::Buffer;
 use crate::fixed_buf::FixedBuf;
 
-/// The most bytes that an event refers to besides the caller's: the payload of a control frame.
+/// The maximum number of bytes that an event refers to and that are not the caller's: the payload
+/// of a control frame.
 const STORAGE_LEN: usize = crate::frame::opcode::MAX_CONTROL_LEN;
 
 /// The bytes of one read and the current time, passed to
 /// [`Connection::receive`](crate::Connection::receive).
 ///
-/// Create one for each read. Events borrow from it: from the bytes, or from memory of the `Input` for
-/// what does not lie in the bytes as a whole. That is a character or a control frame that was split
-/// between two reads, which lies in the `Input` itself, and text in which U+FFFD replaces invalid
-/// UTF-8 (FR-10), which is allocated: at most 3 bytes for each byte of the input, and 7 while it is
-/// made. With the feature `deflate`, chunks of compressed messages lie in 8 KiB of memory, which the
-/// thread keeps for the next `Input`.
+/// Create one for each read. Events borrow from it: from the bytes, or from memory of the `Input`
+/// for what does not lie in the bytes as a whole. That is a character or a control frame that was
+/// split between two reads, which lies in the `Input` itself, and text in which U+FFFD replaces
+/// invalid UTF-8 (FR-10), which is allocated: at most 3 bytes for each byte of the input, and 7
+/// while it is made. With the feature `deflate`, chunks of compressed messages lie in 8 KiB of
+/// memory, which the thread keeps for the next `Input`.
 ///
 /// ```
 /// # use hybi::{Config, Connection, Dialect, Event, Handshake, Input};

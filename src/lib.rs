@@ -1,7 +1,7 @@
 //! Every WebSocket dialect that a browser has spoken, as one sans-IO state machine.
 //!
-//! A [`Connection`] is fed bytes and returns [`Event`]s and bytes to send. It does no I/O: it has no
-//! sockets, no clock, no threads and no `async`, so it fits into any runtime. It speaks five
+//! A [`Connection`] is fed bytes and returns [`Event`]s and bytes to send. It does no I/O: it has
+//! no sockets, no clock, no threads and no `async`, so it fits into any runtime. It speaks five
 //! dialects, that is, versions of the protocol, as server and as client: Hixie-75, Hixie-76
 //! (HyBi-00), HyBi-7, HyBi-8 and RFC 6455; see [`Dialect`].
 //!
@@ -65,9 +65,9 @@
 //!
 //! # Back-pressure
 //!
-//! A connection never stops reading by itself: [`wants_read`](Connection::wants_read) says only that
-//! input can be consumed. Pending output is limited, and the application decides what happens when
-//! the peer reads more slowly than the application sends. There are two kinds of sender:
+//! A connection never stops reading by itself: [`wants_read`](Connection::wants_read) says only
+//! that input can be consumed. Pending output is limited, and the application decides what happens
+//! when the peer reads more slowly than the application sends. There are two kinds of sender:
 //!
 //! | the application | while [`is_congested`](Connection::is_congested) | on [`SendError::BufferFull`] | who slows down |
 //! | --- | --- | --- | --- |
@@ -85,8 +85,8 @@
 //! ```
 //!
 //! At most one side of a connection may pause. Two sides that both pause can block each other
-//! without end, as in any protocol over TCP: each waits until the other reads. A client that sends requests
-//! reads on; the server that answers them pauses.
+//! without end, as in any protocol over TCP: each waits until the other reads. A client that sends
+//! requests reads on; the server that answers them pauses.
 //!
 //! To pause, stop calling `receive` with input and keep [`Input::remaining`] for later. A blocking
 //! loop writes the pending output instead:
@@ -115,8 +115,8 @@
 //! # Guarantees
 //!
 //! - [`receive`](Connection::receive) returns `None` when all input is consumed, when a request or
-//!   (with [`Config::auto_close`] off) a close frame awaits your answer, or after the connection has
-//!   ended.
+//!   (with [`Config::auto_close`] off) a close frame awaits your answer, or after the connection
+//!   has ended.
 //! - Events and output do not depend on how the input is split into reads. Only the chunks of a
 //!   message do; [`MessageAssembler`] joins them, up to a limit.
 //! - [`Event::Closed`] is returned once, and is the last event.
@@ -128,17 +128,19 @@
 //!
 //! Each iteration of the I/O loop of a connection has four steps.
 //!
-//! 1. **Input.** While [`wants_read`](Connection::wants_read) is true and you do not pause, read, and
-//!    pass the bytes and the time to `receive` until it returns `None`. At the end of input call
-//!    [`receive_eof`](Connection::receive_eof) first. Call `receive` at least once, without bytes if
-//!    there are none: expired timeouts are reported without input.
-//! 2. **Output.** Write [`transmit`](Connection::transmit) and call [`advance`](Connection::advance)
-//!    with the number of bytes written, once per iteration rather than once per message.
+//! 1. **Input.** While [`wants_read`](Connection::wants_read) is true and you do not pause, read,
+//!    and pass the bytes and the time to `receive` until it returns `None`. At the end of input
+//!    call [`receive_eof`](Connection::receive_eof) first. Call `receive` at least once, without
+//!    bytes if there are none: expired timeouts are reported without input.
+//! 2. **Output.** Write [`transmit`](Connection::transmit) and call
+//!    [`advance`](Connection::advance) with the number of bytes written, once per iteration rather
+//!    than once per message.
 //! 3. **End.** Drop the socket when [`is_done`](Connection::is_done).
 //! 4. **Wait** for the socket, but no longer than until [`deadline`](Connection::deadline).
 //!
-//! The [README](https://crates.io/crates/hybi) has an echo server with blocking sockets, and links to
-//! a client, `examples/client.rs`. With nonblocking sockets and edge-triggered readiness, as in mio:
+//! The [README](https://crates.io/crates/hybi) has an echo server with blocking sockets, and links
+//! to a client, `examples/client.rs`. With nonblocking sockets and edge-triggered readiness, as in
+//! mio:
 //!
 //! ```
 //! use std::io::{self, ErrorKind, Read, Write};
@@ -281,12 +283,12 @@
 //!
 //! # What is left to you
 //!
-//! TLS, authentication, checking origins ([`Request::origin_among`]), the number of connections, and
-//! calling `receive` at the deadline.
+//! TLS, authentication, checking origins ([`Request::origin_among`]), the number of connections,
+//! and calling `receive` at the deadline.
 //!
-//! Hixie-75 and Hixie-76 were withdrawn for a reason that [`Dialect`] states. Read it before you use
-//! them on the public internet without TLS: servers accept Hixie-76 unless [`Config::dialects`] is
-//! set.
+//! Hixie-75 and Hixie-76 were withdrawn for a reason that [`Dialect`] states. Read it before you
+//! use them on the public internet without TLS: servers accept Hixie-76 unless [`Config::dialects`]
+//! is set.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -360,7 +362,7 @@ pub use proxy::ProxyTunnel;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// Items that fuzz targets use besides the public API.
+/// Items that fuzz targets use in addition to the public API.
 #[cfg(all(any(fuzzing, hybi_verify), feature = "std"))]
 #[doc(hidden)]
 pub mod fuzzing {

@@ -108,8 +108,8 @@ impl MessageAssembler {
         }
     }
 
-    /// Sets the maximum length of a message in bytes. It also applies to the rest of a message whose
-    /// first chunks were added before.
+    /// Sets the maximum length of a message in bytes. It also applies to the rest of a message
+    /// whose first chunks were added before.
     pub const fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }

@@ -20,13 +20,13 @@ use crate::deflate::{Deflate, MAX_WINDOW_BITS, compress_without_history};
 /// ```
 #[derive(Clone)]
 pub struct PreparedMessage {
-    pub(crate) payload: Payload,
+    pub(crate) payload: PreparedPayload,
     #[cfg(feature = "deflate")]
     pub(crate) compressed: Option<Arc<Compressed>>,
 }
 
 #[derive(Clone)]
-pub(crate) enum Payload {
+pub(crate) enum PreparedPayload {
     Text(Arc<str>),
     Binary(Arc<[u8]>),
 }
@@ -43,16 +43,16 @@ impl PreparedMessage {
     /// Creates a text message. Copies the text.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self::new(Payload::Text(text.into()))
+        Self::new(PreparedPayload::Text(text.into()))
     }
 
     /// Creates a binary message. Copies the bytes. Hixie-75 and Hixie-76 have no binary messages.
     #[must_use]
     pub fn binary(bytes: &[u8]) -> Self {
-        Self::new(Payload::Binary(bytes.into()))
+        Self::new(PreparedPayload::Binary(bytes.into()))
     }
 
-    fn new(payload: Payload) -> Self {
+    fn new(payload: PreparedPayload) -> Self {
         Self {
             payload,
             #[cfg(feature = "deflate")]
@@ -66,8 +66,8 @@ impl PreparedMessage {
     /// It is compressed without the messages before it, so it is longer than
     /// [`send_text`](crate::Connection::send_text) would make it on a connection with context
     /// takeover. A connection with a smaller window than that of `deflate`
-    /// ([`Deflate::send_window`](crate::Deflate::send_window)), because its own configuration has one
-    /// or its peer requires it, compresses the message by itself.
+    /// ([`Deflate::send_window`](crate::Deflate::send_window)), because its own configuration has
+    /// one or its peer requires it, compresses the message by itself.
     ///
     /// ```
     /// # use hybi::{Compression, Config, Connection, Deflate, Dialect, Handshake, PreparedMessage};
@@ -85,8 +85,8 @@ impl PreparedMessage {
     #[must_use]
     pub fn compressed(mut self, deflate: &Deflate) -> Self {
         let payload = match &self.payload {
-            Payload::Text(text) => text.as_bytes(),
-            Payload::Binary(bytes) => bytes,
+            PreparedPayload::Text(text) => text.as_bytes(),
+            PreparedPayload::Binary(bytes) => bytes,
         };
         let window_bits = deflate.send_window.unwrap_or(MAX_WINDOW_BITS);
         let bytes = compress_without_history(payload, window_bits, deflate.level);
@@ -98,8 +98,8 @@ impl PreparedMessage {
     #[must_use]
     pub fn payload_len(&self) -> usize {
         match &self.payload {
-            Payload::Text(text) => text.len(),
-            Payload::Binary(bytes) => bytes.len(),
+            PreparedPayload::Text(text) => text.len(),
+            PreparedPayload::Binary(bytes) => bytes.len(),
         }
     }
 }

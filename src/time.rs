@@ -10,7 +10,7 @@ impl Time {
     pub(crate) const ORIGIN: Self = Self(0);
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
-    /// Before [`NEVER`](Self::NEVER), which no clock reaches.
+    /// Saturates just below [`NEVER`](Self::NEVER), which no clock reaches.
     #[inline]
     pub(crate) fn new(time: Duration) -> Self {
         Self(nanoseconds(time).min(Self::NEVER.0 - 1))

@@ -1,6 +1,6 @@
-//! Counts the work done by the crate, in bytes examined, and the calls of the slow path of the frame
-//! decoders. Tests and fuzz targets compare the work with the number of bytes received, and tests
-//! assert which input takes the fast path. Other builds compile it to nothing.
+//! Counts the work done by the crate, in bytes examined, and the calls of the slow path of the
+//! frame decoders. Tests and fuzz targets compare the work with the number of bytes received, and
+//! tests assert which input takes the fast path. Other builds compile it to nothing.
 
 #[cfg(all(feature = "std", any(test, fuzzing, hybi_verify)))]
 mod counter {

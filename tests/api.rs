@@ -223,7 +223,7 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
         ),
         (
             send_error(|c| c.send_ping(b"")).into(),
-            "Hixie-75 has no such frame",
+            "Hixie-75 has neither binary messages nor pings and pongs",
         ),
         (
             close_error(1006, "").into(),

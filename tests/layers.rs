@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("frame/encode", "frame/header frame/opcode"),
     ("http", "config error work"),
     ("handshake", "call_errors config deflate deflate/config dialect error header_name http random"),
-    ("http_types", "dialect error handshake"),
+    ("http_types", "config dialect error handshake"),
     ("event", "close_code deflate dialect error handshake"),
     ("input", "deflate fixed_buf frame/opcode"),
     ("frame/payload", "error frame/header frame/mask frame/opcode frame/utf8 input work"),

@@ -21,12 +21,12 @@ impl Connection {
     /// Sets whether the messages that are sent from now on are compressed. Has no effect without an
     /// agreed [`compression`](Self::compression).
     ///
-    /// Default: `true`. Pass `false` before a message that contains a secret beside data of another
-    /// party, or that is compressed already, such as an image.
+    /// Default: `true`. Pass `false` before a message that contains a secret together with data of
+    /// another party, or that is compressed already, such as an image.
     ///
     /// Control frames are never compressed, nor are messages that would not become shorter. With
-    /// context takeover, the first messages may become a few bytes longer, so that the next ones can
-    /// refer to them. Whether a message in fragments is compressed is decided by the first one.
+    /// context takeover, the first messages may become a few bytes longer, so that the next ones
+    /// can refer to them. Whether a message in fragments is compressed is decided by the first one.
     ///
     /// ```
     /// # use hybi::{Compression, Config, Connection, Dialect, Handshake, SendError};

@@ -31,14 +31,9 @@ use timers::Timers;
 /// One endpoint of a WebSocket connection: a state machine that performs no I/O.
 ///
 /// [`receive`](Self::receive) consumes bytes from the socket and returns events.
-/// [`transmit`](Self::transmit) returns the bytes to write to it. The following always holds:
-///
-/// - `receive` returns `None` only when all input is consumed, when a request or a close frame
-///   awaits an answer, or after [`Event::Closed`](crate::Event::Closed) was returned.
-/// - The events (with the chunks of each message joined) and the output do not depend on how the
-///   input is split.
-/// - [`Event::Closed`](crate::Event::Closed) is returned once, as the last event.
-/// - No input causes a panic.
+/// [`transmit`](Self::transmit) returns the bytes to write to it. See
+/// [driving a connection](crate#driving-a-connection), and what always holds: the
+/// [guarantees](crate#guarantees).
 ///
 /// ```
 /// use hybi::{AcceptOptions, Config, Connection, Event, Input};
@@ -135,8 +130,8 @@ impl Connection {
     /// the end of input.
     ///
     /// # Errors
-    /// - [`AcceptError::Protocol`] if the request is plain HTTP, or if its dialect is not enabled in
-    ///   [`Config::dialects`](crate::Config::dialects).
+    /// - [`AcceptError::Protocol`] if the request is plain HTTP, or if its dialect is not enabled
+    ///   in [`Config::dialects`](crate::Config::dialects).
     /// - [`AcceptError::ProtocolNotOffered`], [`AcceptError::InvalidAuthority`] and
     ///   [`AcceptError::InvalidHeader`] as in [`accept`](Self::accept).
     ///
@@ -205,14 +200,17 @@ impl Connection {
         Self::new(config.into(), state)
     }
 
-    /// Accepts the last [`Event::Request`](crate::Event::Request) and queues the head of the response.
+    /// Accepts the last [`Event::Request`](crate::Event::Request) and queues the head of the
+    /// response.
     ///
     /// With Hixie-76 the head is queued before the 8 bytes of the third key have arrived, since a
-    /// proxy may withhold them until it has seen the head (H76-3). [`Event::Open`](crate::Event::Open) follows once
-    /// they have arrived; in the other dialects it is the next event.
+    /// proxy may withhold them until it has seen the head (H76-3).
+    /// [`Event::Open`](crate::Event::Open) follows once they have arrived; in the other dialects it
+    /// is the next event.
     ///
     /// # Errors
-    /// - [`AcceptError::NoRequest`] if no request awaits an answer, or if the request is plain HTTP.
+    /// - [`AcceptError::NoRequest`] if no request awaits an answer, or if the request is plain
+    ///   HTTP.
     /// - [`AcceptError::ProtocolNotOffered`] if the client did not offer the subprotocol.
     /// - [`AcceptError::InvalidAuthority`] if the authority is not `host` or `host:port`.
     /// - [`AcceptError::InvalidHeader`] if a header field is invalid, or one that the crate writes
@@ -229,8 +227,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers the last [`Event::Request`](crate::Event::Request) with an HTTP response instead of accepting it, and ends
-    /// the connection with [`Closed::Responded`].
+    /// Answers the last [`Event::Request`](crate::Event::Request) with an HTTP response instead of
+    /// accepting it, and ends the connection with [`Closed::Responded`].
     ///
     /// # Errors
     /// - [`RespondError::NoRequest`] if no request awaits an answer.
@@ -248,7 +246,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Returns the request that awaits an answer. Nothing is pending meanwhile.
+    /// Returns the request that awaits an answer. No output is pending while it does.
     fn pending_request(&self) -> Option<&Request> {
         match &self.state {
             State::Handshaking(Handshaking::AwaitAnswer(request)) => Some(request),
@@ -279,8 +277,7 @@ impl Connection {
     /// # Errors
     /// From HyBi-7 on:
     ///
-    /// - [`CloseError::InvalidCode`] if the code is not in 1000 to 1003, 1007 to 1014 or 3000 to
-    ///   4999.
+    /// - [`CloseError::InvalidCode`] if the code is not one of those that [`Close::new`] lists.
     /// - [`CloseError::ReasonTooLong`] if the reason is longer than 123 bytes.
     pub fn close(&mut self, close: &Close) -> Result<(), CloseError> {
         let session = match &mut self.state {
@@ -349,7 +346,7 @@ impl Connection {
         let State::Open(session) = &mut self.state else {
             return self.advance_not_open(n);
         };
-        if self.timers.runs_keepalive() && self.send_buffer.len() > self.config.high_water {
+        if self.timers.has_keepalive() && self.send_buffer.len() > self.config.high_water {
             self.timers.restart_keepalive();
         }
         self.send_buffer.advance(n);
@@ -430,17 +427,18 @@ impl Connection {
     /// Returns how many bytes of output are pending: queued, and not removed by
     /// [`advance`](Self::advance).
     ///
-    /// At most [`max_send_buffer`](crate::Config::max_send_buffer), and in addition what the connection
-    /// queues by itself: a pong, a ping of keep-alive, a close frame, or an HTTP response; and up to
-    /// 6 bytes, and 5 for each further 64 KiB, for a fragment of a compressed message that does not
-    /// become shorter. A pong that is deferred does not count.
+    /// At most [`max_send_buffer`](crate::Config::max_send_buffer), and in addition what the
+    /// connection queues by itself: a pong, a ping of keep-alive, a close frame, or an HTTP
+    /// response; and up to 12 bytes, and 5 for each further 65,535, for a fragment of a compressed
+    /// message that does not become shorter. A pong that is deferred does not count.
     #[must_use]
     #[inline]
     pub fn pending(&self) -> usize {
         self.send_buffer.len()
     }
 
-    /// Returns whether more than [`high_water`](crate::Config::high_water) bytes of output are pending.
+    /// Returns whether more than [`high_water`](crate::Config::high_water) bytes of output are
+    /// pending.
     ///
     /// If the application answers messages, it pauses while this is true: it does not call
     /// `receive` with more input, and does not read from the socket. See
@@ -452,8 +450,8 @@ impl Connection {
         self.send_buffer.len() > self.config.high_water && !matches!(self.state, State::Closed(_))
     }
 
-    /// Returns whether the connection has ended, [`Event::Closed`](crate::Event::Closed) was returned, and no output is
-    /// pending: drop the socket.
+    /// Returns whether the connection has ended, [`Event::Closed`](crate::Event::Closed) was
+    /// returned, and no output is pending: drop the socket.
     ///
     /// If a socket with unread input is dropped, the system may reset the connection, and the peer
     /// may lose the last bytes sent. To avoid that, shut down the writing side first, then read
@@ -474,9 +472,10 @@ impl Connection {
         }
     }
 
-    /// Returns whether messages can be sent: from [`Event::Open`](crate::Event::Open) until [`close`](Self::close) or
-    /// [`Event::Closed`](crate::Event::Closed). After [`Event::Closing`](crate::Event::Closing) they
-    /// can be sent until the next call of `receive`.
+    /// Returns whether messages can be sent: from [`Event::Open`](crate::Event::Open) until
+    /// [`close`](Self::close), [`abort`](Self::abort) or [`Event::Closed`](crate::Event::Closed).
+    /// After [`Event::Closing`](crate::Event::Closing) they can be sent until the next call of
+    /// `receive`, or with [`auto_close`](crate::Config::auto_close) off until `close`.
     #[must_use]
     #[inline]
     pub fn is_open(&self) -> bool {

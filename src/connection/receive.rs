@@ -136,7 +136,7 @@ impl Connection {
                 }));
             }
             Outcome::FlashPolicy => {
-                let policy = self.config.flash_policy.as_deref().unwrap_or_default();
+                let policy = self.config.flash_policy.unwrap_or_default();
                 // The client reads up to the first NUL.
                 let policy = policy.split('\0').next().unwrap_or_default();
                 self.send_buffer.push(policy.as_bytes());

@@ -6,7 +6,7 @@ use crate::dialect::FrameFormat;
 use crate::frame::encode::{self, Framing};
 use crate::frame::header::HeaderBytes;
 use crate::frame::opcode::{MAX_CONTROL_LEN, Opcode};
-use crate::prepared::{Payload, PreparedMessage};
+use crate::prepared::{PreparedMessage, PreparedPayload};
 use crate::send_buffer::{Queue, SendBuffer};
 
 use super::Connection;
@@ -19,7 +19,8 @@ impl Connection {
     /// # Errors
     /// - [`SendError::NotOpen`] before [`Event::Open`](crate::Event::Open).
     /// - [`SendError::Closing`] after [`close`](Self::close), and after the connection has ended.
-    /// - [`SendError::FragmentInProgress`] until the last fragment of a fragmented message was sent.
+    /// - [`SendError::FragmentInProgress`] until the last fragment of a fragmented message was
+    ///   sent.
     /// - [`SendError::BufferFull`] if the message would bring the pending output above
     ///   [`max_send_buffer`](crate::Config::max_send_buffer) bytes.
     /// - [`SendError::MessageTooLong`] if it would do so although no output is pending.
@@ -48,10 +49,11 @@ impl Connection {
     /// Queues one fragment of a text message, so that a long message need not be in memory as a
     /// whole. `fin` marks the last fragment. Until it is sent, no other message can be.
     ///
-    /// If messages are compressed, so are all fragments of one whose first fragment becomes shorter.
+    /// If messages are compressed, so are all fragments of one whose first fragment becomes
+    /// shorter.
     ///
-    /// From HyBi-7 on, a fragment is a frame of its own. In Hixie-75 and Hixie-76, all fragments are
-    /// parts of one frame, which the last one ends.
+    /// From HyBi-7 on, a fragment is a frame of its own. In Hixie-75 and Hixie-76, all fragments
+    /// are parts of one frame, which the last one ends.
     ///
     /// # Errors
     /// - [`SendError::FragmentInProgress`] if a binary message is being sent in fragments.
@@ -102,8 +104,8 @@ impl Connection {
     /// # Errors
     /// - [`SendError::Unsupported`] in Hixie-75 and Hixie-76, which have no pings.
     /// - [`SendError::ControlTooLong`] if the payload is longer than 125 bytes.
-    /// - [`SendError::NotOpen`], [`SendError::Closing`] and [`SendError::BufferFull`] as
-    ///   [`send_text`](Self::send_text).
+    /// - [`SendError::NotOpen`], [`SendError::Closing`], [`SendError::BufferFull`] and
+    ///   [`SendError::MessageTooLong`] as [`send_text`](Self::send_text).
     pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.send_control(Opcode::Ping, payload)
     }
@@ -157,8 +159,8 @@ impl Connection {
         #[cfg(feature = "deflate")]
         if let Some(compressed) = &message.compressed {
             let (opcode, payload) = match &message.payload {
-                Payload::Text(text) => (Opcode::Text, text.as_bytes()),
-                Payload::Binary(bytes) => (Opcode::Binary, &**bytes),
+                PreparedPayload::Text(text) => (Opcode::Text, text.as_bytes()),
+                PreparedPayload::Binary(bytes) => (Opcode::Binary, &**bytes),
             };
             let mut sender = self.message_sender()?;
             if sender.send_precompressed(opcode, payload, compressed)? {
@@ -166,8 +168,8 @@ impl Connection {
             }
         }
         match &message.payload {
-            Payload::Text(text) => self.send_text(text),
-            Payload::Binary(bytes) => self.send_binary(bytes),
+            PreparedPayload::Text(text) => self.send_text(text),
+            PreparedPayload::Binary(bytes) => self.send_binary(bytes),
         }
     }
 
@@ -328,8 +330,8 @@ impl Sender<'_> {
         }
     }
 
-    /// Checks that a message, or a fragment of one, of `len` bytes can be queued. Returns what it is
-    /// queued with.
+    /// Checks that a message, or a fragment of one, of `len` bytes can be queued. Returns what it
+    /// is queued with.
     #[inline(always)]
     pub(super) fn reserve_message(
         &mut self,
@@ -409,7 +411,9 @@ impl Sender<'_> {
 /// A message that is written without being copied, created by [`Connection::send_text_vectored`] or
 /// [`Connection::send_binary_vectored`].
 ///
-/// When dropped, it queues the bytes that were not written.
+/// When dropped, it queues the bytes that were not written. If it is leaked
+/// ([`mem::forget`](core::mem::forget)) after a part was written, [abort](Connection::abort) the
+/// connection: the message is incomplete.
 ///
 /// ```
 /// # use hybi::{Config, Connection, Dialect, Handshake};

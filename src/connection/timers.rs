@@ -13,19 +13,19 @@ use crate::time::Time;
 pub(super) struct Timers {
     /// The latest time that `receive` was called with.
     now: Time,
-    phase: Option<PhaseTimer>,
+    state: Option<StateTimer>,
     keepalive: Option<KeepaliveTimer>,
 }
 
 /// The timer of the current state.
 #[derive(Clone, Copy, Debug)]
-struct PhaseTimer {
-    phase: Phase,
+struct StateTimer {
+    kind: TimerKind,
     deadline: Time,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum TimerKind {
     Handshake,
     /// This side's close frame was written, or the application has to answer that of the peer.
     Close,
@@ -51,13 +51,13 @@ impl Timers {
     pub(super) const fn new() -> Self {
         Self {
             now: Time::ORIGIN,
-            phase: None,
+            state: None,
             keepalive: None,
         }
     }
 
     #[inline]
-    pub(super) fn runs_keepalive(&self) -> bool {
+    pub(super) fn has_keepalive(&self) -> bool {
         self.keepalive.is_some()
     }
 
@@ -84,8 +84,8 @@ impl Connection {
     ///   [`write_timeout`](crate::Config::write_timeout) and
     ///   [`keepalive`](crate::Config::keepalive), if set. They end the connection with
     ///   [`Closed::TimedOut`].
-    /// - An open connection that queues no message for one to two seconds releases the memory of its
-    ///   send buffer, and on a client the random generator of the masking keys.
+    /// - An open connection that queues no message for one to two seconds releases the memory of
+    ///   its send buffer, and on a client the random generator of the masking keys.
     ///
     /// ```
     /// # use hybi::{Config, Connection, Event, Input};
@@ -108,20 +108,20 @@ impl Connection {
         if self.has_pending_event() {
             return Some(timers.now.since_origin());
         }
-        let is_due = |phase| phase != Phase::Idle || self.can_release_memory();
-        let phase = self.active_phase().filter(|(phase, _)| is_due(*phase));
-        let phase = phase.map(|(phase, _)| match timers.phase {
-            Some(timer) if timer.phase == phase => timer.deadline,
+        let is_due = |kind| kind != TimerKind::Idle || self.can_release_memory();
+        let state = self.active_timer().filter(|(kind, _)| is_due(*kind));
+        let state = state.map(|(kind, _)| match timers.state {
+            Some(timer) if timer.kind == kind => timer.deadline,
             // Releasing memory is not worth a call of `receive` after each message.
-            _ if phase == Phase::Idle => timers.now.after(IDLE_RELEASE),
+            _ if kind == TimerKind::Idle => timers.now.after(IDLE_RELEASE),
             _ => timers.now,
         });
         let write = self.send_buffer.deadline(timers.now);
-        let keepalive = self.runs_keepalive().then(|| {
+        let keepalive = self.counts_silence().then(|| {
             let timer = timers.keepalive.as_ref();
             timer.map_or(timers.now, |timer| timer.deadline)
         });
-        let deadline = [phase, write, keepalive].into_iter().flatten().min()?;
+        let deadline = [state, write, keepalive].into_iter().flatten().min()?;
         (deadline < Time::NEVER).then(|| deadline.since_origin())
     }
 
@@ -133,7 +133,7 @@ impl Connection {
         self.timers.now = now;
         // Keep-alive may queue a ping, which starts the timer of writes.
         let timed_out = self
-            .run_phase_timer(now)
+            .run_state_timer(now)
             .or_else(|| self.run_keepalive_timer(now, has_bytes))
             .or_else(|| self.run_write_timer(now));
         let Some(timeout) = timed_out else {
@@ -149,33 +149,33 @@ impl Connection {
         true
     }
 
-    fn run_phase_timer(&mut self, now: Time) -> Option<Timeout> {
-        let Some((phase, timeout)) = self.active_phase() else {
-            self.timers.phase = None;
+    fn run_state_timer(&mut self, now: Time) -> Option<Timeout> {
+        let Some((kind, timeout)) = self.active_timer() else {
+            self.timers.state = None;
             return None;
         };
-        let is_restarted = self.starts_message(phase);
-        let deadline = match self.timers.phase {
-            Some(timer) if timer.phase == phase && !is_restarted => timer.deadline,
+        let is_restarted = self.starts_message(kind);
+        let deadline = match self.timers.state {
+            Some(timer) if timer.kind == kind && !is_restarted => timer.deadline,
             _ => {
                 self.send_buffer.take_queued();
                 now.after(timeout)
             }
         };
-        self.timers.phase = Some(PhaseTimer { phase, deadline });
+        self.timers.state = Some(StateTimer { kind, deadline });
         if now < deadline {
             return None;
         }
-        match phase {
-            Phase::Handshake => Some(Timeout::Handshake),
-            Phase::Close => Some(Timeout::Close),
+        match kind {
+            TimerKind::Handshake => Some(Timeout::Handshake),
+            TimerKind::Close => Some(Timeout::Close),
             #[cfg(feature = "deflate")]
-            Phase::Message => Some(Timeout::Message),
-            Phase::Idle => {
+            TimerKind::Message => Some(Timeout::Message),
+            TimerKind::Idle => {
                 self.release_memory();
                 let deadline = now.after(timeout);
-                let next = self.active_phase();
-                self.timers.phase = next.map(|(phase, _)| PhaseTimer { phase, deadline });
+                let next = self.active_timer();
+                self.timers.state = next.map(|(kind, _)| StateTimer { kind, deadline });
                 None
             }
         }
@@ -183,14 +183,14 @@ impl Connection {
 
     /// Returns whether another compressed message has started, so that its timeout starts again.
     #[cfg(feature = "deflate")]
-    fn starts_message(&mut self, phase: Phase) -> bool {
-        let session = self.state.session().filter(|_| phase == Phase::Message);
+    fn starts_message(&mut self, kind: TimerKind) -> bool {
+        let session = self.state.session().filter(|_| kind == TimerKind::Message);
         session.is_some_and(|session| session.decoder.take_started())
     }
 
     #[cfg(not(feature = "deflate"))]
     #[inline(always)]
-    fn starts_message(&mut self, _: Phase) -> bool {
+    fn starts_message(&mut self, _: TimerKind) -> bool {
         false
     }
 
@@ -217,7 +217,7 @@ impl Connection {
 
     fn run_keepalive_timer(&mut self, now: Time, has_bytes: bool) -> Option<Timeout> {
         let keepalive = self.config.keepalive?;
-        if !self.runs_keepalive() {
+        if !self.counts_silence() {
             self.timers.keepalive = None;
             return None;
         }
@@ -252,25 +252,25 @@ impl Connection {
 
     /// Returns whether silence of the peer counts. Not while congested: the application may have
     /// stopped reading.
-    fn runs_keepalive(&self) -> bool {
+    fn counts_silence(&self) -> bool {
         self.config.keepalive.is_some()
             && matches!(self.state, State::Open(_))
             && !self.is_congested()
     }
 
-    /// Returns the phase that the state is in, and its timeout.
-    fn active_phase(&self) -> Option<(Phase, Duration)> {
-        let close = (Phase::Close, self.config.close_timeout);
+    /// Returns the timer of the current state, and its timeout.
+    fn active_timer(&self) -> Option<(TimerKind, Duration)> {
+        let close = (TimerKind::Close, self.config.close_timeout);
         match &self.state {
             State::Handshaking(Handshaking::Accepted { .. }) => None,
-            State::Handshaking(_) => Some((Phase::Handshake, self.config.handshake_timeout)),
+            State::Handshaking(_) => Some((TimerKind::Handshake, self.config.handshake_timeout)),
             #[cfg(feature = "deflate")]
             State::Open(session) if session.decoder.is_inflating() && !self.is_congested() => {
                 let timeout = self.config.deflate_or_default().message_timeout;
-                Some((Phase::Message, timeout))
+                Some((TimerKind::Message, timeout))
             }
             State::Open(session) => (self.send_buffer.is_retained() || session.has_generator())
-                .then_some((Phase::Idle, IDLE_RELEASE)),
+                .then_some((TimerKind::Idle, IDLE_RELEASE)),
             State::PeerClosed(_) => Some(close),
             State::Closing(_) => (!self.send_buffer.has_unsent_close()).then_some(close),
             State::Closed(_) => None,

@@ -7,7 +7,7 @@ use std::vec::Vec;
 
 use super::pool::{put, take};
 
-/// The most bytes of an inflated chunk.
+/// The maximum number of bytes of an inflated chunk.
 pub(crate) const CHUNK_LEN: usize = 4096;
 
 std::thread_local! {

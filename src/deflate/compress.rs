@@ -12,8 +12,9 @@ pub(super) const FLUSH_END: [u8; 4] = [0, 0, 0xff, 0xff];
 /// The library refers to text at most the window less this many bytes before the current position.
 const UNREACHABLE: usize = 262;
 
-/// By how much the first messages of a connection may become longer, together [`FIRST_LEN`] bytes of
-/// text. Otherwise one whose messages are all short would never have a history.
+/// The first messages of a connection, together [`FIRST_LEN`] bytes of text, may become longer by
+/// fewer than this many bytes. Otherwise one whose messages are all short would never have a
+/// history.
 pub(crate) const MAX_GROWTH: usize = 8;
 const FIRST_LEN: usize = 128;
 
@@ -47,10 +48,11 @@ impl Compressor {
         }
     }
 
-    /// Appends the compressed message, or returns `false` if it would not be smaller. Then nothing
-    /// was appended, and the message is to be sent as it is.
+    /// Appends the compressed message, or returns `false` if it would not be short enough. Then
+    /// nothing was appended, and the message is to be sent as it is.
     ///
-    /// `may_grow`: it may also be up to [`MAX_GROWTH`] bytes longer, if it is one of the first.
+    /// It has to be shorter; with `may_grow`, if it is one of the first, it may also be longer by
+    /// fewer than [`MAX_GROWTH`] bytes.
     #[must_use]
     pub(crate) fn compress(
         &mut self,
@@ -146,7 +148,7 @@ fn compress_message(
     is_shorter
 }
 
-/// The most bytes in a stored block.
+/// The maximum number of bytes in a stored block.
 const MAX_STORED: u16 = u16::MAX;
 
 /// Appends stored blocks (RFC 1951, section 3.2.4), which start on a byte boundary.

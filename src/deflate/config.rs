@@ -10,15 +10,15 @@ use core::time::Duration;
 /// # Secrets
 ///
 /// The length of a compressed message shows how much of it repeats other data of the message or of
-/// its window. Where an attacker chooses part of that data, the lengths reveal a secret in the rest,
-/// such as a session token (CRIME, BREACH). Do not compress messages with secrets:
+/// its window. Where an attacker chooses part of that data, the lengths reveal a secret in the
+/// rest, such as a session token (CRIME, BREACH). Do not compress messages with secrets:
 /// [`Connection::set_compression`](crate::Connection::set_compression).
 ///
 /// # Memory
 ///
 /// A connection keeps at most its two windows, and allocates them with the first compressed
-/// messages. A thread keeps compressors for the next messages of any connection, up to four, one for
-/// each window and level that is used:
+/// messages. A thread keeps compressors for the next messages of any connection, up to four, one
+/// for each window and level that is used:
 ///
 /// | window in bits | a connection keeps, for each direction | a thread keeps, for each compressor |
 /// | --- | --- | --- |
@@ -82,8 +82,8 @@ impl Deflate {
     }
 
     /// Sets how much a connection keeps of the messages that it sent, so that later ones can refer
-    /// to it: a window of 2^`bits` bytes, `bits` from 9 to 15. `None` keeps nothing: each message is
-    /// compressed on its own ("no context takeover", RFC 7692, section 7.1.1).
+    /// to it: a window of 2^`bits` bytes, `bits` from 9 to 15. `None` keeps nothing: each message
+    /// is compressed on its own ("no context takeover", RFC 7692, section 7.1.1).
     ///
     /// Default: 10, which is 1 KiB. The peer may require a smaller window, or none.
     #[must_use]
@@ -95,9 +95,9 @@ impl Deflate {
     /// Sets how much a connection keeps of the messages that it received: as
     /// [`send_window`](Self::send_window), for the other direction.
     ///
-    /// Default: 10, which is 1 KiB. A client has to allow a server to limit its window. For one that
-    /// does not, such as Firefox, the server requires that the client compresses each message on
-    /// its own. A client asks the server for its value, but also accepts a server that uses a
+    /// Default: 10, which is 1 KiB. A client has to allow a server to limit its window. For one
+    /// that does not, such as Firefox, the server requires that the client compresses each message
+    /// on its own. A client asks the server for its value, but also accepts a server that uses a
     /// larger window, of up to 32 KiB.
     #[must_use]
     pub const fn receive_window(mut self, bits: Option<u8>) -> Self {
@@ -114,8 +114,8 @@ impl Deflate {
         self
     }
 
-    /// Sets the length in bytes from which on messages are compressed. Shorter ones are sent as they
-    /// are.
+    /// Sets the length in bytes from which on messages are compressed. Shorter ones are sent as
+    /// they are.
     ///
     /// Default: 32 for a connection that keeps a [window](Self::send_window) of what it sent, and
     /// 256 for one that does not, because a short message alone hardly becomes shorter.
@@ -127,7 +127,7 @@ impl Deflate {
 
     /// Sets how long a compressed message may take to arrive; then the connection ends with
     /// [`Timeout::Message`](crate::Timeout::Message). The timeout does not run while the connection
-    /// is [congested](crate::Connection::is_congested).
+    /// is [congested](crate::Connection::is_congested). [`Duration::MAX`] disables it.
     ///
     /// Default: 2 minutes. From the first to the last byte of a compressed message, a connection
     /// holds the state of the decompressor, which is 48 KB.

@@ -7,8 +7,8 @@ use crate::config::Role;
 /// The compression that both sides agreed to: an extension and its parameters.
 ///
 /// [`Handshake::compression`](crate::Handshake::compression) and
-/// [`Connection::compression`](crate::Connection::compression) return it. As text it is the value of
-/// `Sec-WebSocket-Extensions` in the server's response, so that a connection whose handshake was
+/// [`Connection::compression`](crate::Connection::compression) return it. As text it is the value
+/// of `Sec-WebSocket-Extensions` in the server's response, so that a connection whose handshake was
 /// performed elsewhere can be created from it.
 ///
 /// The response of x-webkit-deflate-frame does not contain what the client's offer requires of the

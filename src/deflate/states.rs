@@ -27,7 +27,7 @@ struct DeflateState {
 }
 
 struct InflateState {
-    // It is reset before each message.
+    // A call that panicked leaves it in any state; it is reset before it is used again.
     zlib: AssertUnwindSafe<Box<Inflate>>,
 }
 

@@ -1,8 +1,6 @@
 //! The decoder for the frames of HyBi-7, HyBi-8 and RFC 6455 (RFC 6455, 5.2).
 //!
-//! The slow path decodes any input by itself. On invalid UTF-8, and on a chunk that is an
-//! incomplete character, the fast path consumes input, changes the state and returns
-//! [`FastPath::Miss`]; the slow path goes on from that state.
+//! The slow path decodes any input by itself. [`FastPath::Miss`] says from which state it goes on.
 
 use alloc::boxed::Box;
 #[cfg(feature = "deflate")]

@@ -15,8 +15,8 @@ pub(super) struct Inflation {
     decompressor: Decompressor,
     /// The first byte of the payload that is left was inflated already.
     ///
-    /// It is consumed once everything that it inflated to was returned: so the caller keeps input as
-    /// long as there is more of a message, and can pause.
+    /// It is consumed once everything that it inflated to was returned: so the caller keeps input
+    /// as long as there is more of a message, and can pause.
     is_first_inflated: bool,
 }
 

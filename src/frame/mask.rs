@@ -5,7 +5,7 @@
 /// Payload bytes after unmasking.
 pub(crate) struct Unmasked<'i> {
     pub(crate) bytes: &'i [u8],
-    /// The bytes as text, if they are known to be ASCII: not always if they are.
+    /// The bytes as text, if they are known to be ASCII. `None` says nothing about them.
     pub(crate) ascii: Option<&'i str>,
 }
 

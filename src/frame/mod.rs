@@ -149,7 +149,8 @@ impl Decoder {
         }
     }
 
-    /// Returns whether [`decode`](Self::decode) returns an error for any input, also if it is empty.
+    /// Returns whether [`decode`](Self::decode) returns an error for any input, also if it is
+    /// empty.
     pub(crate) fn has_failed(&self) -> bool {
         match self {
             Self::Hixie(decoder) => decoder.has_failed(),
@@ -266,7 +267,8 @@ mod tests {
             sent
         }
 
-        /// Receives `bytes` in one read; returns the payload of all chunks, and how many were final.
+        /// Receives `bytes` in one read; returns the payload of all chunks, and how many were
+        /// final.
         fn receive(&mut self, bytes: &[u8]) -> (Vec<u8>, usize) {
             let mut bytes = bytes.to_vec();
             let mut input = Input::new(&mut bytes, Duration::ZERO);
@@ -305,7 +307,8 @@ mod tests {
         LENGTHS.into_iter().filter(move |len| *len <= max)
     }
 
-    /// Returns texts of a length in bytes: of ASCII, and of characters of two, three and four bytes.
+    /// Returns texts of a length in bytes: of ASCII, and of characters of two, three and four
+    /// bytes.
     fn texts(len: usize) -> [String; 2] {
         let multilingual = "a".repeat(len % 9) + &"é€𝄞".repeat(len / 9);
         ["a".repeat(len), multilingual]

@@ -137,16 +137,16 @@ fn bytes_needed(prefix: &[u8]) -> Option<usize> {
 }
 
 /// [`short_ascii`] searches this many bytes. Above, memchr and simdutf8 are faster.
-const SWAR_LIMIT: usize = 128;
+const SHORT_LEN: usize = 128;
 
-/// Searches short ASCII text for 0xFF, which ends Hixie text. Returns the length of the text, and whether 0xFF ends it or
-/// `bytes` does. `None` if another byte that is not ASCII comes first, or if neither end is within
-/// [`SWAR_LIMIT`] bytes.
+/// Searches short ASCII text for 0xFF, which ends Hixie text. Returns the length of the text, and
+/// whether 0xFF ends it or `bytes` does. `None` if another byte that is not ASCII comes first, or
+/// if neither end is within [`SHORT_LEN`] bytes.
 #[inline]
 pub(crate) fn short_ascii(bytes: &[u8]) -> Option<(usize, bool)> {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let high = |word: &[u8]| Some(u64::from_le_bytes(<[u8; 8]>::try_from(word).ok()?) & HIGH);
-    let mut rest = bytes.get(..SWAR_LIMIT).unwrap_or(bytes);
+    let mut rest = bytes.get(..SHORT_LEN).unwrap_or(bytes);
     let mut offset = 0;
     while let Some((block, tail)) = rest.split_at_checked(32) {
         let bits = block
@@ -167,12 +167,13 @@ pub(crate) fn short_ascii(bytes: &[u8]) -> Option<(usize, bool)> {
     }
     match rest.iter().position(|byte| !byte.is_ascii()) {
         Some(first) => (rest.get(first) == Some(&0xFF)).then_some((offset + first, true)),
-        None => (bytes.len() < SWAR_LIMIT).then_some((bytes.len(), false)),
+        None => (bytes.len() < SHORT_LEN).then_some((bytes.len(), false)),
     }
 }
 
-/// Validates text; an incomplete last character is an error. All text is validated
-/// here, except for characters that the input splits.
+/// Validates text; an incomplete last character is an error. All text is validated here, except for
+/// characters that the input splits, and ASCII that [`mask::unmask_text`](super::mask::unmask_text)
+/// has recognized.
 pub(crate) fn validate(bytes: &[u8]) -> Result<&str, InvalidUtf8<'_>> {
     // simdutf8 leaves inputs below 64 bytes to the standard library, which starts byte by byte.
     if bytes.len() < 64 {
@@ -208,16 +209,16 @@ mod tests {
 
     #[test]
     fn short_ascii_finds_the_terminator_after_ascii_alone_fr_1() {
-        for length in (0..2 * SWAR_LIMIT).step_by(if cfg!(miri) { 101 } else { 1 }) {
+        for length in (0..2 * SHORT_LEN).step_by(if cfg!(miri) { 101 } else { 1 }) {
             let mut bytes = alloc::vec![b'a'; length];
-            let unterminated = (length < SWAR_LIMIT).then_some((length, false));
+            let unterminated = (length < SHORT_LEN).then_some((length, false));
             assert_eq!(short_ascii(&bytes), unterminated, "{length}");
-            let terminated = (length < SWAR_LIMIT).then_some((length, true));
+            let terminated = (length < SHORT_LEN).then_some((length, true));
             for suffix in [&b"\xff"[..], b"\x00more\xff"] {
                 bytes.extend_from_slice(suffix);
                 assert_eq!(short_ascii(&bytes), terminated, "{length}");
             }
-            for at in 0..length.min(SWAR_LIMIT) {
+            for at in 0..length.min(SHORT_LEN) {
                 let original = core::mem::replace(&mut bytes[at], 0xC3);
                 assert_eq!(short_ascii(&bytes), None);
                 bytes[at] = original;

@@ -1,4 +1,4 @@
-//! Runs the slow path beside the fast path, and compares both: in fuzz targets, and in the tests
+//! Runs both the slow path and the fast path, and compares them: in fuzz targets, and in the tests
 //! under `cfg(hybi_verify)`.
 
 use alloc::string::String;

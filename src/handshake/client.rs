@@ -9,14 +9,16 @@ use data_encoding::BASE64;
 
 #[cfg(feature = "deflate")]
 use super::compression;
-use super::response::{is_connection_or_framing, is_valid_header, push_header};
-use super::{invalid_authority_at, is_authority, is_visible, parse_port};
+use super::response::{
+    is_connection_or_framing, is_valid_header, is_websocket_header, push_header,
+};
+use super::{invalid_authority_at, is_authority, parse_port};
 use crate::call_errors::{ClientRequestError, InvalidHeader};
 use crate::config::Config;
 use crate::dialect::{Dialect, Selector};
 use crate::handshake::challenge::{self, Proof};
 use crate::header_name::HeaderName;
-use crate::http::is_token;
+use crate::http::{is_token, visible_len};
 use crate::random::Random;
 
 /// The request of a client: the URL, dialect, origin, subprotocols and header fields.
@@ -54,11 +56,11 @@ impl ClientRequest {
     /// [`with_dialect`](Self::with_dialect) changes it.
     ///
     /// # Errors
-    /// [`ClientRequestError::InvalidUrl`] with the offset of the first invalid byte: if the scheme is not `ws`
-    /// or `wss`, the host is missing or not a host name or IPv6 address, the port is not in 1 to
-    /// 65535, or the URL contains a fragment, white space, a control character or a non-ASCII byte.
-    /// The user name cannot contain a colon, nor the user name or password a control character, even
-    /// if they are percent-encoded (RFC 7617, section 2).
+    /// [`ClientRequestError::InvalidUrl`] with the offset of the first invalid byte: if the scheme
+    /// is not `ws` or `wss`, the host is missing or not a host name or IPv6 address, the port is
+    /// not in 1 to 65535, or the URL contains a fragment, white space, a control character or a
+    /// non-ASCII byte. The user name cannot contain a colon, nor the user name or password a
+    /// control character, even if they are percent-encoded (RFC 7617, section 2).
     pub fn new(url: &str) -> Result<Self, ClientRequestError> {
         let scheme_end = url
             .find("://")
@@ -102,7 +104,7 @@ impl ClientRequest {
             dialect: Dialect::Rfc6455,
             tls,
             host: host.to_ascii_lowercase(),
-            port: port.unwrap_or(if tls { 443 } else { 80 }),
+            port: port.unwrap_or(default_port(tls)),
             // H76-30
             resource: match resource.as_bytes().first() {
                 Some(b'/') => resource.to_owned(),
@@ -126,10 +128,10 @@ impl ClientRequest {
     /// from HyBi-7 on none, since the client is not a browser (RFC 6455, section 4.1).
     ///
     /// # Errors
-    /// [`ClientRequestError::InvalidOrigin`] if `origin` is empty or contains a byte outside 0x21 to
-    /// 0x7E.
+    /// [`ClientRequestError::InvalidOrigin`] if `origin` is empty or contains a byte outside 0x21
+    /// to 0x7E.
     pub fn with_origin(self, origin: &str) -> Result<Self, ClientRequestError> {
-        if !is_visible(origin.as_bytes()) {
+        if origin.is_empty() || visible_len(origin.as_bytes()) < origin.len() {
             return Err(ClientRequestError::InvalidOrigin);
         }
         Ok(Self {
@@ -144,8 +146,8 @@ impl ClientRequest {
     /// to select it (H75-6, H76-38).
     ///
     /// # Errors
-    /// [`ClientRequestError::InvalidProtocol`] if `name` is not a token (RFC 9110, section 5.6.2) or
-    /// was added before.
+    /// [`ClientRequestError::InvalidProtocol`] if `name` is not a token (RFC 9110, section 5.6.2)
+    /// or was added before.
     pub fn with_protocol(mut self, name: &str) -> Result<Self, ClientRequestError> {
         let is_valid = !name.is_empty() && name.bytes().all(is_token);
         if !is_valid || self.protocols.iter().any(|protocol| protocol == name) {
@@ -175,8 +177,7 @@ impl ClientRequest {
         let lowercase = name.to_ascii_lowercase();
         let is_reserved = known == Some(HeaderName::Origin)
             || is_connection_or_framing(name)
-            || lowercase.starts_with("sec-websocket-")
-            || lowercase.starts_with("websocket-")
+            || is_websocket_header(name)
             || is_host && !is_authority(value);
         if is_reserved || !is_valid_header(name, value) {
             return Err(ClientRequestError::InvalidHeader(InvalidHeader::new(name)));
@@ -223,7 +224,7 @@ impl ClientRequest {
         if let Some((_, value)) = host {
             return String::from_utf8_lossy(value).into_owned();
         }
-        if self.port == self.default_port() {
+        if self.port == default_port(self.tls) {
             return self.host.clone();
         }
         self.authority_with_port()
@@ -231,10 +232,6 @@ impl ClientRequest {
 
     pub(crate) fn authority_with_port(&self) -> String {
         alloc::format!("{}:{}", self.host, self.port)
-    }
-
-    fn default_port(&self) -> u16 {
-        if self.tls { 443 } else { 80 }
     }
 
     /// Returns the origin of the request, which a Hixie-75 or Hixie-76 server repeats.
@@ -371,6 +368,11 @@ fn decode_user_info(user_info: &str) -> Result<Vec<u8>, usize> {
         decoded.push(b':');
     }
     Ok(decoded)
+}
+
+/// Returns the port of a URL that has none (RFC 6455, section 3).
+const fn default_port(tls: bool) -> u16 {
+    if tls { 443 } else { 80 }
 }
 
 /// Returns the header field for a user name and password (RFC 7617).

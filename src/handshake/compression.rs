@@ -4,26 +4,21 @@ use alloc::string::{String, ToString};
 use core::str::FromStr;
 
 use super::extensions::{self, Extension, unquoted};
+use crate::config::Role;
 use crate::deflate::config::Deflate;
 use crate::deflate::{Compression, Format, Limit, MAX_WINDOW_BITS, ParseCompressionError};
 use crate::error::HeaderErrorKind;
 
-/// Who sent a list of extensions.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sender {
-    Client,
-    Server,
-}
-
 /// Returns the offers in the values of `Sec-WebSocket-Extensions`, which are valid lists, that a
 /// server can accept, in order: each as if the server had no limits of its own (DF-1, DF-2).
 ///
-/// The client may be limited if the offer has a limit for it, which 15 bits are too.
+/// `client.max_window_bits` is `Some` if the server may limit the client: 15 if the offer names no
+/// number.
 pub(super) fn acceptable_offers<'h>(
     values: impl Iterator<Item = &'h [u8]>,
 ) -> impl Iterator<Item = Compression> {
     let extensions = values.flat_map(extensions::members);
-    extensions.filter_map(|extension| read(extension, Sender::Client).ok())
+    extensions.filter_map(|extension| read(extension, Role::Client).ok())
 }
 
 /// Returns what a server agrees to that received `offer`.
@@ -108,7 +103,7 @@ pub(super) fn check_reply(value: &[u8]) -> Result<Compression, HeaderErrorKind> 
 fn parse_reply(value: &[u8]) -> Result<Compression, ParseCompressionError> {
     let mut extensions = extensions::parse(value).ok_or(ParseCompressionError::Syntax)?;
     match (extensions.next(), extensions.next()) {
-        (Some(extension), None) => read(extension, Sender::Server),
+        (Some(extension), None) => read(extension, Role::Server),
         _ => Err(ParseCompressionError::NotOne),
     }
 }
@@ -116,7 +111,7 @@ fn parse_reply(value: &[u8]) -> Result<Compression, ParseCompressionError> {
 /// Reads an extension and its parameters.
 ///
 /// Names are compared exactly, as other implementations do.
-fn read(extension: Extension<'_>, sender: Sender) -> Result<Compression, ParseCompressionError> {
+fn read(extension: Extension<'_>, sender: Role) -> Result<Compression, ParseCompressionError> {
     let (name, parameters) = extension.parts();
     let format = Format::ALL
         .into_iter()
@@ -127,11 +122,11 @@ fn read(extension: Extension<'_>, sender: Sender) -> Result<Compression, ParseCo
         let (limit, name, may_omit_bits) = match format {
             Format::PerMessage => match name.split_at_checked("server_".len()) {
                 Some((b"server_", name)) => (&mut server, name, false),
-                Some((b"client_", name)) => (&mut client, name, sender == Sender::Client),
+                Some((b"client_", name)) => (&mut client, name, sender == Role::Client),
                 _ => return Err(ParseCompressionError::UnknownParameter),
             },
             // The sender of a parameter limits its receiver.
-            Format::PerFrame if sender == Sender::Client => (&mut server, name, false),
+            Format::PerFrame if sender == Role::Client => (&mut server, name, false),
             Format::PerFrame => (&mut client, name, false),
         };
         match (name, value) {
@@ -153,7 +148,7 @@ fn read(extension: Extension<'_>, sender: Sender) -> Result<Compression, ParseCo
             _ => return Err(ParseCompressionError::UnknownParameter),
         }
     }
-    if format == Format::PerFrame && sender == Sender::Client {
+    if format == Format::PerFrame && sender == Role::Client {
         // A client of this extension always lets the server limit it (DF-8).
         client.max_window_bits = Some(MAX_WINDOW_BITS);
     }

@@ -102,14 +102,9 @@ fn parse_port(digits: &[u8]) -> Option<u16> {
     (all_digits && port > 0).then_some(port)
 }
 
-/// Returns `true` for non-empty visible ASCII, 0x21 to 0x7E, which is safe to repeat in a response.
-fn is_visible(value: &[u8]) -> bool {
-    !value.is_empty() && visible_len(value) == value.len()
-}
-
-/// Returns `true` for a valid `Origin` of a request: printable ASCII, since it may be a list that is
-/// separated by spaces (RFC 6454, section 7.1). It is safe to repeat in a response. It may be empty
-/// (RQ-17).
+/// Returns `true` for a valid `Origin` of a request: printable ASCII, since it may be a list that
+/// is separated by spaces (RFC 6454, section 7.1). It is safe to repeat in a response. It may be
+/// empty (RQ-17).
 fn is_origin(value: &[u8]) -> bool {
     let remaining = value.get(visible_len(value)..).unwrap_or_default();
     remaining.iter().all(|byte| matches!(byte, 0x20..=0x7E))

@@ -137,14 +137,15 @@ impl Request {
     ///   CONNECT without `:protocol` is empty.
     /// - [`ProtocolError::InvalidHeader`] if there is a field that HTTP/2 does not allow, such as
     ///   `Connection`, `Upgrade` or `Transfer-Encoding` (H2-3), if `Host` is not the authority,
-    ///   ignoring ASCII case (H2-4), or if a field of the handshake is missing, repeated or invalid.
+    ///   ignoring ASCII case (H2-4), or if a field of the handshake is missing, repeated or
+    ///   invalid.
     /// - [`ProtocolError::InvalidLine`] and [`ProtocolError::HeadTooLong`] as in
     ///   [`from_parts`](Self::from_parts).
     ///
     /// Offsets refer to a head with the request line `GET http://{authority}{path} HTTP/1.1`, and
     /// each header field written as `name: value`. If [`status`](ProtocolError::status) is 426,
-    /// respond with 400 and `Sec-WebSocket-Version: 13`: a 426 requires `Upgrade`, which HTTP/2 does
-    /// not allow (H2-9).
+    /// respond with 400 and `Sec-WebSocket-Version: 13`: a 426 requires `Upgrade`, which HTTP/2
+    /// does not allow (H2-9).
     ///
     /// ```
     /// use hybi::{AcceptOptions, Config, Connection, Event, Input, Request};
@@ -292,8 +293,8 @@ impl Request {
         self.0.upgrade.map(|upgrade| upgrade.dialect)
     }
 
-    /// Returns the method: `GET`, or `HEAD` if [`dialect`](Self::dialect) is `None`, or `CONNECT` in
-    /// HTTP/2 ([`from_connect`](Self::from_connect)).
+    /// Returns the method: `GET`, or `HEAD` if [`dialect`](Self::dialect) is `None`, or `CONNECT`
+    /// in HTTP/2 ([`from_connect`](Self::from_connect)).
     #[must_use]
     pub fn method(&self) -> &str {
         if self.is_connect() {
@@ -317,8 +318,8 @@ impl Request {
     /// Returns the host that the client requests: `host` or `host:port` (RQ-16).
     ///
     /// It is the value of `Host`, or the authority of a target in absolute form, which has
-    /// precedence (RQ-4), or that of an HTTP/2 request (H2-4). It is `None` only in a plain HTTP/1.0
-    /// request.
+    /// precedence (RQ-4), or that of an HTTP/2 request (H2-4). It is `None` only in a plain
+    /// HTTP/1.0 request.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         let host = core::str::from_utf8(self.authority_bytes()).ok();

@@ -145,8 +145,8 @@ pub struct Response<'a> {
 impl<'a> Response<'a> {
     /// Creates a response whose body is a line of text with the status and its reason phrase.
     ///
-    /// [`respond`](crate::Connection::respond) returns [`RespondError::InvalidStatus`] if `status` is
-    /// not in 200 to 599.
+    /// [`respond`](crate::Connection::respond) returns [`RespondError::InvalidStatus`] if `status`
+    /// is not in 200 to 599.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self {
@@ -158,8 +158,8 @@ impl<'a> Response<'a> {
 
     /// Adds a header field, after those added before.
     ///
-    /// The response always has `Connection: close`. Except for the statuses 204 and 304, it also has
-    /// `Content-Length` and, unless a `Content-Type` is added, `Content-Type: text/plain`.
+    /// The response always has `Connection: close`. Except for the statuses 204 and 304, it also
+    /// has `Content-Length` and, unless a `Content-Type` is added, `Content-Type: text/plain`.
     ///
     /// [`respond`](crate::Connection::respond) returns [`RespondError::InvalidHeader`] if a name is
     /// not a token (RFC 9110, section 5.6.2), a value contains a control character other than a
@@ -313,13 +313,8 @@ pub(crate) fn accept(
     };
     let is_connect = request.is_connect();
     let is_reserved = |name: &str| {
-        let has_prefix = |prefix: &str| {
-            let start = name.as_bytes().get(..prefix.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
-        };
         // H76-16: Content-Length in a 101 breaks clients and proxies.
-        has_prefix("Sec-WebSocket-")
-            || has_prefix("WebSocket-")
+        is_websocket_header(name)
             || is_connection_or_framing(name)
             || is_connect && is_connection_specific(name) // H2-8
     };
@@ -429,7 +424,8 @@ fn select_extensions(_: &Config, _: &Request, _: &AcceptOptions) -> Extensions {
     Extensions::NONE
 }
 
-/// Returns the bytes of a response, at most `limit`. `is_head`: the method of the request is `HEAD`.
+/// Returns the bytes of a response, at most `limit`. `is_head`: the method of the request is
+/// `HEAD`.
 pub(crate) fn respond(
     response: &Response<'_>,
     is_head: bool,
@@ -472,7 +468,8 @@ pub(crate) fn error_response(
     Some(bytes)
 }
 
-/// Returns the header fields that the response to an invalid request requires beside `Connection`.
+/// Returns the header fields that the response to an invalid request requires in addition to
+/// `Connection`.
 pub(crate) fn error_headers(status: u16, dialects: Dialects) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();
     match status {
@@ -542,6 +539,14 @@ pub(crate) fn push_header(head: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
         head.extend_from_slice(bytes);
     }
     head.extend_from_slice(b"\r\n");
+}
+
+/// Returns `true` for the names that RFC 6455, the drafts and extensions to them use.
+pub(crate) fn is_websocket_header(name: &str) -> bool {
+    ["Sec-WebSocket-", "WebSocket-"].iter().any(|prefix| {
+        let start = name.as_bytes().get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    })
 }
 
 /// Returns `true` for header fields that control the connection or the length of the body.

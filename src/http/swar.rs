@@ -55,7 +55,7 @@ const HIGH: u64 = ONES << 7;
 /// Marks the ASCII bytes less than `min`.
 ///
 /// The subtraction sets their high bit. Its borrow may mark bytes after the first marked one
-/// wrongly, which [`span`] allows.
+/// wrongly, which [`prefix_len`] allows.
 fn below(word: u64, min: u8) -> u64 {
     word.wrapping_sub(ONES * u64::from(min)) & !word & HIGH
 }
@@ -100,8 +100,8 @@ pub(crate) fn is_token(byte: u8) -> bool {
     TOKEN.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
-/// Returns `true` for the unreserved characters and the sub-delimiters of a registered name (RFC 3986,
-/// section 3.2.2).
+/// Returns `true` for the unreserved characters and the sub-delimiters of a registered name (RFC
+/// 3986, section 3.2.2).
 pub(crate) fn is_reg_name(byte: u8) -> bool {
     static REG_NAME: [bool; 256] = table(b"-._~!$&'()*+,;=");
     REG_NAME.get(usize::from(byte)).copied().unwrap_or_default()

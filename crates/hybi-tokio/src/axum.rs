@@ -103,8 +103,9 @@ pub use crate::hyper::{
     Rejection, RejectionReason, Upgrade, UpgradedStream, Upgrading, is_upgrade,
 };
 
-/// As [`Upgrade::from_request`](Upgrade::from_request()), for servers that write the names of header
-/// fields in lower case. It has to be the last argument of the handler, since it may read the body.
+/// As [`Upgrade::from_request`](Upgrade::from_request()), for servers that write the names of
+/// header fields in lower case. It has to be the last argument of the handler, since it may read
+/// the body.
 ///
 /// # Errors
 /// Those of [`Upgrade::from_request`](Upgrade::from_request()), and

@@ -19,8 +19,8 @@ use crate::receiver::{ANSWER_TIMEOUT, Received, Receiver, pass_time};
 use crate::timer::Timer;
 use crate::{Error, Message};
 
-/// The most bytes that one read returns, on the stack. With a quarter of it, a message of 1 MB takes
-/// twice the processor time.
+/// The maximum number of bytes that one read returns, on the stack. With a quarter of it, a message
+/// of 1 MB takes twice the processor time.
 const READ_LEN: usize = 64 * 1024;
 
 /// The default of `set_max_message_len`.
@@ -33,8 +33,8 @@ const ANSWER_PROGRESS: usize = 16 * 1024;
 const VECTORED_LEN: usize = 4 * 1024;
 
 /// How long shutting down the stream may take. It includes waiting for the end of input, if the
-/// connection ended before it: dropping a socket with unread input would reset it, and the peer could
-/// lose the last bytes sent.
+/// connection ended before it: dropping a socket with unread input would reset it, and the peer
+/// could lose the last bytes sent.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How far the end of a connection has come.
@@ -63,8 +63,8 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     /// `Connection::receive` can return something without another read.
     can_receive: bool,
     inbox: Inbox,
-    /// Receiving while a sender waits ends at this length. With less, two peers that both send first
-    /// would block each other.
+    /// Receiving while a sender waits ends at this length. With less, two peers that both send
+    /// first would block each other.
     max_inbox_len: usize,
     /// A message that did not fit into the send buffer.
     unsent: Option<Message>,
@@ -72,13 +72,14 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     needs_flush: bool,
     /// Bytes written since the time to answer a close frame was last extended.
     written: usize,
-    /// Set once the stream has failed. After a failed write, input is read on until it ends: the peer
-    /// may have sent messages before.
+    /// Set once the stream has failed. After a failed write, input is read on until it ends: the
+    /// peer may have sent messages before.
     stream_error: Option<io::ErrorKind>,
     start: Instant,
     timer: Timer,
     end: End,
-    /// Something happened that a task which waits for the other half of the connection may wait for.
+    /// Something happened that a task which waits for the other half of the connection may wait
+    /// for.
     changed: bool,
 }
 

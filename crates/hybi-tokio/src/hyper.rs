@@ -2,8 +2,8 @@
 //!
 //! [`Upgrade::from_request`] checks a request, [`Upgrade::accept`] returns the response, and
 //! [`Upgrading::complete`] waits until hyper has written it. This module spawns no task: the last
-//! step has to run in one of its own, since hyper writes the response after the service has returned
-//! it.
+//! step has to run in one of its own, since hyper writes the response after the service has
+//! returned it.
 //!
 //! ```
 //! use hybi_tokio::hybi::{AcceptOptions, Config};
@@ -62,9 +62,9 @@
 //!
 //! - HTTP/1.1 needs `with_upgrades`, or `serve_connection_with_upgrades` of hyper-util. Without it,
 //!   [`Upgrading::complete`] returns an error after the client has received a 101.
-//! - Hixie-75, which is not enabled by default, needs `title_case_headers(true)`: its clients compare
-//!   the header fields `Upgrade` and `Connection` byte for byte (H75-2). By default, hyper writes
-//!   names in lower case.
+//! - Hixie-75, which is not enabled by default, needs `title_case_headers(true)`: its clients
+//!   compare the header fields `Upgrade` and `Connection` byte for byte (H75-2). By default, hyper
+//!   writes names in lower case.
 //! - Browsers use WebSocket over HTTP/2 (RFC 8441) only if the server announces it, with
 //!   `enable_connect_protocol` of `http2::Builder`.
 //! - The limits of [`Config`](hybi::Config) for heads do not apply: those of hyper do, and its
@@ -105,11 +105,12 @@ static DEFAULT_CONFIG: Config = Config::new();
 /// How long to wait until the response is written.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Returns whether a request is for a WebSocket, so that [`Upgrade::from_request`] has to answer it.
+/// Returns whether a request is for a WebSocket, so that [`Upgrade::from_request`] has to answer
+/// it.
 ///
-/// These are, in HTTP/1.1, a `GET` whose only `Upgrade` is `websocket`, ignoring case, and in HTTP/2
-/// a `CONNECT` whose `:protocol` is `websocket`. Other requests are plain HTTP, also with HTTP/1.0
-/// and `HEAD`, which have no upgrades. The request may still be invalid.
+/// These are, in HTTP/1.1, a `GET` whose only `Upgrade` is `websocket`, ignoring case, and in
+/// HTTP/2 a `CONNECT` whose `:protocol` is `websocket`. Other requests are plain HTTP, also with
+/// HTTP/1.0 and `HEAD`, which have no upgrades. The request may still be invalid.
 ///
 /// ```
 /// use hybi_tokio::hyper::is_upgrade;
@@ -165,8 +166,8 @@ impl Upgrade {
     /// Some clients of Hixie-76 declare the 8 bytes of their third key as the body of the request.
     /// They are awaited, for at most 10 seconds. No other body is read.
     ///
-    /// Hixie-75 and Hixie-76 clients compare the path in the response with their own. If a router has
-    /// changed the URI of the request, restore it before.
+    /// Hixie-75 and Hixie-76 clients compare the path in the response with their own. If a router
+    /// has changed the URI of the request, restore it before.
     ///
     /// # Errors
     /// A [`Rejection`], to be sent as the response:
@@ -176,8 +177,8 @@ impl Upgrade {
     ///   `websocket`.
     /// - [`RejectionReason::NoUpgrade`] if hyper has not read the request, or if something has
     ///   removed its extension [`OnUpgrade`].
-    /// - [`RejectionReason::NoKey`] and [`RejectionReason::KeyTimedOut`] if the body ends before the
-    ///   third key is complete, or if it is not complete in time.
+    /// - [`RejectionReason::NoKey`] and [`RejectionReason::KeyTimedOut`] if the body ends before
+    ///   the third key is complete, or if it is not complete in time.
     ///
     /// # Panics
     /// If the body has to be read outside of a tokio runtime with enabled time.
@@ -298,16 +299,16 @@ pub struct Upgrading {
 }
 
 impl Upgrading {
-    /// Waits until hyper has written the response, for at most 10 seconds, and completes the opening
-    /// handshake: a client of Hixie-76 may send the third key only now, within
+    /// Waits until hyper has written the response, for at most 10 seconds, and completes the
+    /// opening handshake: a client of Hixie-76 may send the third key only now, within
     /// [`handshake_timeout`](hybi::Config::handshake_timeout).
     ///
     /// Call it in a task, not in the service that returns the response.
     ///
     /// # Errors
-    /// - [`Error::Io`] with [`TimedOut`](io::ErrorKind::TimedOut) if the response was not written in
-    ///   time: most likely, it was not returned to hyper. With another kind if hyper failed to write
-    ///   it, or if it serves the connection without upgrades, or if the stream failed.
+    /// - [`Error::Io`] with [`TimedOut`](io::ErrorKind::TimedOut) if the response was not written
+    ///   in time: most likely, it was not returned to hyper. With another kind if hyper failed to
+    ///   write it, or if it serves the connection without upgrades, or if the stream failed.
     /// - [`Error::Closed`] if the connection ended before the opening handshake was complete.
     ///
     /// # Panics
@@ -378,8 +379,8 @@ pub enum RejectionReason {
          title_case_headers(true), and call hybi_tokio::hyper::Upgrade::from_request in the handler"
     )]
     LowerCaseHeaders,
-    /// [`Upgrade::accept`] failed: [`ProtocolError::status`] if the dialect is not enabled, otherwise
-    /// 500.
+    /// [`Upgrade::accept`] failed: [`ProtocolError::status`] if the dialect is not enabled,
+    /// otherwise 500.
     #[error(transparent)]
     Accept(AcceptError),
 }

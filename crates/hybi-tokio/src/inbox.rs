@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::Error;
 use crate::receiver::Received;
 
-/// What an entry counts besides its payload.
+/// What an entry counts in addition to its payload.
 const ENTRY_LEN: usize = 64;
 
 /// Not allocated while it is empty.

@@ -1,5 +1,5 @@
-//! WebSocket over any byte stream of tokio, in every dialect that the crate [`hybi`] speaks: RFC 6455
-//! with compression, and the drafts that old devices speak.
+//! WebSocket over any byte stream of tokio, in every dialect that the crate [`hybi`] speaks: RFC
+//! 6455 with compression, and the drafts that old devices speak.
 //!
 //! A [`WebSocket`] receives with [`next`](WebSocket::next), which writes pending output before it
 //! waits, and sends with [`send`](WebSocket::send), which waits until all output is written. It is
@@ -60,37 +60,38 @@
 //!
 //! # What waits for what
 //!
-//! - **Receiving** never waits for the application to send. Pongs and the answer to a close frame are
-//!   written by `next`, and are bounded.
+//! - **Receiving** never waits for the application to send. Pongs and the answer to a close frame
+//!   are written by `next`, and are bounded.
 //! - **Sending** waits for the peer to read: `feed` while more than
 //!   [`high_water`](hybi::Config::high_water) bytes are pending (64 KiB), `send` and `flush` until
 //!   none are. A message has to fit, with up to 14 bytes of its header, into
-//!   [`max_send_buffer`](hybi::Config::max_send_buffer) (1 MiB);
-//!   besides a full send buffer, one message may wait. While a sender waits, messages are
-//!   received and kept for `next`, so that two peers that both send first do not block each other: up
-//!   to the length of [`set_max_message_len`](WebSocket::set_max_message_len) (1 MiB) and one message.
-//! - **The end**: `next` returns `None` after a closing handshake, and an error once for any other end
-//!   but [`Writer::abort`]. Before, it writes the last output and shuts down the stream, which takes at
-//!   most one second. `Config::close_timeout` and `Config::write_timeout` limit what comes before that.
+//!   [`max_send_buffer`](hybi::Config::max_send_buffer) (1 MiB); in addition to a full send buffer,
+//!   one message may wait. While a sender waits, messages are received and kept for `next`, so that
+//!   two peers that both send first do not block each other: up to the length of
+//!   [`set_max_message_len`](WebSocket::set_max_message_len) (1 MiB) and one message.
+//! - **The end**: `next` returns `None` after a closing handshake, and an error once for any other
+//!   end but [`Writer::abort`]. Before, it writes the last output and shuts down the stream, which
+//!   takes at most one second. `Config::close_timeout` and `Config::write_timeout` limit what comes
+//!   before that.
 //!
-//! An idle connection holds no buffer for reading. If the application stops calling `next`, what the
-//! last read has returned is kept: at most 64 KiB. A read uses as much of the stack of the thread that
-//! polls, for the time of the call.
+//! An idle connection holds no buffer for reading. If the application stops calling `next`, what
+//! the last read has returned is kept: at most 64 KiB. A read uses as much of the stack of the
+//! thread that polls, for the time of the call.
 //!
 //! # Cancellation
 //!
-//! All state is in the [`WebSocket`]. Dropping a future, in `select!` or by a timeout, loses nothing
-//! that was received and leaves no partial message behind. A message that was passed to `send` or
-//! `feed` is queued as a whole or not at all; if [`ready`](WebSocket::ready) was awaited before, it is
-//! queued.
+//! All state is in the [`WebSocket`]. Dropping a future, in `select!` or by a timeout, loses
+//! nothing that was received and leaves no partial message behind. A message that was passed to
+//! `send` or `feed` is queued as a whole or not at all; if [`ready`](WebSocket::ready) was awaited
+//! before, it is queued.
 //!
 //! # Timeouts
 //!
-//! They use the timer of the runtime, which has to be enabled (`enable_time`), and run while a future
-//! of the connection is awaited. The kernel reports that a slow peer has read only after much of its
-//! buffer has drained. So that a peer which reads less than 100 KB/s is not taken for one that does not
-//! read, limit `SO_SNDBUF` of the listening socket to 128 KiB (with the crate socket2), as the examples
-//! do, or raise [`write_timeout`](hybi::Config::write_timeout).
+//! They use the timer of the runtime, which has to be enabled (`enable_time`), and run while a
+//! future of the connection is awaited. The kernel reports that a slow peer has read only after
+//! much of its buffer has drained. So that a peer which reads less than 100 KB/s is not taken for
+//! one that does not read, limit `SO_SNDBUF` of the listening socket to 128 KiB (with the crate
+//! socket2), as the examples do, or raise [`write_timeout`](hybi::Config::write_timeout).
 //!
 //! # Features
 //!
@@ -104,12 +105,12 @@
 //!
 //! Before 1.0, a version whose second number is higher may change anything, and others only add.
 //! Part of the API are `hybi` 0.1, `tokio` 1, `bytes` 1, `bytestring` 1, `futures-core` 0.3 and
-//! `futures-sink` 0.3; with the feature `hyper` also `http` 1, `http-body` 1, `hyper` 1 and `hyper-util`
-//! 0.1; with `axum` also `axum-core` 0.5. Another major version of one of them is such a change. What
-//! `hybi` excludes ([stability](https://docs.rs/hybi/latest/hybi/guide/stability)) is excluded here,
-//! too: texts of errors, defaults, and the minimum Rust version.
+//! `futures-sink` 0.3; with the feature `hyper` also `http` 1, `http-body` 1, `hyper` 1 and
+//! `hyper-util` 0.1; with `axum` also `axum-core` 0.5. Another major version of one of them is such
+//! a change. What `hybi` excludes ([stability](https://docs.rs/hybi/latest/hybi/guide/stability))
+//! is excluded here, too: texts of errors, defaults, and the minimum Rust version.
 #![forbid(unsafe_code)]
-#![warn(missing_docs)]
+#![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]

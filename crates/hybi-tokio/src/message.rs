@@ -23,8 +23,8 @@ pub enum Message {
     Binary(Bytes),
     /// A ping, of at most 125 bytes. Hixie-75 and Hixie-76 have no pings.
     ///
-    /// Received only with
-    /// [`WebSocket::set_returns_pings`](crate::WebSocket::set_returns_pings), after it was answered.
+    /// Received only with [`WebSocket::set_returns_pings`](crate::WebSocket::set_returns_pings),
+    /// after it was answered.
     Ping(Bytes),
     /// A pong, of at most 125 bytes: the answer to a ping, or unsolicited. Hixie-75 and Hixie-76
     /// have no pongs.

@@ -46,8 +46,8 @@
 //!
 //! # An echo server
 //!
-//! The [first page](crate) has it. What differs from the one of tokio-tungstenite: output has a limit
-//! and the opening handshake a timeout, and it needs none of the traits of futures.
+//! The [first page](crate) has it. What differs from the one of tokio-tungstenite: output has a
+//! limit and the opening handshake a timeout, and it needs none of the traits of futures.
 //!
 //! # A client
 //!

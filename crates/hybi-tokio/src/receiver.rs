@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use crate::{Error, Message};
 
-/// How long a peer that has sent a close frame may take to accept 16 KiB of what precedes the answer.
+/// How long a peer that has sent a close frame may take to accept 16 KiB of what precedes the
+/// answer.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a connection has received.
@@ -24,8 +25,8 @@ pub(crate) struct Receiver {
     pub(crate) assembler: MessageAssembler,
     /// Pings and pongs are messages, too.
     pub(crate) returns_pings: bool,
-    /// The peer has sent a close frame. The next call of `receive` answers it, which ends sending; it is
-    /// made at this time at the latest.
+    /// The peer has sent a close frame. The next call of `receive` answers it, which ends sending;
+    /// it is made at this time at the latest.
     pub(crate) answer_by: Option<Instant>,
 }
 
@@ -79,8 +80,8 @@ impl Receiver {
     }
 }
 
-/// Passes the time to a connection that has consumed its input. It returns nothing but the end then,
-/// which `Connection::closed` reports as well.
+/// Passes the time to a connection that has consumed its input. It returns nothing but the end
+/// then, which `Connection::closed` reports as well.
 pub(crate) fn pass_time(conn: &mut Connection, input: &mut Input<'_>) {
     while input.remaining().is_empty() && conn.receive(input).is_some() {}
 }

@@ -17,9 +17,9 @@ use crate::{Error, Message};
 /// The half of a [`WebSocket`](crate::WebSocket) that receives; see
 /// [`split`](crate::WebSocket::split).
 ///
-/// Receive until [`next`](Self::next) returns `None`, also if only the other half is of interest: the
-/// reader answers pings and close frames. It returns the error that ends the connection once; each call of
-/// the [`Writer`] that fails because of it returns it, too.
+/// Receive until [`next`](Self::next) returns `None`, also if only the other half is of interest:
+/// the reader answers pings and close frames. It returns the error that ends the connection once;
+/// each call of the [`Writer`] that fails because of it returns it, too.
 #[derive(Debug)]
 pub struct Reader<S: AsyncRead + AsyncWrite + Unpin>(Half<S>);
 
@@ -159,8 +159,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
         poll::ready(&mut self.0).await
     }
 
-    /// As [`WebSocket::feed`](crate::WebSocket::feed). A reader that is already waiting does not write
-    /// the message: call [`flush`](Self::flush).
+    /// As [`WebSocket::feed`](crate::WebSocket::feed). A reader that is already waiting does not
+    /// write the message: call [`flush`](Self::flush).
     ///
     /// # Errors
     /// As [`WebSocket::feed`](crate::WebSocket::feed).
@@ -192,8 +192,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
         poll::send_prepared(&mut self.0, message).await
     }
 
-    /// As [`WebSocket::start_close`](crate::WebSocket::start_close). The reader receives what the peer
-    /// had sent before.
+    /// As [`WebSocket::start_close`](crate::WebSocket::start_close). The reader receives what the
+    /// peer had sent before.
     ///
     /// # Errors
     /// As [`WebSocket::start_close`](crate::WebSocket::start_close).
@@ -207,8 +207,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
         self.0.closed()
     }
 
-    /// Ends the connection at once, without a close frame: pending output is dropped, and the reader
-    /// returns `None`. For a peer that reads too slowly.
+    /// Ends the connection at once, without a close frame: pending output is dropped, and the
+    /// reader returns `None`. For a peer that reads too slowly.
     pub fn abort(&mut self) {
         self.0.lock().connection_mut().abort();
         self.0.wake_other();

@@ -12,8 +12,8 @@ pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
 impl Timer {
     /// Ready once `deadline` has passed.
     ///
-    /// A deadline that moves on, as that of keep-alive does with each message, is looked at when the
-    /// earlier one has passed: resetting the timer each time would cost more.
+    /// A deadline that moves on, as that of keep-alive does with each message, is looked at when
+    /// the earlier one has passed: resetting the timer each time would cost more.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = self
             .0

@@ -10,8 +10,8 @@ use crate::Error;
 /// Establishes a tunnel to the server of `request` through the HTTP proxy at the other end of `io`,
 /// with `CONNECT`.
 ///
-/// `headers` are added to the request to the proxy, for example `Proxy-Authorization`. Then use `io`
-/// for TLS, if the URL is `wss`, and for [`WebSocket::connect`](crate::WebSocket::connect).
+/// `headers` are added to the request to the proxy, for example `Proxy-Authorization`. Then use
+/// `io` for TLS, if the URL is `wss`, and for [`WebSocket::connect`](crate::WebSocket::connect).
 ///
 /// There is no timeout: use [`tokio::time::timeout`].
 ///
@@ -20,8 +20,8 @@ use crate::Error;
 ///   ([`InvalidInput`](io::ErrorKind::InvalidInput)), or if bytes follow the response before the
 ///   client has sent anything ([`InvalidData`](io::ErrorKind::InvalidData)).
 /// - [`Error::Closed`] if the proxy did not establish the tunnel
-///   ([`Closed::Rejected`](hybi::Closed::Rejected), for example with status 407), or if its response
-///   is invalid or incomplete.
+///   ([`Closed::Rejected`](hybi::Closed::Rejected), for example with status 407), or if its
+///   response is invalid or incomplete.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -23,11 +23,11 @@ use crate::{Error, Message, Reader, Writer, split};
 
 /// A WebSocket over a byte stream: a TCP or TLS stream, a Unix socket, or any other.
 ///
-/// [`next`](Self::next) receives, [`send`](Self::send) sends. It is also a [`Stream`] of messages and
-/// a [`Sink`] for them. [`split`](Self::split) divides it for two tasks.
+/// [`next`](Self::next) receives, [`send`](Self::send) sends. It is also a [`Stream`] of messages
+/// and a [`Sink`] for them. [`split`](Self::split) divides it for two tasks.
 ///
-/// Call `next` also if the application only sends: it answers pings, and notices when the connection
-/// has ended.
+/// Call `next` also if the application only sends: it answers pings, and notices when the
+/// connection has ended.
 ///
 /// # Cancellation
 ///
@@ -49,8 +49,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`Pending::accept`] or [`Pending::respond`].
     ///
     /// # Errors
-    /// - [`Error::Closed`] if the request is invalid ([`Closed::Protocol`]; it has been answered), was
-    ///   not complete within [`handshake_timeout`](hybi::Config::handshake_timeout)
+    /// - [`Error::Closed`] if the request is invalid ([`Closed::Protocol`]; it has been answered),
+    ///   was not complete within [`handshake_timeout`](hybi::Config::handshake_timeout)
     ///   ([`Closed::TimedOut`]), or if the input ended before ([`Closed::Eof`]).
     /// - [`Error::Io`] if the stream failed.
     pub async fn accept(io: S, config: impl Into<SharedConfig>) -> Result<Pending<S>, Error> {
@@ -64,8 +64,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Accepts the request of a client, whatever it is, on a newly accepted stream.
     ///
-    /// It selects no subprotocol, and does not check the origin: a page of any site can connect, with the
-    /// cookies of its user. [`accept`](Self::accept) shows the request first.
+    /// It selects no subprotocol, and does not check the origin: a page of any site can connect,
+    /// with the cookies of its user. [`accept`](Self::accept) shows the request first.
     ///
     /// # Errors
     /// Those of [`accept`](Self::accept) and [`Pending::accept`].
@@ -78,14 +78,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// response: its dialect, subprotocol and header fields.
     ///
     /// For a `wss` URL ([`ClientRequest::is_tls`]) the stream has to be that of a TLS library: this
-    /// function does not encrypt anything. [`tunnel`](crate::tunnel) connects through an HTTP proxy, and
-    /// [`connect_tcp`](WebSocket::connect_tcp) by TCP.
+    /// function does not encrypt anything. [`tunnel`](crate::tunnel) connects through an HTTP
+    /// proxy, and [`connect_tcp`](WebSocket::connect_tcp) by TCP.
     ///
     /// # Errors
-    /// - [`Error::Closed`] if the server did not accept the request ([`Closed::Rejected`], with status
-    ///   and header fields), if the response is invalid ([`Closed::Protocol`]), was not complete
-    ///   within [`handshake_timeout`](hybi::Config::handshake_timeout) ([`Closed::TimedOut`]), or if
-    ///   the input ended before ([`Closed::Eof`]).
+    /// - [`Error::Closed`] if the server did not accept the request ([`Closed::Rejected`], with
+    ///   status and header fields), if the response is invalid ([`Closed::Protocol`]), was not
+    ///   complete within [`handshake_timeout`](hybi::Config::handshake_timeout)
+    ///   ([`Closed::TimedOut`]), or if the input ended before ([`Closed::Eof`]).
     /// - [`Error::Io`] if the stream failed, or if the system has no random bytes.
     ///
     /// ```
@@ -114,13 +114,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Ok((socket, handshake))
     }
 
-    /// Creates a WebSocket on a stream whose HTTP request was read elsewhere. Waits until the opening
-    /// handshake is complete: a client of Hixie-76 may send its third key only after the response.
+    /// Creates a WebSocket on a stream whose HTTP request was read elsewhere. Waits until the
+    /// opening handshake is complete: a client of Hixie-76 may send its third key only after the
+    /// response.
     ///
     /// `conn` is that of [`Connection::upgrade`], or of
     /// [`established_server`](Connection::established_server) and
-    /// [`established_client`](Connection::established_client), which do not wait. `leftover` are bytes
-    /// that were read after the head of the request.
+    /// [`established_client`](Connection::established_client), which do not wait. `leftover` are
+    /// bytes that were read after the head of the request.
     ///
     /// # Errors
     /// - [`Error::Closed`] if the connection ended before the opening handshake was complete.
@@ -157,8 +158,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Sets the maximum length of a received message in bytes. A longer one ends the connection with
-    /// the code 1009. It also limits what is received while a sender waits.
+    /// Sets the maximum length of a received message in bytes. A longer one ends the connection
+    /// with the code 1009. It also limits what is received while a sender waits.
     ///
     /// Default: 1 MiB. To send messages of that length, set
     /// [`max_send_buffer`](hybi::Config::max_send_buffer) to 14 bytes more, for the header.
@@ -169,8 +170,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Sets whether pings and pongs are returned as messages.
     ///
     /// Default: `false`. Pings are answered in any case, unless
-    /// [`auto_pong`](hybi::Config::auto_pong) is off. A loop that returns each message to its sender
-    /// must not have them: two such peers would exchange pings without end.
+    /// [`auto_pong`](hybi::Config::auto_pong) is off. A loop that returns each message to its
+    /// sender must not have them: two such peers would exchange pings without end.
     pub fn set_returns_pings(&mut self, returns_pings: bool) {
         self.driver.set_returns_pings(returns_pings);
     }
@@ -189,11 +190,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Receives the next message. `None` if the connection has ended with a closing handshake; then
-    /// [`Connection::closed`] has the code and reason of the peer. In Hixie-75, which has no closing
-    /// handshake, also if the peer has ended the stream between two messages.
+    /// [`Connection::closed`] has the code and reason of the peer. In Hixie-75, which has no
+    /// closing handshake, also if the peer has ended the stream between two messages.
     ///
-    /// Writes the pending output before it waits, also what [`feed`](Self::feed) has queued. A close frame
-    /// of the peer is answered by the call after the last message: until then, messages can be answered.
+    /// Writes the pending output before it waits, also what [`feed`](Self::feed) has queued. A
+    /// close frame of the peer is answered by the call after the last message: until then, messages
+    /// can be answered.
     ///
     /// # Errors
     /// - [`Error::Closed`], once, before `None`: if the connection has ended in another way.
@@ -209,12 +211,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// written.
     ///
     /// While it waits, messages are received and kept for [`next`](Self::next), up to the length of
-    /// [`set_max_message_len`](Self::set_max_message_len) and one message: a peer that sends before it
-    /// reads is not blocked.
+    /// [`set_max_message_len`](Self::set_max_message_len) and one message: a peer that sends before
+    /// it reads is not blocked.
     ///
     /// # Cancellation
-    /// If the future is dropped before it is complete, the message is either queued as a whole or not
-    /// at all. To be certain that it is queued, await [`ready`](Self::ready) before.
+    /// If the future is dropped before it is complete, the message is either queued as a whole or
+    /// not at all. To be certain that it is queued, await [`ready`](Self::ready) before.
     ///
     /// # Errors
     /// - [`Error::Send`] if the message cannot be sent, for example because it is longer than
@@ -256,8 +258,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Errors
     /// - [`Error::Closed`] if the connection ended otherwise than by a closing handshake.
     /// - [`Error::Io`] if the stream failed.
-    /// - [`Error::Send`] if a message that waited for space in the send buffer can no longer be sent,
-    ///   because the connection is closing.
+    /// - [`Error::Send`] if a message that waited for space in the send buffer can no longer be
+    ///   sent, because the connection is closing.
     pub async fn flush(&mut self) -> Result<(), Error> {
         poll::flush(self).await
     }
@@ -290,11 +292,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll::start_close(self, &close).await
     }
 
-    /// Closes the connection, and waits until it has ended. **Messages that the peer sends meanwhile
-    /// are discarded**: to receive them, use [`start_close`](Self::start_close).
+    /// Closes the connection, and waits until it has ended. **Messages that the peer sends
+    /// meanwhile are discarded**: to receive them, use [`start_close`](Self::start_close).
     ///
-    /// Call it also when a loop has ended by an error, or by a branch of `select!`: if the connection is
-    /// closing already, it waits until the last output is written.
+    /// Call it also when a loop has ended by an error, or by a branch of `select!`: if the
+    /// connection is closing already, it waits until the last output is written.
     ///
     /// It ends within the timeouts of the configuration:
     /// [`write_timeout`](hybi::Config::write_timeout) and
@@ -328,8 +330,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.driver.connection_mut().abort();
     }
 
-    /// Divides the connection into halves that two tasks can use. They share one lock, which is held
-    /// while one of them polls the stream, and never while a task waits.
+    /// Divides the connection into halves that two tasks can use. They share one lock, which is
+    /// held while one of them polls the stream, and never while a task waits.
     ///
     /// The reader writes pongs and the answer to a close frame. The connection is dropped with the
     /// second half.
@@ -442,9 +444,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for WebSocket<S> {
 }
 
 /// `poll_ready` is ready while at most [`high_water`](hybi::Config::high_water) bytes are pending,
-/// `start_send` queues, and `poll_flush` writes all output. Without `poll_ready`, `start_send` may return
-/// [`SendError::BufferFull`](hybi::SendError::BufferFull). `poll_close` sends a close frame without a
-/// code; receive until the stream ends to wait for the answer of the peer.
+/// `start_send` queues, and `poll_flush` writes all output. Without `poll_ready`, `start_send` may
+/// return [`SendError::BufferFull`](hybi::SendError::BufferFull). `poll_close` sends a close frame
+/// without a code; receive until the stream ends to wait for the answer of the peer.
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     type Error = Error;
 
@@ -467,8 +469,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
 
 /// A connection whose request awaits an answer.
 ///
-/// Answer within [`handshake_timeout`](hybi::Config::handshake_timeout). What the client has sent after
-/// the request is kept, and nothing more is read. Dropping this answers with the status 503.
+/// Answer within [`handshake_timeout`](hybi::Config::handshake_timeout). What the client has sent
+/// after the request is kept, and nothing more is read. Dropping this answers with the status 503.
 ///
 /// ```
 /// # use hybi_tokio::{Error, Pending, WebSocket};
@@ -521,10 +523,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pending<S> {
     /// Answers the request with an HTTP response, and ends the connection.
     ///
     /// # Errors
-    /// - [`Error::Respond`] if the response is invalid. The request is answered with the status 503.
+    /// - [`Error::Respond`] if the response is invalid. The request is answered with the status
+    ///   503.
     /// - [`Error::Closed`] if the time for an answer had passed.
-    /// - [`Error::Io`] if the stream failed; with [`TimedOut`](io::ErrorKind::TimedOut) if the client
-    ///   did not accept the response within [`write_timeout`](hybi::Config::write_timeout).
+    /// - [`Error::Io`] if the stream failed; with [`TimedOut`](io::ErrorKind::TimedOut) if the
+    ///   client did not accept the response within [`write_timeout`](hybi::Config::write_timeout).
     pub async fn respond(mut self, response: &Response<'_>) -> Result<(), Error> {
         let conn = self.socket.driver.pending_connection()?;
         conn.respond(response).map_err(Error::Respond)?;

@@ -3,8 +3,8 @@
 //!
 //! A payload is masked by an exclusive or with a key of 4 bytes, which repeats; the same operation
 //! unmasks it. [`mask`] does so in place, and [`extend_masked`] while it copies. [`unmask_ascii`]
-//! also returns the payload as text if all of it is ASCII, at the cost of the unmasking alone. Other
-//! text has to be validated by the caller, for example by [`core::str::from_utf8`].
+//! also returns the payload as text if all of it is ASCII, at the cost of the unmasking alone.
+//! Other text has to be validated by the caller, for example by [`core::str::from_utf8`].
 //!
 //! ```
 //! let key = [0x37, 0xfa, 0x21, 0x3d];
@@ -16,7 +16,8 @@
 //!
 //! # Payloads in several chunks
 //!
-//! A chunk that follows `offset` bytes of the same payload is masked with [`rotate`]`(key, offset)`.
+//! A chunk that follows `offset` bytes of the same payload is masked with [`rotate`]`(key,
+//! offset)`.
 
 #![no_std]
 #![deny(missing_docs, clippy::undocumented_unsafe_blocks)]
@@ -74,8 +75,9 @@ pub fn unmask_ascii(bytes: &mut [u8], key: [u8; 4]) -> Result<&str, &[u8]> {
     let is_ascii = xor::in_place(bytes, key).is_ascii();
     let bytes: &[u8] = bytes;
     if is_ascii {
-        // SAFETY: `in_place` combined all bytes that it wrote, which are all bytes of the slice, and
-        // no bit 7 was set in any of them. Each byte below 0x80 is a character of its own in UTF-8.
+        // SAFETY: `in_place` combined all bytes that it wrote, which are all bytes of the slice,
+        // and no bit 7 was set in any of them. Each byte below 0x80 is a character of its own in
+        // UTF-8.
         Ok(unsafe { core::str::from_utf8_unchecked(bytes) })
     } else {
         Err(bytes)
@@ -95,7 +97,7 @@ pub fn extend_masked(out: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
     let target = &mut out.spare_capacity_mut()[..payload.len()];
     xor::copy(payload, target, key);
     let len = out.len() + payload.len();
-    // SAFETY: `reserve` made the capacity at least `len`, and `copy` wrote every byte of its target,
-    // which is as long as the payload and starts at the previous length.
+    // SAFETY: `reserve` made the capacity at least `len`, and `copy` wrote every byte of its
+    // target, which is as long as the payload and starts at the previous length.
     unsafe { out.set_len(len) }
 }

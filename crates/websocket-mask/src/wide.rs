@@ -2,10 +2,11 @@
 
 use core::mem::MaybeUninit;
 
-use crate::xor::{Or, blocks_copy, blocks_in_place};
+use crate::xor::{Or, WIDE_MIN, blocks_copy, blocks_in_place};
 
 /// 64 bytes: two registers of AVX2, or four of SSE2 or NEON.
 const KEYS: usize = 16;
+const _: () = assert!(WIDE_MIN >= 4 * KEYS);
 
 /// Masks at least 64 bytes in place.
 #[inline]

@@ -17,7 +17,7 @@ impl Or {
 }
 
 /// From this many bytes on, the widest registers save more than their selection costs.
-const WIDE_MIN: usize = 64;
+pub(crate) const WIDE_MIN: usize = 64;
 
 /// Masks `bytes` in place, and returns the bitwise or of the result.
 #[inline]
@@ -110,8 +110,8 @@ pub(crate) fn blocks_in_place<const KEYS: usize>(bytes: &mut [u8], key: [u8; 4])
     Or(u64::from(all))
 }
 
-/// Writes the masked `source`, of at least one block of `KEYS` keys, to `target`, which has the same
-/// length.
+/// Writes the masked `source`, of at least one block of `KEYS` keys, to `target`, which has the
+/// same length.
 ///
 /// The last block may overlap the one before it.
 #[inline(always)]
