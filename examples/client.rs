@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut socket = TcpStream::connect((request.host(), request.port()))?;
     socket.set_write_timeout(Some(RETRY))?;
+    socket.set_nodelay(true)?;
     let mut random = [0; 32];
     getrandom::fill(&mut random)?;
     let config = Config::new().keepalive(Duration::from_secs(20), Duration::from_secs(20));

@@ -14,11 +14,10 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + 
 const MAX_MESSAGE_LEN: usize = 64 * 1024;
 static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let config = Config::new().max_frame_len(MAX_MESSAGE_LEN as u64);
-    #[cfg(feature = "deflate")]
-    if std::env::args().all(|arg| arg != "--no-compression") {
-        return config.deflate(hybi::Deflate::new().max_inflated_len(MAX_MESSAGE_LEN as u64));
+    match std::env::args().any(|arg| arg == "--no-compression") {
+        true => config,
+        false => hybi_examples::compression::enable(config, MAX_MESSAGE_LEN),
     }
-    config
 });
 
 fn main() -> Result {
@@ -45,6 +44,7 @@ fn serve(mut socket: TcpStream, peer: SocketAddr) -> Result {
     let mut buf = [0; 16 * 1024];
     let mut unread = 0..0; // the range of `buf` that was not consumed yet
     let mut is_used = false; // a browser may connect in advance and send nothing
+    socket.set_nodelay(true)?;
     // Blocked writes are retried: the system may accept bytes long before it wakes up the thread.
     socket.set_write_timeout(Some(Duration::from_secs(1)))?;
     while !conn.is_done() {

@@ -83,7 +83,8 @@ impl Config {
             max_frame_len: MAX_LENGTH,
             max_fragments: 64 * 1024,
             high_water: 64 * 1024,
-            max_send_buffer: 1024 * 1024,
+            // A message of 1 MiB, with the longest header.
+            max_send_buffer: 1024 * 1024 + 14,
             handshake_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(30),
@@ -275,11 +276,11 @@ impl Config {
 
     /// Sets the maximum number of output bytes that calls of the application may leave pending.
     ///
-    /// Default: 1 MiB. A call that would exceed it returns
+    /// Default: 1 MiB and 14 bytes. A call that would exceed it returns
     /// [`SendError::BufferFull`](crate::SendError::BufferFull), so it also limits the length of a
-    /// message that is sent, with its header of at most 14 bytes. What can be sent by default, a
-    /// [`MessageAssembler`](crate::MessageAssembler) with the default limit receives. An
-    /// application that answers messages with ones of the same length, while up to
+    /// message that is sent, with its header of at most 14 bytes: with the default, what a
+    /// [`MessageAssembler`](crate::MessageAssembler) with the default limit receives can be sent.
+    /// An application that answers messages with ones of the same length, while up to
     /// [`high_water`](Self::high_water) bytes are pending, needs a limit greater than the sum of
     /// both.
     ///

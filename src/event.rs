@@ -15,7 +15,7 @@ use crate::handshake::{Extensions, Rejection, Reply, Request};
 /// It borrows from the [`Input`](crate::Input) passed to `receive`, and not from the connection.
 ///
 /// ```
-/// use hybi::{AcceptError, AcceptOptions, Connection, Event};
+/// use hybi::{AcceptError, AcceptOptions, Closed, Connection, Event};
 ///
 /// fn handle(conn: &mut Connection, event: Event<'_>) -> Result<(), AcceptError> {
 ///     match event {
@@ -23,6 +23,7 @@ use crate::handshake::{Extensions, Rejection, Reply, Request};
 ///         Event::Open(_) => println!("open"),
 ///         Event::Text(chunk) => println!("{}", chunk.as_str()),
 ///         Event::Binary(chunk) => println!("{:x?}", chunk.as_bytes()),
+///         Event::Closed(Closed::Protocol(error)) => println!("{error}"),
 ///         Event::Closed(closed) => println!("{closed}"),
 ///         _ => {} // pings, for example, which the connection answers itself
 ///     }
@@ -59,7 +60,8 @@ pub enum Event<'i> {
     Closing(Close),
     /// The connection has ended. This is the last event.
     ///
-    /// Write the pending output, [`transmit`](crate::Connection::transmit), then drop the socket.
+    /// Write the pending output, [`transmit`](crate::Connection::transmit), then end the socket as
+    /// [`is_done`](crate::Connection::is_done) says.
     Closed(Closed),
 }
 
@@ -521,7 +523,7 @@ pub enum Closed {
     Rejected(Rejection),
     /// The peer closed the connection without a close frame, in this phase (CL-8).
     Eof(Phase),
-    /// The peer violated the protocol.
+    /// The peer violated the protocol, or a limit of [`Config`](crate::Config).
     Protocol(ProtocolError),
     /// A timeout expired.
     TimedOut(Timeout),
@@ -581,7 +583,7 @@ impl fmt::Display for Closed {
                 f,
                 "the peer closed the connection without a close frame {phase}"
             ),
-            Self::Protocol(_) => f.write_str("the peer violated the protocol"),
+            Self::Protocol(_) => f.write_str("the peer violated the protocol or a limit"),
             Self::TimedOut(timeout) => write!(f, "timed out: {timeout}"),
             Self::FlashPolicy => f.write_str("answered a Flash policy request"),
         }

@@ -34,6 +34,9 @@ pub mod embedding {}
 pub mod servers {}
 
 #[doc = include_str!("../docs/clients.md")]
+#[doc = "\n## A whole program\n\nIt sends a message, prints the answer, and closes.\n\n```no_run"]
+#[doc = include_str!("../examples/client.rs")]
+#[doc = "```"]
 pub mod clients {}
 
 #[doc = include_str!("../docs/timeouts.md")]

@@ -7,7 +7,8 @@
 //!
 //! The [guide] has a chapter for each subject, from [which crate to choose](guide::choosing) and a
 //! [complete program](guide::embedding) to [targets without `std`](guide::no_std). Identifiers in
-//! parentheses, such as (FR-10), name rules that [`guide::wire_rules`] lists.
+//! parentheses, such as (FR-10), name rules that [`guide::wire_rules`] lists. On tokio, the crate
+//! [`hybi-tokio`](https://docs.rs/hybi-tokio) is a complete WebSocket over this one.
 //!
 //! ```
 //! use hybi::{AcceptOptions, Config, Connection, Event, Input, MessageAssembler};
@@ -53,10 +54,10 @@
 //! | close with a code, and read the peer's? | [`close`](Connection::close) and [`Closed::Clean`]: [example](guide::servers#closing) |
 //! | keep idle connections alive? | [`Config::keepalive`]: [which interval](guide::timeouts#which-interval) |
 //! | set timeouts? | [`Config::handshake_timeout`], [`close_timeout`](Config::close_timeout), [`write_timeout`](Config::write_timeout); call `receive` by the [`deadline`](Connection::deadline): [timeouts](guide::timeouts) |
-//! | use an async runtime? | [example](guide::async_runtimes) |
-//! | use an HTTP library? | [`Request::from_parts`], then [`Connection::upgrade`]; for the types of the crate `http` a [feature](#features) |
-//! | use TLS? | around the socket: [`Config::tls`], and for [clients](guide::clients) [`ClientRequest::is_tls`] |
-//! | limit memory? | [`Config`], whose setters name the defaults, and [`MessageAssembler::new`]; of the [process](guide::broadcast#a-memory-limit-for-the-process) |
+//! | use an async runtime? | tokio: [`hybi-tokio`](https://docs.rs/hybi-tokio); others: [example](guide::async_runtimes) |
+//! | use an HTTP library? | axum, hyper: [`hybi-tokio`](https://docs.rs/hybi-tokio); others: [`Request::from_parts`], then [`Connection::upgrade`]; for the types of the crate `http` a [feature](#features) |
+//! | use TLS? | pass decrypted bytes, from a TLS library around the socket; [clients](guide::clients) need it if [`ClientRequest::is_tls`]. [`Config::tls`] does not encrypt: only Hixie-75 and Hixie-76 need it |
+//! | limit memory? | [`Config`], and [`MessageAssembler::new`]: a table of [limits](https://crates.io/crates/hybi#limits); of the [process](guide::broadcast#a-memory-limit-for-the-process) |
 //! | handle a slow peer? | [back-pressure](#back-pressure) |
 //! | send to many connections? | [`PreparedMessage`]; those that read too slowly: [broadcast](guide::broadcast#slow-receivers) |
 //! | compress messages? | the [feature](#features) `deflate` and `Config::deflate`: see the page `compression` of the [guide] |
@@ -135,12 +136,13 @@
 //! 2. **Output.** Write [`transmit`](Connection::transmit) and call
 //!    [`advance`](Connection::advance) with the number of bytes written, once per iteration rather
 //!    than once per message.
-//! 3. **End.** Drop the socket when [`is_done`](Connection::is_done).
+//! 3. **End.** When [`is_done`](Connection::is_done), shut down the sending side of the socket,
+//!    read to the end of input for a bounded time, and drop it.
 //! 4. **Wait** for the socket, but no longer than until [`deadline`](Connection::deadline).
 //!
-//! The [README](https://crates.io/crates/hybi) has an echo server with blocking sockets, and links
-//! to a client, `examples/client.rs`. With nonblocking sockets and edge-triggered readiness, as in
-//! mio:
+//! With blocking sockets: a [server](guide::embedding#a-complete-program) and a
+//! [client](guide::clients#a-whole-program). With nonblocking sockets and edge-triggered readiness,
+//! as in mio:
 //!
 //! ```
 //! use std::io::{self, ErrorKind, Read, Write};
@@ -158,12 +160,13 @@
 //! }
 //!
 //! impl<S: Read + Write> Peer<S> {
-//!     /// Returns when to call it again at the latest. The caller checks `is_done()`.
+//!     /// Returns when to call it again at the latest: `now` if there is more input. The caller
+//!     /// checks `is_done()`.
 //!     fn drive(&mut self, now: Duration, buf: &mut [u8]) -> io::Result<Option<Duration>> {
 //!         if self.conn.deadline().is_some_and(|at| at <= now) {
 //!             self.writable = true; // the kernel can accept bytes long before it reports so
 //!         }
-//!         loop {
+//!         for _ in 0..16 {
 //!             self.flush()?;
 //!             let can_receive = !self.conn.is_congested();
 //!             let mut kept = if can_receive { mem::take(&mut self.remaining) } else { Vec::new() };
@@ -196,6 +199,7 @@
 //!                 return Ok(self.conn.deadline());
 //!             }
 //!         }
+//!         Ok(Some(now)) // the other connections first: no event reports this input again
 //!     }
 //!
 //!     fn flush(&mut self) -> io::Result<()> {

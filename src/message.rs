@@ -88,8 +88,8 @@ impl MessageTooLong {
     }
 }
 
-/// An assembler for messages of at most 1 MiB: whatever a peer sends with the default of
-/// [`Config::max_send_buffer`](crate::Config::max_send_buffer).
+/// An assembler for messages of at most 1 MiB, which the default of
+/// [`Config::max_send_buffer`](crate::Config::max_send_buffer) allows to send.
 impl Default for MessageAssembler {
     fn default() -> Self {
         Self::new(DEFAULT_LIMIT)

@@ -426,7 +426,7 @@ fn interim_responses_reuse_the_memory_of_the_head_hy_11() {
 #[test]
 fn a_connection_in_the_handshake_uses_at_most_40_kib_rq_19() {
     let max = figure(README, "A connection uses at most", "KiB in the handshake");
-    let stated = figure(CONFIG, "A server uses at most", "KiB for a connection");
+    let stated = figure(CONFIG, "a server uses at most", "KiB for a connection");
     assert_eq!(max, stated);
     let max = max as isize;
     let line = |head: &str, from: &str, to: &str| {

@@ -318,7 +318,7 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
         ),
         (
             Closed::Protocol(hybi::ProtocolError::UnmaskedFrameFromClient).into(),
-            "the peer violated the protocol",
+            "the peer violated the protocol or a limit",
         ),
         (
             Closed::TimedOut(Timeout::Write).into(),

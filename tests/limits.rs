@@ -594,8 +594,8 @@ fn max_send_buffer_limits_messages() {
 }
 
 #[test]
-fn max_send_buffer_is_1_mib_by_default() {
-    let limit = 1 << 20;
+fn max_send_buffer_is_1_mib_and_14_bytes_by_default() {
+    let limit = (1 << 20) + 14;
     let mut conn = open(Config::new(), Dialect::Hixie75).conn;
     let text = "a".repeat(limit - 1);
     let error = rejected(&mut conn, |c| c.send_text(&text));

@@ -772,6 +772,6 @@ fn closed_displays_the_code_and_the_reason_hy_8() {
     );
     assert_eq!(
         displayed(b"\x88\x02\x03\xed"),
-        "the peer violated the protocol"
+        "the peer violated the protocol or a limit"
     );
 }

@@ -275,10 +275,28 @@ impl Connection {
     /// Hixie-76 its frame is ended first.
     ///
     /// # Errors
-    /// From HyBi-7 on:
+    /// From HyBi-7 on, once the dialect is known:
     ///
     /// - [`CloseError::InvalidCode`] if the code is not one of those that [`Close::new`] lists.
     /// - [`CloseError::ReasonTooLong`] if the reason is longer than 123 bytes.
+    ///
+    /// ```
+    /// # use hybi::{Config, Connection, Dialect, Handshake, Input};
+    /// use hybi::{Close, Closed, Event, close_code};
+    ///
+    /// # let mut conn = Connection::established_server(Config::new(), &Handshake::new(Dialect::Rfc6455));
+    /// # let mut bytes = *b"\x88\x85\0\0\0\0\x03\xe9bye";
+    /// # let mut input = Input::new(&mut bytes, std::time::Duration::ZERO);
+    /// conn.close(&Close::new(close_code::GOING_AWAY, "restart"))?;
+    /// // Write the output, and read until the peer has answered:
+    /// while let Some(event) = conn.receive(&mut input) {
+    ///     if let Event::Closed(Closed::Clean(close)) = event {
+    ///         assert_eq!((close.code(), close.reason()), (Some(1001), "bye"));
+    ///     }
+    /// }
+    /// # assert!(conn.closed().is_some());
+    /// # Ok::<(), hybi::CloseError>(())
+    /// ```
     pub fn close(&mut self, close: &Close) -> Result<(), CloseError> {
         let session = match &mut self.state {
             State::Handshaking(Handshaking::Accepted {

@@ -12,8 +12,7 @@
 //! use tokio::net::{TcpListener, TcpStream};
 //!
 //! static CONFIG: Config = Config::new()
-//!     .keepalive(Duration::from_secs(25), Duration::from_secs(10))
-//!     .max_send_buffer((1 << 20) + 14); // the longest message that is received, with its header
+//!     .keepalive(Duration::from_secs(25), Duration::from_secs(10));
 //!
 //! async fn echo(tcp: TcpStream) -> Result<(), Error> {
 //!     tcp.set_nodelay(true)?;
@@ -38,6 +37,9 @@
 //! # }
 //! ```
 //!
+//! `cargo add hybi-tokio`, and `cargo add tokio -F rt-multi-thread,macros,net,time`; the crate
+//! `hybi` is re-exported as [`hybi_tokio::hybi`](hybi).
+//!
 //! # How do I
 //!
 //! | task | answer |
@@ -46,14 +48,16 @@
 //! | decide by the request, also after a look-up? | [`WebSocket::accept`], then [`Pending::accept`] or [`Pending::respond`] |
 //! | accept one that axum or hyper has read? | the modules `axum` and `hyper`, with the [features](#features) of these names; with another HTTP library [`Connection::upgrade`](hybi::Connection::upgrade) and [`WebSocket::upgraded`] |
 //! | connect? | [`WebSocket::connect_tcp`] for `ws://`, [`WebSocket::connect`] over any stream; through an HTTP proxy [`tunnel`] |
-//! | use TLS? | pass the stream of a TLS library, such as tokio-rustls, to [`WebSocket::connect`] and [`WebSocket::accept`] |
+//! | use TLS? | pass the stream of a TLS library, such as tokio-rustls, to [`WebSocket::accept`] and, as in its example, to [`WebSocket::connect`] |
+//! | use subprotocols, cookies, origins? | [`Pending::request`] and [`AcceptOptions`](hybi::AcceptOptions), as in the [guide](https://docs.rs/hybi/latest/hybi/guide/servers); clients: [`ClientRequest`](hybi::ClientRequest) |
 //! | receive and send in one task? | [`next`](WebSocket::next) in a `select!`, or alternately |
 //! | receive and send in two tasks? | [`split`](WebSocket::split) |
 //! | send several messages with one write? | [`feed`](WebSocket::feed), then [`flush`](WebSocket::flush) |
-//! | send without waiting for a slow peer? | [`ready`](WebSocket::ready) in a `select!`; [`Writer::abort`] cuts it off |
-//! | send to many connections? | clone a [`Message`]; or [`feed_prepared`](WebSocket::feed_prepared), which compresses once |
-//! | close? | [`close`](WebSocket::close), which discards what the peer still sends, or [`start_close`](WebSocket::start_close) |
-//! | see why the peer closed? | [`Connection::closed`](hybi::Connection::closed) |
+//! | send without waiting for a slow peer? | [`ready`](WebSocket::ready) in a `select!` |
+//! | send to many connections? | clone a [`Message`]; or [`feed_prepared`](WebSocket::feed_prepared), which compresses once; a slow one is cut off in [a chat](migrating#a-chat) |
+//! | stream long messages? | not with this crate, whose messages are complete: with [`hybi`] ([large messages](https://docs.rs/hybi/latest/hybi/guide/large_messages)) |
+//! | close? | [`close`](WebSocket::close), which discards what the peer still sends, or [`start_close`](WebSocket::start_close), then [`next`](WebSocket::next) until `None` |
+//! | see why the peer closed? | after `None`: [`closed`](hybi::Connection::closed) of [`WebSocket::connection`], or [`Reader::closed`] |
 //! | measure round-trip times? | send a [`Message::Ping`]; [`set_returns_pings`](WebSocket::set_returns_pings) returns the pong |
 //! | set timeouts, keep-alive, limits, dialects, compression? | [`Config`](hybi::Config) and [`set_max_message_len`](WebSocket::set_max_message_len) |
 //! | come from tungstenite? | [`migrating`] |
@@ -65,9 +69,9 @@
 //! - **Sending** waits for the peer to read: `feed` while more than
 //!   [`high_water`](hybi::Config::high_water) bytes are pending (64 KiB), `send` and `flush` until
 //!   none are. A message has to fit, with up to 14 bytes of its header, into
-//!   [`max_send_buffer`](hybi::Config::max_send_buffer) (1 MiB); in addition to a full send buffer,
-//!   one message may wait. While a sender waits, messages are received and kept for `next`, so that
-//!   two peers that both send first do not block each other: up to the length of
+//!   [`max_send_buffer`](hybi::Config::max_send_buffer) (1 MiB and 14 bytes); in addition to a full
+//!   send buffer, one message may wait. While a sender waits, messages are received and kept for
+//!   `next`, so that two peers that both send first do not block each other: up to the length of
 //!   [`set_max_message_len`](WebSocket::set_max_message_len) (1 MiB) and one message.
 //! - **The end**: `next` returns `None` after a closing handshake, and an error once for any other
 //!   end but [`Writer::abort`]. Before, it writes the last output and shuts down the stream, which

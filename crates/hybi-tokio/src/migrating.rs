@@ -9,7 +9,7 @@
 //! | `WebSocketStream::from_raw_socket` | [`WebSocket::upgraded`] with [`Connection::established_server`] |
 //! | `WebSocketConfig::max_message_size` | [`WebSocket::set_max_message_len`], 1 MiB by default instead of 64 MiB |
 //! | `WebSocketConfig::max_frame_size` | [`Config::max_frame_len`] |
-//! | `WebSocketConfig::max_write_buffer_size` | [`Config::max_send_buffer`], 1 MiB by default instead of no limit. A longer message is not sent: [`SendError::MessageTooLong`] |
+//! | `WebSocketConfig::max_write_buffer_size` | [`Config::max_send_buffer`], 1 MiB and 14 bytes by default instead of no limit. A longer message is not sent: [`SendError::MessageTooLong`] |
 //! | `WebSocketConfig::write_buffer_size` | [`Config::high_water`] |
 //! | `stream.next()`, `StreamExt` | [`next`](crate::WebSocket::next), without a trait |
 //! | `sink.send()`, `SinkExt` | [`send`](crate::WebSocket::send), without a trait; [`feed`](crate::WebSocket::feed), [`flush`](crate::WebSocket::flush) |
@@ -85,38 +85,35 @@
 //!
 //! # A chat
 //!
-//! Each message goes to all other clients. One that is 1,000 messages behind is disconnected:
+//! Each message goes to all clients. One that is more than 1,000 messages behind is cut off:
 //!
 //! ```no_run
 //! use hybi_tokio::hybi::Config;
 //! use hybi_tokio::{Error, Message, WebSocket};
-//! use std::collections::HashMap;
-//! use std::net::SocketAddr;
-//! use std::sync::{Arc, Mutex};
 //! use tokio::net::{TcpListener, TcpStream};
-//! use tokio::sync::mpsc;
-//!
-//! type Peers = Arc<Mutex<HashMap<SocketAddr, mpsc::Sender<Message>>>>;
+//! use tokio::sync::broadcast;
 //!
 //! static CONFIG: Config = Config::new();
 //!
-//! async fn serve(tcp: TcpStream, peer: SocketAddr, peers: &Peers) -> Result<(), Error> {
+//! async fn serve(tcp: TcpStream, messages: broadcast::Sender<Message>) -> Result<(), Error> {
 //!     tcp.set_nodelay(true)?;
 //!     let mut socket = WebSocket::accept_any(tcp, &CONFIG).await?;
-//!     let (sender, mut outgoing) = mpsc::channel(1000);
-//!     peers.lock().unwrap().insert(peer, sender);
+//!     let mut outgoing = messages.subscribe();
 //!     loop {
 //!         tokio::select! {
 //!             message = socket.next() => match message.transpose()? {
-//!                 // Removing the sender of a client that is behind ends its loop.
-//!                 Some(message) => peers.lock().unwrap().retain(|other, sender| {
-//!                     *other == peer || sender.try_send(message.clone()).is_ok()
-//!                 }),
+//!                 Some(message) => {
+//!                     let _ = messages.send(message); // this client receives it, too
+//!                 }
 //!                 None => return Ok(()),
 //!             },
 //!             message = outgoing.recv() => match message {
-//!                 Some(message) => socket.send(message).await?,
-//!                 None => return Ok(()),
+//!                 Ok(message) => socket.send(message).await?,
+//!                 // `Lagged`: it is more than 1,000 messages behind.
+//!                 Err(_) => {
+//!                     socket.abort();
+//!                     return Ok(());
+//!                 }
 //!             },
 //!         }
 //!     }
@@ -124,20 +121,23 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> std::io::Result<()> {
-//!     let peers = Peers::default();
+//!     let messages = broadcast::Sender::new(1000);
 //!     let listener = TcpListener::bind("127.0.0.1:9001").await?;
 //!     loop {
 //!         let (tcp, peer) = listener.accept().await?;
-//!         let peers = peers.clone();
+//!         let messages = messages.clone();
 //!         tokio::spawn(async move {
-//!             if let Err(error) = serve(tcp, peer, &peers).await {
+//!             if let Err(error) = serve(tcp, messages).await {
 //!                 eprintln!("{peer}: {error}");
 //!             }
-//!             peers.lock().unwrap().remove(&peer);
 //!         });
 //!     }
 //! }
 //! ```
+//!
+//! A `send` that waits is not interrupted: the client is cut off after it, or by
+//! [`Config::write_timeout`]. All clients share the 1,000 messages, whose length
+//! [`WebSocket::set_max_message_len`] limits.
 //!
 //! [`AcceptOptions::header`]: hybi::AcceptOptions::header
 //! [`Handshake::header`]: hybi::Handshake::header
@@ -158,6 +158,7 @@
 //! [`Config::keepalive`]: hybi::Config::keepalive
 //! [`Config::max_frame_len`]: hybi::Config::max_frame_len
 //! [`Config::max_send_buffer`]: hybi::Config::max_send_buffer
+//! [`Config::write_timeout`]: hybi::Config::write_timeout
 //! [`Connection::client`]: hybi::Connection::client
 //! [`Connection::close`]: hybi::Connection::close
 //! [`Connection::closed`]: hybi::Connection::closed

@@ -102,6 +102,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// Over TLS, with tokio-rustls and the root certificates of the crate webpki-roots or
+    /// rustls-native-certs:
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use std::sync::Arc;
+    ///
+    /// use hybi_tokio::WebSocket;
+    /// use hybi_tokio::hybi::{ClientRequest, Config};
+    /// use tokio::net::TcpStream;
+    /// use tokio_rustls::TlsConnector;
+    /// use tokio_rustls::client::TlsStream;
+    /// use tokio_rustls::rustls::pki_types::ServerName;
+    /// use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+    ///
+    /// async fn connect(
+    ///     url: &str,
+    ///     roots: RootCertStore,
+    /// ) -> Result<WebSocket<TlsStream<TcpStream>>, Box<dyn Error>> {
+    ///     let request = ClientRequest::new(url)?;
+    ///     let tcp = TcpStream::connect((request.host(), request.port())).await?;
+    ///     tcp.set_nodelay(true)?;
+    ///     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    ///     let name = ServerName::try_from(request.host().to_owned())?;
+    ///     let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
+    ///     let (socket, _handshake) = WebSocket::connect(tls, Config::new(), &request).await?;
+    ///     Ok(socket)
+    /// }
+    /// ```
     pub async fn connect(
         io: S,
         config: impl Into<SharedConfig>,
@@ -161,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Sets the maximum length of a received message in bytes. A longer one ends the connection
     /// with the code 1009. It also limits what is received while a sender waits.
     ///
-    /// Default: 1 MiB. To send messages of that length, set
+    /// Default: 1 MiB. To send messages of another length, set
     /// [`max_send_buffer`](hybi::Config::max_send_buffer) to 14 bytes more, for the header.
     pub fn set_max_message_len(&mut self, bytes: usize) {
         self.driver.set_max_message_len(bytes);

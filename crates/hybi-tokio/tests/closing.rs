@@ -142,7 +142,7 @@ async fn a_protocol_error_is_answered_before_it_is_returned() {
     );
     let text = end.to_string();
     assert!(
-        text.starts_with("the peer violated the protocol: "),
+        text.starts_with("the peer violated the protocol or a limit: "),
         "{text}"
     );
     assert_eq!(received, b"\x88\x02\x03\xea");

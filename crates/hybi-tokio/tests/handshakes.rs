@@ -270,7 +270,7 @@ async fn a_proxy_that_refuses_or_sends_more_is_an_error() {
         (&b"HTTP/1.1 407 No\r\n\r\n"[..], "HTTP status 407"),
         (b"HTTP/1.1 200 OK\r\n\r\nmore", "bytes after the response"),
         (b"HTTP/1.1 200 OK\r\n", "without a close frame during"),
-        (b"nonsense\r\n", "violated the protocol"),
+        (b"nonsense\r\n", "violated the protocol or a limit"),
     ] {
         let mut proxy = Builder::new().write(connect).read(response).build();
         let error = tunnel(&mut proxy, &config, &request, &[])
