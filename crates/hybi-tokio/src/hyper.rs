@@ -67,7 +67,7 @@
 //!   writes names in lower case.
 //! - Browsers use WebSocket over HTTP/2 (RFC 8441) only if the server announces it, with
 //!   `enable_connect_protocol` of `http2::Builder`.
-//! - The limits of [`Config`](hybi::Config) for heads do not apply: those of hyper do, and its
+//! - The limits of [`Config`] for heads do not apply: those of hyper do, and its
 //!   `header_read_timeout`, which needs a timer.
 
 use std::fmt;
