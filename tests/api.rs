@@ -618,8 +618,8 @@ fn the_user_and_password_of_a_url_become_basic_authorization() {
         ("ws://user@example.com/", Some("Basic dXNlcjo=")),
         ("ws://user:@example.com/", Some("Basic dXNlcjo=")),
         ("ws://:password@example.com/", Some("Basic OnBhc3N3b3Jk")),
-        ("ws://a@b:c:d@example.com/", Some("Basic YUBiOmM6ZA==")),
-        ("ws://a@b:c%3Ad@example.com/", Some("Basic YUBiOmM6ZA==")),
+        ("ws://a%40b:c:d@example.com/", Some("Basic YUBiOmM6ZA==")),
+        ("ws://a%40b:c%3Ad@example.com/", Some("Basic YUBiOmM6ZA==")),
     ] {
         for dialect in DIALECTS {
             let request = ClientRequest::new(url).unwrap().with_dialect(dialect);
@@ -646,6 +646,12 @@ fn the_user_and_password_of_a_url_become_basic_authorization() {
         ("ws://a:b%0D%0A@host/", 8),
         ("ws://a:%7f@host/", 7),
         ("ws://\u{e9}@b/", 5),
+        // RFC 3986, 3.2.1: others than this client could read another host.
+        ("ws://allowed.example\\@host/", 20),
+        ("ws://a@b@host/", 6),
+        ("ws://[::1]@host/", 5),
+        ("ws://a:b\"@host/", 8),
+        ("ws://a|b@host/", 6),
     ] {
         let error = ClientRequest::new(url).unwrap_err();
         let found = error_field!(error, ClientRequestError::InvalidUrl { at });

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::dialect::{Dialect, Selector};
 use crate::handshake::challenge::{self, Proof};
 use crate::header_name::HeaderName;
-use crate::http::{is_token, visible_len};
+use crate::http::{is_reg_name, is_token, visible_len};
 use crate::random::Random;
 
 /// The request of a client: the URL, dialect, origin, subprotocols and header fields.
@@ -59,8 +59,10 @@ impl ClientRequest {
     /// [`ClientRequestError::InvalidUrl`] with the offset of the first invalid byte: if the scheme
     /// is not `ws` or `wss`, the host is missing or not a host name or IPv6 address, the port is
     /// not in 1 to 65535, or the URL contains a fragment, white space, a control character or a
-    /// non-ASCII byte. The user name cannot contain a colon, nor the user name or password a
-    /// control character, even if they are percent-encoded (RFC 7617, section 2).
+    /// non-ASCII byte. A user name and password may contain what RFC 3986, section 3.2.1, allows:
+    /// other characters have to be percent-encoded, such as `@` as `%40`. The user name cannot
+    /// contain a colon, nor the user name or password a control character, even if they are
+    /// percent-encoded (RFC 7617, section 2).
     pub fn new(url: &str) -> Result<Self, ClientRequestError> {
         let scheme_end = url
             .find("://")
@@ -357,7 +359,9 @@ fn decode_user_info(user_info: &str) -> Result<Vec<u8>, usize> {
                 decoded.push(byte);
                 tail
             }
-            (0x21..=0x7E, tail) if *byte != b'%' => {
+            // No others: a parser for which a backslash or a second `@` ends the authority would read
+            // another host.
+            (byte, tail) if is_reg_name(*byte) || *byte == b':' => {
                 decoded.push(*byte);
                 tail
             }

@@ -584,8 +584,11 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
+/// RFC 3986, section 3.2.1
 fn is_user(user: &str) -> bool {
-    if !is_visible(user) || user.contains('#') || !is_percent_encoded(user) {
+    let is_allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%".contains(&byte);
+    if !user.bytes().all(is_allowed) || !is_percent_encoded(user) {
         return false;
     }
     // RFC 7617, section 2
