@@ -462,10 +462,42 @@ fn a_compressed_message_has_to_be_complete_in_time() {
         assert_eq!(events[..2], [text(&json(1)), text(&json(2))]);
         assert_eq!(events.last(), Some(&timed_out));
     }
+    // In x-webkit-deflate-frame, frames of one message can be compressed or not.
+    let mut driver = Driver::new(compressed(config.clone(), Role::Server, PER_FRAME));
+    let start = frame(Role::Client, TEXT & 0x7F, Peer::new().compress(json(1)));
+    driver.feed(&[start, frame(Role::Client, CONTINUATION, "")].concat());
+    assert_eq!(driver.conn.deadline(), Some(seconds(10)));
     // Messages that are not compressed may take any time.
     let mut driver = Driver::new(compressed(config, Role::Server, PER_MESSAGE));
     driver.feed(&frame(Role::Client, PLAIN_TEXT, "Hello")[..9]);
     assert_eq!(driver.conn.deadline(), None);
+}
+
+#[test]
+fn a_congested_connection_does_not_delay_the_timeout_of_a_message() {
+    let deflate = Deflate::new().message_timeout(Duration::from_secs(10));
+    let config = Config::new().deflate(deflate).high_water(100);
+    let mut driver = Driver::new(compressed(config, Role::Server, PER_MESSAGE));
+    let fragment = frame(Role::Client, TEXT & 0x7F, Peer::new().compress(json(1)));
+    driver.feed(&fragment);
+    let pings = frame(Role::Client, PING, vec![b'a'; 125]).repeat(2);
+    for now in [4, 8] {
+        driver.now = Duration::from_secs(now);
+        driver
+            .conn
+            .receive(&mut Input::new(&mut pings.clone(), driver.now));
+        while driver
+            .conn
+            .receive(&mut Input::new(&mut [], driver.now))
+            .is_some()
+        {}
+        assert!(driver.conn.is_congested());
+        assert_eq!(driver.conn.deadline(), Some(Duration::from_secs(10)));
+        driver.conn.advance(driver.conn.pending());
+    }
+    driver.at(Duration::from_secs(10));
+    let timed_out = Observed::Closed(Closed::TimedOut(Timeout::Message));
+    assert_eq!(driver.events().last(), Some(&timed_out));
 }
 
 fn json(n: usize) -> String {

@@ -265,7 +265,8 @@ impl Connection {
             State::Handshaking(Handshaking::Accepted { .. }) => None,
             State::Handshaking(_) => Some((TimerKind::Handshake, self.config.handshake_timeout)),
             #[cfg(feature = "deflate")]
-            State::Open(session) if session.decoder.is_inflating() && !self.is_congested() => {
+            // Also while congested: a peer can congest the connection at any time, with pings.
+            State::Open(session) if session.decoder.is_inflating() => {
                 let timeout = self.config.deflate_or_default().message_timeout;
                 Some((TimerKind::Message, timeout))
             }

@@ -126,8 +126,8 @@ impl Deflate {
     }
 
     /// Sets how long a compressed message may take to arrive; then the connection ends with
-    /// [`Timeout::Message`](crate::Timeout::Message). The timeout does not run while the connection
-    /// is [congested](crate::Connection::is_congested). [`Duration::MAX`] disables it.
+    /// [`Timeout::Message`](crate::Timeout::Message), also while the connection is
+    /// [congested](crate::Connection::is_congested). [`Duration::MAX`] disables it.
     ///
     /// Default: 2 minutes. From the first to the last byte of a compressed message, a connection
     /// holds the state of the decompressor, which is 48 KB.

@@ -46,6 +46,9 @@ struct CurrentMessage {
     /// The payload of the current frame is compressed.
     #[cfg(feature = "deflate")]
     compressed: bool,
+    /// So is, or was, that of a frame of the message.
+    #[cfg(feature = "deflate")]
+    has_compressed: bool,
     /// See [`Decoder::take_started`].
     #[cfg(feature = "deflate")]
     is_new: bool,
@@ -172,7 +175,7 @@ impl Decoder {
     #[cfg(feature = "deflate")]
     pub(crate) fn is_inflating(&self) -> bool {
         let message = self.message.as_ref();
-        message.is_some_and(|message| message.compressed)
+        message.is_some_and(|message| message.has_compressed)
     }
 
     /// Returns whether the current message started since the last call.
@@ -334,12 +337,15 @@ impl Decoder {
             #[cfg(feature = "deflate")]
             compressed: false,
             #[cfg(feature = "deflate")]
+            has_compressed: false,
+            #[cfg(feature = "deflate")]
             is_new: true,
             incomplete_char: IncompleteChar::EMPTY,
         });
         #[cfg(feature = "deflate")]
         if self.policy.has_compression_bit(header.opcode) {
             message.compressed = header.compressed;
+            message.has_compressed |= header.compressed;
         }
         message.fragments = fragments;
         self.state = State::Payload(frame);
