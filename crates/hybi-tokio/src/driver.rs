@@ -1,6 +1,7 @@
 //! Drives a connection over a byte stream, with poll functions that lose nothing if their future is
 //! dropped: all state is here.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
@@ -51,7 +52,6 @@ enum End {
 }
 
 /// A connection, its stream, and what lies between them.
-#[derive(Debug)]
 pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     io: S,
     conn: Connection,
@@ -594,6 +594,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.stream_error = Some(io::ErrorKind::TimedOut);
         }
         self.changed = true;
+    }
+}
+
+/// Omits the stream, what was read, and messages: they contain keys, and may contain secrets.
+impl<S: AsyncRead + AsyncWrite + Unpin> fmt::Debug for Driver<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("conn", &self.conn)
+            .field("unread", &(self.unread.len() - self.consumed))
+            .field("inbox", &self.inbox.len())
+            .field("end", &self.end)
+            .finish_non_exhaustive()
     }
 }
 

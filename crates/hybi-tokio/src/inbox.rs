@@ -9,7 +9,7 @@ use crate::receiver::Received;
 const ENTRY_LEN: usize = 64;
 
 /// Not allocated while it is empty.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Inbox {
     entries: VecDeque<Result<Received, Error>>,
     len: usize,

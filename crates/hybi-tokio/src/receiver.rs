@@ -13,14 +13,13 @@ use crate::{Error, Message};
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a connection has received.
-#[derive(Debug)]
 pub(crate) enum Received {
     Request(Request),
     Open(Handshake),
     Message(Message),
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Receiver {
     pub(crate) assembler: MessageAssembler,
     /// Pings and pongs are messages, too.

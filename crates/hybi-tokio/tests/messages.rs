@@ -357,3 +357,39 @@ async fn the_longest_message_that_is_received_by_default_can_be_returned() {
         tokio::join!(echo, run);
     }
 }
+
+/// As for `hybi`: SECURITY.md.
+#[tokio::test(start_paused = true)]
+async fn debug_output_contains_no_keys_and_no_payloads() {
+    const REQUEST: &[u8] = b"GET /chat?token HTTP/1.1\r\nHost: example.com\r\n\
+        Upgrade: websocket\r\nConnection: Upgrade\r\nCookie: session\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    const FRAME: &[u8] = b"\x81\x87KEY!\x1b\x04\x00\x6d\x04\x04\x1d"; // PAYLOAD
+    let (server, mut client) = duplex(4096);
+    let bytes = [REQUEST, FRAME, FRAME].concat();
+    client.write_all(&bytes).await.unwrap();
+    let check = |output: String| {
+        // As text, and as a list of numbers.
+        for secret in [
+            "KEY!",
+            "PAYLOAD",
+            "75, 69, 89, 33",
+            "80, 65, 89",
+            "token",
+            "session",
+        ] {
+            assert!(!output.contains(secret), "{secret} in {output}");
+        }
+    };
+    let pending = WebSocket::accept(server, Config::new()).await.unwrap();
+    check(format!("{pending:?}"));
+    let mut socket = pending.accept(&AcceptOptions::new()).await.unwrap();
+    check(format!("{socket:?}"));
+    // One message is kept while a sender waits, which nobody reads.
+    let long = "x".repeat(100_000);
+    let sent = timeout(Duration::from_secs(1), socket.send(long)).await;
+    assert!(sent.is_err());
+    check(format!("{socket:?}"));
+    let (reader, writer) = socket.split();
+    check(format!("{reader:?} {writer:?}"));
+}
