@@ -1,6 +1,7 @@
 //! A page and a WebSocket on one port, with axum, for every dialect. The server looks the user up
 //! before it accepts a WebSocket, checks the origin, and closes all WebSockets before it exits.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{env, io};
@@ -14,16 +15,21 @@ use axum::routing::{any, get};
 use hybi_tokio::axum::{Rejection, Upgrade, Upgrading};
 use hybi_tokio::hybi::{AcceptOptions, Close, Closed, Config, Dialects, close_code};
 use hybi_tokio::{Error, Message};
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 const PAGE: &str = include_str!("page.html");
+/// Connections and WebSockets.
+const MAX_TASKS: usize = 10_000;
 const KEEPALIVE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 static CONFIG: Config = Config::new()
@@ -61,6 +67,7 @@ async fn main() -> io::Result<()> {
             result = &mut interrupted => break result?,
         };
         match accepted {
+            Ok(_) if server.tasks.len() >= MAX_TASKS => {} // it is dropped
             Ok((tcp, peer)) => {
                 let serve = serve(tcp, app.clone(), server.stop.clone());
                 server.tasks.spawn(async move {
@@ -70,7 +77,7 @@ async fn main() -> io::Result<()> {
                 });
             }
             Err(error) => {
-                println!("accept failed: {error}");
+                let _ = writeln!(io::stdout(), "accept failed: {error}"); // may be closed
                 // Out of descriptors, most likely: let some connections end.
                 sleep(Duration::from_millis(100)).await;
             }
@@ -102,9 +109,21 @@ async fn serve(
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE);
     http2.enable_connect_protocol();
-    let service = TowerToHyperService::new(app);
+    let called = Notify::new();
+    let app = TowerToHyperService::new(app);
+    let service = service_fn(|request| {
+        called.notify_one();
+        app.call(request)
+    });
     let conn = builder.serve_connection_with_upgrades(TokioIo::new(tcp), service);
     let mut conn = std::pin::pin!(conn);
+    // A client that sends no request would stay.
+    tokio::select! {
+        result = conn.as_mut() => return result,
+        () = called.notified() => {}
+        () = stop.cancelled() => {}
+        () = sleep(REQUEST_TIMEOUT) => return Err("no request in time".into()),
+    }
     tokio::select! {
         result = conn.as_mut() => return result,
         () = stop.cancelled() => conn.as_mut().graceful_shutdown(),

@@ -1,7 +1,7 @@
 //! A chat with a page, for every dialect: each text is sent to all clients. Memory is bounded: a
 //! client that is too slow is disconnected, and one that floods the chat is slowed down.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>, chat: &Arc<Cha
                 });
             }
             Err(error) => {
-                println!("accept failed: {error}");
+                let _ = writeln!(io::stdout(), "accept failed: {error}"); // may be closed
                 // Out of descriptors, most likely: let some connections end.
                 sleep(Duration::from_millis(100)).await;
             }

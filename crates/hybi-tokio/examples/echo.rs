@@ -1,7 +1,7 @@
 //! An echo server for every dialect. It limits its connections, accepts again after the system has
 //! refused a descriptor, and closes all connections before it exits on Ctrl-C or SIGTERM.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -14,18 +14,25 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 const MAX_CONNECTIONS: u32 = 10_000;
-const MAX_MESSAGE_LEN: usize = 16 << 20;
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Each connection may hold so much of an incomplete message, and twice as much output: 1 MiB, or
+/// what follows `--max-message-len`, after the address.
+static MAX_MESSAGE_LEN: LazyLock<usize> = LazyLock::new(|| {
+    let mut args = std::env::args().skip_while(|arg| arg != "--max-message-len");
+    let len = args.nth(1).and_then(|len| len.parse().ok());
+    len.unwrap_or(1 << 20)
+});
 
 static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let config = Config::new()
         .dialects(Dialects::ALL)
         .keepalive(Duration::from_secs(30), Duration::from_secs(30))
-        .max_frame_len(MAX_MESSAGE_LEN as u64)
-        .max_send_buffer(2 * MAX_MESSAGE_LEN);
+        .max_frame_len(*MAX_MESSAGE_LEN as u64)
+        .max_send_buffer(2 * *MAX_MESSAGE_LEN);
     #[cfg(feature = "deflate")]
     let config = {
-        let deflate = hybi_tokio::hybi::Deflate::new().max_inflated_len(MAX_MESSAGE_LEN as u64);
+        let deflate = hybi_tokio::hybi::Deflate::new().max_inflated_len(*MAX_MESSAGE_LEN as u64);
         config.deflate(deflate.send_window(Some(10)).receive_window(Some(10)))
     };
     config
@@ -64,7 +71,7 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>, stop: &Cancell
                 });
             }
             Err(error) => {
-                println!("accept failed: {error}");
+                let _ = writeln!(io::stdout(), "accept failed: {error}"); // may be closed
                 // Out of descriptors, most likely: let some connections end.
                 sleep(Duration::from_millis(100)).await;
             }
@@ -84,7 +91,7 @@ async fn serve(tcp: TcpStream, stop: CancellationToken) -> Result<Closed, Error>
         socket = open => socket?,
         () = stop.cancelled() => return Ok(Closed::LocallyClosed),
     };
-    socket.set_max_message_len(MAX_MESSAGE_LEN);
+    socket.set_max_message_len(*MAX_MESSAGE_LEN);
     let result = tokio::select! {
         result = echo(&mut socket) => result,
         () = stop.cancelled() => Ok(()),

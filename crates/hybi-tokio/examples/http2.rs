@@ -4,6 +4,7 @@
 //! The certificate is self-signed: browsers ask before they open the page.
 
 use std::convert::Infallible;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{env, io};
@@ -19,6 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -28,6 +30,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const PAGE: &str = include_str!("page.html");
+/// Connections and WebSockets.
+const MAX_TASKS: usize = 10_000;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -63,6 +67,7 @@ async fn main() -> Result {
             result = &mut interrupted => break result?,
         };
         match accepted {
+            Ok(_) if server.tasks.len() >= MAX_TASKS => {} // it is dropped
             Ok((tcp, peer)) => {
                 let serve = serve(tcp, server.clone());
                 server.tasks.spawn(async move {
@@ -72,7 +77,7 @@ async fn main() -> Result {
                 });
             }
             Err(error) => {
-                println!("accept failed: {error}");
+                let _ = writeln!(io::stdout(), "accept failed: {error}"); // may be closed
                 // Out of descriptors, most likely: let some connections end.
                 sleep(Duration::from_millis(100)).await;
             }
@@ -111,9 +116,20 @@ async fn serve(tcp: TcpStream, server: Arc<Server>) -> Result {
     // Without it, browsers open a connection of HTTP/1.1 for each WebSocket.
     http2.enable_connect_protocol();
     let stop = server.stop.clone();
-    let service = service_fn(move |request| answer(request, server.clone()));
+    let called = Notify::new();
+    let service = service_fn(|request| {
+        called.notify_one();
+        answer(request, server.clone())
+    });
     let conn = builder.serve_connection_with_upgrades(TokioIo::new(tls), service);
     let mut conn = std::pin::pin!(conn);
+    // A client that sends no request would stay.
+    tokio::select! {
+        result = conn.as_mut() => return result,
+        () = called.notified() => {}
+        () = stop.cancelled() => {}
+        () = sleep(TIMEOUT) => return Err("no request in time".into()),
+    }
     tokio::select! {
         result = conn.as_mut() => return result,
         () = stop.cancelled() => conn.as_mut().graceful_shutdown(),

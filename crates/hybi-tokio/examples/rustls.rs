@@ -8,6 +8,7 @@
 //! The server, an echo, writes a new self-signed certificate to the file. The client trusts it,
 //! sends the text, prints the answer, and closes.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs, io};
@@ -108,7 +109,7 @@ async fn run_server(address: &str, certificate: &str) -> Result {
                 });
             }
             Err(error) => {
-                println!("accept failed: {error}");
+                let _ = writeln!(io::stdout(), "accept failed: {error}"); // may be closed
                 // Out of descriptors, most likely: let some connections end.
                 sleep(Duration::from_millis(100)).await;
             }

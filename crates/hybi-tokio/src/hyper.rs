@@ -68,7 +68,9 @@
 //! - Browsers use WebSocket over HTTP/2 (RFC 8441) only if the server announces it, with
 //!   `enable_connect_protocol` of `http2::Builder`.
 //! - The limits of [`Config`] for heads do not apply: those of hyper do, and its
-//!   `header_read_timeout`, which needs a timer.
+//!   `header_read_timeout`, which needs a timer. It starts with the first byte of HTTP/1.1, and
+//!   HTTP/2 has none: drop a connection whose service was not called for some time, or clients that
+//!   send nothing stay.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -151,13 +153,22 @@ fn has_protocol<B>(request: &http::Request<B>) -> bool {
 /// other response and drop this.
 ///
 /// It can be kept while something is looked up, for as long as the client waits.
-#[derive(Debug)]
 pub struct Upgrade {
     version: Version,
     request: Request,
     on_upgrade: OnUpgrade,
     /// The third key of Hixie-76, if it was the body of the request.
     key: Bytes,
+}
+
+/// Omits the third key.
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrade")
+            .field("version", &self.version)
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Upgrade {
@@ -290,12 +301,20 @@ async fn read_key<B: Body>(body: B) -> Option<Bytes> {
 /// An accepted request whose response hyper has not written yet.
 ///
 /// Dropping it ends the connection, or in HTTP/2 the stream, once the response is written.
-#[derive(Debug)]
 #[must_use = "the client awaits a WebSocket"]
 pub struct Upgrading {
     conn: Connection,
     on_upgrade: OnUpgrade,
     key: Bytes,
+}
+
+/// Omits the third key.
+impl fmt::Debug for Upgrading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrading")
+            .field("conn", &self.conn)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Upgrading {
