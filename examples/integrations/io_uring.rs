@@ -25,8 +25,9 @@ const BUFFER_LEN: usize = 2048;
 const RETRY: Duration = Duration::from_millis(1);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
-static CONFIG: Config = Config::new();
+static CONFIG: Config = Config::new().keepalive(KEEPALIVE, KEEPALIVE);
 
 fn main() -> Result {
     let address = std::env::args().nth(1);
@@ -75,11 +76,12 @@ async fn serve(socket: &TcpStream) -> Result {
     let mut conn = Connection::server(&CONFIG);
     let mut message = MessageAssembler::default();
     let mut output = Vec::new();
+    let mut unread = Vec::new(); // what was not consumed of the last buffer
     // Continues over deadlines: a read that is dropped could lose bytes.
     let mut reading = pin!(read(socket));
     while !conn.is_done() {
         let mut buf = None;
-        if conn.wants_read() {
+        if unread.is_empty() && conn.wants_read() {
             let deadline = conn.deadline();
             let wait = deadline.map_or(FOREVER, |at| at.saturating_sub(start.elapsed()));
             if let Ok(received) = timeout(wait, reading.as_mut()).await {
@@ -90,7 +92,10 @@ async fn serve(socket: &TcpStream) -> Result {
                 }
             }
         }
-        let bytes = buf.as_deref_mut().unwrap_or_default();
+        let bytes = match buf.as_deref_mut() {
+            Some(received) => received,
+            None => &mut unread,
+        };
         let mut input = Input::new(bytes, start.elapsed());
         while let Some(event) = conn.receive(&mut input) {
             match event {
@@ -109,9 +114,12 @@ async fn serve(socket: &TcpStream) -> Result {
                 _ => {}
             }
             if conn.is_congested() {
-                output = write(socket, conn.take_output(output)).await?;
+                break;
             }
         }
+        // The other connections need the buffer while this one waits for its client.
+        unread = input.remaining().to_vec();
+        drop(buf);
         if conn.wants_write() {
             output = write(socket, conn.take_output(output)).await?;
         }
@@ -119,7 +127,11 @@ async fn serve(socket: &TcpStream) -> Result {
     // Dropping a socket with unread input can reset the connection and lose the last bytes sent.
     let mut writer = socket;
     writer.shutdown().await?;
-    let discard = async { while let Ok(Some(_)) = reading.as_mut().await {} };
+    let discard = async {
+        while let Ok(Some(_)) = reading.as_mut().await {
+            reading.set(read(socket));
+        }
+    };
     let _ = timeout(Duration::from_secs(1), discard).await;
     Ok(())
 }
