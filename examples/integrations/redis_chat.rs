@@ -3,9 +3,14 @@
 //! While Redis is reachable, every message reaches every client once, in the order of Redis. While it
 //! is not, a message reaches the clients of its own process only, at once, and is marked as local.
 //!
-//! Usage: redis_chat [ADDRESS [REDIS_URL]]
+//! Usage: redis_chat [ADDRESS [REDIS_URL [ORIGIN]...]]
+//!
+//! An origin is that of a page which may connect, such as https://chat.example.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt};
@@ -22,11 +27,13 @@ const CHANNEL: &str = "chat";
 const TIMEOUT: Duration = Duration::from_secs(2);
 const MIN_DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(5);
-/// Messages that a client may be behind.
+const MAX_MESSAGE_LEN: usize = 16 << 10;
+/// Messages that a client may be behind. All clients share them, so these are 16 MiB at most.
 const BACKLOG: usize = 1000;
 
 static CONFIG: Config = Config::new()
     .plain_http(true)
+    .max_frame_len(MAX_MESSAGE_LEN as u64)
     .keepalive(Duration::from_secs(25), Duration::from_secs(10));
 
 #[tokio::main]
@@ -35,7 +42,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = args.next().unwrap_or("127.0.0.1:8079".to_owned());
     let redis = args.next().unwrap_or("redis://127.0.0.1/".to_owned());
     let listener = TcpListener::bind(address).await?;
-    println!("listening on http://{}/", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    log(format_args!("listening on http://{address}/"));
+    let own = [address.to_string(), format!("localhost:{}", address.port())];
+    let own = own.map(|host| format!("http://{host}"));
+    let origins: Arc<[String]> = own.into_iter().chain(args).collect();
     let (clients, _) = broadcast::channel(BACKLOG);
     let (sender, outgoing) = mpsc::channel(BACKLOG);
     let bridge = Bridge::new(clients.clone())?;
@@ -43,15 +54,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     loop {
         match listener.accept().await {
             Ok((tcp, peer)) => {
-                let client = serve(tcp, sender.clone(), clients.subscribe());
+                let client = serve(tcp, origins.clone(), sender.clone(), clients.subscribe());
                 tokio::spawn(async move {
                     if let Err(error) = client.await {
-                        println!("{peer}: {error}");
+                        log(format_args!("{peer}: {error}"));
                     }
                 });
             }
             Err(error) => {
-                println!("accept failed: {error}");
+                log(format_args!("accept failed: {error}"));
                 sleep(MIN_DELAY).await; // out of file descriptors, most likely
             }
         }
@@ -60,18 +71,26 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn serve(
     tcp: TcpStream,
+    origins: Arc<[String]>,
     sender: mpsc::Sender<String>,
     mut news: broadcast::Receiver<Message>,
 ) -> Result<(), Error> {
     tcp.set_nodelay(true)?;
     let pending = WebSocket::accept(tcp, &CONFIG).await?;
-    if pending.request().dialect().is_none() {
+    let request = pending.request();
+    if request.dialect().is_none() {
         let page = Response::new(200).header("Content-Type", "text/html; charset=utf-8");
         return pending
             .respond(&page.body(include_str!("redis_chat.html")))
             .await;
     }
+    // Browsers let the pages of every site connect. What is not a browser sends no origin.
+    let origins: Vec<&str> = origins.iter().map(String::as_str).collect();
+    if request.origin().is_some() && !request.origin_among(&origins) {
+        return pending.respond(&Response::new(403)).await;
+    }
     let mut socket = pending.accept(&AcceptOptions::new()).await?;
+    socket.set_max_message_len(MAX_MESSAGE_LEN);
     loop {
         tokio::select! {
             message = socket.next() => match message.transpose()? {
@@ -90,6 +109,11 @@ async fn serve(
             },
         }
     }
+}
+
+/// Unlike `println!`, does not panic if stdout is closed.
+fn log(line: impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// What connects the clients of this process with Redis.
@@ -121,7 +145,7 @@ impl Bridge {
                     delay = MIN_DELAY;
                     self.relay(publisher, messages, &mut outgoing).await;
                 }
-                Err(error) => println!("{error}"),
+                Err(error) => log(error),
             }
             // Not all processes at once.
             let jitter = getrandom::u32().map_or(1.0, |random| random as f64 / u32::MAX as f64);
@@ -176,7 +200,7 @@ impl Bridge {
                 break;
             }
         }
-        println!("lost the connection to Redis");
+        log("lost the connection to Redis");
         // What was published may have come back although Redis did not answer.
         let come_back = async {
             while let Some(message) = messages.next().await {

@@ -12,6 +12,7 @@ import socket
 import sys
 
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 PROCESSES, CLIENTS = 3, 3
 MESSAGES = 300
@@ -133,12 +134,33 @@ async def start(stack, program, redis):
     return re.fullmatch(r"listening on http(://.+)\n", line)[1]
 
 
+async def check_limits(address):
+    """Pages of other origins may not connect, and messages have a limit."""
+    async with connect("ws" + address, origin="http" + address.rstrip("/")) as connection:
+        await connection.send("x" * (16 << 10))
+        while len(await connection.recv()) < 16 << 10:
+            pass
+        await connection.send("x" * ((16 << 10) + 1))
+        try:
+            while True:
+                await connection.recv()
+        except ConnectionClosedError as error:
+            assert error.rcvd.code == 1009, error
+    try:
+        await connect("ws" + address, origin="http://other.example")
+    except InvalidStatus as error:
+        assert error.response.status_code == 403, error
+    else:
+        raise AssertionError("another origin was accepted")
+
+
 async def main(program):
     redis = Redis()
     await redis.start()
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: redis.process.kill())
         addresses = [await start(stack, program, redis) for _ in range(PROCESSES)]
+        await check_limits(addresses[0])
         clients = []
         for server, address in enumerate(addresses):
             for _ in range(CLIENTS):
