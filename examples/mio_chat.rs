@@ -14,9 +14,10 @@ use mio::{Poll, Waker};
 const HELP: &str = "\
 Serves the poke page and its WebSocket on a single thread.
 
-Usage: mio_chat [ADDR] [--no-compression]
+Usage: mio_chat [ADDR] [--no-compression] [--max-message-len BYTES]
 
-ADDR defaults to 127.0.0.1:1234; port 0 picks a free port.";
+ADDR defaults to 127.0.0.1:1234; port 0 picks a free port. The longest message has
+65536 bytes, unless BYTES is given.";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(options) = cli::server_options(false)? else {
@@ -31,7 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = options.address.to_socket_addrs()?.next();
     let listener = TcpListener::bind(address.ok_or("the host name has no address")?)?;
     cli::log_address(listener.local_addr()?);
-    let config = chat::config(options.compression);
-    Server::new(poll, listener, config)?.run()?;
+    let max_message_len = options.max_message_len;
+    let config = chat::config(options.compression, max_message_len);
+    Server::new(poll, listener, config, max_message_len)?.run()?;
     Ok(())
 }

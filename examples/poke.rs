@@ -14,7 +14,7 @@ use hybi::{
     Close, Connection, Event, Handshake, MessageAssembler, MessageTooLong, Request, Response,
     SharedConfig,
 };
-use hybi_examples::chat::{self, MAX_MESSAGE_LEN, MAX_QUEUED, OpenConnections, Opened};
+use hybi_examples::chat::{self, MAX_QUEUED, OpenConnections, Opened};
 use hybi_examples::cli::{self, log};
 use hybi_examples::link::{BlockingConnection, WhenCongested};
 use hybi_examples::outbox::{self, Message};
@@ -22,10 +22,11 @@ use hybi_examples::outbox::{self, Message};
 const HELP: &str = "\
 Serves the poke page and its WebSocket.
 
-Usage: poke [ADDR] [--origin ORIGIN]... [--no-compression]
+Usage: poke [ADDR] [--origin ORIGIN]... [--no-compression] [--max-message-len BYTES]
 
 ADDR defaults to 127.0.0.1:1234; port 0 picks a free port. Pages of any origin may
-connect, unless ORIGIN, such as http://localhost:1234, is given.";
+connect, unless ORIGIN, such as http://localhost:1234, is given. The longest message has
+65536 bytes, unless BYTES is given.";
 
 /// The limit of the server in the blog post.
 const MAX_CONNECTIONS: usize = 1000;
@@ -46,7 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     cli::log_address(listener.local_addr()?);
 
     let server = Arc::new(Server {
-        config: chat::config(options.compression).into(),
+        config: chat::config(options.compression, options.max_message_len).into(),
+        max_message_len: options.max_message_len,
         origins: options.origins,
         clients: Mutex::default(),
         open: Mutex::default(),
@@ -76,6 +78,7 @@ fn accept_all(listener: &TcpListener, server: &Arc<Server>) {
 
 struct Server {
     config: SharedConfig,
+    max_message_len: usize,
     /// The origins of pages that may connect; if there are none, all.
     origins: Vec<String>,
     clients: Mutex<BTreeMap<u64, Arc<Client>>>,
@@ -114,7 +117,7 @@ fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr) {
             "{number}: {address} rejected: too many connections"
         ));
     }
-    let mut message = MessageAssembler::new(MAX_MESSAGE_LEN);
+    let mut message = MessageAssembler::new(server.max_message_len);
     let on_request = |conn: &mut Connection, request: &Request| {
         let origin = request.origin().unwrap_or("none").to_owned();
         // Never set before: a connection has one request.

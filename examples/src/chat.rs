@@ -10,11 +10,13 @@ use hybi::{
 
 use crate::compression;
 
-pub const MAX_MESSAGE_LEN: usize = 16 << 20;
+/// The longest message, unless an option says otherwise. Each client can make a server hold an
+/// incomplete one, at a thousandth of the cost if it is compressed.
+pub const MAX_MESSAGE_LEN: usize = 64 << 10;
 
 /// The most bytes that may wait to be sent in the whole process, without the send buffers: `CONFIG`
-/// limits those. Above it, the client that is the furthest behind is disconnected. A client that
-/// reads is not, since its queue is short.
+/// limits those. Above it, the client that is the furthest behind is disconnected: one that does not
+/// read, or that reads more slowly than messages arrive.
 pub const MAX_QUEUED: usize = 64 << 20;
 
 /// The page for browsers, served to requests without `Upgrade`.
@@ -88,19 +90,20 @@ impl OpenConnections {
     }
 }
 
-/// Enables every dialect, and rejects a frame that is longer than a message may be. No more is passed
-/// to a congested connection, so its send buffer has little more than the high water mark.
+/// Enables every dialect, and rejects a frame that is longer than a message may be by default. No
+/// more is passed to a congested connection, so its send buffer has little more than the high water
+/// mark.
 pub static CONFIG: Config = Config::new()
     .dialects(Dialects::ALL)
     .plain_http(true)
     .max_frame_len(MAX_MESSAGE_LEN as u64)
     .high_water(16 * 1024);
 
-/// Returns `CONFIG`, with compression or without.
-pub fn config(has_compression: bool) -> Config {
-    let config = CONFIG.clone();
+/// Returns `CONFIG` for messages up to a length, with compression or without.
+pub fn config(has_compression: bool, max_message_len: usize) -> Config {
+    let config = CONFIG.clone().max_frame_len(max_message_len as u64);
     if has_compression {
-        compression::enable(config, MAX_MESSAGE_LEN)
+        compression::enable(config, max_message_len)
     } else {
         config
     }

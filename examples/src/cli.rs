@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::NonZero;
+
+use crate::chat::MAX_MESSAGE_LEN;
 
 /// What the command line of a chat server says.
 pub struct ServerOptions {
@@ -11,6 +14,7 @@ pub struct ServerOptions {
     pub address: String,
     pub origins: Vec<String>,
     pub compression: bool,
+    pub max_message_len: usize,
 }
 
 /// Reads the command line of a chat server, with `--origin` or without. Returns `None` if `--help`
@@ -18,11 +22,15 @@ pub struct ServerOptions {
 pub fn server_options(has_origins: bool) -> Result<Option<ServerOptions>, lexopt::Error> {
     use lexopt::prelude::*;
     let (mut address, mut origins, mut compression) = (None, Vec::new(), true);
+    let mut max_message_len = MAX_MESSAGE_LEN;
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Long("no-compression") => compression = false,
+            Long("max-message-len") => {
+                max_message_len = parser.value()?.parse::<NonZero<usize>>()?.get();
+            }
             Long("origin") if has_origins => origins.push(parser.value()?.string()?),
             Value(value) if address.is_none() => address = Some(value.string()?),
             other => return Err(other.unexpected()),
@@ -32,6 +40,7 @@ pub fn server_options(has_origins: bool) -> Result<Option<ServerOptions>, lexopt
         address: address.unwrap_or("127.0.0.1:1234".to_owned()),
         origins,
         compression,
+        max_message_len,
     }))
 }
 

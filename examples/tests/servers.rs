@@ -76,8 +76,9 @@ test_chat_servers! {
     enforces_its_timeouts
 }
 
-/// The servers' message length limit.
-const MAX_MESSAGE: usize = 16 << 20;
+/// The servers' message length limit, and what the chat servers are started with for long messages.
+const MAX_MESSAGE: usize = 64 << 10;
+const LONG_MESSAGE: usize = 16 << 20;
 
 /// The most bytes that wait to be sent in the whole process, and how a connection ends for it.
 const MAX_QUEUED: usize = 64 << 20;
@@ -97,6 +98,13 @@ const ORIGIN: &str = "http://example.com";
 #[track_caller]
 fn start(name: &str) -> Server {
     Server::start(&example(name))
+}
+
+/// Starts a chat server for messages up to `LONG_MESSAGE`.
+#[track_caller]
+fn start_for_long_messages(name: &str) -> Server {
+    let arguments = ["--max-message-len", &LONG_MESSAGE.to_string()];
+    Server::start_with_arguments(&example(name), &arguments)
 }
 
 /// Returns the path of an example, which `cargo test` builds next to the directory of the tests. With
@@ -272,7 +280,7 @@ fn answers_and_broadcasts_messages(name: &str) {
         peer.poke();
     }
     // Replies to one client were not sent to the others: they would be received first.
-    let more = "\u{2603}".repeat(1 << 18);
+    let more = "\u{2603}".repeat(1 << 14);
     for text in [
         "Hi",
         "",
@@ -419,7 +427,7 @@ fn accepts_input_byte_by_byte(name: &str) {
 
 /// The server's writes are partial and end anywhere.
 fn sends_every_byte_to_a_late_reader(name: &str) {
-    let server = start(name);
+    let server = start_for_long_messages(name);
     let mut probe = Probe::connect(&server);
     let mut late = Peer::open_76(server.address());
     let numbers = |n: usize| (0..n).map(|i| format!("{i} ")).collect::<String>();
@@ -867,6 +875,21 @@ fn std_client_escapes_control_characters_on_a_terminal() {
 }
 
 #[test]
+fn chat_servers_exit_without_a_valid_length_of_messages() {
+    for name in ["poke", "mio_chat"] {
+        for value in [&["0"][..], &["-1"], &["64k"], &[""], &[]] {
+            let mut server = Command::new(example(name));
+            server
+                .args(["127.0.0.1:0", "--max-message-len"])
+                .args(value);
+            let output = server.output().unwrap();
+            assert!(!output.status.success(), "{value:?}");
+            assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+        }
+    }
+}
+
+#[test]
 fn poke_accepts_only_the_given_origins() {
     let server = Server::start_with_arguments(&example("poke"), &["--origin", ORIGIN]);
     Peer::open_76(server.address()).poke();
@@ -1062,10 +1085,7 @@ mod compression {
 /// With code 1009, if the dialect has codes: a frame as soon as its header is received, and a
 /// fragmented message as soon as it is too long.
 fn rejects_messages_over_the_limit(name: &str) {
-    let (limit, declared) = match name {
-        "std_echo" => (64 << 10, 65_537),
-        _ => (MAX_MESSAGE, 17 << 20),
-    };
+    let (limit, declared) = (MAX_MESSAGE, MAX_MESSAGE + 1);
     let server = start(name);
     let code = 1009_u16.to_be_bytes();
     let message = vec![b'x'; declared];
@@ -1115,7 +1135,7 @@ fn rejects_messages_over_the_limit(name: &str) {
 /// 4 MiB as Autobahn sends them, in fragments of 64 bytes and an empty last one, and in fragments of
 /// 16 bytes; but not 100,000 empty fragments.
 fn answers_a_message_in_many_small_fragments(name: &str) {
-    let server = start(name);
+    let server = start_for_long_messages(name);
     let message = vec![b'x'; 4 << 20];
     for (len, is_last_empty) in [(64, true), (16, false)] {
         let mut frames = Vec::new();
@@ -1371,13 +1391,13 @@ fn disconnects_clients_with_a_slow_handshake(name: &str) {
 
 /// 20 clients that do not read get four messages of 16 MiB, and one with a late handshake gets two.
 fn limits_memory_and_disconnects_the_clients_furthest_behind(name: &str) {
-    let server = start(name);
+    let server = start_for_long_messages(name);
     let mut probe = Probe::connect(&server);
     let mut other = Peer::open_76(server.address());
     let mut late = Peer::connect(server.address()).after_request_head();
     let connect = || Peer::connect_with_small_buffer(server.address()).after_handshake();
     let silent: Vec<Peer> = (0..20).map(|_| connect()).collect();
-    let large = "x".repeat(MAX_MESSAGE);
+    let large = "x".repeat(LONG_MESSAGE);
     let mut broadcast = || {
         probe.peer.send_text(&large);
         probe.peer.expect_text(&large);
@@ -1397,7 +1417,7 @@ fn limits_memory_and_disconnects_the_clients_furthest_behind(name: &str) {
     }
     late.expect_text(&large);
     late.expect_text(&large);
-    let (peak, max) = (server.peak_bytes(), MAX_QUEUED + 4 * MAX_MESSAGE);
+    let (peak, max) = (server.peak_bytes(), MAX_QUEUED + 4 * LONG_MESSAGE);
     assert!(peak < max, "{peak} of {max} bytes");
     for peer in [other, late] {
         drop(peer.after_closing_handshake());
@@ -1407,12 +1427,12 @@ fn limits_memory_and_disconnects_the_clients_furthest_behind(name: &str) {
 }
 
 fn disconnects_clients_that_never_read(name: &str) {
-    let server = start(name);
+    let server = start_for_long_messages(name);
     let mut probe = Probe::connect(&server);
     let silent = Peer::connect_with_small_buffer(server.address()).after_handshake();
     let mut flooder = Peer::connect_with_small_buffer(server.address()).after_handshake();
     // More than the socket buffers hold, and less than the limit.
-    let large = "x".repeat(MAX_MESSAGE);
+    let large = "x".repeat(LONG_MESSAGE);
     probe.peer.send_text(&large);
     probe.peer.expect_text(&large);
     flooder.send_until_blocked(POKE);
@@ -1428,10 +1448,10 @@ fn disconnects_clients_that_never_read(name: &str) {
 
 /// The poll reports no space for the whole timeout, although the system accepts bytes meanwhile.
 fn keeps_a_client_that_reads_slowly(name: &str) {
-    let server = start(name);
+    let server = start_for_long_messages(name);
     let mut probe = Probe::connect(&server);
     let mut slow = Peer::open_76(server.address());
-    probe.broadcast(&"x".repeat(MAX_MESSAGE));
+    probe.broadcast(&"x".repeat(LONG_MESSAGE));
     slow.read_slowly(2000, WRITE_TIMEOUT * 5 / 4);
     probe.peer.poke();
     assert!(!server.has_printed(WRITE_TIMED_OUT));
@@ -1504,11 +1524,11 @@ fn handles_reset_in_every_state(name: &str) {
 }
 
 fn handles_reset_of_a_blocked_client(name: &str) {
-    let server = start(name);
+    let server = start_for_long_messages(name);
     let mut probe = Probe::connect(&server);
     let silent = Peer::connect_with_small_buffer(server.address()).after_handshake();
     let mut flooder = Peer::connect_with_small_buffer(server.address()).after_handshake();
-    let large = "x".repeat(MAX_MESSAGE);
+    let large = "x".repeat(LONG_MESSAGE);
     probe.peer.send_text(&large);
     probe.peer.expect_text(&large);
     silent.reset();
@@ -1597,7 +1617,7 @@ fn closes_all_connections_on_interrupt(name: &str) {
 }
 
 fn exits_in_time_when_clients_do_not_answer(name: &str) {
-    let mut server = start(name);
+    let mut server = start_for_long_messages(name);
     let mut probe = Probe::connect(&server);
     let mut silent = Peer::connect(server.address());
     let mut incomplete = Peer::connect(server.address()).after_sending(&REQUEST[..100]);
@@ -1605,7 +1625,7 @@ fn exits_in_time_when_clients_do_not_answer(name: &str) {
     let mut open = Peer::open_76(server.address());
     let mut in_frame = Peer::open_76(server.address()).after_sending("\0half a fr");
     let blocked = Peer::connect_with_small_buffer(server.address()).after_handshake();
-    let large = "x".repeat(MAX_MESSAGE);
+    let large = "x".repeat(LONG_MESSAGE);
     probe.peer.send_text(&large);
     for peer in [&mut probe.peer, &mut open, &mut in_frame] {
         peer.expect_text(&large);

@@ -28,6 +28,9 @@ NODE_ENVIRONMENT = os.environ | {"NODE_PATH": str(PEERS / "node_modules")}
 # Example servers that echo every message, and those that serve the chat page.
 ECHO_SERVERS = "std_echo", "mio_chat", "tokio_echo"
 CHAT_SERVERS = "poke", "mio_chat"
+# What they are run with for Autobahn's longest messages; their limits are lower by default.
+LONG_MESSAGES = "--max-message-len", str(16 << 20)
+ARGUMENTS = dict.fromkeys((*CHAT_SERVERS, "tokio_echo"), LONG_MESSAGES)
 # Of hybi-examples, hybi-integrations and hybi-tokio.
 STD_EXAMPLES = "client", "poke", "mio_chat", "std_client", "std_echo"
 INTEGRATIONS = "embedded", "io_uring", "redis_chat"
@@ -96,7 +99,8 @@ def example_server(name, *arguments):
 @contextlib.contextmanager
 def example_process(name, *arguments):
     """Runs an example server and yields its process and address."""
-    with running(binary(name), *(arguments or ["127.0.0.1:0"])) as server:
+    arguments = arguments or ("127.0.0.1:0", *ARGUMENTS.get(name, ()))
+    with running(binary(name), *arguments) as server:
         line = read_line(server, f"address from {name}")
         address = re.fullmatch(r"listening on wss?://(.+)/", line)
         if not address:

@@ -36,6 +36,7 @@ const SHUTDOWN: usize = usize::MAX;
 
 pub struct Clients<S> {
     config: SharedConfig,
+    max_message_len: usize,
     timers: Timers,
     clients: Slab<Client<S>>,
     open: OpenConnections,
@@ -63,12 +64,18 @@ impl<S: Socket> Clients<S> {
     pub fn new(config: impl Into<SharedConfig>, log: fn(&dyn Display)) -> Self {
         Self {
             config: config.into(),
+            max_message_len: MAX_MESSAGE_LEN,
             timers: Timers::default(),
             clients: Slab::new(),
             open: OpenConnections::default(),
             scheduled: Vec::new(),
             log,
         }
+    }
+
+    /// Sets the length of the longest message, for messages that start after the call.
+    pub fn set_max_message_len(&mut self, bytes: usize) {
+        self.max_message_len = bytes;
     }
 
     pub fn len(&self) -> usize {
@@ -166,6 +173,8 @@ impl<S: Socket> Clients<S> {
     /// Handles events until all input is consumed or the connection becomes congested.
     fn handle_input(&mut self, key: usize, now: Duration, bytes: &mut [u8]) {
         let mut input = Input::new(bytes, now);
+        let max_message_len = self.max_message_len;
+        let new_assembler = || MessageAssembler::new(max_message_len);
         let mut message = self.clients[key].message.take();
         while let Some(event) = self.clients[key].connection.conn.receive(&mut input) {
             let client = &mut self.clients[key];
@@ -178,8 +187,7 @@ impl<S: Socket> Clients<S> {
                     self.open.insert(opened);
                 }
                 Event::Text(chunk) => {
-                    let assembler =
-                        message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
+                    let assembler = message.get_or_insert_with(new_assembler);
                     match assembler.push_text_owned(chunk) {
                         Ok(Some(text)) => self.handle_text(key, text),
                         Ok(None) => {}
@@ -190,8 +198,7 @@ impl<S: Socket> Clients<S> {
                     }
                 }
                 Event::Binary(chunk) => {
-                    let assembler =
-                        message.get_or_insert_with(|| MessageAssembler::new(MAX_MESSAGE_LEN));
+                    let assembler = message.get_or_insert_with(new_assembler);
                     match assembler.push_binary_owned(chunk) {
                         Ok(Some(bytes)) => self.broadcast(key, &Message::binary(bytes)),
                         Ok(None) => {}

@@ -41,7 +41,14 @@ struct Acceptor {
 }
 
 impl Server {
-    pub fn new(poll: Poll, mut listener: TcpListener, config: Config) -> io::Result<Self> {
+    pub fn new(
+        poll: Poll,
+        mut listener: TcpListener,
+        config: Config,
+        max_message_len: usize,
+    ) -> io::Result<Self> {
+        let mut clients = Clients::new(config, |line| log(line));
+        clients.set_max_message_len(max_message_len);
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(Self {
@@ -55,7 +62,7 @@ impl Server {
                 error_logged: false,
             }),
             accepted: 0,
-            clients: Clients::new(config, |line| log(line)),
+            clients,
         })
     }
 
