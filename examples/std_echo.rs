@@ -26,11 +26,11 @@ fn main() -> Result {
     println!("listening on ws://{}/", listener.local_addr()?);
     loop {
         let result = listener.accept().and_then(|(socket, peer)| {
-            let serve = move || serve(socket, peer).unwrap_or_else(|e| println!("{peer}: {e}"));
+            let serve = move || serve(socket, peer).unwrap_or_else(|e| log(peer, e));
             thread::Builder::new().spawn(serve)
         });
         if let Err(error) = result {
-            println!("accept failed: {error}");
+            log("accept failed", error);
             // Out of file descriptors or threads, most likely: let some connections end.
             thread::sleep(Duration::from_millis(100));
         }
@@ -83,8 +83,8 @@ fn serve(mut socket: TcpStream, peer: SocketAddr) -> Result {
                     Ok(_) => {}
                     Err(error) => conn.close(&Close::new(1009, &error.to_string()))?,
                 },
-                Event::Closed(hybi::Closed::Protocol(error)) => println!("{peer}: {error}"),
-                Event::Closed(closed) if is_used => println!("{peer}: {closed}"),
+                Event::Closed(hybi::Closed::Protocol(error)) => log(peer, error),
+                Event::Closed(closed) if is_used => log(peer, closed),
                 _ => {}
             }
             if conn.is_congested() {
@@ -99,4 +99,8 @@ fn serve(mut socket: TcpStream, peer: SocketAddr) -> Result {
     let end = start.elapsed() + Duration::from_secs(1);
     while start.elapsed() < end && socket.read(&mut buf).is_ok_and(|n| n > 0) {}
     Ok(())
+}
+
+fn log(source: impl std::fmt::Display, text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{source}: {text}"); // `println!` panics if it is closed
 }

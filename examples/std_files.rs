@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use std::{env, mem, thread};
 
 use hybi::{AcceptOptions, Config, Connection, Event, Input, Response};
+use hybi_examples::cli::log;
 
 type Lookup = Receiver<io::Result<String>>;
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -45,11 +46,12 @@ fn main() -> Result {
         let result = listener.accept().and_then(|(socket, peer)| {
             let files = Arc::clone(&files);
             let serve = move || serve(&files, socket, peer);
-            let serve = move || serve().unwrap_or_else(|error| println!("{peer}: {error}"));
+            let serve =
+                move || serve().unwrap_or_else(|error| log(format_args!("{peer}: {error}")));
             thread::Builder::new().spawn(serve)
         });
         if let Err(error) = result {
-            println!("accept failed: {error}");
+            log(format_args!("accept failed: {error}"));
             // Out of file descriptors or threads, most likely: let some connections end.
             thread::sleep(Duration::from_millis(100));
         }
@@ -109,7 +111,7 @@ fn serve(files: &Files, mut socket: TcpStream, peer: SocketAddr) -> Result {
                 // If the handshake has timed out, `receive` ends the connection.
                 Err(RecvTimeoutError::Timeout) => lookup = Some(receiver),
                 result => {
-                    println!("{peer}: lookup failed: {result:?}");
+                    log(format_args!("{peer}: lookup failed: {result:?}"));
                     conn.respond(&Response::new(500))?;
                 }
             }
@@ -132,7 +134,7 @@ fn serve(files: &Files, mut socket: TcpStream, peer: SocketAddr) -> Result {
                 Event::Request(request) => match files.look_up(request.resource()) {
                     Ok(receiver) => lookup = Some(receiver),
                     Err(error) => {
-                        println!("{peer}: no thread: {error}");
+                        log(format_args!("{peer}: no thread: {error}"));
                         conn.respond(&Response::new(503))?;
                     }
                 },
@@ -144,7 +146,7 @@ fn serve(files: &Files, mut socket: TcpStream, peer: SocketAddr) -> Result {
                     // What was not written is queued.
                     message.advance(written.unwrap_or(0));
                 }
-                Event::Closed(closed) => println!("{peer}: {closed}"),
+                Event::Closed(closed) => log(format_args!("{peer}: {closed}")),
                 _ => {}
             }
         }

@@ -1,7 +1,8 @@
 //! A WebSocket echo server on io_uring: a ring for each processor, reads into buffers that the kernel
 //! selects when bytes arrive, and writes of buffers that the connection hands over.
 
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::net::TcpListener as StdTcpListener;
 use std::num::NonZero;
 use std::pin::pin;
@@ -35,9 +36,9 @@ fn main() -> Result {
     println!("listening on ws://{}/", listener.local_addr()?);
     for _ in 1..thread::available_parallelism()?.get() {
         let listener = listener.try_clone()?;
-        let run = move || run(listener).unwrap_or_else(|error| println!("{error}"));
+        let run = move || run(listener).unwrap_or_else(log);
         if let Err(error) = thread::Builder::new().spawn(run) {
-            println!("one thread less: {error}");
+            log(format_args!("one thread less: {error}"));
         }
     }
     Ok(run(listener)?)
@@ -57,12 +58,12 @@ fn run(listener: StdTcpListener) -> io::Result<()> {
                     let serve = async move {
                         serve(&socket)
                             .await
-                            .unwrap_or_else(|error| println!("{peer}: {error}"));
+                            .unwrap_or_else(|error| log(format_args!("{peer}: {error}")));
                     };
                     compio::runtime::spawn(serve).detach();
                 }
                 Err(error) => {
-                    println!("accept failed: {error}");
+                    log(format_args!("accept failed: {error}"));
                     // Out of file descriptors, most likely: let some connections end.
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -110,7 +111,7 @@ async fn serve(socket: &TcpStream) -> Result {
                     Ok(_) => {}
                     Err(error) => conn.close(&Close::new(1009, &error.to_string()))?,
                 },
-                Event::Closed(hybi::Closed::Protocol(error)) => println!("{error}"),
+                Event::Closed(hybi::Closed::Protocol(error)) => log(error),
                 _ => {}
             }
             if conn.is_congested() {
@@ -152,4 +153,9 @@ async fn write(mut socket: &TcpStream, output: Vec<u8>) -> Result<Vec<u8>> {
     let BufResult(result, output) = timeout(WRITE_TIMEOUT, socket.write_all(output)).await?;
     result?;
     Ok(output)
+}
+
+/// Unlike `println!`, does not panic if stdout is closed.
+fn log(line: impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -889,6 +889,51 @@ fn chat_servers_exit_without_a_valid_length_of_messages() {
     }
 }
 
+/// Although they log a line for each connection, and for each that they cannot accept.
+#[test]
+fn servers_accept_after_their_stdout_is_closed() {
+    const LIMIT: usize = 40;
+    for name in ["mio_chat", "poke", "std_echo", "std_files"] {
+        let mut server = Command::new("sh");
+        let limited = format!("ulimit -n {LIMIT}; exec \"$0\" \"$@\"");
+        server.arg("-c").arg(limited).arg(example(name));
+        if name == "std_files" {
+            server.arg(env::temp_dir()).arg(ORIGIN);
+        }
+        let server = server.arg("127.0.0.1:0").stdout(Stdio::piped());
+        let mut server = Killed(server.spawn().unwrap());
+        let mut line = String::new();
+        let stdout = server.0.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix("listening on ws://");
+        let address: SocketAddr = address.unwrap().trim_end_matches('/').parse().unwrap();
+
+        let check_status = |status| {
+            let mut peer = Peer::connect(address).after_sending("BREW / HTTP/1.1\r\n\r\n");
+            let response = String::from_utf8(peer.read_to_eof()).unwrap();
+            assert!(response.starts_with(status), "{name}: {response}");
+        };
+        check_status("HTTP/1.1 405 ");
+        let peers: Vec<Peer> = (0..2 * LIMIT).map(|_| Peer::connect(address)).collect();
+        let descriptors = PathBuf::from(format!("/proc/{}/fd", server.0.id()));
+        wait_for("lack of descriptors", TIMEOUT, || {
+            descriptors.read_dir().unwrap().count() >= LIMIT
+        });
+        thread::sleep(Duration::from_millis(200));
+        drop(peers);
+        check_status("HTTP/1.1 405 ");
+    }
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn poke_accepts_only_the_given_origins() {
     let server = Server::start_with_arguments(&example("poke"), &["--origin", ORIGIN]);
