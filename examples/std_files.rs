@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use std::{env, mem, thread};
+use std::{env, fs, mem, thread};
 
 use hybi::{AcceptOptions, Config, Connection, Event, Input, Response};
 use hybi_examples::cli::log;
@@ -17,13 +17,12 @@ use hybi_examples::cli::log;
 type Lookup = Receiver<io::Result<String>>;
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// With its header, a message of this length fits into the send buffer.
-const MAX_FILE_LEN: u64 = 64 << 20;
+/// With its header and the response before it, a message of this length fits into the send buffer.
+const MAX_FILE_LEN: u64 = 1_000_000;
+const MAX_CONNECTIONS: usize = 100;
 
 /// A client that is silent for 10 seconds gets a ping, and has 5 seconds to answer.
-static CONFIG: Config = Config::new()
-    .max_send_buffer(MAX_FILE_LEN as usize + 1024)
-    .keepalive(Duration::from_secs(10), Duration::from_secs(5));
+static CONFIG: Config = Config::new().keepalive(Duration::from_secs(10), Duration::from_secs(5));
 
 struct Files {
     directory: PathBuf,
@@ -44,6 +43,10 @@ fn main() -> Result {
     println!("listening on ws://{}/", listener.local_addr()?);
     loop {
         let result = listener.accept().and_then(|(socket, peer)| {
+            // Each connection has one, and `main`.
+            if Arc::strong_count(&files) > MAX_CONNECTIONS {
+                return Err(io::Error::other("too many connections"));
+            }
             let files = Arc::clone(&files);
             let serve = move || serve(&files, socket, peer);
             let serve =
@@ -75,9 +78,12 @@ impl Files {
 }
 
 fn read(path: PathBuf) -> io::Result<String> {
+    // To open a named pipe takes until somebody writes to it.
+    if !fs::metadata(&path)?.is_file() {
+        return Err(NotFound.into());
+    }
+    let mut text = String::new();
     let file = File::open(path)?;
-    let len = file.metadata()?.len().min(MAX_FILE_LEN);
-    let mut text = String::with_capacity(len as usize);
     file.take(MAX_FILE_LEN + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_FILE_LEN {
         return Err(FileTooLarge.into());
@@ -108,6 +114,9 @@ fn serve(files: &Files, mut socket: TcpStream, peer: SocketAddr) -> Result {
                     conn.accept(&AcceptOptions::new())?;
                 }
                 Ok(Err(error)) if error.kind() == NotFound => conn.respond(&Response::new(404))?,
+                Ok(Err(error)) if error.kind() == FileTooLarge => {
+                    conn.respond(&Response::new(413).body("the file is too long"))?;
+                }
                 // If the handshake has timed out, `receive` ends the connection.
                 Err(RecvTimeoutError::Timeout) => lookup = Some(receiver),
                 result => {

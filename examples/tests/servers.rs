@@ -647,10 +647,12 @@ fn client_fails_with_the_reason_of_the_end() {
     }
 }
 
-/// A directory with a file of this content and a named pipe, that `std_files` serves.
+/// A directory with a file of this content and one that cannot be opened yet, that `std_files` serves.
 struct Directory {
     path: PathBuf,
     server: Server,
+    /// Has a lease of the other file until its input ends.
+    leaseholder: Killed,
 }
 
 impl Directory {
@@ -665,18 +667,26 @@ impl Directory {
         let path = env::temp_dir().join(format!("hybi_{test}_{}", std::process::id()));
         fs::create_dir(&path).unwrap();
         fs::write(path.join("file"), content).unwrap();
-        let pipe = path.join("demo");
-        assert!(
-            Command::new("mkfifo")
-                .arg(&pipe)
-                .status()
-                .unwrap()
-                .success()
-        );
+        let leased = path.join("demo");
+        fs::write(&leased, "from the leased file").unwrap();
+        // F_SETLEASE and F_WRLCK; SIGIO says that another process opens the file.
+        let script = "$SIG{IO} = 'IGNORE'; open(F, '+<', $ARGV[0]) && fcntl(F, 1024, 1) or die $!; \
+                      $| = 1; print \"leased\\n\"; <STDIN>";
+        let mut perl = Command::new("perl");
+        perl.args(["-e", script]).arg(&leased);
+        perl.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut leaseholder = Killed(perl.spawn().unwrap());
+        let mut line = [0; 7];
+        let stdout = leaseholder.0.stdout.as_mut().unwrap();
+        stdout.read_exact(&mut line).unwrap();
         let arguments = format!("set -- {} {ORIGIN} \"$@\"", path.display());
         let commands = format!("{arguments}; {limit}");
         let server = Server::start_with_limits(&example("std_files"), &commands);
-        Self { path, server }
+        Self {
+            path,
+            server,
+            leaseholder,
+        }
     }
 
     /// Connects, requests a resource, and sends more bytes with the request.
@@ -697,7 +707,7 @@ impl Drop for Directory {
 /// What follows the request is kept meanwhile: the last key of Hixie-76, and frames.
 #[test]
 fn std_files_answers_a_request_when_the_file_is_found() {
-    let files = Directory::serve("later", "content");
+    let mut files = Directory::serve("later", "content");
     let request = [REQUEST, KEY3].concat();
     let mut hixie_76 = Peer::connect(files.server.address()).after_sending(request);
     let ping = client_frame(0x89, b"ping");
@@ -706,20 +716,23 @@ fn std_files_answers_a_request_when_the_file_is_found() {
     peer.expect(server_frame(0x81, b"content"));
     peer.expect(server_frame(0x8a, b"ping"));
     assert_eq!(hixie_76.read_one(Duration::from_millis(1)), None);
-    fs::write(files.path.join("demo"), "from the pipe").unwrap();
+    drop(files.leaseholder.0.stdin.take());
     hixie_76.expect([RESPONSE, CHALLENGE_RESPONSE].concat());
-    hixie_76.expect_text("from the pipe");
+    hixie_76.expect_text("from the leased file");
     drop(hixie_76.after_closing_handshake());
 
     fs::create_dir(files.path.join("directory")).unwrap();
     let too_long = fs::File::create(files.path.join("long")).unwrap();
-    too_long.set_len((64 << 20) + 1).unwrap();
+    too_long.set_len(1_000_001).unwrap();
+    let pipe = files.path.join("pipe");
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
     for (resource, status) in [
         ("/other", 404),
         ("/", 404),
         ("/../file", 404),
-        ("/directory", 500),
-        ("/long", 500),
+        ("/directory", 404),
+        ("/pipe", 404),
+        ("/long", 413),
     ] {
         let response = String::from_utf8(files.request(resource, &ping).read_to_eof()).unwrap();
         assert!(
@@ -743,7 +756,6 @@ fn std_files_keeps_its_timeouts() {
         peer
     });
     let start = Instant::now();
-    // Nobody writes to the pipe.
     let mut unanswered = files.request("/demo", b"");
     alive.expect(server_frame(0x89, b""));
     alive.send(client_frame(0x8a, b""));
@@ -767,25 +779,41 @@ fn std_files_keeps_its_timeouts() {
     }
 }
 
-/// Without a copy if the client reads, and with one of the rest if it does not.
+/// Also to a client that reads late.
 #[test]
-fn std_files_sends_a_large_file() {
-    const LEN: usize = 32 << 20;
-    let content: String = (0..LEN / 8).map(|i| format!("{i:07} ")).collect();
-    let files = Directory::serve("large", &content);
-    let message = server_frame(0x81, content.as_bytes());
-    let is_copied = || files.server.peak_bytes() > LEN * 3 / 2;
-    let mut peer = files.request("/file", b"");
-    peer.expect(RESPONSE_RFC);
-    peer.expect(&message);
-    assert!(!is_copied());
-    let mut late = files.request("/file", b"");
-    wait_for("a partial write", TIMEOUT, is_copied);
-    late.expect(RESPONSE_RFC);
-    late.expect(&message);
-    late.send(client_frame(0x88, b""));
-    late.expect(server_frame(0x88, b""));
-    late.expect_eof();
+fn std_files_sends_a_file_of_the_longest_length() {
+    let content: String = (0..1_000_000 / 8).map(|i| format!("{i:07} ")).collect();
+    let files = Directory::serve("longest", &content);
+    let mut late = Peer::connect_with_small_buffer(files.server.address());
+    late.send(REQUEST_RFC.replace("GET / ", "GET /file "));
+    for mut peer in [files.request("/file", b""), late] {
+        peer.expect(RESPONSE_RFC);
+        peer.expect(server_frame(0x81, content.as_bytes()));
+        peer.send(client_frame(0x88, b""));
+        peer.expect(server_frame(0x88, b""));
+        peer.expect_eof();
+    }
+}
+
+#[test]
+fn std_files_limits_its_connections() {
+    let files = Directory::serve("connections", "content");
+    let open = || {
+        let mut peer = files.request("/file", b"");
+        peer.expect(RESPONSE_RFC);
+        peer
+    };
+    let peers: Vec<Peer> = (0..100).map(|_| open()).collect();
+    // A reset, if the request had arrived.
+    Peer::connect(files.server.address()).expect_eof();
+    files
+        .server
+        .wait_for_line("accept failed: too many connections");
+    drop(peers);
+    wait_for("capacity", TIMEOUT, || {
+        files.server.resources().threads == 1
+    });
+    open();
 }
 
 /// The thread of the connection, that of the lookup, or the file is the one too many: the client gets
