@@ -13,7 +13,9 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + 
 
 const MAX_MESSAGE_LEN: usize = 64 * 1024;
 static CONFIG: LazyLock<Config> = LazyLock::new(|| {
-    let config = Config::new().max_frame_len(MAX_MESSAGE_LEN as u64);
+    let config = Config::new()
+        .max_frame_len(MAX_MESSAGE_LEN as u64)
+        .keepalive(Duration::from_secs(30), Duration::from_secs(30));
     match std::env::args().any(|arg| arg == "--no-compression") {
         true => config,
         false => hybi_examples::compression::enable(config, MAX_MESSAGE_LEN),

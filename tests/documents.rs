@@ -12,7 +12,9 @@ fn the_readme_contains_the_echo_server() {
     let example = include_str!("../examples/std_echo.rs");
     let (start, rest) = example.split_once("static CONFIG").unwrap();
     let (_, end) = rest.split_once("});\n").unwrap();
-    let config = "static CONFIG: Config = Config::new().max_frame_len(MAX_MESSAGE_LEN as u64);\n";
+    let config = "static CONFIG: Config = Config::new()
+    .max_frame_len(MAX_MESSAGE_LEN as u64)
+    .keepalive(Duration::from_secs(30), Duration::from_secs(30));\n";
     let expected = [start, config, end].concat();
     let expected = expected.replace("use std::sync::LazyLock;\n", "");
     assert_eq!(code, Some(&*expected.replace("&*CONFIG", "&CONFIG")));

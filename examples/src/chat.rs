@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::error::Error;
+use std::time::Duration;
 
 use hybi::{
     AcceptOptions, Closed, Config, Connection, Dialect, Dialects, Handshake, Request, Response,
@@ -18,6 +19,10 @@ pub const MAX_MESSAGE_LEN: usize = 64 << 10;
 /// limits those. Above it, the client that is the furthest behind is disconnected: one that does not
 /// read, or that reads more slowly than messages arrive.
 pub const MAX_QUEUED: usize = 64 << 20;
+
+/// Ends connections whose client has gone. Hixie-75 and Hixie-76 have no pings: there, a client that
+/// sends nothing ends after a minute.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// The page for browsers, served to requests without `Upgrade`.
 const PAGE: &str = include_str!("page.html");
@@ -99,9 +104,12 @@ pub static CONFIG: Config = Config::new()
     .max_frame_len(MAX_MESSAGE_LEN as u64)
     .high_water(16 * 1024);
 
-/// Returns `CONFIG` for messages up to a length, with compression or without.
+/// Returns `CONFIG` with keep-alive, for messages up to a length, with compression or without.
 pub fn config(has_compression: bool, max_message_len: usize) -> Config {
-    let config = CONFIG.clone().max_frame_len(max_message_len as u64);
+    let config = CONFIG
+        .clone()
+        .keepalive(KEEPALIVE, KEEPALIVE)
+        .max_frame_len(max_message_len as u64);
     if has_compression {
         compression::enable(config, max_message_len)
     } else {
