@@ -28,12 +28,13 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const PAGE: &str = include_str!("page.html");
 
 /// Returns the reply to a text message; `None` if the message is for all clients. `status` returns
-/// the one to `STATUS`: [`OpenConnections::status`].
+/// the one to `STATUS`: [`OpenConnections::status`]. What pages could take for that reply is not relayed.
 pub fn reply(message: &str, status: impl FnOnce() -> String) -> Option<Cow<'static, str>> {
     match message {
         "CONNECTED" => Some("Welcome".into()),
         "POKE" => Some("Quit poking me!".into()),
         "STATUS" => Some(status().into()),
+        _ if message.starts_with("STATUS ") => Some("Unknown command".into()),
         _ => None,
     }
 }

@@ -50,15 +50,15 @@ pub fn log_address(address: SocketAddr) {
     log(format_args!("the chat page is http://{address}/"));
 }
 
-/// Escapes control characters: they can move the cursor of a terminal, change its settings, or write
-/// to the clipboard.
+/// Escapes control characters, which can move the cursor of a terminal, change its settings, or write
+/// to the clipboard, and the format characters that reorder a line.
 pub fn escape_controls(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_control) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        if is_control(c) {
             escaped.extend(c.escape_default());
         } else {
             escaped.push(c);
@@ -67,7 +67,44 @@ pub fn escape_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+fn is_control(c: char) -> bool {
+    let is_directional = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    c.is_control() || is_directional
+}
+
 /// Prints a line. Unlike `println!`, it does not panic if stdout is closed.
 pub fn log(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_what_moves_the_cursor_or_reorders_a_line() {
+        for text in [
+            "",
+            "h\u{e9} \u{2603} \u{1f600} \u{5d0}\u{2060}\u{200d}",
+            "{\\}",
+        ] {
+            assert!(matches!(escape_controls(text), Cow::Borrowed(same) if same == text));
+        }
+        for (first, last) in [
+            ('\0', '\u{1f}'),
+            ('\u{7f}', '\u{9f}'),
+            ('\u{61c}', '\u{61c}'),
+            ('\u{200e}', '\u{200f}'),
+            ('\u{202a}', '\u{202e}'),
+            ('\u{2066}', '\u{2069}'),
+        ] {
+            for c in first..=last {
+                let escaped = format!("a{}b", c.escape_default());
+                assert_eq!(escape_controls(&format!("a{c}b")), escaped);
+            }
+        }
+    }
 }

@@ -332,6 +332,9 @@ fn answers_status_to_the_client_that_asks(name: &str) {
     // The answers to the others were not sent to this one: they would be received first.
     first.send_text("STATUS");
     first.expect_text(&status(1, "Hixie-76", "\"RFC 6455\":1,\"Hixie-76\":1"));
+    // Is not relayed: the other pages would take it for an answer.
+    third.send(client_frame(0x81, b"STATUS {\"client\":1}"));
+    third.expect(server_frame(0x81, b"Unknown command"));
     third.send(client_frame(0x88, b""));
     third.expect(server_frame(0x88, b""));
     drop(third);
