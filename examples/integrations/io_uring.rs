@@ -28,7 +28,10 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-static CONFIG: Config = Config::new().keepalive(KEEPALIVE, KEEPALIVE);
+/// The answer to the longest message, after 64 KiB of other output, fits into the send buffer.
+static CONFIG: Config = Config::new()
+    .keepalive(KEEPALIVE, KEEPALIVE)
+    .max_send_buffer(2 << 20);
 
 fn main() -> Result {
     let address = std::env::args().nth(1);
