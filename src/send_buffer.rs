@@ -24,10 +24,6 @@ const RETAINED_CAPACITY: u32 = RETAINED_LEN as u32 + 256;
 /// connection queues above the limit: a pong, a ping and a close frame.
 const CONTROL_CAPACITY: usize = 1024;
 
-/// Copies are made in blocks: some processors have a slow path for long copies between addresses a
-/// few bytes apart modulo the page size.
-const BLOCK: usize = 2 * 1024;
-
 /// The bytes that the peer has to accept within
 /// [`write_timeout`](crate::Config::write_timeout).
 const MIN_PROGRESS: usize = 16 * 1024;
@@ -113,7 +109,7 @@ impl SendBuffer {
         let queue = self.queue();
         queue.reserve(slices.map(<[u8]>::len).iter().sum());
         for slice in slices {
-            queue.append(slice);
+            mask::extend(&mut queue.bytes, slice);
         }
     }
 
@@ -345,7 +341,7 @@ impl Queue {
     pub(crate) fn push_framed(&mut self, framing: Framing, payload: &[u8]) {
         self.reserve_frame(payload.len());
         framing.header.write(&mut self.bytes);
-        self.append(payload);
+        mask::extend(&mut self.bytes, payload);
         if let Some(byte) = framing.terminator {
             self.bytes.push(byte);
         }
@@ -409,23 +405,6 @@ impl Queue {
         self.bytes.drain(..self.sent);
         self.compacted = self.written();
         self.sent = 0;
-    }
-
-    /// Appends bytes for which there is capacity.
-    #[inline]
-    fn append(&mut self, bytes: &[u8]) {
-        if bytes.len() <= BLOCK {
-            self.bytes.extend_from_slice(bytes);
-        } else {
-            self.append_blocks(bytes);
-        }
-    }
-
-    #[inline(never)]
-    fn append_blocks(&mut self, bytes: &[u8]) {
-        for block in bytes.chunks(BLOCK) {
-            self.bytes.extend_from_slice(block);
-        }
     }
 }
 

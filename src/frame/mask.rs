@@ -2,6 +2,8 @@
 //!
 //! The feature `simd` replaces the loops with those of the crate `websocket-mask`.
 
+use alloc::vec::Vec;
+
 /// Payload bytes after unmasking.
 pub(crate) struct Unmasked<'i> {
     pub(crate) bytes: &'i [u8],
@@ -14,6 +16,20 @@ impl<'i> Unmasked<'i> {
     #[inline]
     pub(crate) fn unchecked(bytes: &'i [u8]) -> Self {
         Self { bytes, ascii: None }
+    }
+}
+
+/// The longest copy that is left to `memcpy`: for longer ones it has a slow path on some
+/// processors, between addresses a few bytes apart modulo the page size.
+const MEMCPY_MAX: usize = 2 * 1024;
+
+/// Appends a payload that is not masked.
+#[inline]
+pub(crate) fn extend(out: &mut Vec<u8>, payload: &[u8]) {
+    if payload.len() <= MEMCPY_MAX {
+        out.extend_from_slice(payload);
+    } else {
+        extend_long(out, payload);
     }
 }
 
@@ -45,15 +61,18 @@ mod simd {
     pub(crate) fn extend_masked(out: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
         websocket_mask::extend_masked(out, payload, key);
     }
+
+    /// Appends a long payload that is not masked.
+    pub(super) fn extend_long(out: &mut Vec<u8>, payload: &[u8]) {
+        // A key of zeros: the loop that masks is faster than `memcpy` in blocks.
+        websocket_mask::extend_masked(out, payload, [0; 4]);
+    }
 }
 
 #[cfg(any(test, not(feature = "simd")))]
 mod portable {
-    use crate::frame::mask::Unmasked;
+    use crate::frame::mask::{MEMCPY_MAX, Unmasked};
     use alloc::vec::Vec;
-
-    /// Payloads are copied and masked in blocks of this many bytes, which stay in the cache.
-    const BLOCK: usize = 2 * 1024;
 
     /// Unmasks `bytes`, which follow `offset` bytes of the same payload.
     #[inline]
@@ -73,12 +92,19 @@ mod portable {
     /// Appends the masked payload.
     #[inline]
     pub(crate) fn extend_masked(out: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
-        // `BLOCK` is a multiple of the key length, so each block starts with the first byte of the
-        // key.
-        for block in payload.chunks(BLOCK) {
+        // Each block stays in the cache, and starts with the first byte of the key, of whose length
+        // `MEMCPY_MAX` is a multiple.
+        for block in payload.chunks(MEMCPY_MAX) {
             let start = out.len();
             out.extend_from_slice(block);
             apply(out.get_mut(start..).unwrap_or_default(), key);
+        }
+    }
+
+    /// Appends a long payload that is not masked.
+    pub(super) fn extend_long(out: &mut Vec<u8>, payload: &[u8]) {
+        for block in payload.chunks(MEMCPY_MAX) {
+            out.extend_from_slice(block);
         }
     }
 
@@ -109,7 +135,11 @@ mod portable {
 }
 
 #[cfg(not(feature = "simd"))]
+use portable::extend_long;
+#[cfg(not(feature = "simd"))]
 pub(crate) use portable::{extend_masked, unmask, unmask_text};
+#[cfg(feature = "simd")]
+use simd::extend_long;
 #[cfg(feature = "simd")]
 pub(crate) use simd::{extend_masked, unmask, unmask_text};
 
@@ -164,6 +194,19 @@ mod tests {
                 let mut copied = Vec::from(b"header");
                 extend_masked(&mut copied, &plain[..split], key);
                 assert_eq!(copied, [b"header", &expected[..split]].concat());
+            }
+        }
+    }
+
+    #[test]
+    fn a_payload_without_a_mask_is_appended_as_it_is_hy_5() {
+        let payload: Vec<u8> = (0..5000).map(|i| (i % 251) as u8).collect();
+        for len in [0, 1, 125, 2047, 2048, 2049, 4096, payload.len()] {
+            let payload = &payload[..len];
+            for extend in [mask::extend, portable::extend_long] {
+                let mut copied = Vec::from(b"header");
+                extend(&mut copied, payload);
+                assert_eq!(copied, [b"header", payload].concat(), "{len} bytes");
             }
         }
     }
