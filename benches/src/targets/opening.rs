@@ -27,7 +27,7 @@ pub(super) fn groups() -> Vec<Group> {
             ]
         })
         .target(HYBI, Base::Entry(TUNGSTENITE), 2.8, 6.0)
-        .target(HYBI, Base::Entry(HTTPARSE), 0.17, 0.4),
+        .target(HYBI, Base::Entry(HTTPARSE), 0.14, 0.4),
         Group::new("handshake/rfc6455", || {
             let soketto = openings::soketto;
             vec![

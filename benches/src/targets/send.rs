@@ -51,12 +51,12 @@ fn client(size: usize) -> Group {
 
 fn hixie(size: usize) -> Group {
     let floor = Base::Entry(HEADER_AND_COPY);
-    shared("send/hixie", size, Framing::Hixie, in_hixie).target(HYBI, floor, 0.5, 0.7)
+    shared("send/hixie", size, Framing::Hixie, in_hixie).target(HYBI, floor, 0.4, 0.7)
 }
 
 fn vectored(size: usize) -> Group {
     shared("send/vectored", size, Framing::Server, without_copy)
-        .best(0.8, 1.0)
+        .best(0.55, 1.0)
         .target(HYBI, Base::Nanos(VECTORED), 0.6, 1.0)
 }
 
