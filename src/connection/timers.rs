@@ -260,7 +260,7 @@ impl Connection {
 
     /// Returns the timer of the current state, and its timeout.
     fn active_timer(&self) -> Option<(TimerKind, Duration)> {
-        let close = (TimerKind::Close, self.config.close_timeout);
+        let close = || (TimerKind::Close, self.config.close_timeout);
         match &self.state {
             State::Handshaking(Handshaking::Accepted { .. }) => None,
             State::Handshaking(_) => Some((TimerKind::Handshake, self.config.handshake_timeout)),
@@ -272,8 +272,8 @@ impl Connection {
             }
             State::Open(session) => (self.send_buffer.is_retained() || session.has_generator())
                 .then_some((TimerKind::Idle, IDLE_RELEASE)),
-            State::PeerClosed(_) => Some(close),
-            State::Closing(_) => (!self.send_buffer.has_unsent_close()).then_some(close),
+            State::PeerClosed(_) => Some(close()),
+            State::Closing(_) => (!self.send_buffer.has_unsent_close()).then(close),
             State::Closed(_) => None,
         }
     }

@@ -102,7 +102,8 @@ impl Decoder {
         matches!(self.state, State::Failed(_))
     }
 
-    /// Fast path: decodes text, and skips payload that does not complete its frame.
+    /// Fast path: decodes text, and skips payload that does not complete its frame. `input` is not
+    /// empty.
     #[inline]
     pub(crate) fn decode_fast<'i>(
         &mut self,
@@ -124,8 +125,7 @@ impl Decoder {
                 self.skip(input, length);
                 FastPath::NeedMore
             }
-            (State::Failed(_), _) | (_, Some(_)) => FastPath::Miss,
-            (_, None) => FastPath::NeedMore,
+            _ => FastPath::Miss,
         }
     }
 

@@ -186,18 +186,13 @@ impl Decoder {
     }
 
     /// Fast path: decodes a complete message in one frame, or more payload of an incomplete frame.
+    /// `input` is not empty.
     #[inline]
     pub(crate) fn decode_fast<'i>(
         &mut self,
         config: &Config,
         input: &mut &'i mut [u8],
     ) -> FastPath<'i> {
-        if input.is_empty() {
-            return match self.state {
-                State::Failed(_) => FastPath::Miss,
-                _ => FastPath::NeedMore,
-            };
-        }
         if !self.at_boundary() {
             return self.continue_payload_fast(input);
         }

@@ -161,15 +161,21 @@ impl Decoder {
     /// Fast path: decodes a complete and valid data frame, or more of the payload of one.
     ///
     /// See [`FastPath::Miss`] for what it leaves to [`decode`](Self::decode).
-    // Not inlined, so that its caller is.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn decode_fast<'i>(
         &mut self,
         config: &Config,
         input: &mut &'i mut [u8],
     ) -> FastPath<'i> {
-        #[cfg(hybi_slow_path)]
-        if !input.is_empty() {
+        // The caller asks once more after the last event of a read.
+        if input.is_empty() {
+            return if self.has_failed() {
+                FastPath::Miss
+            } else {
+                FastPath::NeedMore
+            };
+        }
+        if cfg!(hybi_slow_path) {
             return FastPath::Miss;
         }
         #[cfg(all(feature = "std", any(fuzzing, hybi_verify)))]
@@ -178,7 +184,8 @@ impl Decoder {
         self.fast_path(config, input)
     }
 
-    #[inline(always)]
+    // Not inlined, so that its callers are.
+    #[inline(never)]
     fn fast_path<'i>(&mut self, config: &Config, input: &mut &'i mut [u8]) -> FastPath<'i> {
         match self {
             Self::Hixie(decoder) => decoder.decode_fast(config, input),
