@@ -109,7 +109,7 @@ impl SendBuffer {
         let queue = self.queue();
         queue.reserve(slices.map(<[u8]>::len).iter().sum());
         for slice in slices {
-            mask::extend(&mut queue.bytes, slice);
+            mask::extend_unmasked(&mut queue.bytes, slice);
         }
     }
 
@@ -341,7 +341,7 @@ impl Queue {
     pub(crate) fn push_framed(&mut self, framing: Framing, payload: &[u8]) {
         self.reserve_frame(payload.len());
         framing.header.write(&mut self.bytes);
-        mask::extend(&mut self.bytes, payload);
+        mask::extend_unmasked(&mut self.bytes, payload);
         if let Some(byte) = framing.terminator {
             self.bytes.push(byte);
         }

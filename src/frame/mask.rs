@@ -25,7 +25,7 @@ const MEMCPY_MAX: usize = 2 * 1024;
 
 /// Appends a payload that is not masked.
 #[inline]
-pub(crate) fn extend(out: &mut Vec<u8>, payload: &[u8]) {
+pub(crate) fn extend_unmasked(out: &mut Vec<u8>, payload: &[u8]) {
     if payload.len() <= MEMCPY_MAX {
         out.extend_from_slice(payload);
     } else {
@@ -203,7 +203,7 @@ mod tests {
         let payload: Vec<u8> = (0..5000).map(|i| (i % 251) as u8).collect();
         for len in [0, 1, 125, 2047, 2048, 2049, 4096, payload.len()] {
             let payload = &payload[..len];
-            for extend in [mask::extend, portable::extend_long] {
+            for extend in [mask::extend_unmasked, portable::extend_long] {
                 let mut copied = Vec::from(b"header");
                 extend(&mut copied, payload);
                 assert_eq!(copied, [b"header", payload].concat(), "{len} bytes");
