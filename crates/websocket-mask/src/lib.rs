@@ -101,3 +101,12 @@ pub fn extend_masked(out: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
     // target, which is as long as the payload and starts at the previous length.
     unsafe { out.set_len(len) }
 }
+
+/// For fuzz targets: asserts that all registers of the processor mask alike.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn check_all_registers(bytes: &mut [u8], key: [u8; 4]) {
+    if bytes.len() >= xor::WIDE_MIN {
+        wide::check_all(bytes, key);
+    }
+}

@@ -31,6 +31,8 @@ pub fn mask(input: MaskInput<'_>) {
     let alignment = usize::from(input.alignment % 64);
     let mut memory = [&vec![0xEE; alignment][..], &plain, &[0xEE]].concat();
     let end = alignment + plain.len();
+    #[cfg(fuzzing)]
+    websocket_mask::check_all_registers(&mut memory[alignment..end], key);
     mask_in_place(&mut memory[alignment..end], key);
     assert_eq!(memory[alignment..end], masked);
     let unmasked = unmask_ascii(&mut memory[alignment..end], key);
