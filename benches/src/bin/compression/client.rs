@@ -7,7 +7,7 @@ use std::time::Duration;
 use hybi::{ClientRequest, Closed, Config, Connection, Deflate, Entropy, Event, Input};
 use hybi_bench::corpus::Random;
 
-use super::Result;
+use super::{Result, messages};
 
 /// The messages of a turn, and those in flight.
 pub const MESSAGES: u64 = 10_000;
@@ -43,7 +43,7 @@ impl Client {
         let mut client = Self {
             socket,
             conn: Connection::client(config, &request, Entropy::from_bytes([7; 32])),
-            texts: (0..TEXTS).map(|n| text(n, &mut random)).collect(),
+            texts: messages::events(TEXTS, &mut random),
             sent: 0,
             messages: 0,
             bytes: 0,
@@ -103,22 +103,4 @@ impl Client {
     pub fn mean_len(&self) -> f64 {
         self.bytes as f64 / self.messages as f64
     }
-}
-
-/// An event of about 125 bytes.
-fn text(n: u64, random: &mut Random) -> String {
-    const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
-    const KINDS: [&str; 3] = ["trade", "quote", "order"];
-    let mut below = |limit: usize| (random.number() % limit as u64) as usize;
-    format!(
-        r#"{{"id":{},"type":"{}","user":"{}","price":{}.{:02},"quantity":{},"time":"2026-11-29T10:{:02}:{:02}Z"}}"#,
-        100_000 + n,
-        KINDS[below(KINDS.len())],
-        NAMES[below(NAMES.len())],
-        100 + below(900),
-        below(100),
-        1 + below(1000),
-        below(60),
-        below(60),
-    )
 }

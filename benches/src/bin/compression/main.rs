@@ -1,8 +1,11 @@
 //! The processor time that a whole echo process uses for each compressed message, and the length of
-//! the messages. `compression` compares hybi with yawc, node's ws and Python's websockets.
+//! the messages. `compression` compares hybi with yawc, node's ws and Python's websockets;
+//! `compression -- --windows` compares windows and levels of hybi.
 
 mod client;
+mod messages;
 mod server;
+mod windows;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
@@ -35,7 +38,8 @@ fn main() -> Result<()> {
         [] => compare(),
         ["--serve", "hybi", window] => server::hybi(server::config(window)?),
         ["--serve", "yawc", window] => server::yawc(server::config(window)?),
-        _ => Err("Usage: compression".into()),
+        ["--windows"] => windows::compare(),
+        _ => Err("Usage: compression [--windows]".into()),
     }
 }
 
