@@ -44,13 +44,8 @@ fn main() -> Result<()> {
 }
 
 fn compare() -> Result<()> {
-    let columns = WINDOWS.map(|window| match window {
-        None => "plain".to_owned(),
-        Some(bits) => format!("{bits} bits"),
-    });
     println!("Microseconds per message of processor time, and bytes per echoed message.\n");
-    println!("| server | {} |", columns.join(" | "));
-    println!("| --- |{}", " ---: |".repeat(columns.len()));
+    print_header("server", "plain", &WINDOWS);
     for server in servers()? {
         print!("| {} |", server.name);
         for window in WINDOWS {
@@ -62,6 +57,16 @@ fn compare() -> Result<()> {
         println!();
     }
     Ok(())
+}
+
+/// Prints the first lines of a table with a column for each window. `none` is the one without.
+fn print_header(rows: &str, none: &str, windows: &[Option<u8>]) {
+    let columns = windows.iter().map(|window| match window {
+        None => none.to_owned(),
+        Some(bits) => format!("{bits} bits"),
+    });
+    println!("| {rows} | {} |", columns.collect::<Vec<_>>().join(" | "));
+    println!("| --- |{}", " ---: |".repeat(windows.len()));
 }
 
 /// Where `tests/peers/run` installs ws and websockets.

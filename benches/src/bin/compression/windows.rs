@@ -6,7 +6,7 @@ use hybi::{Config, Connection, Deflate, Dialect, Entropy, Event, Handshake, Inpu
 use hybi_bench::clock;
 use hybi_bench::corpus::Random;
 
-use super::{Result, messages};
+use super::{Result, messages, print_header};
 
 /// In bits; `None` without context takeover.
 const WINDOWS: [Option<u8>; 5] = [None, Some(9), Some(10), Some(12), Some(15)];
@@ -31,13 +31,8 @@ struct Cost {
 }
 
 pub fn compare() -> Result<()> {
-    let columns = WINDOWS.map(|window| match window {
-        None => "no window".to_owned(),
-        Some(bits) => format!("{bits} bits"),
-    });
     println!("Percent of the length; microseconds to send and to receive, without I/O.\n");
-    println!("| messages | {} |", columns.join(" | "));
-    println!("| --- |{}", " --- |".repeat(columns.len()));
+    print_header("messages", "no window", &WINDOWS);
     for events in EVENTS {
         for level in LEVELS {
             let texts = texts(events);
