@@ -151,6 +151,25 @@ fn the_examples_of_rfc_7692_are_inflated_df_11() {
     expect_events(PER_MESSAGE, &frames, &texts.map(text));
 }
 
+/// gobwas/ws: the block whose end the receiver appends is a final one. The next message may refer to
+/// the text before it.
+#[test]
+fn a_message_may_end_with_an_empty_final_block_df_11() {
+    let frames = [
+        (TEXT, b"\xf2\x48\xcd\xc9\xc9\x07\0\0\0\xff\xff\x01".to_vec()),
+        (TEXT, b"\xf2\x00\x11\x00\x00".to_vec()),
+        (TEXT, vec![1]),
+        (TEXT, b"\xf2\x00\x11\x00\x00".to_vec()),
+    ];
+    let expected = ["Hello", "Hello", "", "Hello"].map(text);
+    for agreed in [PER_MESSAGE, PER_FRAME] {
+        expect_events(agreed, &frames, &expected);
+    }
+    let agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    let frames = [0, 2, 0].map(|index| frames[index].clone());
+    expect_events(agreed, &frames, &["Hello", "", "Hello"].map(text));
+}
+
 #[test]
 fn messages_of_any_length_are_inflated_at_every_split_df_11() {
     let mut peer = Peer::new();

@@ -8,6 +8,10 @@ use super::states::{Inflater, Step, StepResult};
 /// block.
 pub(super) const END: [u8; 6] = [0, 0, 0xff, 0xff, 3, 0];
 
+/// How much of [`END`] a valid message uses: nothing if its last byte ends a final block, the end
+/// of the flush if that completes a final block, else all.
+const VALID_ENDS: [usize; 3] = [0, 4, END.len()];
+
 /// How many bytes of history each byte of input pays for: as many as a byte can inflate to. A block
 /// after a final block needs the history again, and final blocks can be two bytes long.
 const HISTORY_PER_BYTE: usize = 1024;
@@ -99,8 +103,7 @@ impl Decompressor {
             progress.produced = step.produced;
             progress.status = match step.result {
                 StepResult::Continue if step.produced == output.len() => Status::OutputFull,
-                // 0: the final block of the message itself ended in its last byte.
-                StepResult::End if [0, END.len()].contains(&self.end) => Status::Done,
+                StepResult::End if VALID_ENDS.contains(&self.end) => Status::Done,
                 _ => Status::Invalid,
             };
         }

@@ -140,7 +140,10 @@ fn rfc7692_examples() {
         (b"\0\x05\0\xfa\xffHello\0", hello.clone()),
         (b"\xf3\x48\xcd\xc9\xc9\x07\0\0", hello.clone()),
         (b"\xf3\x48\xcd\xc9\xc9\x07\0", hello.clone()),
-        (b"\xf2\x48\x05\0\0\0\xff\xff\xca\xc9\xc9\x07\0", hello),
+        (b"\xf2\x48\x05\0\0\0\xff\xff\xca\xc9\xc9\x07\0", hello.clone()),
+        // The empty block at the end is final, as gobwas/ws sends it.
+        (b"\xf2\x48\xcd\xc9\xc9\x07\0\0\0\xff\xff\x01", hello),
+        (b"\x01", Ok(vec![])),
         (b"\0", Ok(vec![])),
         (b"", Ok(vec![])),
         (b"\x03\0", Ok(vec![])),
@@ -258,6 +261,7 @@ fn every_split_and_output_size_inflate_to_the_same_text() {
     ];
     // A stored block of four bytes, which are those that follow each message.
     let missing = b"\0\x04\0\xfb\xff".to_vec();
+    let final_missing = b"\x01\x04\0\xfb\xff".to_vec();
     for message in [
         HELLO.to_vec(),
         fragments,
@@ -265,6 +269,7 @@ fn every_split_and_output_size_inflate_to_the_same_text() {
         run,
         finals.concat(),
         missing,
+        final_missing,
     ] {
         let expected = reference_inflate(&[], &message).message.unwrap();
         for output_step in (1..=64).chain([258, expected.len(), 1000]) {

@@ -4,7 +4,8 @@ use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 
 /// What follows the payload of a message: the end of the sender's flush (DF-11), and an empty final
-/// block, which shows that the message did not end within a block.
+/// block, which shows that the message did not end within a block. It is not needed if the end of
+/// the flush ends a final block.
 const END: [u8; 6] = [0, 0, 0xff, 0xff, 3, 0];
 
 /// The result of [`reference_inflate`].
@@ -32,9 +33,12 @@ pub fn reference_inflate(history: &[u8], payload: &[u8]) -> ReferenceInflated {
         match status {
             TINFLStatus::HasMoreOutput => output.resize(2 * output.len(), 0),
             TINFLStatus::NeedsMoreInput if !is_end => (rest, is_end) = (&END, true),
-            TINFLStatus::Done if !is_end || rest.is_empty() => {
+            TINFLStatus::Done if !is_end || rest.is_empty() || rest == [3, 0] => {
                 final_blocks += 1;
                 state = None;
+                if is_end {
+                    rest = &[];
+                }
             }
             _ => {
                 let message = None;
