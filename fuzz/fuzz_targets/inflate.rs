@@ -2,113 +2,232 @@
 //! back.
 #![no_main]
 
-use hybi::{Compression, Config, Connection, Deflate, Dialect, Event, Handshake, Input};
+use hybi::{Compression, Config, Connection, Deflate, Dialect, Entropy, Handshake};
 use libfuzzer_sys::fuzz_target;
-use std::time::Duration;
-use testkit::reference_inflate;
+use testkit::{
+    BINARY, CONTINUATION, Driver, FINAL_CONTINUATION, Observed, PING, ProtocolError, Role, TEXT,
+    binary, frame, frame_contents, other, ping, reference_inflate, text,
+};
 
 /// More is not inflated: an input of 2 KiB can inflate to 2 MiB.
 const MAX_LEN: usize = 100_000;
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+
+#[derive(Clone, Copy)]
+struct Case {
+    role: Role,
+    /// x-webkit-deflate-frame, which the connection sends without a window.
+    is_per_frame: bool,
+    bits: u8,
+    takeover: bool,
+    level: u8,
+    is_text: bool,
+    /// Each message has two fragments, with a ping between those that are received.
+    in_fragments: bool,
+}
 
 fuzz_target!(|data: &[u8]| {
-    let &[bits, options, split, first_len, ref rest @ ..] = data else {
+    let &[flags, options, split, first_len, ref rest @ ..] = data else {
         return;
     };
-    let bits = 8 + bits % 8;
-    let takeover = options & 1 == 0;
-    let level = 1 + (options >> 1) % 9;
+    let is_per_frame = flags & 0x20 != 0;
+    let is_client = flags & 0x40 != 0 && !is_per_frame;
+    let case = Case {
+        role: if is_client {
+            Role::Client
+        } else {
+            Role::Server
+        },
+        is_per_frame,
+        bits: 8 + flags % 8,
+        takeover: options & 1 == 0,
+        level: 1 + (options >> 1) % 9,
+        is_text: flags & 8 != 0,
+        in_fragments: flags & 0x10 != 0,
+    };
     let split = usize::from(split).max(1);
     let (first, second) = rest.split_at(usize::from(first_len).min(rest.len()));
-
-    let mut value = format!("permessage-deflate; server_max_window_bits={bits}");
-    value += &format!("; client_max_window_bits={bits}");
-    if !takeover {
-        value += "; server_no_context_takeover; client_no_context_takeover";
-    }
-    let compression: Compression = value.parse().expect("valid parameters");
-    let handshake = Handshake::new(Dialect::Rfc6455).with_compression(compression);
-    let deflate = Deflate::new().level(level).send_window(Some(15));
-    let deflate = deflate.threshold(0).max_inflated_len(MAX_LEN as u64);
-    let mut conn = Connection::established_server(Config::new().deflate(deflate), &handshake);
-
+    let mut driver = Driver::new(case.connection());
     let (mut received, mut sent) = (Vec::new(), Vec::new());
     for payload in [first, second] {
-        let expected = reference_inflate(if takeover { &received } else { &[] }, payload);
-        match receive(&mut conn, payload, split) {
-            Some(message) => {
-                assert_eq!(Some(&message), expected.message.as_ref());
-                received.extend(&message);
-                send(&mut conn, &message, takeover, &mut sent);
-            }
-            None => {
-                let is_invalid = expected.message.is_none();
-                let is_too_long = expected
-                    .message
-                    .is_some_and(|message| message.len() > MAX_LEN);
-                // The library does not keep more than the window for the blocks after a final one,
-                // and accepts a limited number of those.
-                let has_final_blocks = expected.final_blocks > if bits < 15 { 0 } else { 3 };
-                let reaches = 1 << bits < received.len();
-                assert!(
-                    is_invalid || is_too_long || has_final_blocks || reaches,
-                    "rejected"
-                );
-                return;
-            }
-        }
+        let Some(message) = receive(case, &mut driver, payload, split, &mut received) else {
+            return;
+        };
+        send(case, &mut driver, &message, &mut sent);
     }
 });
 
-/// Returns the message, or `None` if the connection has failed.
-fn receive(conn: &mut Connection, payload: &[u8], split: usize) -> Option<Vec<u8>> {
-    let mut frame = vec![0xC2, 0xFE];
-    let len = u16::try_from(payload.len()).expect("at most 2 KiB");
-    if len < 126 {
-        frame[1] = 0x80 | len as u8;
-    } else {
-        frame.extend(len.to_be_bytes());
-    }
-    frame.extend([0; 4]);
-    frame.extend(payload);
-    let mut message = Vec::new();
-    let mut is_complete = false;
-    for bytes in frame.chunks_mut(split) {
-        let mut input = Input::new(bytes, Duration::ZERO);
-        while let Some(event) = conn.receive(&mut input) {
-            match event {
-                Event::Binary(chunk) => {
-                    message.extend(chunk.as_bytes());
-                    is_complete = chunk.is_final();
-                }
-                Event::Closed(_) => return None,
-                other => panic!("{other:?}"),
+impl Case {
+    fn connection(self) -> Connection {
+        let mut value = String::from("permessage-deflate");
+        let bits = self.bits;
+        if self.is_per_frame {
+            value = format!("x-webkit-deflate-frame; max_window_bits={bits}");
+            if !self.takeover {
+                value += "; no_context_takeover";
+            }
+        } else {
+            value += &format!("; server_max_window_bits={bits}; client_max_window_bits={bits}");
+            if !self.takeover {
+                value += "; server_no_context_takeover; client_no_context_takeover";
             }
         }
-        assert!(input.remaining().is_empty());
+        let compression: Compression = value.parse().expect("valid parameters");
+        let handshake = Handshake::new(Dialect::Rfc6455).with_compression(compression);
+        let deflate = Deflate::new().level(self.level).send_window(Some(15));
+        let deflate = deflate.threshold(0).max_inflated_len(MAX_LEN as u64);
+        let config = Config::new().deflate(deflate);
+        match self.role {
+            Role::Server => Connection::established_server(config, &handshake),
+            Role::Client => {
+                Connection::established_client(config, &handshake, Entropy::from_bytes([7; 32]))
+            }
+        }
     }
-    assert!(is_complete);
+}
+
+/// Receives a message, and returns it unless the connection has failed. `history` is the text
+/// received before it.
+fn receive(
+    case: Case,
+    driver: &mut Driver<'_>,
+    payload: &[u8],
+    split: usize,
+    history: &mut Vec<u8>,
+) -> Option<Vec<u8>> {
+    let first = if case.is_text { TEXT } else { BINARY } | RSV1;
+    let (start, end) = payload.split_at(payload.len() / 2);
+    let peer = other(case.role);
+    let (bytes, mut expected) = if case.in_fragments {
+        let second_rsv1 = if case.is_per_frame { RSV1 } else { 0 };
+        let frames = [
+            frame(peer, first & !FIN, start),
+            frame(peer, PING, "ping"),
+            frame(peer, FINAL_CONTINUATION | second_rsv1, end),
+        ];
+        (frames.concat(), vec![ping("ping")])
+    } else {
+        (frame(peer, first, payload), vec![])
+    };
+    for bytes in bytes.chunks(split) {
+        let remaining = driver.feed(bytes);
+        assert!(remaining == 0 || driver.conn.closed().is_some());
+    }
+    let events = driver.events();
+
+    let streams: &[&[u8]] = if case.in_fragments && case.is_per_frame {
+        &[start, end]
+    } else {
+        &[payload]
+    };
+    let (message, final_blocks) = reference(case, streams, history);
+    let error = match events.last() {
+        Some(Observed::ProtocolError(error)) => Some(error),
+        _ => None,
+    };
+    let Some(message) = message else {
+        assert!(error.is_some(), "accepted: {events:?}");
+        return None;
+    };
+    let text_of_message = std::str::from_utf8(&message).ok().filter(|_| case.is_text);
+    match error {
+        None => {}
+        Some(ProtocolError::InflatedTooLong { .. }) => {
+            assert!(message.len() > MAX_LEN, "rejected");
+            return None;
+        }
+        Some(ProtocolError::InvalidUtf8 { .. }) => {
+            assert!(case.is_text && text_of_message.is_none(), "rejected");
+            return None;
+        }
+        // The number of final blocks is limited.
+        Some(ProtocolError::InvalidDeflate { .. }) => {
+            assert!(final_blocks > 3, "rejected");
+            return None;
+        }
+        Some(error) => panic!("{error:?}"),
+    }
+    assert!(message.len() <= MAX_LEN, "accepted");
+    expected.push(match text_of_message {
+        Some(message) => text(message),
+        None => binary(&message),
+    });
+    assert_eq!(events, expected);
     Some(message)
 }
 
-/// Sends a message, and checks what the peer inflates. `sent` is what it has received before.
-fn send(conn: &mut Connection, message: &[u8], takeover: bool, sent: &mut Vec<u8>) {
-    conn.send_binary(message).expect("within the limit");
-    let frame = conn.transmit();
-    let (header, payload) = match frame {
-        [first, 126, _, _, payload @ ..] => (*first, payload),
-        [first, 127, rest @ ..] => (*first, &rest[8..]),
-        [first, _, payload @ ..] => (*first, payload),
-        _ => panic!("no frame"),
-    };
-    if header == 0x82 {
-        assert_eq!(payload, message);
-    } else {
-        assert_eq!(header, 0xC2);
-        // The first messages may become longer.
-        assert!(payload.len() < message.len() + 8);
-        let inflated = reference_inflate(if takeover { sent } else { &[] }, payload);
-        assert_eq!(inflated.message.as_deref(), Some(message));
-        sent.extend(message);
+/// Returns what the streams of a message inflate to, and the largest number of final blocks in one.
+fn reference(case: Case, streams: &[&[u8]], history: &mut Vec<u8>) -> (Option<Vec<u8>>, usize) {
+    let (mut message, mut final_blocks) = (Vec::new(), 0);
+    for stream in streams {
+        let inflated = reference_inflate(case.bits, history, stream);
+        final_blocks = final_blocks.max(inflated.final_blocks);
+        let Some(content) = inflated.message else {
+            return (None, final_blocks);
+        };
+        if case.takeover {
+            history.extend(&content);
+        }
+        message.extend(content);
     }
-    conn.advance(conn.pending());
+    (Some(message), final_blocks)
+}
+
+/// Sends a message, and checks what the peer inflates. `history` is what it has received before.
+fn send(case: Case, driver: &mut Driver<'_>, message: &[u8], history: &mut Vec<u8>) {
+    driver.drain();
+    driver.sent();
+    let conn = &mut driver.conn;
+    let as_text = std::str::from_utf8(message).ok().filter(|_| case.is_text);
+    let result = match (as_text, case.in_fragments) {
+        (Some(text), false) => conn.send_text(text),
+        (None, false) => conn.send_binary(message),
+        (Some(text), true) => {
+            let (start, end) = text.split_at(text.floor_char_boundary(text.len() / 2));
+            let result = conn.send_text_fragment(start, false);
+            result.and_then(|()| conn.send_text_fragment(end, true))
+        }
+        (None, true) => {
+            let (start, end) = message.split_at(message.len() / 2);
+            let result = conn.send_binary_fragment(start, false);
+            result.and_then(|()| conn.send_binary_fragment(end, true))
+        }
+    };
+    result.expect("within the limit");
+    driver.drain();
+
+    let frames = frame_contents(&driver.sent());
+    let opcode = if as_text.is_some() { TEXT } else { BINARY };
+    let firsts: Vec<_> = frames.iter().map(|(first, _)| first & !RSV1).collect();
+    let expected = if case.in_fragments {
+        vec![opcode & !FIN, CONTINUATION | FIN]
+    } else {
+        vec![opcode]
+    };
+    assert_eq!(firsts, expected);
+    let mut content = Vec::new();
+    let mut stream: Option<Vec<u8>> = None;
+    for (first, payload) in frames {
+        let is_compressed = first & RSV1 != 0 || stream.is_some();
+        if !is_compressed {
+            content.extend(payload);
+            continue;
+        }
+        let stream_so_far = stream.get_or_insert_default();
+        stream_so_far.extend(payload);
+        if first & FIN != 0 || case.is_per_frame {
+            let payload = stream.take().expect("a stream");
+            // The first messages may become longer, and so may fragments.
+            assert!(case.in_fragments || payload.len() < message.len() + 8);
+            let has_history = case.takeover && !case.is_per_frame;
+            let visible: &[u8] = if has_history { history } else { &[] };
+            let bits = if case.is_per_frame { 15 } else { case.bits };
+            let inflated = reference_inflate(bits, visible, &payload).message;
+            let inflated = inflated.expect("valid data");
+            history.extend(&inflated);
+            content.extend(inflated);
+        }
+    }
+    assert_eq!(content, message);
 }

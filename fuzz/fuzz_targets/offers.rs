@@ -7,7 +7,7 @@ use hybi::{
 };
 use libfuzzer_sys::fuzz_target;
 use std::time::Duration;
-use testkit::accept_value;
+use testkit::{accept_value, is_allowed_reply};
 
 const FIELD: &str = "Sec-WebSocket-Extensions";
 
@@ -50,7 +50,13 @@ fn server(config: &Config, offers: &str, ours: Option<u8>, theirs: Option<u8>) {
     let Some(field) = field else {
         return;
     };
-    // What the server sends is limited by both sides, and so is what it keeps of the client.
+    assert!(
+        offers
+            .split(',')
+            .any(|offer| is_allowed_reply(offer, field)),
+        "{field}"
+    );
+    // What the server sends and what it keeps of the client is limited by its configuration too.
     let agreed: Compression = field.parse().expect("a valid response");
     if agreed.name() == "permessage-deflate" {
         assert_eq!(conn.compression(), Some(&agreed));

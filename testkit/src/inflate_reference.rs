@@ -17,17 +17,20 @@ pub struct ReferenceInflated {
     pub final_blocks: usize,
 }
 
-/// Inflates the payload of a message, which may refer to the end of `history`.
-pub fn reference_inflate(history: &[u8], payload: &[u8]) -> ReferenceInflated {
+/// Inflates the payload of a message, which may refer to the end of `history`, as far as the window
+/// reaches. So may a block after a final block to the text before it.
+pub fn reference_inflate(window_bits: u8, history: &[u8], payload: &[u8]) -> ReferenceInflated {
     let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
         | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
     let (mut output, mut len) = (history.to_vec(), history.len());
     output.resize(len + 4096, 0);
+    let mut start = len.saturating_sub(1 << window_bits);
     let (mut state, mut rest, mut is_end) = (None, payload, false);
     let mut final_blocks = 0;
     while !rest.is_empty() || state.is_some() {
         let block = state.get_or_insert_with(DecompressorOxide::new);
-        let (status, consumed, produced) = decompress(block, rest, &mut output, len, flags);
+        let visible = &mut output[start..];
+        let (status, consumed, produced) = decompress(block, rest, visible, len - start, flags);
         len += produced;
         rest = &rest[consumed..];
         match status {
@@ -36,6 +39,7 @@ pub fn reference_inflate(history: &[u8], payload: &[u8]) -> ReferenceInflated {
             TINFLStatus::Done if !is_end || rest.is_empty() || rest == [3, 0] => {
                 final_blocks += 1;
                 state = None;
+                start = len.saturating_sub(1 << window_bits);
                 if is_end {
                     rest = &[];
                 }
