@@ -29,7 +29,8 @@ use core::time::Duration;
 /// | 15 | 32 KiB | 380 KB |
 ///
 /// Within a compressed message that it receives, a connection also holds a decompressor of 48 KB,
-/// whatever the window. A thread keeps up to four of these.
+/// whatever the window, and the window itself even if none is kept between messages: up to 32 KiB of
+/// text from a peer that does not let it be limited. A thread keeps up to four decompressors.
 ///
 /// # Limits
 ///
@@ -130,7 +131,7 @@ impl Deflate {
     /// [congested](crate::Connection::is_congested). [`Duration::MAX`] disables it.
     ///
     /// Default: 2 minutes. From the first to the last byte of a compressed message, a connection
-    /// holds the state of the decompressor, which is 48 KB.
+    /// holds the state of the decompressor, which is 48 KB, and up to 32 KiB of text.
     #[must_use]
     pub const fn message_timeout(mut self, timeout: Duration) -> Self {
         self.message_timeout = timeout;
