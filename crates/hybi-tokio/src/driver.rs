@@ -68,8 +68,10 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     max_inbox_len: usize,
     /// A message that did not fit into the send buffer.
     unsent: Option<Message>,
-    /// The stream has accepted bytes since it was flushed.
-    needs_flush: bool,
+    /// The first pending byte is written, and waits for the stream to be flushed. So what a stream
+    /// buffers itself, as those of TLS do, counts as pending: the write timeout applies to it, and
+    /// input is read while it waits.
+    is_unflushed: bool,
     /// Bytes written since the time to answer a close frame was last extended.
     written: usize,
     /// Set once the stream has failed. After a failed write, input is read on until it ends: the
@@ -96,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             inbox: Inbox::default(),
             max_inbox_len: 0,
             unsent: None,
-            needs_flush: false,
+            is_unflushed: false,
             written: 0,
             stream_error: None,
             start: Instant::now(),
@@ -222,8 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready if all output was written.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         ready!(self.poll_unsent(cx))?;
-        ready!(self.poll_drain(cx, 0))?;
-        self.poll_flush_io(cx)
+        self.poll_drain(cx, 0)
     }
 
     /// Ready once a close frame was written. Has no effect but that of a flush if the connection is
@@ -290,19 +291,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         };
         let mut vectored = vectored.map_err(Error::Send)?;
-        let slices = vectored.slices().map(IoSlice::new);
-        match Pin::new(&mut self.io).poll_write_vectored(cx, &slices) {
-            Poll::Ready(Ok(n)) => {
-                vectored.advance(n);
+        let mut slices = vectored.slices().map(IoSlice::new);
+        let mut slices = &mut slices[..];
+        IoSlice::advance_slices(&mut slices, usize::from(self.is_unflushed));
+        let mut stream = Pin::new(&mut self.io);
+        let written = match stream.as_mut().poll_write_vectored(cx, slices) {
+            // What is not written is queued.
+            Poll::Pending | Poll::Ready(Ok(0)) => return Ok(()),
+            Poll::Ready(written) => written,
+        };
+        // Flushed at once so that not even one byte of the message is queued, if possible.
+        let flushed = written.and_then(|n| match stream.poll_flush(cx) {
+            Poll::Ready(Ok(())) => Ok((n, 0)),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok((n, 1)),
+        });
+        match flushed {
+            Ok((n, unflushed)) => {
+                vectored.advance(n + usize::from(self.is_unflushed) - unflushed);
                 drop(vectored);
+                self.is_unflushed = unflushed > 0;
                 self.note_written(n);
                 Ok(())
             }
-            Poll::Ready(Err(error)) => {
+            Err(error) => {
                 drop(vectored);
                 self.fail_write(error)
             }
-            Poll::Pending => Ok(()), // dropping it queues the message
         }
     }
 
@@ -365,7 +380,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Poll::Ready(error) => return Poll::Ready(error),
                 Poll::Pending => {}
             }
-            if self.fill_inbox(cx).is_pending() && !self.is_due(cx) {
+            let pending = self.conn.pending();
+            let received = self.fill_inbox(cx);
+            // It also passes the time to the connection, which drops output at a timeout.
+            let is_waiting = received.is_pending() && self.conn.pending() == pending;
+            if is_waiting && !self.is_due(cx) {
                 return Poll::Pending;
             }
         }
@@ -375,12 +394,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_write(&mut self, cx: &mut Context<'_>, target: usize) -> Poll<Result<(), Error>> {
         self.check_stream()?;
         while self.conn.pending() > target {
-            let written = ready!(Pin::new(&mut self.io).poll_write(cx, self.conn.transmit()));
+            let unflushed = usize::from(self.is_unflushed);
+            let mut stream = Pin::new(&mut self.io);
+            let unwritten = self.conn.transmit().get(unflushed..).unwrap_or_default();
+            if unwritten.is_empty() {
+                if let Err(error) = ready!(stream.poll_flush(cx)) {
+                    return Poll::Ready(self.fail_write(error));
+                }
+                self.conn.advance(unflushed);
+                self.is_unflushed = false;
+                self.changed = true;
+                continue;
+            }
+            let written = ready!(stream.as_mut().poll_write(cx, unwritten));
             self.changed = true;
             match written {
                 Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
                 Ok(n) => {
-                    self.conn.advance(n);
+                    self.conn.advance(unflushed + n - 1);
+                    self.is_unflushed = true;
                     self.note_written(n);
                 }
                 Err(error) => return Poll::Ready(self.fail_write(error)),
@@ -390,7 +422,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn note_written(&mut self, n: usize) {
-        self.needs_flush = true;
         if let Some(answer_by) = &mut self.receiver.answer_by {
             self.written += n;
             if self.written >= ANSWER_PROGRESS {
@@ -398,16 +429,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 *answer_by = Instant::now() + ANSWER_TIMEOUT;
             }
         }
-    }
-
-    fn poll_flush_io(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.needs_flush {
-            match ready!(Pin::new(&mut self.io).poll_flush(cx)) {
-                Ok(()) => self.needs_flush = false,
-                Err(error) => return Poll::Ready(self.fail_write(error)),
-            }
-        }
-        Poll::Ready(Ok(()))
     }
 
     fn fail_write(&mut self, error: io::Error) -> Result<(), Error> {
@@ -425,7 +446,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Poll::Ready(());
             }
             if retry_at.is_none() {
-                return self.poll_flush_io(cx).map(drop);
+                return Poll::Ready(());
             }
         }
     }

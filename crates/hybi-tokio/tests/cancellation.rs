@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::{DIALECTS, cancel_after, config, pair};
+use common::{DIALECTS, cancel_after, config, pair, pair_over};
 use fastrand::Rng;
 use hybi_tokio::hybi::{Close, Closed};
 use hybi_tokio::{Message, WebSocket};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, BufStream, duplex};
 use tokio::task::yield_now;
 
 const MESSAGES: usize = 30;
@@ -28,7 +28,7 @@ fn messages(rng: &mut Rng, has_binary: bool) -> Vec<Message> {
 
 /// Sends and receives in random order, until all messages were sent and `expected` were received.
 async fn run(
-    socket: &mut WebSocket<DuplexStream>,
+    socket: &mut WebSocket<impl AsyncRead + AsyncWrite + Unpin>,
     mut rng: Rng,
     sent: &[Message],
     expected: &[Message],
@@ -72,30 +72,48 @@ async fn run(
 async fn nothing_is_lost_when_any_future_is_dropped() {
     for seed in 0..100 {
         let mut rng = Rng::with_seed(seed);
-        let dialect = DIALECTS[rng.usize(..DIALECTS.len())];
         let capacity = match rng.bool() {
             true => rng.usize(1..40),
             false => rng.usize(1..20_000),
         };
-        // Some messages do not fit in between.
-        let config = config()
-            .high_water(rng.usize(..9_000))
-            .max_send_buffer(12_000);
-        let (mut server, mut client) = pair(capacity, dialect, config).await;
-        let from_server = messages(&mut rng, dialect.has_binary());
-        let from_client = messages(&mut rng, dialect.has_binary());
-        tokio::join!(
-            run(&mut server, rng.fork(), &from_server, &from_client),
-            run(&mut client, rng.fork(), &from_client, &from_server),
-        );
+        let (server, client) = duplex(capacity);
+        exchange(rng, server, client).await;
+    }
+}
 
-        let (closed, end) = tokio::join!(client.close(Close::new(1000, "")), server.next());
-        assert!(end.is_none(), "{dialect}: {end:?}");
-        match closed.unwrap() {
-            Closed::Clean(_) => assert!(dialect.has_close()),
-            Closed::LocallyClosed => assert!(!dialect.has_close()),
-            closed => panic!("{dialect}: {closed}"),
-        }
+/// Streams that accept more than they have written.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_when_any_future_is_dropped_over_streams_that_buffer() {
+    for seed in 0..100 {
+        let mut rng = Rng::with_seed(seed);
+        let (server, client) = duplex(rng.usize(1..2000));
+        let [server, client] =
+            [server, client].map(|io| BufStream::with_capacity(100, rng.usize(1..20_000), io));
+        exchange(rng, server, client).await;
+    }
+}
+
+/// Sends messages in both directions, and closes.
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut rng: Rng, server: S, client: S) {
+    let dialect = DIALECTS[rng.usize(..DIALECTS.len())];
+    // Some messages do not fit in between.
+    let config = config()
+        .high_water(rng.usize(..9_000))
+        .max_send_buffer(12_000);
+    let (mut server, mut client) = pair_over(server, client, dialect, config).await;
+    let from_server = messages(&mut rng, dialect.has_binary());
+    let from_client = messages(&mut rng, dialect.has_binary());
+    tokio::join!(
+        run(&mut server, rng.fork(), &from_server, &from_client),
+        run(&mut client, rng.fork(), &from_client, &from_server),
+    );
+
+    let (closed, end) = tokio::join!(client.close(Close::new(1000, "")), server.next());
+    assert!(end.is_none(), "{dialect}: {end:?}");
+    match closed.unwrap() {
+        Closed::Clean(_) => assert!(dialect.has_close()),
+        Closed::LocallyClosed => assert!(!dialect.has_close()),
+        closed => panic!("{dialect}: {closed}"),
     }
 }
 

@@ -5,13 +5,12 @@ mod common;
 use std::io;
 use std::time::Duration;
 
-use common::{DIALECTS, config, pair, pair_over};
+use common::{DIALECTS, config, open_server, pair, pair_over};
 use futures_util::future::join_all;
-use hybi_tokio::hybi::Connection;
 use hybi_tokio::hybi::{
-    Close, CloseError, Closed, Config, Dialect, Handshake, Phase, ProtocolError, SendError, Timeout,
+    Close, CloseError, Closed, Config, Dialect, Phase, ProtocolError, SendError, Timeout,
 };
-use hybi_tokio::{Bytes, Error, Message, WebSocket};
+use hybi_tokio::{Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -22,15 +21,7 @@ const RFC6455: Dialect = Dialect::Rfc6455;
 /// Returns the server side of an open connection, and the bytes of the client.
 async fn server(config: Config) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (server, client) = duplex(1024);
-    (upgraded(server, config).await, client)
-}
-
-async fn upgraded<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
-    io: S,
-    config: Config,
-) -> WebSocket<S> {
-    let conn = Connection::established_server(config, &Handshake::new(RFC6455));
-    WebSocket::upgraded(io, conn, Bytes::new()).await.unwrap()
+    (open_server(server, config).await, client)
 }
 
 async fn read_to_end(client: &mut DuplexStream) -> Vec<u8> {
@@ -254,7 +245,7 @@ async fn what_was_received_before_a_close_can_be_answered() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_closes_and_does_not_read_is_cut_after_30_seconds() {
     let (server, mut client) = duplex(64);
-    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5))).await;
+    let mut server = open_server(server, Config::new().write_timeout(Duration::from_secs(5))).await;
     client.write_all(b"\x88\x82\0\0\0\0\x03\xe8").await.unwrap();
     let start = Instant::now();
     let sent = server.send("x".repeat(1000)).await;
@@ -269,11 +260,22 @@ async fn a_peer_that_closes_and_does_not_read_is_cut_after_30_seconds() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn closing_ends_at_the_write_timeout_if_the_peer_does_not_read() {
+    let (mut server, _client) = server(Config::new()).await;
+    server.feed("x".repeat(5000)).await.unwrap();
+    let start = Instant::now();
+    let closed = timeout(Duration::from_secs(300), server.close(Close::EMPTY)).await;
+    let closed = closed.expect("it ends").unwrap();
+    assert_eq!(closed, Closed::TimedOut(Timeout::Write));
+    assert!(start.elapsed() <= Duration::from_secs(31));
+}
+
 /// Nor may it read too slowly for the write timeout.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_closes_and_reads_a_byte_at_a_time_is_cut() {
     let (server, mut client) = duplex(64);
-    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5))).await;
+    let mut server = open_server(server, Config::new().write_timeout(Duration::from_secs(5))).await;
     let close = b"\x88\x82\0\0\0\0\x03\xe8";
     client.write_all(close).await.unwrap();
     let read = async {
@@ -330,7 +332,7 @@ async fn a_failed_write_does_not_lose_what_was_received() {
         .write_error(io::ErrorKind::BrokenPipe.into())
         .read(b"\x81\x83\0\0\0\0one\x81\x83\0\0\0\0two\x88\x82\0\0\0\0\x03\xe8")
         .build();
-    let mut socket = upgraded(io, Config::new()).await;
+    let mut socket = open_server(io, Config::new()).await;
     for _ in 0..2 {
         match socket.send("Hello").await {
             Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::BrokenPipe),
@@ -352,7 +354,7 @@ async fn a_failed_read_is_returned_once() {
         .read(b"\x81\x83\0\0\0\0one")
         .read_error(io::ErrorKind::ConnectionReset.into())
         .build();
-    let mut socket = upgraded(io, Config::new()).await;
+    let mut socket = open_server(io, Config::new()).await;
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::from("one"));
     match socket.next().await {
         Some(Err(Error::Io(error))) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
@@ -368,7 +370,7 @@ async fn a_failed_read_is_the_error_of_a_send() {
     let io = Builder::new()
         .read_error(io::ErrorKind::ConnectionReset.into())
         .build();
-    let mut socket = upgraded(io, Config::new()).await;
+    let mut socket = open_server(io, Config::new()).await;
     assert!(matches!(socket.next().await, Some(Err(Error::Io(_)))));
     match socket.send("Hello").await {
         Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
@@ -416,7 +418,7 @@ async fn keep_alive_keeps_idle_peers_connected() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_is_cut_by_the_write_timeout() {
     let (server, client) = duplex(64);
-    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5))).await;
+    let mut server = open_server(server, Config::new().write_timeout(Duration::from_secs(5))).await;
     let start = Instant::now();
     let sent = server.send("x".repeat(1000)).await;
     let timed_out = Closed::TimedOut(Timeout::Write);
@@ -460,7 +462,7 @@ async fn a_close_after_an_idle_time_waits_for_the_answer() {
 #[tokio::test(start_paused = true)]
 async fn output_after_an_idle_time_has_the_whole_write_timeout() {
     let (server, mut client) = duplex(16);
-    let mut server = upgraded(server, Config::new().write_timeout(Duration::from_secs(5))).await;
+    let mut server = open_server(server, Config::new().write_timeout(Duration::from_secs(5))).await;
     client
         .write_all(b"\x81\x81\0\0\0\0a\x81\x81\0\0\0\0b")
         .await

@@ -6,9 +6,11 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use hybi::{AcceptOptions, ClientRequest, Config, Dialect, Dialects, SharedConfig};
-use hybi_tokio::WebSocket;
+use hybi::{
+    AcceptOptions, ClientRequest, Config, Connection, Dialect, Dialects, Handshake, SharedConfig,
+};
 use hybi_tokio::hybi;
+use hybi_tokio::{Bytes, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 
 pub const DIALECTS: [Dialect; 5] = [
@@ -59,6 +61,16 @@ pub async fn pair_over<S: AsyncRead + AsyncWrite + Unpin, C: AsyncRead + AsyncWr
         client
     };
     tokio::join!(accept, connect)
+}
+
+/// Returns the server side of a connection of RFC 6455 that is open already.
+pub async fn open_server<S: AsyncRead + AsyncWrite + Unpin>(
+    io: S,
+    config: impl Into<SharedConfig>,
+) -> WebSocket<S> {
+    let handshake = Handshake::new(Dialect::Rfc6455);
+    let conn = Connection::established_server(config, &handshake);
+    WebSocket::upgraded(io, conn, Bytes::new()).await.unwrap()
 }
 
 /// Polls a future at most `polls` times, then drops it. It does not wait to be woken.
