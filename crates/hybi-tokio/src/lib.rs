@@ -135,6 +135,7 @@ mod split;
 mod sync;
 mod timer;
 mod tunnel;
+mod wakers;
 mod websocket;
 
 pub use bytes::Bytes;

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::driver::Driver;
 use crate::poll::{self, PollDriver};
 use crate::sync::{Mutex, MutexGuard, lock};
+use crate::wakers::{READER, WRITER, Wakers};
 use crate::{Error, Message};
 
 /// The half of a [`WebSocket`](crate::WebSocket) that receives; see
@@ -37,59 +38,21 @@ struct Half<S: AsyncRead + AsyncWrite + Unpin> {
 #[derive(Debug)]
 struct Shared<S: AsyncRead + AsyncWrite + Unpin> {
     driver: Mutex<Driver<S>>,
-    tasks: Arc<Tasks>,
-    /// Wakes both tasks: the stream keeps only the last waker it was polled with.
-    waker: Waker,
+    wakers: Wakers,
 }
-
-/// The tasks that wait for the reader and for the writer.
-#[derive(Debug, Default)]
-struct Tasks(Mutex<[Option<Waker>; 2]>);
-
-const READER: usize = 0;
-const WRITER: usize = 1;
 
 pub(crate) fn split<S: AsyncRead + AsyncWrite + Unpin>(
     driver: Driver<S>,
 ) -> (Reader<S>, Writer<S>) {
-    let tasks = Arc::new(Tasks::default());
     let shared = Arc::new(Shared {
         driver: Mutex::new(driver),
-        waker: tasks.clone().into(),
-        tasks,
+        wakers: Wakers::default(),
     });
     let half = |index| Half {
         shared: shared.clone(),
         index,
     };
     (Reader(half(READER)), Writer(half(WRITER)))
-}
-
-impl Tasks {
-    fn register(&self, index: usize, waker: &Waker) {
-        match &mut lock(&self.0)[index] {
-            Some(registered) => registered.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-    }
-
-    fn wake_one(&self, index: usize) {
-        let task = lock(&self.0)[index].take();
-        if let Some(task) = task {
-            task.wake();
-        }
-    }
-}
-
-impl Wake for Tasks {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.wake_one(READER);
-        self.wake_one(WRITER);
-    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Half<S> {
@@ -102,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Half<S> {
     }
 
     fn wake_other(&self) {
-        self.shared.tasks.wake_one(1 - self.index);
+        self.shared.wakers.wake_other(self.index);
     }
 }
 
@@ -112,10 +75,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PollDriver<S> for Half<S> {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        // Before the stream is polled, so that no wake-up is lost.
-        self.shared.tasks.register(self.index, cx.waker());
+        let mut cx = self.shared.wakers.register(self.index, cx);
         let mut driver = self.lock();
-        let result = poll(&mut driver, &mut Context::from_waker(&self.shared.waker));
+        let result = poll(&mut driver, &mut cx);
         let changed = driver.take_changed();
         drop(driver);
         if changed {

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use crate::driver::Driver;
 use crate::poll::{self, PollDriver};
 use crate::receiver::Received;
+use crate::wakers::{READER, WRITER, Wakers};
 use crate::{Error, Message, Reader, Writer, split};
 
 /// A WebSocket over a byte stream: a TCP or TLS stream, a Unix socket, or any other.
@@ -42,6 +43,8 @@ use crate::{Error, Message, Reader, Writer, split};
 #[derive(Debug)]
 pub struct WebSocket<S: AsyncRead + AsyncWrite + Unpin> {
     driver: Driver<S>,
+    /// Once it is used as a stream or sink: generic code may split it into two tasks.
+    wakers: Option<Wakers>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
@@ -185,6 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     fn new(io: S, conn: Connection, unread: Vec<u8>) -> Self {
         Self {
             driver: Driver::new(io, conn, unread),
+            wakers: None,
         }
     }
 
@@ -393,6 +397,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    /// Polls for the task that receives, or for the one that sends.
+    fn poll_as<T>(
+        &mut self,
+        index: usize,
+        cx: &Context<'_>,
+        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let wakers = self.wakers.get_or_insert_default();
+        let result = poll(&mut self.driver, &mut wakers.register(index, cx));
+        if self.driver.take_changed() {
+            wakers.wake_other(index);
+        }
+        result
+    }
+
     /// Completes the opening handshake of a server.
     pub(crate) async fn open(mut self) -> Result<Self, Error> {
         self.receive_open().await?;
@@ -463,7 +482,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.driver.poll_message(cx)
+        self.poll_as(READER, cx, Driver::poll_message)
     }
 }
 
@@ -481,7 +500,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.driver.poll_ready(cx)
+        self.poll_as(WRITER, cx, Driver::poll_ready)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
@@ -489,11 +508,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.driver.poll_flush(cx)
+        self.poll_as(WRITER, cx, Driver::poll_flush)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.driver.poll_close(cx, &Close::EMPTY)
+        self.poll_as(WRITER, cx, |driver, cx| {
+            driver.poll_close(cx, &Close::EMPTY)
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use hybi_tokio::{Bytes, Error, Message, WebSocket};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 const RFC6455: Dialect = Dialect::Rfc6455;
@@ -252,6 +253,45 @@ async fn it_is_a_stream_and_a_sink() {
     };
     let (echoed, ()) = tokio::join!(echo, run);
     echoed.unwrap();
+}
+
+/// As generic code does, which knows a stream and a sink only.
+#[tokio::test(start_paused = true)]
+async fn halves_of_futures_do_not_lose_wake_ups() {
+    let (server, mut client) = pair(64, Dialect::Rfc6455, config()).await;
+    let (mut sink, mut stream) = StreamExt::split(server);
+    let reader = tokio::spawn(async move { stream.next().await });
+    yield_now().await;
+    let writer = tokio::spawn(async move { sink.send(Message::from("x".repeat(1000))).await });
+    yield_now().await;
+    // Both wait, and the writer polled the stream last.
+    let received = timeout(Duration::from_secs(5), client.next()).await;
+    assert_eq!(
+        received.unwrap().unwrap().unwrap(),
+        Message::from("x".repeat(1000))
+    );
+    writer.await.unwrap().unwrap();
+    client.send("Hello").await.unwrap();
+    let received = timeout(Duration::from_secs(5), reader).await;
+    let received = received.expect("it was woken").unwrap();
+    assert_eq!(received.unwrap().unwrap(), Message::from("Hello"));
+}
+
+/// The other order.
+#[tokio::test(start_paused = true)]
+async fn a_sink_of_futures_is_woken_after_its_stream_was_polled() {
+    let (server, mut client) = pair(64, Dialect::Rfc6455, config()).await;
+    let (mut sink, mut stream) = StreamExt::split(server);
+    let writer = tokio::spawn(async move { sink.send(Message::from("x".repeat(1000))).await });
+    yield_now().await;
+    let reader = tokio::spawn(async move { stream.next().await });
+    yield_now().await;
+    let received = timeout(Duration::from_secs(5), client.next()).await;
+    assert!(received.is_ok_and(|message| message.is_some()));
+    let sent = timeout(Duration::from_secs(5), writer).await;
+    sent.expect("it was woken").unwrap().unwrap();
+    client.send("Hello").await.unwrap();
+    assert!(reader.await.unwrap().is_some());
 }
 
 /// Bytes behind the request stay until it is answered.
