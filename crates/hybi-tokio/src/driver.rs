@@ -68,6 +68,8 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     max_inbox_len: usize,
     /// A message that did not fit into the send buffer.
     unsent: Option<Message>,
+    /// Why it could not be queued later: for the next call that sends.
+    unsent_error: Option<SendError>,
     /// The first pending byte is written, and waits for the stream to be flushed. So what a stream
     /// buffers itself, as those of TLS do, counts as pending: the write timeout applies to it, and
     /// input is read while it waits.
@@ -98,6 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             inbox: Inbox::default(),
             max_inbox_len: 0,
             unsent: None,
+            unsent_error: None,
             is_unflushed: false,
             written: 0,
             stream_error: None,
@@ -241,7 +244,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Ready if the message that did not fit was queued.
     fn poll_unsent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        while let Some(retry_at) = self.queue_unsent()? {
+        if let Some(error) = self.unsent_error.take() {
+            return Poll::Ready(Err(Error::Send(error)));
+        }
+        while let Some(retry_at) = self.queue_unsent().map_err(Error::Send)? {
             ready!(self.poll_drain(cx, retry_at))?;
         }
         Poll::Ready(Ok(()))
@@ -357,7 +363,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Queues the message that did not fit before. If it still does not, returns the number of
     /// pending bytes at which it does.
-    fn queue_unsent(&mut self) -> Result<Option<usize>, Error> {
+    fn queue_unsent(&mut self) -> Result<Option<usize>, SendError> {
         let Some(message) = &self.unsent else {
             return Ok(None);
         };
@@ -366,8 +372,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Ok(Some(retry_at));
         }
         self.unsent = None;
-        result.map_err(Error::Send)?;
-        Ok(None)
+        result.map(|()| None)
     }
 
     /// Ready once at most `target` bytes are pending. Reads while it waits: the peer may not read
@@ -440,7 +445,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// sends.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let retry_at = self.queue_unsent().unwrap_or_default();
+            let retry_at = self.queue_unsent().unwrap_or_else(|error| {
+                self.unsent_error = Some(error);
+                None
+            });
             let result = ready!(self.poll_write(cx, retry_at.unwrap_or_default()));
             if result.is_err() {
                 return Poll::Ready(());

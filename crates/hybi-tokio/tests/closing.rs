@@ -260,6 +260,30 @@ async fn a_peer_that_closes_and_does_not_read_is_cut_after_30_seconds() {
     );
 }
 
+/// A message that waited for the send buffer, when a message of the peer was too long.
+#[tokio::test(start_paused = true)]
+async fn flush_returns_the_error_of_a_message_that_was_not_queued() {
+    let config = Config::new().high_water(2000).max_send_buffer(2000);
+    let (mut server, mut client) = server(config).await;
+    server.set_max_message_len(10);
+    for _ in 0..2 {
+        server.feed("x".repeat(1900)).await.unwrap();
+    }
+    let too_long = b"\x81\x8b\0\0\0\0Hello World";
+    client.write_all(too_long).await.unwrap();
+    let error = server.next().await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::MessageTooLong(_)), "{error}");
+    let (end, _) = tokio::join!(timeout(Duration::from_secs(1), server.next()), async {
+        client.read_exact(&mut [0; 1904]).await.unwrap();
+    });
+    assert!(end.is_err());
+    let flushed = server.flush().await;
+    assert!(
+        matches!(flushed, Err(Error::Send(SendError::Closing))),
+        "{flushed:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn closing_ends_at_the_write_timeout_if_the_peer_does_not_read() {
     let (mut server, _client) = server(Config::new()).await;
