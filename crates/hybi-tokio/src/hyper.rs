@@ -15,7 +15,9 @@
 //! use hyper::{Request, Response, StatusCode};
 //! use hyper_util::rt::{TokioIo, TokioTimer};
 //! use std::convert::Infallible;
+//! use std::time::Duration;
 //! use tokio::net::{TcpListener, TcpStream};
+//! use tokio::time::sleep;
 //!
 //! static CONFIG: Config = Config::new();
 //!
@@ -49,7 +51,10 @@
 //!
 //! async fn serve(listener: TcpListener) -> Result<(), std::io::Error> {
 //!     loop {
-//!         let (tcp, _) = listener.accept().await?;
+//!         let Ok((tcp, _)) = listener.accept().await else {
+//!             sleep(Duration::from_millis(100)).await; // until a file descriptor is free
+//!             continue;
+//!         };
 //!         let mut builder = http1::Builder::new();
 //!         builder.timer(TokioTimer::new()).title_case_headers(true);
 //!         let conn = builder.serve_connection(TokioIo::new(tcp), service_fn(answer));

@@ -10,6 +10,7 @@
 //! use hybi_tokio::{Error, WebSocket};
 //! use std::time::Duration;
 //! use tokio::net::{TcpListener, TcpStream};
+//! use tokio::time::sleep;
 //!
 //! static CONFIG: Config = Config::new()
 //!     .keepalive(Duration::from_secs(25), Duration::from_secs(10));
@@ -27,7 +28,10 @@
 //! # async fn main() -> std::io::Result<()> {
 //! let listener = TcpListener::bind("127.0.0.1:9001").await?;
 //! loop {
-//!     let (tcp, _) = listener.accept().await?;
+//!     let Ok((tcp, _)) = listener.accept().await else {
+//!         sleep(Duration::from_millis(100)).await; // until a file descriptor is free
+//!         continue;
+//!     };
 //!     tokio::spawn(async move {
 //!         if let Err(error) = echo(tcp).await {
 //!             eprintln!("{error}");

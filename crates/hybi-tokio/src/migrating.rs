@@ -90,8 +90,10 @@
 //! ```no_run
 //! use hybi_tokio::hybi::Config;
 //! use hybi_tokio::{Error, Message, WebSocket};
+//! use std::time::Duration;
 //! use tokio::net::{TcpListener, TcpStream};
 //! use tokio::sync::broadcast;
+//! use tokio::time::sleep;
 //!
 //! static CONFIG: Config = Config::new();
 //!
@@ -124,7 +126,10 @@
 //!     let messages = broadcast::Sender::new(1000);
 //!     let listener = TcpListener::bind("127.0.0.1:9001").await?;
 //!     loop {
-//!         let (tcp, peer) = listener.accept().await?;
+//!         let Ok((tcp, peer)) = listener.accept().await else {
+//!             sleep(Duration::from_millis(100)).await; // until a file descriptor is free
+//!             continue;
+//!         };
 //!         let messages = messages.clone();
 //!         tokio::spawn(async move {
 //!             if let Err(error) = serve(tcp, messages).await {

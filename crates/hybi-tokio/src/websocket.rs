@@ -30,6 +30,11 @@ use crate::{Error, Message, Reader, Writer, split};
 /// Call `next` also if the application only sends: it answers pings, and notices when the
 /// connection has ended.
 ///
+/// [`Config::auto_close`](hybi::Config::auto_close) has to be on, as it is by default: close frames of
+/// the peer are answered by `next`, after what the peer had sent before. A stream that buffers
+/// output, as those of TLS do, has to flush all of it within
+/// [`write_timeout`](hybi::Config::write_timeout).
+///
 /// # Cancellation
 ///
 /// A future of this type that is dropped before it is complete, as `select!` does, loses nothing
