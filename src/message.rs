@@ -249,7 +249,7 @@ impl MessageAssembler {
             }
             AssemblerState::Assembling => {}
         }
-        if chunk_len > self.limit.saturating_sub(self.buffered()) {
+        if self.buffered().saturating_add(chunk_len) > self.limit {
             if !is_final {
                 self.state = AssemblerState::Discarding;
             }

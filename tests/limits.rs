@@ -507,6 +507,22 @@ fn message_assembler_enforces_its_limit_fr_14() {
     }
 }
 
+/// Although the last chunk is empty.
+#[test]
+fn a_limit_set_within_a_message_applies_to_what_was_added_before() {
+    let mut conn = open(Config::new(), Dialect::Hixie76).conn;
+    let mut message = MessageAssembler::new(4);
+    let mut start = *b"\0abcd";
+    let mut bytes = input(&mut start);
+    let chunk = next_chunk(&mut conn, &mut bytes);
+    assert_eq!(message.push_text(chunk).unwrap(), None);
+    message.set_limit(3);
+    let mut end = *b"\xff";
+    let mut bytes = input(&mut end);
+    let chunk = next_chunk(&mut conn, &mut bytes);
+    assert_eq!(message.push_text(chunk).unwrap_err().limit, 3);
+}
+
 #[test]
 fn message_too_long_is_returned_with_the_chunk_over_the_limit() {
     let mut conn = open(Config::new(), Dialect::Hixie76).conn;
