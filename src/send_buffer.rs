@@ -163,8 +163,13 @@ impl SendBuffer {
         self.clear();
     }
 
-    /// Returns all pending bytes, and makes `spare`, whose content is dropped, the buffer.
-    pub(crate) fn take(&mut self, spare: Vec<u8>, config: &Config) -> Vec<u8> {
+    /// Returns all pending bytes, and makes `spare`, whose content is dropped, the buffer; returns
+    /// `spare` if nothing is pending.
+    pub(crate) fn take(&mut self, mut spare: Vec<u8>, config: &Config) -> Vec<u8> {
+        spare.clear();
+        if self.is_empty() {
+            return spare;
+        }
         // Kept until no message is queued for a time.
         let queue = self.message_queue(config);
         let mut bytes = mem::replace(&mut queue.bytes, spare);

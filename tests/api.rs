@@ -1024,6 +1024,19 @@ fn take_output_returns_all_pending_output_and_reuses_the_spare_buffer() {
     }
 }
 
+/// Nor does it keep the memory of the spare buffer: a loop may call it each time.
+#[test]
+fn take_output_without_output_starts_no_timer() {
+    for (role, dialect) in every() {
+        let mut conn = established(&Config::new(), role, dialect);
+        feed(&mut conn, b"");
+        let deadline = conn.deadline();
+        let spare = conn.take_output(b"spare".to_vec());
+        assert!(spare.is_empty() && spare.capacity() > 0);
+        assert_eq!(conn.deadline(), deadline);
+    }
+}
+
 #[test]
 fn take_output_counts_as_written() {
     // A deferred pong follows, and messages fit again.
