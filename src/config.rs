@@ -292,7 +292,9 @@ impl Config {
     /// once all output is written, if at most 64 KiB were queued since none was pending, and after
     /// one to two seconds if at most 64 KiB remain pending. All of it is released after one to two
     /// seconds in which no message was sent. These seconds count from one call of
-    /// [`receive`](crate::Connection::receive) to another.
+    /// [`receive`](crate::Connection::receive) to another, while the connection is open and no
+    /// compressed message is incomplete: otherwise it is kept until that message is complete, or
+    /// until all output is written or dropped.
     #[must_use]
     pub const fn max_send_buffer(mut self, bytes: usize) -> Self {
         self.max_send_buffer = bytes;

@@ -490,6 +490,24 @@ fn each_byte_of_a_large_message_restarts_keep_alive() {
     }
 }
 
+/// A caller that forwards messages pauses while the connection of their receiver is congested.
+#[test]
+fn what_was_received_before_a_pause_restarts_keep_alive() {
+    for (role, dialect) in every() {
+        let conn = &mut established(&KEEPALIVE, (role, dialect));
+        at(conn, Duration::ZERO);
+        at(conn, 10 * SECOND); // a ping
+        conn.advance(conn.pending());
+        let mut message = text_frame(other(role), dialect).repeat(2);
+        let mut input = Input::new(&mut message, 12 * SECOND);
+        assert!(matches!(conn.receive(&mut input), Some(Event::Text(_))));
+        assert!(!input.remaining().is_empty());
+        assert_eq!(at(conn, 15 * SECOND), None);
+        assert_eq!(at(conn, 25 * SECOND - NANOSECOND), None);
+        assert_eq!(conn.pending(), 0, "no ping");
+    }
+}
+
 /// Whether or not `receive` is called while the connection is congested.
 #[test]
 fn keep_alive_is_paused_while_congested_and_then_restarts() {

@@ -67,6 +67,9 @@ pub struct Connection {
     state: State,
     /// `receive_eof` was called.
     eof: bool,
+    /// The peer has sent bytes since keep-alive last looked. The caller may have paused before the
+    /// rest of an input.
+    has_received: bool,
     /// See [`set_compression`](Self::set_compression).
     #[cfg(feature = "deflate")]
     compresses: bool,
@@ -111,6 +114,7 @@ impl Connection {
             config,
             state,
             eof: false,
+            has_received: false,
             #[cfg(feature = "deflate")]
             compresses: true,
             send_buffer: SendBuffer::EMPTY,
@@ -394,7 +398,8 @@ impl Connection {
     /// written.
     ///
     /// The content of `spare` is dropped, and its memory becomes the send buffer: pass the buffer
-    /// of an earlier call whose bytes were written, or an empty `Vec`.
+    /// of an earlier call whose bytes were written, or an empty `Vec`. If nothing is pending,
+    /// `spare` is returned, empty.
     ///
     /// ```
     /// # use hybi::{Config, Connection, Dialect, Handshake};

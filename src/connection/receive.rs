@@ -48,7 +48,11 @@ impl Connection {
     #[inline]
     pub fn receive<'e>(&mut self, input: &'e mut Input<'_>) -> Option<Event<'e>> {
         if let Some(session) = self.state.session() {
-            match session.decoder.decode_fast(&self.config, &mut input.bytes) {
+            match session.decoder.decode_fast(
+                &self.config,
+                &mut input.bytes,
+                &mut self.has_received,
+            ) {
                 FastPath::Text { text, is_final } => {
                     return Some(Event::Text(TextChunk::new(text, is_final)));
                 }
@@ -60,7 +64,7 @@ impl Connection {
                     return Some(Stored::Text { is_final }.event(&input.storage));
                 }
                 FastPath::NeedMore if !self.eof => {
-                    if !self.run_timers(input.now, input.has_bytes) {
+                    if !self.run_timers(input.now) {
                         return None;
                     }
                 }
@@ -80,6 +84,7 @@ impl Connection {
             has_bytes,
             storage,
         } = input;
+        self.has_received |= *has_bytes;
         let stored = loop {
             let step = match &mut self.state {
                 State::Handshaking(_) => self.receive_handshake(bytes),
@@ -93,7 +98,7 @@ impl Connection {
             };
             match step {
                 Step::Continue => {}
-                Step::NeedMore if self.run_timers(*now, *has_bytes) => {}
+                Step::NeedMore if self.run_timers(*now) => {}
                 Step::NeedMore => return None,
                 Step::Event(event) => return Some(event),
                 Step::Stored(stored) => break stored,

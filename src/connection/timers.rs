@@ -1,5 +1,6 @@
 //! Timeouts, keep-alive, and the release of idle send buffers.
 
+use core::mem;
 use core::time::Duration;
 
 use super::Connection;
@@ -126,15 +127,13 @@ impl Connection {
     }
 
     /// Starts, stops and expires timers. Returns whether the connection has ended.
-    ///
-    /// `has_bytes`: the peer has sent something.
-    pub(super) fn run_timers(&mut self, now: Duration, has_bytes: bool) -> bool {
+    pub(super) fn run_timers(&mut self, now: Duration) -> bool {
         let now = Time::new(now).max(self.timers.now);
         self.timers.now = now;
         // Keep-alive may queue a ping, which starts the timer of writes.
         let timed_out = self
             .run_state_timer(now)
-            .or_else(|| self.run_keepalive_timer(now, has_bytes))
+            .or_else(|| self.run_keepalive_timer(now))
             .or_else(|| self.run_write_timer(now));
         let Some(timeout) = timed_out else {
             return false;
@@ -215,8 +214,9 @@ impl Connection {
         is_expired.then_some(Timeout::Write)
     }
 
-    fn run_keepalive_timer(&mut self, now: Time, has_bytes: bool) -> Option<Timeout> {
+    fn run_keepalive_timer(&mut self, now: Time) -> Option<Timeout> {
         let keepalive = self.config.keepalive?;
+        let has_bytes = mem::take(&mut self.has_received);
         if !self.counts_silence() {
             self.timers.keepalive = None;
             return None;

@@ -14,6 +14,7 @@ pub(super) fn decode_fast<'i>(
     decoder: &mut Decoder,
     config: &Config,
     input: &mut &'i mut [u8],
+    has_received: &mut bool,
 ) -> FastPath<'i> {
     // At most one frame, so that the copies of one input are linear in its length.
     let (slow, mut copy) = work::uncounted(|| {
@@ -22,7 +23,7 @@ pub(super) fn decode_fast<'i>(
         (decoder.clone(), copy)
     });
     let len = input.len();
-    let result = decoder.fast_path(config, input);
+    let result = decoder.fast_path(config, input, has_received);
     let consumed = len - input.len();
     work::uncounted(|| {
         assert!(
