@@ -1,6 +1,7 @@
 //! A request that a server received, and its checks.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 #[cfg(feature = "deflate")]
@@ -18,7 +19,7 @@ use crate::dialect::{Dialect, Dialects, Selector};
 use crate::error::{HeaderErrorKind, ProtocolError};
 use crate::handshake::challenge;
 use crate::header_name::HeaderName;
-use crate::http::{Head, Header};
+use crate::http::{Head, Header, trim};
 
 /// A request that a server received, with valid header fields.
 ///
@@ -128,8 +129,8 @@ impl Request {
     ///
     /// The dialect is always RFC 6455, and `Sec-WebSocket-Version: 13` is required (H2-5). There is
     /// no key: a `Sec-WebSocket-Key` is ignored (H2-6). [`host`](Self::host) is the authority
-    /// (H2-4). A client may send each cookie in a `Cookie` field of its own (RFC 9113,
-    /// section 8.2.3), of which [`header`](Self::header) returns the first.
+    /// (H2-4). Browsers send each cookie in a `Cookie` field of its own; the request has one with all
+    /// of them, after the other fields (H2-10).
     ///
     /// # Errors
     /// - [`ProtocolError::InvalidStartLine`] if the authority is not `host` or `host:port`, or if
@@ -143,7 +144,7 @@ impl Request {
     ///   [`from_parts`](Self::from_parts).
     ///
     /// Offsets refer to a head with the request line `GET http://{authority}{path} HTTP/1.1`, and
-    /// each header field written as `name: value`. If [`status`](ProtocolError::status) is 426,
+    /// each header field written as `name: value`, the cookies last. If [`status`](ProtocolError::status) is 426,
     /// respond with 400 and `Sec-WebSocket-Version: 13`: a 426 requires `Upgrade`, which HTTP/2
     /// does not allow (H2-9).
     ///
@@ -188,7 +189,7 @@ impl Request {
         // RFC 8441, section 5: the request replaces the one with the method GET.
         let target = ["http://", authority, path].concat();
         let mut head = Head::from_request_line(b"GET", target.as_bytes(), b"HTTP/1.1")?;
-        push_fields(&mut head, headers)?;
+        push_connect_fields(&mut head, headers)?;
         let headers = HeaderIndex::new(head);
         let upgrade = Some(check_connect(&headers, authority.as_bytes())?);
         Ok(Self(Arc::new(CheckedRequest { headers, upgrade })))
@@ -454,6 +455,33 @@ fn push_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
 ) -> Result<(), ProtocolError> {
     for (name, value) in headers {
         head.push(name.as_ref(), value.as_ref())?;
+    }
+    head.finish();
+    Ok(())
+}
+
+/// The name of the fields with the cookies of a client.
+const COOKIE: &[u8] = b"cookie";
+
+/// As [`push_fields`], with one field for the cookies of all (H2-10).
+fn push_connect_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+    head: &mut Head,
+    headers: impl IntoIterator<Item = (N, V)>,
+) -> Result<(), ProtocolError> {
+    let mut cookies: Option<Vec<u8>> = None;
+    for (name, value) in headers {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        if !name.eq_ignore_ascii_case(COOKIE) {
+            head.push(name, value)?;
+        } else if let Some(cookies) = &mut cookies {
+            cookies.extend_from_slice(b"; ");
+            cookies.extend_from_slice(trim(value));
+        } else {
+            cookies = Some(trim(value).to_vec());
+        }
+    }
+    if let Some(cookies) = cookies {
+        head.push(COOKIE, &cookies)?;
     }
     head.finish();
     Ok(())

@@ -62,7 +62,8 @@ fn check_request(authority: &str, path: &str, fields: &Fields<'_>) {
     let request = Request::from_connect(authority, path, fields.iter().copied());
     let work = take_work();
     let mut head = format!("GET http://{authority}{path} HTTP/1.1\r\n").into_bytes();
-    for (name, value) in fields {
+    let joined = with_joined_cookies(fields);
+    for (name, value) in &joined {
         head.extend([name, &b": "[..], value, b"\r\n"].concat());
     }
     head.extend(b"\r\n");
@@ -94,9 +95,9 @@ fn check_request(authority: &str, path: &str, fields: &Fields<'_>) {
     assert_eq!([request.resource(), get.resource()], [path; 2]);
     assert_eq!(request.origin(), get.origin());
     assert!(request.protocols().eq(get.protocols()));
-    let values = fields.iter().map(|(name, value)| (*name, trim(value)));
+    let expected = joined.iter().map(|(name, value)| (*name, trim(value)));
     let headers = request.headers().map(|(n, value)| (n.as_bytes(), value));
-    assert!(headers.eq(values));
+    assert!(headers.eq(expected));
     check_upgrade(&request);
 
     let with_cookie = |cookie| {
@@ -104,6 +105,23 @@ fn check_request(authority: &str, path: &str, fields: &Fields<'_>) {
         Request::from_connect(authority, path, fields).expect("a valid field")
     };
     check_same_debug(&with_cookie(b"a=1"), &with_cookie(b"b=2"));
+}
+
+/// Returns the fields with the cookies of all in one, which is the last (H2-10).
+fn with_joined_cookies<'a>(fields: &Fields<'a>) -> Vec<(&'a [u8], Vec<u8>)> {
+    let (cookies, others): (Vec<_>, Vec<_>) = fields
+        .iter()
+        .copied()
+        .partition(|(name, _)| is(name, "Cookie"));
+    let mut fields: Vec<_> = others
+        .into_iter()
+        .map(|(name, value)| (name, value.to_vec()))
+        .collect();
+    let cookies: Vec<_> = cookies.iter().map(|(_, value)| trim(value)).collect();
+    if !cookies.is_empty() {
+        fields.push((b"cookie", cookies.join(&b"; "[..])));
+    }
+    fields
 }
 
 /// Returns the request of HTTP/1.1 with the same fields, if it is accepted with the same dialect.
