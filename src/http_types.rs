@@ -1,6 +1,6 @@
 //! Conversions from and to the types of the crate `http`.
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use crate::config::Config;
 use crate::dialect::Dialect;
@@ -147,8 +147,10 @@ impl ProtocolError {
         for (name, value) in handshake::error_headers(status, dialects) {
             append(headers, name, value.as_bytes());
         }
-        if headers.contains_key(header::UPGRADE) {
-            append(headers, "Connection", b"Upgrade"); // HY-12
+        if status == 426 {
+            // HY-12
+            append(headers, "Upgrade", b"websocket");
+            append(headers, "Connection", b"Upgrade");
         }
         response
     }

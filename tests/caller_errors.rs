@@ -635,7 +635,8 @@ fn invalid_url_contains_the_offset() {
     for (url, at) in [
         ("", 0),
         ("example.com", 0),
-        ("http://example.com/", 0),
+        ("ftp://example.com/", 0),
+        ("httpss://example.com/", 0),
         ("wsx://example.com/", 0),
         ("ws://", 5),
         ("ws:///demo", 5),
@@ -899,7 +900,12 @@ proptest! {
             let at = lines.iter().position(|line| *line == field);
             at.map(|at| lines.remove(at)).is_some()
         };
-        prop_assert!(take(field("Connection", "close")));
+        if status == 426 {
+            prop_assert!(take(field("Connection", "close, Upgrade"))); // HY-12
+            prop_assert!(take(field("Upgrade", "websocket")));
+        } else {
+            prop_assert!(take(field("Connection", "close")));
+        }
         if status == 204 || status == 304 {
             prop_assert_eq!(sent_body, b"");
         } else {

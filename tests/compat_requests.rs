@@ -514,6 +514,21 @@ fn a_426_names_upgrade_in_connection_hy_12() {
     }
 }
 
+/// RFC 9110, 15.5.22: for a page that is not WebSocket, from the application.
+#[test]
+fn a_426_of_the_application_names_upgrade_hy_12() {
+    let server = Connection::server(Config::new().plain_http(true));
+    let mut server = Driver::with_request_handler(server, |conn, _| {
+        let response = Response::new(426).header("Sec-WebSocket-Version", "13");
+        conn.respond(&response).unwrap();
+    });
+    server.feed(PAGE.as_bytes());
+    let sent = text(server.sent());
+    let head = "HTTP/1.1 426 Upgrade Required\r\nConnection: close, Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    assert!(sent.starts_with(head), "{sent}");
+}
+
 /// crossbario/autobahn-python 0.5.14 sends none as a client.
 #[test]
 fn no_origin_with_key1_and_key2_h76_11() {

@@ -437,7 +437,7 @@ pub(crate) fn respond(
     }
     check_headers(&response.headers, is_connection_or_framing)
         .map_err(RespondError::InvalidHeader)?;
-    let (mut bytes, body) = render_response(response, "close", is_head);
+    let (mut bytes, body) = render_response(response, is_head);
     let len = bytes.len() + body.len();
     if len > limit {
         return Err(RespondError::ResponseTooLong { len, limit });
@@ -457,25 +457,18 @@ pub(crate) fn error_response(
     for (name, value) in error_headers(status, dialects) {
         response = response.header(name, value);
     }
-    // HY-12
-    let connection = if status == 426 {
-        "close, Upgrade"
-    } else {
-        "close"
-    };
-    let (mut bytes, body) = render_response(&response, connection, is_head);
+    let (mut bytes, body) = render_response(&response, is_head);
     bytes.extend_from_slice(&body);
     Some(bytes)
 }
 
 /// Returns the header fields that the response to an invalid request requires in addition to
-/// `Connection`.
+/// `Connection` and `Upgrade`.
 pub(crate) fn error_headers(status: u16, dialects: Dialects) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();
     match status {
         405 => headers.push(("Allow", "GET".to_owned())),
         426 => {
-            headers.push((HeaderName::Upgrade.as_str(), "websocket".to_owned()));
             let versions = dialects.iter();
             let versions: Vec<&str> = versions.filter_map(|d| d.row().version()).collect();
             if !versions.is_empty() {
@@ -488,11 +481,7 @@ pub(crate) fn error_headers(status: u16, dialects: Dialects) -> Vec<(&'static st
 }
 
 /// Returns the head of a response, and the body that follows it.
-fn render_response<'a>(
-    response: &Response<'a>,
-    connection: &str,
-    is_head: bool,
-) -> (Vec<u8>, Cow<'a, [u8]>) {
+fn render_response<'a>(response: &Response<'a>, is_head: bool) -> (Vec<u8>, Cow<'a, [u8]>) {
     let (status, reason) = (response.status, reason(response.status));
     let default_body = alloc::format!("{status} {reason}\n");
     // RFC 9112, section 6.3. A 205 has a Content-Length of 0 (RFC 9110, section 15.3.6).
@@ -503,11 +492,14 @@ fn render_response<'a>(
         None => Cow::Owned(default_body.into_bytes()),
     };
     let mut bytes = alloc::format!("HTTP/1.1 {status} {reason}\r\n").into_bytes();
-    push_header(
-        &mut bytes,
-        HeaderName::Connection.as_str(),
-        &[connection.as_bytes()],
-    );
+    let connection = HeaderName::Connection.as_str();
+    if status == 426 {
+        // HY-12
+        push_header(&mut bytes, connection, &[b"close, Upgrade"]);
+        push_header(&mut bytes, HeaderName::Upgrade.as_str(), &[b"websocket"]);
+    } else {
+        push_header(&mut bytes, connection, &[b"close"]);
+    }
     for (name, value) in &response.headers {
         push_header(&mut bytes, name, &[value]);
     }

@@ -416,7 +416,14 @@ impl Values<'_> {
             assert!(!server.wants_write(), "a failed call changes nothing");
             return;
         }
-        let mut expected_fields = vec![field("Connection", "close")];
+        let mut expected_fields = match status {
+            // HY-12
+            426 => vec![
+                field("Connection", "close, Upgrade"),
+                field("Upgrade", "websocket"),
+            ],
+            _ => vec![field("Connection", "close")],
+        };
         expected_fields.extend(fields.iter().map(|(name, value)| field(name, value)));
         let body = match status {
             204 | 205 | 304 => b"",

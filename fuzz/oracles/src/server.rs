@@ -228,8 +228,8 @@ impl Session {
         dialects: Dialects,
     ) -> Vec<(&'static str, String)> {
         // HY-12
-        let connection = match self.closed() {
-            Some(Closed::Protocol(_)) if status == 426 => "close, Upgrade",
+        let connection = match status {
+            426 => "close, Upgrade",
             _ => "close",
         };
         let mut expected = vec![("Connection", connection.to_owned())];
