@@ -194,7 +194,8 @@ pub enum ClientRequestError {
     #[error("{}", UrlMessage { at: *.at })]
     #[non_exhaustive]
     InvalidUrl {
-        /// The offset in bytes of the first invalid byte; 0 if the scheme is not `ws` or `wss`.
+        /// The offset in bytes of the first invalid byte; 0 if the scheme is not `ws`, `wss`,
+        /// `http` or `https`.
         at: usize,
     },
     /// The origin is not valid in a header field.

@@ -270,7 +270,7 @@ fn error_messages_tell_what_is_wrong_and_never_repeat_their_source() {
             "the response has 105 bytes, which exceeds the send buffer of 100 bytes",
         ),
         (
-            ClientRequest::new("http://a").unwrap_err().into(),
+            ClientRequest::new("ftp://a").unwrap_err().into(),
             "not a ws:// or wss:// URL",
         ),
         (
@@ -729,7 +729,16 @@ fn a_request_is_parsed_and_tells_where_to_connect() {
         let request = request.clone().with_dialect(dialect);
         assert_eq!(request.dialect(), dialect);
     }
-    let error = "http://a/".parse::<ClientRequest>().unwrap_err();
+    for (url, tls) in [("http://a/b?c", false), ("HTTPS://a/b?c", true)] {
+        let request = ClientRequest::new(url).unwrap();
+        let ws = ["ws://a/b?c", "wss://a/b?c"][usize::from(tls)];
+        assert_eq!(
+            request_of(&request),
+            request_of(&ClientRequest::new(ws).unwrap())
+        );
+        assert_eq!(request.is_tls(), tls);
+    }
+    let error = "ftp://a/".parse::<ClientRequest>().unwrap_err();
     assert_eq!(
         error_field!(error, ClientRequestError::InvalidUrl { at }),
         0

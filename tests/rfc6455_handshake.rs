@@ -860,7 +860,7 @@ fn an_invalid_url_is_rejected_with_the_offset() {
     for (url, at) in [
         ("", 0),
         ("example.com", 0),
-        ("http://example.com/", 0),
+        ("ftp://example.com/", 0),
         ("wsx://example.com/", 0),
         ("ws:///chat", 5),
         ("ws://:80/", 5),

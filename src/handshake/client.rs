@@ -48,8 +48,17 @@ pub struct ClientRequest {
     headers: Vec<(String, Vec<u8>)>,
 }
 
+/// The schemes of URLs, and whether they require TLS.
+const SCHEMES: [(&str, bool); 4] = [
+    ("ws", false),
+    ("wss", true),
+    ("http", false),
+    ("https", true),
+];
+
 impl ClientRequest {
-    /// Creates a request for a `ws://` or `wss://` URL (RFC 6455, section 3).
+    /// Creates a request for a `ws://` or `wss://` URL (RFC 6455, section 3). `http://` and
+    /// `https://` are accepted for them, as by browsers: redirects have such URLs.
     ///
     /// The host is converted to lower case. A user name and password, which may be percent-encoded,
     /// are sent as `Authorization: Basic` (RFC 7617). The dialect is RFC 6455 until
@@ -57,7 +66,7 @@ impl ClientRequest {
     ///
     /// # Errors
     /// [`ClientRequestError::InvalidUrl`] with the offset of the first invalid byte: if the scheme
-    /// is not `ws` or `wss`, the host is missing or not a host name or IPv6 address, the port is
+    /// is another, the host is missing or not a host name or IPv6 address, the port is
     /// not in 1 to 65535, or the URL contains a fragment, white space, a control character or a
     /// non-ASCII byte. A user name and password may contain what RFC 3986, section 3.2.1, allows:
     /// other characters have to be percent-encoded, such as `@` as `%40`. The user name cannot
@@ -68,10 +77,10 @@ impl ClientRequest {
             .find("://")
             .ok_or(ClientRequestError::InvalidUrl { at: 0 })?;
         let (scheme, rest) = url.split_at(scheme_end);
-        let tls = scheme.eq_ignore_ascii_case("wss");
-        if !tls && !scheme.eq_ignore_ascii_case("ws") {
-            return Err(ClientRequestError::InvalidUrl { at: 0 });
-        }
+        let mut schemes = SCHEMES.iter();
+        let (_, tls) = *schemes
+            .find(|(name, _)| scheme.eq_ignore_ascii_case(name))
+            .ok_or(ClientRequestError::InvalidUrl { at: 0 })?;
         let rest = rest.get(3..).unwrap_or_default();
         let rest_at = scheme_end + 3;
         let resource_start = rest.find(['/', '?', '#']).unwrap_or(rest.len());

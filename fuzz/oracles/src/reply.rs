@@ -224,7 +224,7 @@ impl Values<'_> {
 
     fn has_scheme(&self) -> bool {
         let scheme = self.url.split_once("://").map(|(scheme, _)| scheme);
-        scheme.is_some_and(|scheme| is_one_of(scheme, &["ws", "wss"]))
+        scheme.is_some_and(|scheme| is_one_of(scheme, &["ws", "wss", "http", "https"]))
     }
 
     /// RFC 6455, 3
@@ -241,7 +241,7 @@ impl Values<'_> {
     fn host(&self, request: &ClientRequest) -> String {
         let (scheme, _, authority, resource) = self.split_url();
         let is_tls = request.is_tls();
-        assert!(scheme.eq_ignore_ascii_case(if is_tls { "wss" } else { "ws" }));
+        assert_eq!(is_one_of(scheme, &["wss", "https"]), is_tls);
         assert!(is_visible(resource) && !resource.contains('#'));
         assert!(is_visible(authority) && !authority.contains(['@', '/', '#', '\\']));
         let authority = authority.to_ascii_lowercase();
@@ -351,7 +351,7 @@ impl Values<'_> {
         let is_open = matches!(event, Some(Event::Open(_)));
         let (scheme, ..) = self.split_url();
         // The server is not configured for TLS.
-        let is_tls = scheme.eq_ignore_ascii_case("wss");
+        let is_tls = is_one_of(scheme, &["wss", "https"]);
         let other_location = !is_hybi(dialect) && (self.authority.is_some() || is_tls);
         assert!(is_open || other_location, "{event:?}");
     }
