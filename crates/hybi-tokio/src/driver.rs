@@ -68,10 +68,11 @@ pub(crate) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     max_inbox_len: usize,
     /// A message that did not fit into the send buffer.
     unsent: Option<Message>,
-    /// Why it could not be queued later: for the next call that sends.
+    /// Why that message could not be queued when it was tried again. The next call that waits to
+    /// send returns it.
     unsent_error: Option<SendError>,
-    /// The first pending byte is written, and waits for the stream to be flushed. So what a stream
-    /// buffers itself, as those of TLS do, counts as pending: the write timeout applies to it, and
+    /// The first pending byte is written, and stays pending until the stream is flushed. It stands
+    /// for all that the stream buffers itself, as those of TLS do: the write timeout applies, and
     /// input is read while it waits.
     is_unflushed: bool,
     /// Bytes written since the time to answer a close frame was last extended.
@@ -238,7 +239,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         close: &Close,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_unsent(cx))?;
-        self.connection_mut().close(close).map_err(Error::Close)?;
+        if self.conn.is_open() {
+            self.connection_mut().close(close).map_err(Error::Close)?;
+        }
         self.poll_flush(cx)
     }
 
@@ -492,7 +495,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let mut unread = mem::take(&mut self.unread);
         let mut input = Input::new(unread.get_mut(self.consumed..)?, self.start.elapsed());
-        let received = self.receiver.receive(&mut self.conn, &mut input);
+        let received = self.receive(&mut input);
         let remaining = input.remaining().len();
         self.note_received(received.is_some(), remaining);
         if remaining > 0 {
@@ -502,6 +505,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.consumed = 0;
         }
         received
+    }
+
+    fn receive(&mut self, input: &mut Input<'_>) -> Option<Result<Received, Error>> {
+        let pending = self.conn.pending();
+        let received = self.receiver.receive(&mut self.conn, input);
+        self.note_dropped_output(pending);
+        received
+    }
+
+    /// Notes a write timeout after a closing handshake, which does not change the reason of the end.
+    /// `pending` bytes were pending before the time passed.
+    fn note_dropped_output(&mut self, pending: usize) {
+        if self.conn.pending() < pending && self.failure().is_none() {
+            self.stream_error = Some(io::ErrorKind::TimedOut);
+            self.changed = true;
+        }
     }
 
     /// `remaining` bytes of input were not consumed.
@@ -526,7 +545,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.conn.receive_eof();
         }
         let mut input = Input::new(buf.filled_mut(), self.start.elapsed());
-        let received = self.receiver.receive(&mut self.conn, &mut input);
+        let received = self.receive(&mut input);
         let remaining = input.remaining();
         self.unread.extend_from_slice(remaining);
         self.note_received(received.is_some(), remaining.len());
@@ -618,10 +637,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             &mut self.conn,
             &mut Input::new(&mut [], self.start.elapsed()),
         );
-        // After a closing handshake, a write timeout does not change the reason of the end.
-        if self.conn.pending() < pending && self.failure().is_none() {
-            self.stream_error = Some(io::ErrorKind::TimedOut);
-        }
+        self.note_dropped_output(pending);
         self.changed = true;
     }
 }

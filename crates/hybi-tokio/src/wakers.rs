@@ -31,7 +31,8 @@ impl Default for Wakers {
 }
 
 impl Wakers {
-    /// Returns the context to poll with; before the stream is polled, so that no wake-up is lost.
+    /// Registers the task, and returns the context to poll with. Call it before the stream is
+    /// polled, so that no wake-up is lost.
     pub(crate) fn register(&self, index: usize, cx: &Context<'_>) -> Context<'_> {
         match &mut lock(&self.tasks.0)[index] {
             Some(registered) => registered.clone_from(cx.waker()),

@@ -260,6 +260,18 @@ async fn a_peer_that_closes_and_does_not_read_is_cut_after_30_seconds() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn closing_with_a_peer_that_has_closed_and_does_not_read_is_a_write_timeout() {
+    let (mut server, mut client) = server(Config::new()).await;
+    server.feed("x".repeat(5000)).await.unwrap();
+    client.write_all(b"\x88\x82\0\0\0\0\x03\xe8").await.unwrap();
+    let closed = timeout(Duration::from_secs(300), server.start_close(Close::EMPTY)).await;
+    match closed.expect("it ends") {
+        Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::TimedOut),
+        closed => panic!("{closed:?}"),
+    }
+}
+
 /// A message that waited for the send buffer, when a message of the peer was too long.
 #[tokio::test(start_paused = true)]
 async fn flush_returns_the_error_of_a_message_that_was_not_queued() {
