@@ -189,8 +189,7 @@ pub enum RespondError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientRequestError {
-    /// The URL is not a valid `ws://` or `wss://` URL: see
-    /// [`ClientRequest::new`](crate::ClientRequest::new).
+    /// The URL is not valid: see [`ClientRequest::new`](crate::ClientRequest::new).
     #[error("{}", UrlMessage { at: *.at })]
     #[non_exhaustive]
     InvalidUrl {

@@ -8,8 +8,8 @@ use super::states::{Inflater, Step, StepResult};
 /// block.
 pub(super) const END: [u8; 6] = [0, 0, 0xff, 0xff, 3, 0];
 
-/// How much of [`END`] a valid message uses: nothing if its last byte ends a final block, the end
-/// of the flush if that completes a final block, else all.
+/// How much of [`END`] a valid message uses: nothing if its last byte ends a final block, the first
+/// four bytes if they complete a final block, otherwise all.
 const VALID_ENDS: [usize; 3] = [0, 4, END.len()];
 
 /// How many bytes of history each byte of input pays for: as many as a byte can inflate to. A block

@@ -58,7 +58,7 @@ const SCHEMES: [(&str, bool); 4] = [
 
 impl ClientRequest {
     /// Creates a request for a `ws://` or `wss://` URL (RFC 6455, section 3). `http://` and
-    /// `https://` are accepted for them, as by browsers: redirects have such URLs.
+    /// `https://` mean the same, as in browsers.
     ///
     /// The host is converted to lower case. A user name and password, which may be percent-encoded,
     /// are sent as `Authorization: Basic` (RFC 7617). The dialect is RFC 6455 until
@@ -66,7 +66,7 @@ impl ClientRequest {
     ///
     /// # Errors
     /// [`ClientRequestError::InvalidUrl`] with the offset of the first invalid byte: if the scheme
-    /// is another, the host is missing or not a host name or IPv6 address, the port is
+    /// is none of these, the host is missing or not a host name or IPv6 address, the port is
     /// not in 1 to 65535, or the URL contains a fragment, white space, a control character or a
     /// non-ASCII byte. A user name and password may contain what RFC 3986, section 3.2.1, allows:
     /// other characters have to be percent-encoded, such as `@` as `%40`. The user name cannot
@@ -216,13 +216,15 @@ impl ClientRequest {
         address.unwrap_or(&self.host)
     }
 
-    /// Returns the port to connect to: that of the URL, or 80 for `ws` and 443 for `wss`.
+    /// Returns the port to connect to: that of the URL, or 443 with [TLS](Self::is_tls) and 80
+    /// without.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Returns `true` if the scheme of the URL is `wss`: the caller has to connect over TLS.
+    /// Returns `true` if the scheme of the URL is `wss` or `https`: the caller has to connect over
+    /// TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.tls

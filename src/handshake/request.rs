@@ -463,7 +463,7 @@ fn push_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
 /// The name of the fields with the cookies of a client.
 const COOKIE: &[u8] = b"cookie";
 
-/// As [`push_fields`], with one field for the cookies of all (H2-10).
+/// As [`push_fields`], with all cookies in one field (H2-10).
 fn push_connect_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     head: &mut Head,
     headers: impl IntoIterator<Item = (N, V)>,

@@ -158,8 +158,9 @@ impl<'a> Response<'a> {
 
     /// Adds a header field, after those added before.
     ///
-    /// The response always has `Connection: close`. Except for the statuses 204 and 304, it also
-    /// has `Content-Length` and, unless a `Content-Type` is added, `Content-Type: text/plain`.
+    /// The response always has `Connection: close`, and a 426 also `Upgrade: websocket`. Except for
+    /// the statuses 204 and 304, it has `Content-Length` and, unless a `Content-Type` is added,
+    /// `Content-Type: text/plain`.
     ///
     /// [`respond`](crate::Connection::respond) returns [`RespondError::InvalidHeader`] if a name is
     /// not a token (RFC 9110, section 5.6.2), a value contains a control character other than a

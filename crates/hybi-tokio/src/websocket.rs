@@ -85,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Performs the opening handshake of a client on a newly connected stream. Also returns the
     /// response: its dialect, subprotocol and header fields.
     ///
-    /// For a `wss` URL ([`ClientRequest::is_tls`]) the stream has to be that of a TLS library: this
+    /// For a `wss` or `https` URL ([`ClientRequest::is_tls`]) the stream has to be that of a TLS library: this
     /// function does not encrypt anything. [`tunnel`](crate::tunnel) connects through an HTTP
     /// proxy, and [`connect_tcp`](WebSocket::connect_tcp) by TCP.
     ///
@@ -444,8 +444,8 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     /// As [`connect`](Self::connect). [`Error::Io`] also if no connection was established, and with
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a `wss` URL, which needs a stream of a TLS
-    /// library.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a `wss` or `https` URL, which needs a
+    /// stream of a TLS library.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -463,7 +463,7 @@ impl WebSocket<TcpStream> {
         request: &ClientRequest,
     ) -> Result<(Self, Handshake), Error> {
         if request.is_tls() {
-            let message = "a wss:// URL needs a stream of a TLS library";
+            let message = "a wss:// or https:// URL needs a stream of a TLS library";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
         }
         let tcp = TcpStream::connect((request.host(), request.port())).await?;

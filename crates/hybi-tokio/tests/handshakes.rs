@@ -154,7 +154,7 @@ async fn a_wss_url_is_not_connected_without_tls() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "a wss:// URL needs a stream of a TLS library"
+        "a wss:// or https:// URL needs a stream of a TLS library"
     );
 }
 
