@@ -13,7 +13,8 @@ use crate::send_buffer::SendBuffer;
 
 /// A client's tunnel through an HTTP proxy, established with `CONNECT` (PX-2).
 ///
-/// Once the tunnel is established, use the same socket for TLS, if the URL [requires it](ClientRequest::is_tls), and then for
+/// Once the tunnel is established, use the same socket for TLS, if the URL
+/// [requires it](ClientRequest::is_tls), and then for
 /// [`Connection::client`](crate::Connection::client).
 ///
 /// ```

@@ -129,8 +129,8 @@ impl Request {
     ///
     /// The dialect is always RFC 6455, and `Sec-WebSocket-Version: 13` is required (H2-5). There is
     /// no key: a `Sec-WebSocket-Key` is ignored (H2-6). [`host`](Self::host) is the authority
-    /// (H2-4). Browsers send each cookie in a `Cookie` field of its own; the request has one with all
-    /// of them, after the other fields (H2-10).
+    /// (H2-4). Browsers send each cookie in a `Cookie` field of its own; the request has one with
+    /// all of them, after the other fields (H2-10).
     ///
     /// # Errors
     /// - [`ProtocolError::InvalidStartLine`] if the authority is not `host` or `host:port`, or if
@@ -144,9 +144,9 @@ impl Request {
     ///   [`from_parts`](Self::from_parts).
     ///
     /// Offsets refer to a head with the request line `GET http://{authority}{path} HTTP/1.1`, and
-    /// each header field written as `name: value`, the cookies last. If [`status`](ProtocolError::status) is 426,
-    /// respond with 400 and `Sec-WebSocket-Version: 13`: a 426 requires `Upgrade`, which HTTP/2
-    /// does not allow (H2-9).
+    /// each header field written as `name: value`, the cookies last. If
+    /// [`status`](ProtocolError::status) is 426, respond with 400 and `Sec-WebSocket-Version: 13`:
+    /// a 426 requires `Upgrade`, which HTTP/2 does not allow (H2-9).
     ///
     /// ```
     /// use hybi::{AcceptOptions, Config, Connection, Event, Input, Request};

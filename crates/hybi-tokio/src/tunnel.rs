@@ -11,7 +11,8 @@ use crate::Error;
 /// with `CONNECT`.
 ///
 /// `headers` are added to the request to the proxy, for example `Proxy-Authorization`. Then use
-/// `io` for TLS, if the URL [requires it](hybi::ClientRequest::is_tls), and for [`WebSocket::connect`](crate::WebSocket::connect).
+/// `io` for TLS, if the URL [requires it](hybi::ClientRequest::is_tls), and for
+/// [`WebSocket::connect`](crate::WebSocket::connect).
 ///
 /// There is no timeout: use [`tokio::time::timeout`].
 ///

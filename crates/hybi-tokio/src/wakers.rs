@@ -1,5 +1,5 @@
-//! The wakers of two tasks, one that receives and one that sends: a stream and a timer keep only the
-//! last waker that they were polled with.
+//! The wakers of two tasks, one that receives and one that sends: a stream and a timer keep only
+//! the last waker that they were polled with.
 
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};

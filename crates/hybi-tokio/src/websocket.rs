@@ -30,8 +30,8 @@ use crate::{Error, Message, Reader, Writer, split};
 /// Call `next` also if the application only sends: it answers pings, and notices when the
 /// connection has ended.
 ///
-/// [`Config::auto_close`](hybi::Config::auto_close) has to be on, as it is by default: close frames of
-/// the peer are answered by `next`, after what the peer had sent before. A stream that buffers
+/// [`Config::auto_close`](hybi::Config::auto_close) has to be on, as it is by default: `next`
+/// answers the close frame of the peer, after what the peer had sent before. A stream that buffers
 /// output, as those of TLS do, has to flush all of it within
 /// [`write_timeout`](hybi::Config::write_timeout).
 ///
@@ -85,9 +85,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Performs the opening handshake of a client on a newly connected stream. Also returns the
     /// response: its dialect, subprotocol and header fields.
     ///
-    /// For a `wss` or `https` URL ([`ClientRequest::is_tls`]) the stream has to be that of a TLS library: this
-    /// function does not encrypt anything. [`tunnel`](crate::tunnel) connects through an HTTP
-    /// proxy, and [`connect_tcp`](WebSocket::connect_tcp) by TCP.
+    /// For a `wss` or `https` URL ([`ClientRequest::is_tls`]) the stream has to be that of a TLS
+    /// library: this function does not encrypt anything. [`tunnel`](crate::tunnel) connects through
+    /// an HTTP proxy, and [`connect_tcp`](WebSocket::connect_tcp) by TCP.
     ///
     /// # Errors
     /// - [`Error::Closed`] if the server did not accept the request ([`Closed::Rejected`], with
