@@ -60,18 +60,20 @@ fuzz_target!(|data: &[u8]| {
 
 impl Case {
     fn connection(self) -> Connection {
-        let mut value = String::from("permessage-deflate");
         let bits = self.bits;
-        if self.is_per_frame {
-            value = format!("x-webkit-deflate-frame; max_window_bits={bits}");
-            if !self.takeover {
-                value += "; no_context_takeover";
-            }
+        let mut value = if self.is_per_frame {
+            format!("x-webkit-deflate-frame; max_window_bits={bits}")
         } else {
-            value += &format!("; server_max_window_bits={bits}; client_max_window_bits={bits}");
-            if !self.takeover {
-                value += "; server_no_context_takeover; client_no_context_takeover";
-            }
+            format!(
+                "permessage-deflate; server_max_window_bits={bits}; client_max_window_bits={bits}"
+            )
+        };
+        if !self.takeover {
+            value += if self.is_per_frame {
+                "; no_context_takeover"
+            } else {
+                "; server_no_context_takeover; client_no_context_takeover"
+            };
         }
         let compression: Compression = value.parse().expect("valid parameters");
         let handshake = Handshake::new(Dialect::Rfc6455).with_compression(compression);
