@@ -6,7 +6,7 @@ use std::time::Duration;
 use flate2::{Compress, Compression as Level, FlushCompress};
 use hybi::{
     Closed, Compression, Config, Connection, Deflate, Dialect, Entropy, Event, Handshake, Input,
-    PreparedMessage, SendError, Timeout,
+    PreparedMessage, SendError, SharedConfig, Timeout,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ const TEXT: u8 = 0xC1;
 const BINARY: u8 = 0xC2;
 const PLAIN_TEXT: u8 = 0x81;
 
-fn compressed(config: Config, role: Role, agreed: &str) -> Connection {
+fn compressed(config: impl Into<SharedConfig>, role: Role, agreed: &str) -> Connection {
     let compression: Compression = agreed.parse().unwrap();
     let handshake = Handshake::new(Dialect::Rfc6455).with_compression(compression);
     match role {
@@ -911,46 +911,60 @@ fn compressed_messages_do_not_allocate_once_the_windows_are_full() {
     }
 }
 
+/// Passes the time after which an idle connection releases memory.
+fn idle(conn: &mut Connection) {
+    for seconds in 0..3 {
+        let now = Duration::from_secs(seconds);
+        assert!(conn.receive(&mut Input::new(&mut [], now)).is_none());
+    }
+}
+
 #[test]
-fn a_connection_with_compression_keeps_at_most_2_5_kib_after_4_kib_each_way() {
-    let compression: Compression = "permessage-deflate; server_max_window_bits=10; \
-        client_max_window_bits=10"
-        .parse()
-        .unwrap();
-    let handshake = Handshake::new(Dialect::Rfc6455).with_compression(compression);
-    static CONFIG: Config = Config::new().deflate(Deflate::new());
-    let run = |messages: usize| {
-        let mut peer = compressed(CONFIG.clone(), Role::Client, &compression.to_string());
-        let mut conn = Connection::established_server(&CONFIG, &handshake);
-        let mut last = 0;
-        for n in 0..messages {
-            peer.send_text(&json(n)).unwrap();
-            feed(&mut conn, drain(&mut peer));
-            conn.send_text(&json(n)).unwrap();
-            last = drain(&mut conn).len();
-        }
-        // Idle for two seconds.
-        for seconds in 0..3 {
-            let now = Duration::from_secs(seconds);
-            assert!(conn.receive(&mut Input::new(&mut [], now)).is_none());
-        }
-        (conn, last)
+fn ten_thousand_idle_connections_keep_at_most_25_mb_after_4_kib_each_way() {
+    static CONFIG: Config = Config::new();
+    const AGREED: &str = "permessage-deflate; server_max_window_bits=10; \
+        client_max_window_bits=10";
+    let long: String = (0..64).map(json).collect();
+    assert!(long.len() >= 4096);
+    let mut peer = compressed(&CONFIG, Role::Client, AGREED);
+    let [first, next] = [long, json(64)].map(|text| {
+        peer.send_text(&text).unwrap();
+        (text, drain(&mut peer))
+    });
+    let exchange = |conn: &mut Connection, (text, received): &(String, Vec<u8>)| {
+        feed(conn, received);
+        conn.send_text(text).unwrap();
+        drain(conn)
     };
-    drop(run(100)); // the states of the thread
-    let ((conn, last), usage) = measure(|| run(100));
-    let kept = usize::try_from(usage.retained).unwrap() + size_of_val(&conn);
-    assert!(kept <= 2560, "{kept}");
-    assert!(last < json(99).len() / 2, "{last}");
-    let alone = "permessage-deflate; client_no_context_takeover; server_no_context_takeover";
-    let handshake = Handshake::new(Dialect::Rfc6455).with_compression(alone.parse().unwrap());
+    let open = || {
+        let mut conn = compressed(&CONFIG, Role::Server, AGREED);
+        exchange(&mut conn, &first);
+        conn
+    };
+    // This also creates the states of the thread.
+    let sent_without_a_pause = exchange(&mut open(), &next);
+    assert!(sent_without_a_pause.len() < next.0.len() / 2);
+
+    let (connections, usage) = measure(|| {
+        let mut connections: Vec<_> = (0..10_000).map(|_| open()).collect();
+        connections.iter_mut().for_each(idle);
+        connections
+    });
+    assert!(usage.retained <= 25_000_000, "{}", usage.retained);
+    for mut conn in connections {
+        assert_eq!(exchange(&mut conn, &next), sent_without_a_pause);
+    }
+}
+
+#[test]
+fn an_idle_connection_without_a_window_keeps_at_most_512_bytes() {
+    static CONFIG: Config = Config::new();
+    let agreed = "permessage-deflate; client_no_context_takeover; server_no_context_takeover";
     let run = || {
-        let mut conn = Connection::established_server(&CONFIG, &handshake);
+        let mut conn = compressed(&CONFIG, Role::Server, agreed);
         conn.send_text(&json(1).repeat(5)).unwrap();
         drain(&mut conn);
-        for seconds in 0..3 {
-            let now = Duration::from_secs(seconds);
-            assert!(conn.receive(&mut Input::new(&mut [], now)).is_none());
-        }
+        idle(&mut conn);
         conn
     };
     drop(run());
