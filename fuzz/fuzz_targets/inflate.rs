@@ -3,6 +3,7 @@
 #![no_main]
 
 use hybi::{Compression, Config, Connection, Deflate, Dialect, Entropy, Handshake};
+use hybi_oracles::take_work;
 use libfuzzer_sys::fuzz_target;
 use testkit::{
     BINARY, CONTINUATION, Driver, FINAL_CONTINUATION, Observed, PING, ProtocolError, Role, TEXT,
@@ -112,10 +113,12 @@ fn receive(
     } else {
         (frame(peer, first, payload), vec![])
     };
+    take_work();
     for bytes in bytes.chunks(split) {
         let remaining = driver.feed(bytes);
         assert!(remaining == 0 || driver.conn.closed().is_some());
     }
+    let work = take_work();
     let events = driver.events();
 
     let streams: &[&[u8]] = if case.in_fragments && case.is_per_frame {
@@ -123,7 +126,13 @@ fn receive(
     } else {
         &[payload]
     };
+    let history_len = history.len();
     let (message, final_blocks) = reference(case, streams, history);
+    let inflated_len = message.as_ref().map_or(1032 * payload.len(), Vec::len);
+    // Each block after a final block needs the text before it.
+    let loaded = (history_len + inflated_len).min(1 << case.bits);
+    let bound = 4 * (bytes.len() + inflated_len) + (final_blocks + 2) * loaded + 64;
+    assert!(work <= bound as u64, "work of {work}, more than {bound}");
     let error = match events.last() {
         Some(Observed::ProtocolError(error)) => Some(error),
         _ => None,

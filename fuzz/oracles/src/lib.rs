@@ -44,6 +44,7 @@ pub use options::{Digit, LimitOptions, SplitOptions};
 pub use pair::{Action as PairAction, PairInput, Step as PairStep, pair};
 pub use reply::{ReplyInput, reply};
 pub use server::{ServerInput, server};
+pub use session::take_work;
 pub use steps::Steps;
 
 /// Checks one input, given as the bytes that libFuzzer passes.

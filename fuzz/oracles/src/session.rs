@@ -766,7 +766,7 @@ fn unmask(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The work done since the last call; always 0 unless the library counts it.
-pub(crate) fn take_work() -> u64 {
+pub fn take_work() -> u64 {
     #[cfg(fuzzing)]
     return hybi::fuzzing::take_work();
     #[cfg(not(fuzzing))]
