@@ -99,6 +99,9 @@ async fn serve(
     tcp.set_nodelay(true)?;
     // With more, the system reports that a slow reader reads too late for the write timeout.
     SockRef::from(&tcp).set_send_buffer_size(128 << 10)?;
+    // hyper would wait for ever for a client that does not read.
+    #[cfg(target_os = "linux")]
+    SockRef::from(&tcp).set_tcp_user_timeout(Some(KEEPALIVE))?;
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()

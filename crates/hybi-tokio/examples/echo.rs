@@ -10,6 +10,7 @@ use hybi_tokio::{Error, WebSocket};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::coop::consume_budget;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -104,6 +105,8 @@ async fn serve(tcp: TcpStream, stop: CancellationToken) -> Result<Closed, Error>
 async fn echo(socket: &mut WebSocket<TcpStream>) -> Result<(), Error> {
     while let Some(message) = socket.next().await {
         socket.feed(message?).await?;
+        // One read can contain many messages, which may be compressed: other tasks come in between.
+        consume_budget().await;
     }
     Ok(())
 }

@@ -103,6 +103,9 @@ async fn serve(tcp: TcpStream, server: Arc<Server>) -> Result {
     tcp.set_nodelay(true)?;
     // With more, the system reports that a slow reader reads too late for the write timeout.
     SockRef::from(&tcp).set_send_buffer_size(128 << 10)?;
+    // hyper would wait for ever for a client that does not read.
+    #[cfg(target_os = "linux")]
+    SockRef::from(&tcp).set_tcp_user_timeout(Some(KEEPALIVE))?;
     let tls = tokio::select! {
         tls = timeout(TIMEOUT, server.acceptor.accept(tcp)) => tls??,
         () = server.stop.cancelled() => return Ok(()),

@@ -30,6 +30,7 @@ const ALPN: &[u8] = b"http/1.1";
 /// Of connecting, and of the handshake of TLS. That of WebSocket is in `Config`.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(30);
+const MAX_CONNECTIONS: usize = 10_000;
 
 static CONFIG: Config = Config::new().tls(true).keepalive(KEEPALIVE, KEEPALIVE);
 
@@ -99,6 +100,7 @@ async fn run_server(address: &str, certificate: &str) -> Result {
             result = &mut interrupted => break result?,
         };
         match accepted {
+            Ok(_) if tasks.len() >= MAX_CONNECTIONS => {} // it is dropped
             Ok((tcp, peer)) => {
                 let (acceptor, stop) = (acceptor.clone(), stop.clone());
                 tasks.spawn(async move {

@@ -76,6 +76,9 @@
 //!   `header_read_timeout`, which needs a timer. It starts with the first byte of HTTP/1.1, and
 //!   HTTP/2 has none: drop a connection whose service was not called for some time, or clients that
 //!   send nothing stay.
+//! - Until a connection is upgraded, nothing limits how long hyper waits for a client that does not
+//!   read its responses: set `TCP_USER_TIMEOUT` (with the crate socket2, `set_tcp_user_timeout` on
+//!   Linux), or pass a stream with a timeout of its own.
 
 use std::fmt;
 use std::future::poll_fn;
