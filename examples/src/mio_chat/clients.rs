@@ -22,7 +22,8 @@ use crate::outbox::{self, Message};
 pub const READ_LEN: usize = 64 * 1024;
 
 /// The limit of a read is `READ_LEN / (1 + clients / CLIENTS_PER_SHARE)`: every message received
-/// may have to be sent to all clients, and a turn must stay short.
+/// may have to be sent to all clients, and a turn must stay short. Since a compressed message can be
+/// a thousand times as long as its frame, the same limit applies to what messages contain.
 const CLIENTS_PER_SHARE: usize = 32;
 
 /// Usually the second read would block, and mio reports new input only after that.
@@ -55,6 +56,8 @@ struct Client<S> {
     opened: Option<Opened>,
     /// `None` between messages, so that idle clients have no buffer.
     message: Option<MessageAssembler>,
+    /// The bytes of messages received above the shares of all turns.
+    excess: usize,
     received: u64,
     sent: u64,
     is_scheduled: bool,
@@ -99,6 +102,7 @@ impl<S: Socket> Clients<S> {
             origin: None,
             opened: None,
             message: None,
+            excess: 0,
             received: 0,
             sent: 0,
             is_scheduled: false,
@@ -154,10 +158,14 @@ impl<S: Socket> Clients<S> {
         self.clients[key].connection.retry_write(now);
         // Timeouts expire without input, also while the connection is congested.
         self.handle_input(key, now, &mut []);
-        let share = (READ_LEN / (1 + self.clients.len() / CLIENTS_PER_SHARE)).max(128);
+        let share = self.share();
+        let client = &mut self.clients[key];
+        client.excess = client.excess.saturating_sub(READS_PER_TURN * share);
         for _ in 0..READS_PER_TURN {
-            let connection = &mut self.clients[key].connection;
-            if !connection.has_input() {
+            let Client {
+                connection, excess, ..
+            } = &mut self.clients[key];
+            if !connection.has_input() || *excess >= READS_PER_TURN * share {
                 return;
             }
             let mut unconsumed = mem::take(&mut connection.unconsumed);
@@ -170,9 +178,17 @@ impl<S: Socket> Clients<S> {
         }
     }
 
-    /// Handles events until all input is consumed or the connection becomes congested.
+    /// Returns how many bytes a client may send in each of the `READS_PER_TURN` reads.
+    fn share(&self) -> usize {
+        (READ_LEN / (1 + self.clients.len() / CLIENTS_PER_SHARE)).max(128)
+    }
+
+    /// Handles events until all input is consumed, the connection becomes congested, or the messages
+    /// exceed the client's share of the turn.
     fn handle_input(&mut self, key: usize, now: Duration, bytes: &mut [u8]) {
         let mut input = Input::new(bytes, now);
+        let max_excess = READS_PER_TURN * self.share();
+        let mut is_paused = false;
         let max_message_len = self.max_message_len;
         let new_assembler = || MessageAssembler::new(max_message_len);
         let mut message = self.clients[key].message.take();
@@ -187,6 +203,7 @@ impl<S: Socket> Clients<S> {
                     self.open.insert(opened);
                 }
                 Event::Text(chunk) => {
+                    client.excess += chunk.as_str().len();
                     let assembler = message.get_or_insert_with(new_assembler);
                     match assembler.push_text_owned(chunk) {
                         Ok(Some(text)) => self.handle_text(key, text),
@@ -198,6 +215,7 @@ impl<S: Socket> Clients<S> {
                     }
                 }
                 Event::Binary(chunk) => {
+                    client.excess += chunk.as_bytes().len();
                     let assembler = message.get_or_insert_with(new_assembler);
                     match assembler.push_binary_owned(chunk) {
                         Ok(Some(bytes)) => self.broadcast(key, &Message::binary(bytes)),
@@ -211,14 +229,16 @@ impl<S: Socket> Clients<S> {
                 Event::Closed(closed) => client.connection.set_closed(closed),
                 _ => {}
             }
-            if self.clients[key].connection.conn.is_congested() {
+            let client = &self.clients[key];
+            is_paused = client.connection.conn.is_congested() || client.excess >= max_excess;
+            if is_paused {
                 break;
             }
         }
         let client = &mut self.clients[key];
         client.message = message;
-        // Without congestion, bytes remain only after the end of the connection.
-        if client.connection.conn.is_congested() && !input.remaining().is_empty() {
+        // Without a pause, bytes remain only after the end of the connection.
+        if is_paused && !input.remaining().is_empty() {
             client.connection.unconsumed = input.remaining().to_vec();
         }
     }

@@ -25,7 +25,7 @@ pub struct PolledConnection<S> {
     outbox: Outbox,
     /// Why the connection ended.
     closed: Option<Closed>,
-    /// Input that was read and not consumed, because the connection is congested.
+    /// Input that was read and not consumed yet.
     pub unconsumed: Vec<u8>,
     readable: bool,
     writable: bool,
