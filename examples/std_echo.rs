@@ -15,7 +15,8 @@ const MAX_MESSAGE_LEN: usize = 64 * 1024;
 static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let config = Config::new()
         .max_frame_len(MAX_MESSAGE_LEN as u64)
-        .keepalive(Duration::from_secs(30), Duration::from_secs(30));
+        .keepalive(Duration::from_secs(30), Duration::from_secs(30))
+        .high_water(16 * 1024); // with more output pending, keep-alive does not run
     match std::env::args().any(|arg| arg == "--no-compression") {
         true => config,
         false => hybi_examples::compression::enable(config, MAX_MESSAGE_LEN),

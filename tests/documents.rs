@@ -14,7 +14,8 @@ fn the_readme_contains_the_echo_server() {
     let (_, end) = rest.split_once("});\n").unwrap();
     let config = "static CONFIG: Config = Config::new()
     .max_frame_len(MAX_MESSAGE_LEN as u64)
-    .keepalive(Duration::from_secs(30), Duration::from_secs(30));\n";
+    .keepalive(Duration::from_secs(30), Duration::from_secs(30))
+    .high_water(16 * 1024); // with more output pending, keep-alive does not run\n";
     let expected = [start, config, end].concat();
     let expected = expected.replace("use std::sync::LazyLock;\n", "");
     assert_eq!(code, Some(&*expected.replace("&*CONFIG", "&CONFIG")));
