@@ -60,12 +60,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     Err(error) => conn.close(&Close::new(1009, &error.to_string()))?,
                 },
                 Event::Binary(_) => conn.close(&Close::new(1003, "only text is supported"))?,
-                Event::Closed(closed) if closed.close_code() != 1000 => return Err(closed.into()),
                 _ => {}
             }
         }
     }
-    Ok(())
+    // Not before: the end of the closing handshake had to be written.
+    match conn.closed() {
+        Some(closed) if closed.close_code() != 1000 => Err(closed.clone().into()),
+        _ => Ok(()),
+    }
 }
 
 /// Returns `None` if the call has to be repeated.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,6 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         clients: Mutex::default(),
         open: Mutex::default(),
         client_removed: Condvar::new(),
+        is_shutting_down: AtomicBool::new(false),
     });
     let accepting = Arc::clone(&server);
     thread::Builder::new().spawn(move || accept_all(&listener, &accepting))?;
@@ -84,6 +85,7 @@ struct Server {
     clients: Mutex<BTreeMap<u64, Arc<Client>>>,
     open: Mutex<OpenConnections>,
     client_removed: Condvar,
+    is_shutting_down: AtomicBool,
 }
 
 struct Client {
@@ -112,10 +114,8 @@ fn serve(server: &Server, number: u64, socket: TcpStream, address: SocketAddr) {
         received: AtomicU64::new(0),
         sent: AtomicU64::new(0),
     });
-    if !server.insert(&client) {
-        return log(format_args!(
-            "{number}: {address} rejected: too many connections"
-        ));
+    if let Err(reason) = server.insert(&client) {
+        return log(format_args!("{number}: {address} rejected: {reason}"));
     }
     let mut message = MessageAssembler::new(server.max_message_len);
     let on_request = |conn: &mut Connection, request: &Request| {
@@ -241,14 +241,16 @@ impl Server {
         }
     }
 
-    /// Returns `false` if there are too many clients.
-    fn insert(&self, client: &Arc<Client>) -> bool {
+    fn insert(&self, client: &Arc<Client>) -> Result<(), &'static str> {
         let mut clients = self.lock();
-        let is_below_limit = clients.len() < MAX_CONNECTIONS;
-        if is_below_limit {
-            clients.insert(client.number, Arc::clone(client));
+        if self.is_shutting_down.load(Relaxed) {
+            return Err("shutting down");
         }
-        is_below_limit
+        if clients.len() >= MAX_CONNECTIONS {
+            return Err("too many connections");
+        }
+        clients.insert(client.number, Arc::clone(client));
+        Ok(())
     }
 
     fn remove(&self, client: &Client) {
@@ -270,6 +272,8 @@ impl Server {
 
     /// Closes all connections and waits until they have ended or the timeout expires.
     fn shut_down(&self) {
+        // A client that is not among these is rejected: the lock comes between.
+        self.is_shutting_down.store(true, Relaxed);
         for client in self.clients() {
             client.connection.close(Close::new(1001, ""));
         }

@@ -19,10 +19,14 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + 
 
 /// With its header and the response before it, a message of this length fits into the send buffer.
 const MAX_FILE_LEN: u64 = 1_000_000;
-const MAX_CONNECTIONS: usize = 100;
+/// A connection has one, and another one while its file is read.
+const MAX_THREADS: usize = 100;
 
 /// A client that is silent for 10 seconds gets a ping, and has 5 seconds to answer.
-static CONFIG: Config = Config::new().keepalive(Duration::from_secs(10), Duration::from_secs(5));
+/// It does not run with more output pending, while which nothing is read.
+static CONFIG: Config = Config::new()
+    .keepalive(Duration::from_secs(10), Duration::from_secs(5))
+    .high_water(8 * 1024);
 
 struct Files {
     directory: PathBuf,
@@ -43,9 +47,9 @@ fn main() -> Result {
     println!("listening on ws://{}/", listener.local_addr()?);
     loop {
         let result = listener.accept().and_then(|(socket, peer)| {
-            // Each connection has one, and `main`.
-            if Arc::strong_count(&files) > MAX_CONNECTIONS {
-                return Err(io::Error::other("too many connections"));
+            // Each thread has one, and so has `main`.
+            if Arc::strong_count(&files) > MAX_THREADS {
+                return Err(io::Error::other("too many threads"));
             }
             let files = Arc::clone(&files);
             let serve = move || serve(&files, socket, peer);
@@ -63,13 +67,15 @@ fn main() -> Result {
 
 impl Files {
     /// Reads a file on another thread, since it may take long.
-    fn look_up(&self, resource: &str) -> io::Result<Lookup> {
+    fn look_up(self: &Arc<Self>, resource: &str) -> io::Result<Lookup> {
         let name = resource.trim_start_matches('/');
         let is_valid = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric());
         let path = is_valid.then(|| self.directory.join(name));
         let (sender, receiver) = mpsc::channel();
+        let files = Arc::clone(self);
         thread::Builder::new().spawn(move || {
             let text = path.ok_or(NotFound.into()).and_then(read);
+            drop(files);
             // Fails if the handshake has timed out.
             let _ = sender.send(text);
         })?;
@@ -82,16 +88,16 @@ fn read(path: PathBuf) -> io::Result<String> {
     if !fs::metadata(&path)?.is_file() {
         return Err(NotFound.into());
     }
-    let mut text = String::new();
+    let mut text = Vec::new();
     let file = File::open(path)?;
-    file.take(MAX_FILE_LEN + 1).read_to_string(&mut text)?;
+    file.take(MAX_FILE_LEN + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_FILE_LEN {
         return Err(FileTooLarge.into());
     }
-    Ok(text)
+    String::from_utf8(text).map_err(io::Error::other)
 }
 
-fn serve(files: &Files, mut socket: TcpStream, peer: SocketAddr) -> Result {
+fn serve(files: &Arc<Files>, mut socket: TcpStream, peer: SocketAddr) -> Result {
     let start = Instant::now();
     let mut conn = Connection::server(&CONFIG);
     let mut lookup: Option<Lookup> = None; // while the request awaits its answer

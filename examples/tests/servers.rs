@@ -269,6 +269,21 @@ fn poke_accepts_at_most_1000_clients() {
     probe.wait_until_alone(&server);
 }
 
+#[test]
+fn poke_rejects_clients_while_it_shuts_down() {
+    let mut server = start("poke");
+    let mut open = Peer::open_76(server.address());
+    server.interrupt();
+    open.expect(CLOSE);
+    let mut late = Peer::connect(server.address());
+    let address = late.address();
+    late.expect_eof();
+    server.wait_for_line(&format!("2: {address} rejected: shutting down"));
+    open.send(CLOSE);
+    open.expect_eof();
+    assert!(server.wait_for_exit(CLOSE_TIMEOUT).success());
+}
+
 fn answers_and_broadcasts_messages(name: &str) {
     let server = start(name);
     let mut first = Peer::open_76(server.address());
@@ -610,23 +625,21 @@ fn client_reads_while_its_own_output_is_blocked() {
 fn client_fails_with_the_reason_of_the_end() {
     let too_long = [&[0x81, 127][..], &(2_u64 << 20).to_be_bytes()].concat();
     let too_long = [too_long, vec![b'x'; 2 << 20]].concat();
+    let not_found = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    // With the code that the server receives, if it accepts.
     let cases = [
-        (true, &b""[..], "Eof"),
-        (true, b"\x88\x02\x03\xf3", "1011"),
-        (true, b"\x83\0", "Opcode"),
-        (true, b"\x82\0", "1003"),
-        (true, &too_long, "1009"),
-        (
-            false,
-            b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
-            "404",
-        ),
-        (false, b"HTTP/1.1 200 OK\r\n", "TimedOut(Handshake)"),
+        (&b""[..], "Eof", Some(1006)),
+        (b"\x88\x02\x03\xf3", "1011", Some(1011)),
+        (b"\x83\0", "Opcode", Some(1002)),
+        (b"\x82\0", "1003", Some(1003)),
+        (&too_long, "1009", Some(1009)),
+        (not_found, "404", None),
+        (b"HTTP/1.1 200 OK\r\n", "TimedOut(Handshake)", None),
     ];
-    for (is_accepted, bytes, expected) in cases {
+    for (bytes, expected, received) in cases {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = start_client(listener.local_addr().unwrap(), "Hello");
-        let socket = if is_accepted {
+        let socket = if let Some(code) = received {
             let (mut socket, mut conn) = accept(&listener);
             socket.write_all(bytes).unwrap();
             if bytes.is_empty() {
@@ -635,6 +648,7 @@ fn client_fails_with_the_reason_of_the_end() {
             while conn.closed().is_none() {
                 receive(&mut socket, &mut conn, |_, _| {});
             }
+            assert_eq!(conn.closed().unwrap().close_code(), code, "{expected}");
             socket
         } else {
             let mut socket = listener.accept().unwrap().0;
@@ -727,6 +741,9 @@ fn std_files_answers_a_request_when_the_file_is_found() {
     fs::create_dir(files.path.join("directory")).unwrap();
     let too_long = fs::File::create(files.path.join("long")).unwrap();
     too_long.set_len(1_000_001).unwrap();
+    // The limit is within a character.
+    fs::write(files.path.join("accents"), "é".repeat(500_001)).unwrap();
+    fs::write(files.path.join("binary"), [0xFF]).unwrap();
     let pipe = files.path.join("pipe");
     assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
     for (resource, status) in [
@@ -736,6 +753,8 @@ fn std_files_answers_a_request_when_the_file_is_found() {
         ("/directory", 404),
         ("/pipe", 404),
         ("/long", 413),
+        ("/accents", 413),
+        ("/binary", 500),
     ] {
         let response = String::from_utf8(files.request(resource, &ping).read_to_eof()).unwrap();
         assert!(
@@ -811,7 +830,7 @@ fn std_files_limits_its_connections() {
     Peer::connect(files.server.address()).expect_eof();
     files
         .server
-        .wait_for_line("accept failed: too many connections");
+        .wait_for_line("accept failed: too many threads");
     drop(peers);
     wait_for("capacity", TIMEOUT, || {
         files.server.resources().threads == 1
