@@ -236,6 +236,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// close frame of the peer is answered by the call after the last message: until then, messages
     /// can be answered.
     ///
+    /// One read can contain many messages, which are returned without a wait. If to handle one takes
+    /// long, or if they may be compressed, let other tasks run after each of them:
+    /// `tokio::task::coop::consume_budget`.
+    ///
     /// # Errors
     /// - [`Error::Closed`], once, before `None`: if the connection has ended in another way.
     /// - [`Error::Io`], once, before `None`: if the stream failed.
