@@ -23,7 +23,7 @@ const MAX_FILE_LEN: u64 = 1_000_000;
 const MAX_THREADS: usize = 100;
 
 /// A client that is silent for 10 seconds gets a ping, and has 5 seconds to answer.
-/// It does not run with more output pending, while which nothing is read.
+/// While output is pending nothing is read, and with more than this keep-alive does not run.
 static CONFIG: Config = Config::new()
     .keepalive(Duration::from_secs(10), Duration::from_secs(5))
     .high_water(8 * 1024);

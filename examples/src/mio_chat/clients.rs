@@ -160,17 +160,17 @@ impl<S: Socket> Clients<S> {
         self.handle_input(key, now, &mut []);
         let share = self.share();
         let client = &mut self.clients[key];
-        client.excess = client.excess.saturating_sub(READS_PER_TURN * share);
+        client.excess = client.excess.saturating_sub(share);
         for _ in 0..READS_PER_TURN {
             let Client {
                 connection, excess, ..
             } = &mut self.clients[key];
-            if !connection.has_input() || *excess >= READS_PER_TURN * share {
+            if !connection.has_input() || *excess >= share {
                 return;
             }
             let mut unconsumed = mem::take(&mut connection.unconsumed);
             if unconsumed.is_empty() {
-                let n = connection.read(&mut buf[..share]);
+                let n = connection.read(&mut buf[..share / READS_PER_TURN]);
                 self.handle_input(key, now, &mut buf[..n]);
             } else {
                 self.handle_input(key, now, &mut unconsumed);
@@ -178,16 +178,16 @@ impl<S: Socket> Clients<S> {
         }
     }
 
-    /// Returns how many bytes a client may send in each of the `READS_PER_TURN` reads.
+    /// Returns how many bytes of a client are read in a turn.
     fn share(&self) -> usize {
-        (READ_LEN / (1 + self.clients.len() / CLIENTS_PER_SHARE)).max(128)
+        READS_PER_TURN * (READ_LEN / (1 + self.clients.len() / CLIENTS_PER_SHARE)).max(128)
     }
 
     /// Handles events until all input is consumed, the connection becomes congested, or the messages
     /// exceed the client's share of the turn.
     fn handle_input(&mut self, key: usize, now: Duration, bytes: &mut [u8]) {
         let mut input = Input::new(bytes, now);
-        let max_excess = READS_PER_TURN * self.share();
+        let share = self.share();
         let mut is_paused = false;
         let max_message_len = self.max_message_len;
         let new_assembler = || MessageAssembler::new(max_message_len);
@@ -230,7 +230,7 @@ impl<S: Socket> Clients<S> {
                 _ => {}
             }
             let client = &self.clients[key];
-            is_paused = client.connection.conn.is_congested() || client.excess >= max_excess;
+            is_paused = client.connection.conn.is_congested() || client.excess >= share;
             if is_paused {
                 break;
             }
